@@ -1,0 +1,44 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// `scripts/build --embedded` sets this to build the library's own targets as Embedded Swift: no runtime, no metadata.
+let embedded = Context.environment["BACKBONE_EMBEDDED"] == "1"
+
+// Settings of every target that ships in the library. Embedded Swift needs whole-module optimisation, which SwiftPM
+// offers only as an unsafe flag.
+let library: [SwiftSetting] =
+    embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
+
+// The targets stand in the order in which data flows through them, from the C entry points down.
+let package = Package(
+    name: "backbone",
+    products: [
+        .library(name: "backbone", type: .dynamic, targets: ["Backbone"])
+    ],
+    targets: [
+        .systemLibrary(name: "CBackbone", path: "include"),
+        .target(
+            name: "Backbone",
+            dependencies: ["CBackbone", "Checkpoints", "Execution", "Networks", "Runtime"],
+            swiftSettings: library
+        ),
+        .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
+        .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime"], swiftSettings: library),
+        .target(name: "Networks", dependencies: ["Runtime"], swiftSettings: library),
+        .target(name: "Kernels", dependencies: ["Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
+        .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
+        .target(name: "CShims"),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims"]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Runtime"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
+        .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),
+        .testTarget(name: "CAPITests", dependencies: ["Backbone", "CBackbone"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

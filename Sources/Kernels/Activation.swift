@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// A view of the activations of one image: `height` x `width` pixels of `channels` floats, channels last (NHWC), inside
+/// a border of `border` zero pixels on all four sides, so that a padded convolution reads its windows without a test.
+///
+/// It owns nothing. The memory behind it is one block of `(height + 2 * border) * (width + 2 * border) * channels`
+/// floats; `origin` is the first channel of pixel (0, 0), inside the border.
+package struct Activation: BitwiseCopyable {
+    package let origin: UnsafeMutablePointer<Float>
+    package let height: Int
+    package let width: Int
+    package let channels: Int
+    package let border: Int
+
+    /// Floats from one row to the next.
+    package var rowStride: Int { (width + 2 * border) * channels }
+
+    /// The view of a block of memory that starts at `block`, border included.
+    package init(block: UnsafeMutablePointer<Float>, height: Int, width: Int, channels: Int, border: Int) {
+        self.height = height
+        self.width = width
+        self.channels = channels
+        self.border = border
+        origin = block + (border * (width + 2 * border) + border) * channels
+    }
+
+    /// The first channel of a pixel; rows and columns from `-border` on.
+    package func pixel(row: Int, column: Int) -> UnsafeMutablePointer<Float> {
+        origin + (row * rowStride + column * channels)
+    }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// The one error of the library: which kind of failure, and a line of text for a person. It owns no memory, so it can
+/// be thrown when there is none left.
+package struct BackboneError: Error {
+    /// The kinds of failure that callers can tell apart, with the numbers of the `BACKBONE_STATUS_*` constants.
+    package enum Kind: Int32, Sendable {
+        case invalidArgument = 1
+        case outOfMemory = 2
+        case fileNotFound = 3
+        case io = 4
+        case badCheckpoint = 5
+        case mismatch = 6
+        case unknownName = 7
+    }
+
+    package let kind: Kind
+    package let message: Message
+
+    package init(_ kind: Kind, _ message: Message) {
+        self.kind = kind
+        self.message = message
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// A growable array with one owner, whose growth can fail without ending the process. The library uses it wherever
+/// Swift code would use `Array`.
+// Public, as every type with a deinit must be for Embedded Swift to see it from another module.
+public struct UniqueArray<Element: ~Copyable>: ~Copyable {
+    private var storage: UnsafeMutablePointer<Element>?
+    private var capacity: Int
+    package private(set) var count: Int
+
+    package init() {
+        storage = nil
+        capacity = 0
+        count = 0
+    }
+
+    deinit {
+        guard let storage else { return }
+        storage.deinitialize(count: count)
+        Heap.deallocate(storage)
+    }
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// Element `index`. An index out of range is an error of this library, never of its input, and ends the process.
+    package subscript(index: Int) -> Element {
+        @inline(__always)
+        unsafeAddress {
+            precondition(index >= 0 && index < count)
+            return UnsafePointer(storage.unsafelyUnwrapped + index)
+        }
+        @inline(__always)
+        unsafeMutableAddress {
+            precondition(index >= 0 && index < count)
+            return storage.unsafelyUnwrapped + index
+        }
+    }
+
+    /// Makes room for `minimum` elements in all, so that appending that many cannot fail.
+    package mutating func reserve(_ minimum: Int) throws(BackboneError) {
+        guard minimum > capacity else { return }
+        let grown = try Heap.allocate(Element.self, count: minimum)
+        if let storage {
+            grown.moveInitialize(from: storage, count: count)
+            Heap.deallocate(storage)
+        }
+        storage = grown
+        capacity = minimum
+    }
+
+    package mutating func append(_ element: consuming Element) throws(BackboneError) {
+        if count == capacity {
+            let doubled = checkedProduct(capacity, 2) ?? Int.max
+            try reserve(max(doubled, 8))
+        }
+        (storage.unsafelyUnwrapped + count).initialize(to: element)
+        count += 1
+    }
+
+    package mutating func removeLast() -> Element {
+        precondition(count > 0)
+        count -= 1
+        return (storage.unsafelyUnwrapped + count).move()
+    }
+
+    package mutating func removeAll() {
+        storage?.deinitialize(count: count)
+        count = 0
+    }
+}
+
+// The owner of the memory may move between threads when what it holds may.
+extension UniqueArray: @unchecked Sendable where Element: Sendable & ~Copyable {}
+
+extension UniqueArray where Element: BitwiseCopyable {
+    /// An array of `count` equal elements.
+    package init(repeating element: Element, count: Int) throws(BackboneError) {
+        self.init()
+        try reserve(count)
+        storage?.initialize(repeating: element, count: count)
+        self.count = count
+    }
+
+    package mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(BackboneError) {
+        guard let total = checkedSum(count, elements.count) else {
+            throw BackboneError(.outOfMemory, "cannot allocate \(elements.count) more elements")
+        }
+        if total > capacity { try reserve(max(total, checkedProduct(capacity, 2) ?? total)) }
+        guard let source = elements.baseAddress, let storage else { return }
+        (storage + count).initialize(from: source, count: elements.count)
+        count = total
+    }
+
+    /// The elements as plain memory, valid while the array is neither changed nor freed.
+    package var elements: UnsafeBufferPointer<Element> {
+        UnsafeBufferPointer(start: storage, count: count)
+    }
+
+    /// The elements as plain memory to write to, valid while the array is neither grown nor freed.
+    package var mutableElements: UnsafeMutableBufferPointer<Element> {
+        mutating get { UnsafeMutableBufferPointer(start: storage, count: count) }
+    }
+}

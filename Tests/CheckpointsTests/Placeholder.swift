@@ -1,0 +1,2 @@
+// Replaced by the first real test of this module.
+import Checkpoints

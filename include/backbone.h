@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * libbackbone: the ResNet backbone as a C library.
+ *
+ * It reads a checkpoint as PyTorch wrote it and turns an image into the features C2, C3, C4 and C5 that detectors are
+ * built on, on a CPU, without Python or PyTorch.
+ *
+ *     backbone *net = NULL;
+ *     backbone_options options;
+ *     backbone_options_init(&options, sizeof options);
+ *     options.depth = 50;
+ *     if (backbone_create(&options, &net) != BACKBONE_STATUS_OK ||
+ *         backbone_load_weights(net, "resnet50.pth", 0, NULL) != BACKBONE_STATUS_OK) {
+ *         fprintf(stderr, "%s\n", backbone_last_error_message());
+ *         backbone_free(net);
+ *         return 1;
+ *     }
+ *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
+ *     int64_t shapes[4][4];
+ *     backbone_output_shapes(net, image.shape, shapes, 4);
+ *     ... describe one tensor for each row of `shapes` in memory of your own, in any strides ...
+ *     backbone_forward(net, &image, features, 4);
+ *     backbone_free(net);
+ *
+ * Rules that hold for every function
+ *
+ * Errors. Every call that can fail returns a backbone_status; BACKBONE_STATUS_OK is zero. After a failure
+ * backbone_last_error_message() names the argument, file or tensor at fault with its expected and actual value, and
+ * unless a function says otherwise nothing has changed: no handle, no file and no byte of an output. No argument and no
+ * content of a file ends the process. The pointers themselves must be valid for what is read or written through them:
+ * only NULL can be recognised.
+ *
+ * Tensors are always described in the logical order N, C, H, W (batch, channels, rows, columns); strides alone say how
+ * they lie in memory.
+ *
+ * Threads. Different handles are independent. One handle may be used by many threads at once: backbone_forward in
+ * evaluation mode and all functions that take a const handle run side by side; functions that change the handle, and
+ * backbone_forward in training mode, wait until they have it alone. backbone_free must be the last call. Worker threads
+ * start at the first forward, and the child of a fork starts its own at its first forward; fork while no other thread is
+ * inside a call on that handle.
+ *
+ * Ownership. Strings and pointers handed out belong to the library and live as long as the text of the function says.
+ * No pointer that a caller passes is kept after the call returns.
+ */
+
+#ifndef BACKBONE_H
+#define BACKBONE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define BACKBONE_API __attribute__((visibility("default")))
+#else
+#define BACKBONE_API
+#endif
+
+/* ---- Version ---------------------------------------------------------------------------------------------------- */
+
+#define BACKBONE_VERSION_MAJOR 0
+#define BACKBONE_VERSION_MINOR 1
+#define BACKBONE_VERSION_PATCH 0
+#define BACKBONE_VERSION_STRING "0.1.0"
+
+/* Changes when a program compiled against an older header could no longer run; the soname is libbackbone.so.<this>. */
+#define BACKBONE_ABI_VERSION 1
+
+/* The version of the library in use, "major.minor.patch". Static text, never NULL. Any thread. */
+BACKBONE_API const char *backbone_version_string(void);
+
+/* BACKBONE_ABI_VERSION of the library in use: compare it with the macro your program was compiled with. Any thread. */
+BACKBONE_API int32_t backbone_abi_version(void);
+
+/* ---- Status ----------------------------------------------------------------------------------------------------- */
+
+typedef int32_t backbone_status;
+
+enum {
+    BACKBONE_STATUS_OK = 0,
+    /* An argument is NULL, out of range, or contradicts another or the state of the handle. */
+    BACKBONE_STATUS_INVALID_ARGUMENT = 1,
+    /* The system gave no memory (or no thread). */
+    BACKBONE_STATUS_OUT_OF_MEMORY = 2,
+    /* A file or folder does not exist. */
+    BACKBONE_STATUS_FILE_NOT_FOUND = 3,
+    /* The system refused to open, read or write a file. */
+    BACKBONE_STATUS_IO = 4,
+    /* A file is damaged, contradicts itself, or is of no kind that is read here. */
+    BACKBONE_STATUS_BAD_CHECKPOINT = 5,
+    /* A sound checkpoint does not fit the network: shapes differ, nothing of it belongs to the network, or, when strict,
+     * names are missing or unexpected. */
+    BACKBONE_STATUS_MISMATCH = 6,
+    /* The network has no parameter or buffer of that name. */
+    BACKBONE_STATUS_UNKNOWN_NAME = 7
+};
+
+/* A short English text for a status, static, never NULL, also for values that are no status. Any thread. */
+BACKBONE_API const char *backbone_status_string(backbone_status status);
+
+/*
+ * What went wrong in the last call on this thread that failed, as UTF-8 text in one line. Never NULL. It is meaningful
+ * only directly after a failure and valid until the next call of this library on the same thread.
+ */
+BACKBONE_API const char *backbone_last_error_message(void);
+
+/* ---- Options ---------------------------------------------------------------------------------------------------- */
+
+/* Bits of backbone_options.out_stages. */
+enum {
+    BACKBONE_STAGE_C2 = 1, /* layer1, stride 4 */
+    BACKBONE_STAGE_C3 = 2, /* layer2, stride 8 */
+    BACKBONE_STAGE_C4 = 4, /* layer3, stride 16 */
+    BACKBONE_STAGE_C5 = 8, /* layer4, stride 32 */
+    BACKBONE_STAGE_ALL = 15
+};
+
+/* Values of backbone_options.channel_order. */
+enum {
+    BACKBONE_CHANNELS_AS_GIVEN = 0,
+    /* Channel c of the network reads channel in_channels - 1 - c of a uint8 input: BGR pixels for an RGB network. */
+    BACKBONE_CHANNELS_REVERSED = 1
+};
+
+/* Initialisers for arrays that options.mean and options.std_dev may point to: ImageNet, RGB, pixels from 0 to 255. */
+#define BACKBONE_IMAGENET_MEAN {123.675f, 116.28f, 103.53f}
+#define BACKBONE_IMAGENET_STD_DEV {58.395f, 57.12f, 57.375f}
+
+/*
+ * What to build. Fill it with backbone_options_init and change what you need. Fields are only ever appended: a program
+ * that passes a smaller struct_size gets the defaults of the rest, a larger one is accepted if its extra bytes are zero.
+ */
+typedef struct backbone_options {
+    uint32_t struct_size;      /* sizeof(backbone_options) */
+    int32_t depth;             /* 18, 34, 50, 101 or 152; default 50 */
+    int32_t in_channels;       /* channels of the input, 1 to 4096; default 3 */
+    int32_t base_channels;     /* width of the stem, 1 to 4096; default 64 */
+    uint32_t out_stages;       /* BACKBONE_STAGE_* bits, at least one; default all. Stages beyond the deepest asked for
+                                  are not built: they have no parameters and cost nothing. */
+    int32_t frozen_stages;     /* as backbone_freeze; default -1 */
+    int32_t norm_eval;         /* 1: in training mode too, every BatchNorm uses its running statistics; 0: only those of
+                                  frozen stages do; default 0 */
+    int32_t zero_init_residual; /* 1: backbone_init_weights sets the weight of the last BatchNorm of each block to 0;
+                                  default 0 */
+    int32_t threads;           /* threads that one forward may use, up to 1024; default 0: the CPUs that the affinity
+                                  mask and the CPU quota of the control group leave to this process */
+    int32_t channel_order;     /* BACKBONE_CHANNELS_*, for uint8 inputs; default as given */
+    const float *mean;         /* in_channels values subtracted from uint8 inputs; NULL: 0 */
+    const float *std_dev;      /* in_channels positive values they are then divided by; NULL: 1 */
+} backbone_options;
+
+/*
+ * Writes the defaults. `struct_size` is sizeof(backbone_options) as your program was compiled. Fails on NULL and on a
+ * size that is smaller than the first published struct or has a larger one's extra bytes, which are set to zero.
+ */
+BACKBONE_API backbone_status backbone_options_init(backbone_options *options, size_t struct_size);
+
+/* ---- Creating a network ----------------------------------------------------------------------------------------- */
+
+/* A ResNet without its pooling and classifier, under the parameter names of torchvision and mmdetection. */
+typedef struct backbone backbone;
+
+/*
+ * Builds a network in evaluation mode. Its weights are those of backbone_init_weights with seed 0 until others are
+ * written; they take up memory only once they are needed.
+ *
+ * options  what to build; NULL for the defaults. Not kept; `mean` and `std_dev` are copied.
+ * out      receives the handle, to be given to backbone_free; set to NULL on failure.
+ */
+BACKBONE_API backbone_status backbone_create(const backbone_options *options, backbone **out);
+
+/* Frees a handle and everything that belongs to it; NULL is allowed. No other call on the handle may be in progress. */
+BACKBONE_API void backbone_free(backbone *net);
+
+/*
+ * The options as they stand now: `frozen_stages` as last set, `threads` as the number in use, `mean` and `std_dev`
+ * pointing into the handle (valid until backbone_free). `out->struct_size` must be set before the call.
+ */
+BACKBONE_API backbone_status backbone_get_options(const backbone *net, backbone_options *out);
+
+/* ---- Weights ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Sets all parameters and buffers, of frozen stages too. Convolutions: normally distributed with mean 0 and standard
+ * deviation sqrt(2 / (out_channels * kernel_height * kernel_width)) (Kaiming, fan-out, ReLU; He et al. 2015,
+ * arXiv:1502.01852). BatchNorm: weight 1 (or 0, see zero_init_residual), bias 0, running_mean 0, running_var 1,
+ * num_batches_tracked 0. The same seed gives the same weights on every machine; they are not PyTorch's random stream.
+ */
+BACKBONE_API backbone_status backbone_init_weights(backbone *net, uint64_t seed);
+
+/* What a load did; see "The load report". */
+typedef struct backbone_report backbone_report;
+
+/*
+ * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told from
+ * the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides, in a
+ * dict or OrderedDict, which may be the value of `state_dict` or `model` in an outer dict, and their names may begin with
+ * `module.`. Nothing in the file is executed; values of unknown classes are skipped.
+ *
+ * strict      0: names that the file lacks keep their values. 1: a missing or unexpected name is an error.
+ *             In both cases it is an error if any shape differs (no broadcasting), and if no name matches.
+ * out_report  receives what was found, to be given to backbone_report_free; NULL if not wanted. It is also given with
+ *             BACKBONE_STATUS_MISMATCH; with any other failure it is set to NULL.
+ *
+ * Everything is read and checked before anything changes: a failed load leaves the network as it was.
+ */
+BACKBONE_API backbone_status backbone_load_weights(backbone *net, const char *path, int32_t strict,
+                                                   backbone_report **out_report);
+
+/*
+ * Writes all parameters and buffers to a safetensors file under their PyTorch names (float32; num_batches_tracked
+ * int64). The file appears under its name only when it is complete; a failure leaves an older file as it was.
+ */
+BACKBONE_API backbone_status backbone_save_weights(const backbone *net, const char *path);
+
+/* ---- The load report -------------------------------------------------------------------------------------------- */
+
+/* Classes of names in a report. */
+enum {
+    BACKBONE_REPORT_LOADED = 0,     /* in both, and loaded */
+    BACKBONE_REPORT_MISSING = 1,    /* in the network, not in the file */
+    BACKBONE_REPORT_UNEXPECTED = 2, /* in the file, not in the network */
+    BACKBONE_REPORT_IGNORABLE = 3,  /* of no consequence: num_batches_tracked that the file lacks, fc.* that the network
+                                       lacks, and stages that this network does not build */
+    BACKBONE_REPORT_MISMATCHED = 4  /* in both, with different shapes */
+};
+
+/* Properties of a report. */
+enum {
+    BACKBONE_REPORT_CONTAINER = 0, /* "zip" or "safetensors" */
+    BACKBONE_REPORT_WRAPPER = 1,   /* "state_dict", "model", or "" */
+    BACKBONE_REPORT_PREFIX = 2     /* "module." or "" */
+};
+
+typedef struct backbone_report_entry {
+    const char *name;          /* as the network spells it; as the file does for names the network lacks */
+    int32_t expected_ndim;     /* shape in the network, -1 where it has no such name */
+    int32_t actual_ndim;       /* shape in the file, -1 where it has no such name */
+    int64_t expected_shape[8];
+    int64_t actual_shape[8];   /* the first 8 sizes if actual_ndim is larger */
+} backbone_report_entry;
+
+/* How many names are in a class (BACKBONE_REPORT_LOADED ...). */
+BACKBONE_API backbone_status backbone_report_count(const backbone_report *report, int32_t name_class, size_t *out);
+
+/* Name `index` of a class, in the network's order, then in the file's. `out->name` lives until backbone_report_free. */
+BACKBONE_API backbone_status backbone_report_get_entry(const backbone_report *report, int32_t name_class, size_t index,
+                                                       backbone_report_entry *out);
+
+/* A property (BACKBONE_REPORT_CONTAINER ...) as text that lives until backbone_report_free. */
+BACKBONE_API backbone_status backbone_report_get_property(const backbone_report *report, int32_t property,
+                                                          const char **out);
+
+/* Frees a report; NULL is allowed. A report is independent of the handle and may outlive it. */
+BACKBONE_API void backbone_report_free(backbone_report *report);
+
+/* ---- Freezing and modes ----------------------------------------------------------------------------------------- */
+
+/*
+ * Freezes the stem (0), the stem and the first 1..4 stages, or nothing (-1). It sets the state: a lower number unfreezes.
+ * Parameters of a frozen stage are not trainable and its BatchNorms always use, and never update, their running
+ * statistics, whatever backbone_set_training says. Weights can still be loaded, initialised and written. Numbers beyond
+ * the deepest stage that was built freeze all there is.
+ */
+BACKBONE_API backbone_status backbone_freeze(backbone *net, int32_t frozen_stages);
+
+/*
+ * Evaluation mode (0, the mode after backbone_create) or training mode (1). In training mode the BatchNorms outside of
+ * frozen stages, unless options.norm_eval is set, normalise with the statistics of the batch and update running_mean,
+ * running_var (momentum 0.1, unbiased variance) and num_batches_tracked at every forward.
+ */
+BACKBONE_API backbone_status backbone_set_training(backbone *net, int32_t training);
+
+/* Whether the handle is in training mode: 1 or 0. */
+BACKBONE_API backbone_status backbone_get_training(const backbone *net, int32_t *out);
+
+/* ---- Parameters and buffers ------------------------------------------------------------------------------------- */
+
+/* Values of backbone_tensor.dtype and backbone_entry_info.dtype. */
+enum {
+    BACKBONE_DTYPE_FLOAT32 = 0,
+    BACKBONE_DTYPE_UINT8 = 1,
+    BACKBONE_DTYPE_INT64 = 2
+};
+
+/* One entry of the state dict: a parameter or a buffer. */
+typedef struct backbone_entry_info {
+    const char *name;         /* as in PyTorch: "layer1.0.conv1.weight"; lives until backbone_free */
+    int32_t dtype;            /* FLOAT32, or INT64 for num_batches_tracked */
+    int32_t ndim;             /* 0 for num_batches_tracked, else 1 or 4 */
+    int64_t shape[4];         /* (out, in, height, width) of a convolution; unused sizes are 1 */
+    int32_t is_parameter;     /* 1 for weights and biases, 0 for buffers (running_mean, running_var, ...) */
+    int32_t trainable;        /* 1 for a parameter outside of the frozen stages (requires_grad in PyTorch) */
+    int32_t batch_statistics; /* 1 if it belongs to a BatchNorm that, in the present mode and state of freezing, uses
+                                 the statistics of the batch (module.training in PyTorch) */
+    int32_t reserved;         /* 0 */
+} backbone_entry_info;
+
+/* The number of entries of the state dict. They are in PyTorch's order of registration. */
+BACKBONE_API backbone_status backbone_entry_count(const backbone *net, size_t *out);
+
+/* Describes entry `index`. */
+BACKBONE_API backbone_status backbone_get_entry_info(const backbone *net, size_t index, backbone_entry_info *out);
+
+/* The index of the entry with that name; BACKBONE_STATUS_UNKNOWN_NAME if there is none. */
+BACKBONE_API backbone_status backbone_find_entry(const backbone *net, const char *name, size_t *out);
+
+/*
+ * Copies entry `index` to `out`, contiguous in the order of its shape. `size` is the size of `out` in bytes and must be
+ * exactly that of the entry (4 or 8 bytes an element).
+ */
+BACKBONE_API backbone_status backbone_read_entry(const backbone *net, size_t index, void *out, size_t size);
+
+/* Copies `size` bytes at `data` to entry `index`, as backbone_read_entry gives them; frozen entries can be written. */
+BACKBONE_API backbone_status backbone_write_entry(backbone *net, size_t index, const void *data, size_t size);
+
+/* ---- Forward ---------------------------------------------------------------------------------------------------- */
+
+/* A tensor in the caller's memory: element (n, c, h, w) lies at data + n*strides[0] + ... + w*strides[3], in elements. */
+typedef struct backbone_tensor {
+    void *data;         /* the element (0, 0, 0, 0); may be NULL only if the tensor is empty */
+    int32_t dtype;      /* BACKBONE_DTYPE_FLOAT32, for inputs also BACKBONE_DTYPE_UINT8 */
+    int32_t reserved;   /* 0 */
+    int64_t shape[4];   /* N, C, H, W */
+    int64_t strides[4]; /* in elements; (C*H*W, H*W, W, 1) is NCHW, (H*W*C, 1, W*C, C) is NHWC. Those of an input may be
+                           zero or negative. */
+} backbone_tensor;
+
+/*
+ * The shapes that backbone_forward writes, one row (N, C, H, W) for each stage of options.out_stages from C2 to C5.
+ *
+ * input_shape  N >= 0, C = in_channels, H >= 1, W >= 1.
+ * out          receives `count` rows; `count` must be the number of stages asked for at creation.
+ */
+BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const int64_t input_shape[4], int64_t (*out)[4],
+                                                    size_t count);
+
+/*
+ * Computes the features of a batch of images.
+ *
+ * input    float32, taken as it is, or uint8, of which (x - mean[c]) / std_dev[c] is computed in float32, with channels
+ *          in options.channel_order. Any N >= 0 (0 computes nothing), H >= 1 and W >= 1, any strides. Only read.
+ * outputs  `count` float32 tensors, one for each stage of options.out_stages from C2 to C5, in the caller's memory with
+ *          the shapes of backbone_output_shapes. Strides are the caller's choice, positive, and such that no two
+ *          elements share memory: sorted by size, each must reach beyond what the smaller ones span. Memory
+ *          between the elements is not touched. Outputs may overlap neither each other nor the input.
+ * count    the number of stages asked for at creation.
+ *
+ * In evaluation mode the features of an image are the same bits for every number of threads and every batch it is part
+ * of. In training mode a BatchNorm that uses the statistics of the batch needs more than one value per channel
+ * (N * H * W of its layer): less is an error that changes nothing. If memory runs out the contents of the outputs are
+ * undefined; the network stays as it was.
+ *
+ * A handle keeps the memory of the input shapes it has seen last, to allocate nothing when they come again.
+ */
+BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tensor *input,
+                                              const backbone_tensor *outputs, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BACKBONE_H */
