@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""ResNet backbones for detectors, on a CPU, from the checkpoints that PyTorch wrote.
+
+Example::
+
+    import backbone
+
+    with backbone.ResNet(50, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD) as net:
+        print(net.load_weights("resnet50.pth"))
+        c2, c3, c4, c5 = net(image.transpose(2, 0, 1)[None])  # image: uint8, (H, W, 3), RGB
+"""
+
+from ._entries import Buffer, Entry, Parameter
+from ._errors import CheckpointError, MismatchError
+from ._library import IMAGENET_MEAN, lib
+from ._library import IMAGENET_STD_DEV as IMAGENET_STD
+from ._report import LoadReport, Mismatch
+from ._resnet import ResNet
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Buffer",
+    "CheckpointError",
+    "Entry",
+    "LoadReport",
+    "Mismatch",
+    "MismatchError",
+    "Parameter",
+    "ResNet",
+    "library_version",
+]
+
+
+def library_version() -> str:
+    """The version of the libbackbone in use, "major.minor.patch"."""
+    return str(lib.backbone_version_string().decode())

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""NumPy arrays as the library's tensor descriptors, without a copy wherever strides can say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _library
+
+FloatArray = npt.NDArray[np.float32]
+
+_DTYPES = {np.dtype(np.float32): _library.DTYPE_FLOAT32, np.dtype(np.uint8): _library.DTYPE_UINT8}
+
+
+def input_tensor(array: npt.NDArray[Any]) -> tuple[_library.Tensor, npt.NDArray[Any]]:
+    """Describe an input; the second value must stay alive as long as the first is in use.
+
+    Raises:
+        TypeError: not an array of float32 or uint8.
+        ValueError: not of four dimensions.
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"the input is a {type(array).__name__}; it must be a numpy.ndarray of shape (N, C, H, W)")
+    if array.dtype not in _DTYPES:
+        raise TypeError(f"the input has dtype {array.dtype}; it must be float32 or uint8: use x.astype(numpy.float32)")
+    _check_dimensions("the input", array)
+    if not _has_element_strides(array):
+        array = np.ascontiguousarray(array)
+    return _describe(array, _strides(array)), array
+
+
+def output_tensor(array: FloatArray, label: str) -> _library.Tensor:
+    """Describe an output.
+
+    Raises:
+        TypeError: not an array of float32.
+        ValueError: read-only, not of four dimensions, or with elements that are not aligned.
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{label} is a {type(array).__name__}; it must be a numpy.ndarray of float32")
+    if array.dtype != np.float32:
+        raise TypeError(f"{label} has dtype {array.dtype}; it must be float32")
+    _check_dimensions(label, array)
+    if not array.flags.writeable:
+        raise ValueError(f"{label} is read-only")
+    if not _has_element_strides(array):
+        raise ValueError(
+            f"{label} has strides {array.strides} in bytes; they must be multiples of 4, and so its address"
+        )
+    return _describe(array, _output_strides(array))
+
+
+def new_output(shape: Sequence[int], channels_last: bool) -> FloatArray:
+    """An uninitialised array of shape (N, C, H, W), in memory as NCHW or as NHWC."""
+    if channels_last:
+        n, c, h, w = shape
+        return np.empty((n, h, w, c), np.float32).transpose(0, 3, 1, 2)
+    return np.empty(tuple(shape), np.float32)
+
+
+def _check_dimensions(label: str, array: npt.NDArray[Any]) -> None:
+    if array.ndim != 4:
+        raise ValueError(f"{label} has shape {array.shape}; it must have four dimensions, (N, C, H, W)")
+
+
+def _has_element_strides(array: npt.NDArray[Any]) -> bool:
+    return array.flags.aligned and all(stride % array.itemsize == 0 for stride in array.strides)
+
+
+def _strides(array: npt.NDArray[Any]) -> list[int]:
+    return [stride // array.itemsize for stride in array.strides]
+
+
+def _output_strides(array: npt.NDArray[Any]) -> list[int]:
+    # The stride of an axis of one element is never used and NumPy leaves anything in it (0 after `a[None]`); the
+    # library asks for strides that no two elements share, so such an axis gets one beyond all others.
+    strides = _strides(array)
+    extent = 1 + sum((size - 1) * abs(stride) for size, stride in zip(array.shape, strides, strict=True) if size > 1)
+    return [stride if size > 1 else extent for size, stride in zip(array.shape, strides, strict=True)]
+
+
+def _describe(array: npt.NDArray[Any], strides: Sequence[int]) -> _library.Tensor:
+    tensor = _library.Tensor()
+    tensor.data = array.ctypes.data
+    tensor.dtype = _DTYPES[array.dtype]
+    tensor.shape[:] = array.shape
+    tensor.strides[:] = strides
+    return tensor

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""From a backbone_status to the Python exception of that kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _library
+from ._library import lib
+
+if TYPE_CHECKING:
+    from ._report import LoadReport
+
+
+class CheckpointError(ValueError):
+    """A file is damaged, contradicts itself, or is of no kind that is read here."""
+
+
+class MismatchError(RuntimeError):
+    """A sound checkpoint does not fit the network; `report` lists what differs.
+
+    Attributes:
+        report: the LoadReport of the load that was refused.
+    """
+
+    report: LoadReport | None = None
+
+
+_EXCEPTIONS: dict[int, type[Exception]] = {
+    _library.STATUS_INVALID_ARGUMENT: ValueError,
+    _library.STATUS_OUT_OF_MEMORY: MemoryError,
+    _library.STATUS_FILE_NOT_FOUND: FileNotFoundError,
+    _library.STATUS_IO: OSError,
+    _library.STATUS_BAD_CHECKPOINT: CheckpointError,
+    _library.STATUS_MISMATCH: MismatchError,
+    _library.STATUS_UNKNOWN_NAME: KeyError,
+}
+
+
+def error_of(status: int) -> Exception:
+    """The exception for a call that has just failed on this thread, with the library's message."""
+    message = lib.backbone_last_error_message().decode(errors="replace")
+    return _EXCEPTIONS.get(status, RuntimeError)(message)
+
+
+def check(status: int) -> None:
+    """Raise if `status` is a failure."""
+    if status != _library.STATUS_OK:
+        raise error_of(status)

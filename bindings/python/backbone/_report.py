@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""What a load found, name by name."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from . import _library
+from ._errors import check
+from ._library import lib
+
+# How many names of a class `str(report)` lists.
+_LISTED = 8
+
+
+class Mismatch(NamedTuple):
+    """A name that network and checkpoint give different shapes."""
+
+    name: str
+    expected: tuple[int, ...]
+    """The shape in the network."""
+    actual: tuple[int, ...]
+    """The shape in the checkpoint (of more than 8 dimensions the first 8)."""
+
+    def __str__(self) -> str:
+        return f"{self.name} (network {_shape_text(self.expected)}, checkpoint {_shape_text(self.actual)})"
+
+
+@dataclass(frozen=True, repr=False)
+class LoadReport:
+    """What a load found. `print(report)` shows it in a few lines.
+
+    Attributes:
+        loaded: names in both, whose values are now the checkpoint's (nothing is loaded if the load failed).
+        missing: names of the network that the checkpoint lacks; they keep their values.
+        unexpected: names of the checkpoint that the network lacks.
+        ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, `fc.*` that the network
+            lacks, and stages that this network does not build.
+        mismatched: names in both with different shapes; if there is one, nothing was loaded.
+        container: "zip" or "safetensors"; "mapping" for `load_state_dict`.
+        wrapper: the key under which the checkpoint held its tensors, "state_dict" or "model"; or "".
+        prefix: what was taken off the names, "module."; or "".
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    ignorable: tuple[str, ...]
+    mismatched: tuple[Mismatch, ...]
+    container: str
+    wrapper: str
+    prefix: str
+
+    def __str__(self) -> str:
+        origin = self.container
+        if self.wrapper:
+            origin += f", tensors under {self.wrapper!r}"
+        if self.prefix:
+            origin += f", prefix {self.prefix!r} removed"
+        lines = [f"{origin}: {len(self.loaded)} loaded"]
+        for title in ("mismatched", "missing", "unexpected", "ignorable"):
+            names = [str(item) for item in getattr(self, title)]
+            if names:
+                more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+                lines.append(f"  {len(names)} {title}: {', '.join(names[:_LISTED])}{more}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return (
+            f"<LoadReport {self.container}: {len(self.loaded)} loaded, {len(self.missing)} missing, "
+            f"{len(self.unexpected)} unexpected, {len(self.ignorable)} ignorable, {len(self.mismatched)} mismatched>"
+        )
+
+
+def take_report(pointer: ctypes.c_void_p) -> LoadReport:
+    """Copy a report of the library into Python and free it."""
+    try:
+        return LoadReport(
+            loaded=_names(pointer, _library.REPORT_LOADED),
+            missing=_names(pointer, _library.REPORT_MISSING),
+            unexpected=_names(pointer, _library.REPORT_UNEXPECTED),
+            ignorable=_names(pointer, _library.REPORT_IGNORABLE),
+            mismatched=tuple(
+                Mismatch(
+                    _text(entry.name),
+                    tuple(entry.expected_shape[: max(entry.expected_ndim, 0)]),
+                    tuple(entry.actual_shape[: max(entry.actual_ndim, 0)]),
+                )
+                for entry in _entries(pointer, _library.REPORT_MISMATCHED)
+            ),
+            container=_property(pointer, _library.REPORT_CONTAINER),
+            wrapper=_property(pointer, _library.REPORT_WRAPPER),
+            prefix=_property(pointer, _library.REPORT_PREFIX),
+        )
+    finally:
+        lib.backbone_report_free(pointer)
+
+
+def _names(pointer: ctypes.c_void_p, name_class: int) -> tuple[str, ...]:
+    return tuple(_text(entry.name) for entry in _entries(pointer, name_class))
+
+
+def _entries(pointer: ctypes.c_void_p, name_class: int) -> list[_library.ReportEntry]:
+    count = ctypes.c_size_t()
+    check(lib.backbone_report_count(pointer, name_class, ctypes.byref(count)))
+    entries = [_library.ReportEntry() for _ in range(count.value)]
+    for index, entry in enumerate(entries):
+        check(lib.backbone_report_get_entry(pointer, name_class, index, ctypes.byref(entry)))
+    return entries
+
+
+def _property(pointer: ctypes.c_void_p, which: int) -> str:
+    value = ctypes.c_char_p()
+    check(lib.backbone_report_get_property(pointer, which, ctypes.byref(value)))
+    return _text(value.value)
+
+
+def _text(value: bytes | None) -> str:
+    # Names come from files: bytes that are no UTF-8 are shown, not a second error.
+    return (value or b"").decode(errors="backslashreplace")
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"

@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""The network."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _library
+from ._arrays import FloatArray, input_tensor, new_output, output_tensor
+from ._entries import Buffer, Entry, Parameter, entries_of
+from ._errors import MismatchError, check, error_of
+from ._handle import Handle
+from ._integers import int32, integer
+from ._library import lib
+from ._report import LoadReport, take_report
+from ._state_dict import load_mapping
+
+_CHANNEL_ORDERS = {"as_given": _library.CHANNELS_AS_GIVEN, "reversed": _library.CHANNELS_REVERSED}
+
+
+class ResNet:
+    """A ResNet without its pooling and classifier: images in, the features C2 to C5 out, on a CPU.
+
+    Parameters, buffers and their names are those of torchvision and mmdetection. A new network is in evaluation mode.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        in_channels: channels of the input.
+        frozen_stages: as for `freeze`.
+        threads: threads that one forward may use; None: the CPUs that affinity mask and CPU quota leave to the process.
+        base_channels: width of the stem; stage i has base_channels * 2**i channels, times 4 from depth 50 on.
+        out_indices: which of C2 (0) to C5 (3) to return, ascending. Later stages than the last are not built: they have
+            no parameters and cost nothing.
+        norm_eval: in training mode too, every BatchNorm uses its running statistics.
+        zero_init_residual: `init_weights` sets the weight of the last BatchNorm of each block to 0.
+        mean: one value per channel subtracted from uint8 inputs (`backbone.IMAGENET_MEAN`); None: 0.
+        std: one value per channel that uint8 inputs are then divided by (`backbone.IMAGENET_STD`); None: 1.
+        channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of a uint8 input: BGR
+            pixels for an RGB network. `mean` and `std` are in the network's order.
+        pretrained: a checkpoint, as for `init_weights`.
+
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: an argument is of the wrong type.
+
+    Threads: every method may be called by many threads at once on one network. Forwards in evaluation mode and all
+    that only reads run side by side, with the interpreter's lock released; what changes the network, and forwards in
+    training mode, wait until they have it alone. After `os.fork` the child can go on using the network; fork while no
+    other thread is inside a call on it.
+
+    Memory is released by `close`, at the end of a `with` block, or with the last reference. After that every method
+    raises ValueError.
+    """
+
+    def __init__(
+        self,
+        depth: SupportsIndex = 50,
+        in_channels: SupportsIndex = 3,
+        frozen_stages: SupportsIndex = -1,
+        threads: SupportsIndex | None = None,
+        *,
+        base_channels: SupportsIndex = 64,
+        out_indices: Sequence[SupportsIndex] = (0, 1, 2, 3),
+        norm_eval: bool = False,
+        zero_init_residual: bool = False,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        channel_order: Literal["as_given", "reversed"] = "as_given",
+        pretrained: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if channel_order not in _CHANNEL_ORDERS:
+            raise ValueError(f"channel_order is {channel_order!r}; it must be 'as_given' or 'reversed'")
+        if pretrained is not None:
+            _encoded_path("pretrained", pretrained)
+        options = _library.Options()
+        check(lib.backbone_options_init(ctypes.byref(options), ctypes.sizeof(options)))
+        options.depth = int32("depth", depth)
+        options.in_channels = int32("in_channels", in_channels)
+        options.frozen_stages = int32("frozen_stages", frozen_stages)
+        options.threads = 0 if threads is None else int32("threads", threads)
+        options.base_channels = int32("base_channels", base_channels)
+        out_indices = _checked_out_indices(out_indices)
+        options.out_stages = sum(_library.STAGE_C2 << index for index in out_indices)
+        options.norm_eval = bool(norm_eval)
+        options.zero_init_residual = bool(zero_init_residual)
+        options.channel_order = _CHANNEL_ORDERS[channel_order]
+        # The library copies these; the arrays only have to live until backbone_create returns.
+        means, stds = _per_channel("mean", mean, options), _per_channel("std", std, options)
+        options.mean = means if mean is not None else None
+        options.std_dev = stds if std is not None else None
+
+        pointer = ctypes.c_void_p()
+        check(lib.backbone_create(ctypes.byref(options), ctypes.byref(pointer)))
+        assert pointer.value is not None
+        self._handle = Handle(pointer.value)
+        self._depth: int = options.depth
+        self._in_channels: int = options.in_channels
+        self._out_indices = out_indices
+        self._entry_table: tuple[Entry, ...] | None = None
+        if pretrained is not None:
+            try:
+                self.load_weights(pretrained)
+            except BaseException:
+                self.close()
+                raise
+
+    # ---- What it is ----
+
+    @property
+    def depth(self) -> int:
+        """18, 34, 50, 101 or 152."""
+        return self._depth
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
+        return self._in_channels
+
+    @property
+    def out_indices(self) -> tuple[int, ...]:
+        """Which of C2 (0) to C5 (3) a forward returns."""
+        return self._out_indices
+
+    @property
+    def out_channels(self) -> tuple[int, ...]:
+        """Channels of each feature that a forward returns."""
+        return tuple(shape[1] for shape in self.output_shapes((1, self._in_channels, 32, 32)))
+
+    @property
+    def out_strides(self) -> tuple[int, ...]:
+        """Pixels of the input per pixel of each feature that a forward returns: 4 for C2 to 32 for C5."""
+        return tuple(4 << index for index in self._out_indices)
+
+    @property
+    def frozen_stages(self) -> int:
+        """What `freeze` set last."""
+        return int(self._options().frozen_stages)
+
+    @property
+    def threads(self) -> int:
+        """Threads that one forward may use."""
+        return int(self._options().threads)
+
+    @property
+    def training(self) -> bool:
+        """Whether the network is in training mode."""
+        value = ctypes.c_int32()
+        with self._handle as net:
+            check(lib.backbone_get_training(net, ctypes.byref(value)))
+        return bool(value.value)
+
+    # ---- Weights ----
+
+    def init_weights(
+        self, pretrained: str | os.PathLike[str] | None = None, seed: SupportsIndex = 0
+    ) -> LoadReport | None:
+        """Draw new weights, or load those of `pretrained`.
+
+        Without a checkpoint, convolutions are drawn from a normal distribution of mean 0 and standard deviation
+        sqrt(2 / (out_channels * height * width)) (Kaiming, fan-out), the same for the same `seed` (0 to 2**64 - 1) on
+        every machine; BatchNorms become weight 1 (or 0, see zero_init_residual), bias 0, mean 0, variance 1. Frozen
+        stages are set too.
+
+        Returns:
+            With a checkpoint the report of `load_weights(pretrained)`, whose errors apply; else None.
+
+        Raises:
+            TypeError: `pretrained` is neither a path nor None.
+        """
+        if pretrained is not None:
+            _encoded_path("pretrained", pretrained)
+            return self.load_weights(pretrained)
+        number = integer("seed", seed, 64, signed=False)
+        with self._handle as net:
+            check(lib.backbone_init_weights(net, number))
+        return None
+
+    def load_weights(self, path: str | os.PathLike[str], strict: bool = False) -> LoadReport:
+        """Load a zip `.pth` as torch.save writes it, or a safetensors file. Nothing in it is executed.
+
+        Everything is checked first: a failed load changes nothing.
+
+        Args:
+            path: the file; what it is is told from its content.
+            strict: missing and unexpected names are errors. Otherwise missing names keep their values.
+
+        Raises:
+            FileNotFoundError, OSError: the file cannot be opened or read.
+            CheckpointError: it is damaged or of no kind that is read here.
+            MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
+        """
+        encoded = _encoded_path("path", path)
+        report = ctypes.c_void_p()
+        with self._handle as net:
+            status = lib.backbone_load_weights(net, encoded, bool(strict), ctypes.byref(report))
+            # Made now: the next call of the library would replace the message.
+            error = error_of(status) if status != _library.STATUS_OK else None
+        result = take_report(report) if report else None
+        if isinstance(error, MismatchError):
+            error.report = result
+        if error is not None:
+            raise error
+        assert result is not None
+        return result
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write all parameters and buffers to a safetensors file, which appears only when it is complete.
+
+        Raises:
+            FileNotFoundError, OSError: the file cannot be written.
+        """
+        encoded = _encoded_path("path", path)
+        with self._handle as net:
+            check(lib.backbone_save_weights(net, encoded))
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all parameters and buffers by name, in PyTorch's order: float32, num_batches_tracked int64."""
+        return {entry.name: entry.data for entry in self._entries()}
+
+    def load_state_dict(self, state_dict: Mapping[str, npt.ArrayLike], strict: bool = True) -> LoadReport:
+        """Write the arrays of a mapping to the parameters and buffers of the same names.
+
+        The rules are those of `load_weights`, only that `strict` is the default, as in PyTorch. All is checked before
+        anything is written; a forward on another thread may meanwhile see some of it written.
+
+        Raises:
+            MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
+            TypeError: values that are no floating-point numbers (integers for num_batches_tracked).
+        """
+        return load_mapping(self._entries(), state_dict, strict, stages=self._out_indices[-1] + 1)
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All weights and biases, in PyTorch's order."""
+        return (entry for entry in self._entries() if isinstance(entry, Parameter))
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All weights and biases with their names."""
+        return ((parameter.name, parameter) for parameter in self.parameters())
+
+    def buffers(self) -> Iterator[Buffer]:
+        """All running statistics and num_batches_tracked, in PyTorch's order."""
+        return (entry for entry in self._entries() if isinstance(entry, Buffer))
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All running statistics and num_batches_tracked with their names."""
+        return ((buffer.name, buffer) for buffer in self.buffers())
+
+    def get_entry(self, name: str) -> Entry:
+        """The parameter or buffer of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        index = ctypes.c_size_t()
+        # A name with a zero byte would end there for the library, and perhaps be found.
+        encoded = name.replace("\0", "\\0").encode(errors="backslashreplace")
+        with self._handle as net:
+            check(lib.backbone_find_entry(net, encoded, ctypes.byref(index)))
+        return self._entries()[index.value]
+
+    # ---- Freezing and modes ----
+
+    def freeze(self, frozen_stages: SupportsIndex) -> ResNet:
+        """Freeze nothing (-1), the stem (0), or the stem and the first 1 to 4 stages. Returns the network.
+
+        It sets the state: a lower number unfreezes. Parameters of frozen stages have `requires_grad` False, and their
+        BatchNorms use and never update their running statistics, whatever `train` says.
+
+        Raises:
+            ValueError: not from -1 to 4.
+        """
+        number = int32("frozen_stages", frozen_stages)
+        with self._handle as net:
+            check(lib.backbone_freeze(net, number))
+        return self
+
+    def train(self, mode: bool = True) -> ResNet:
+        """Enter training mode (or leave it, with False). Returns the network.
+
+        In training mode BatchNorms outside of frozen stages, unless norm_eval is set, normalise with the statistics of
+        the batch and update their running statistics (momentum 0.1) at every forward.
+        """
+        with self._handle as net:
+            check(lib.backbone_set_training(net, bool(mode)))
+        return self
+
+    def eval(self) -> ResNet:
+        """Enter evaluation mode. Returns the network."""
+        return self.train(False)
+
+    # ---- Forward ----
+
+    def output_shapes(self, input_shape: Sequence[SupportsIndex]) -> tuple[tuple[int, int, int, int], ...]:
+        """The shapes (N, C, H, W) of the features for an input of shape (N, in_channels, H, W).
+
+        Raises:
+            ValueError: not an input shape of this network.
+        """
+        sizes = [integer(f"input_shape[{axis}]", size, 64) for axis, size in enumerate(input_shape)]
+        if len(sizes) != 4:
+            raise ValueError(f"input_shape is {tuple(sizes)}; it must be (N, C, H, W)")
+        shapes = (ctypes.c_int64 * 4 * len(self._out_indices))()
+        with self._handle as net:
+            check(lib.backbone_output_shapes(net, (ctypes.c_int64 * 4)(*sizes), shapes, len(shapes)))
+        return tuple((n, c, h, w) for n, c, h, w in shapes)
+
+    def forward(
+        self, x: npt.NDArray[Any], out: Sequence[FloatArray] | None = None, *, channels_last: bool = False
+    ) -> tuple[FloatArray, ...]:
+        """Compute the features of a batch of images. `net(x)` is the same.
+
+        In evaluation mode the features of an image are the same bits for every number of threads and every batch it is
+        part of.
+
+        Args:
+            x: shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. float32, taken as it is, or uint8, which is
+                normalised with `mean`, `std` and `channel_order`. It is not copied, whatever its strides, negative and
+                zero ones too: an image of shape (H, W, 3) goes in as `image.transpose(2, 0, 1)[None]`. (Only elements
+                at odd addresses, as in fields of packed records, are copied.)
+            out: float32 arrays to write to, one for each of out_indices, of the shapes that `output_shapes` gives and
+                in positive strides; they may share memory neither with each other nor with `x`. None: new arrays.
+            channels_last: lay new arrays out in memory as (N, H, W, C). Their shape is (N, C, H, W) all the same.
+
+        Returns:
+            One array for each of out_indices, always as a tuple; `out`'s arrays if given.
+
+        Raises:
+            TypeError: an array is of another dtype, or no array.
+            ValueError: a shape or layout does not fit; in training mode, a BatchNorm with one value per channel.
+            MemoryError: what `out` holds is then undefined.
+        """
+        tensor, alive = input_tensor(x)
+        if out is None:
+            out = [new_output(shape, channels_last) for shape in self.output_shapes(alive.shape)]
+        elif isinstance(out, np.ndarray):
+            raise TypeError("out is an array; it must be a sequence of arrays, one for each of out_indices")
+        count = len(out)
+        if count != len(self._out_indices):
+            raise ValueError(f"out has {count} arrays; out_indices {self._out_indices} need {len(self._out_indices)}")
+        outputs = (_library.Tensor * count)(*(output_tensor(array, f"out[{i}]") for i, array in enumerate(out)))
+        with self._handle as net:
+            check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
+        return tuple(out)
+
+    def __call__(
+        self, x: npt.NDArray[Any], out: Sequence[FloatArray] | None = None, *, channels_last: bool = False
+    ) -> tuple[FloatArray, ...]:
+        """As `forward`."""
+        return self.forward(x, out, channels_last=channels_last)
+
+    # ---- Lifetime ----
+
+    def close(self) -> None:
+        """Release the network. Calls in progress on other threads finish first. May be called again."""
+        self._handle.close()
+
+    def __enter__(self) -> ResNet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # There is none if the constructor failed. Entries keep the handle usable as long as the network itself lives.
+        handle = getattr(self, "_handle", None)
+        if handle is not None:
+            handle.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a ResNet cannot be copied or pickled; create another and give it this one's state_dict()")
+
+    def __repr__(self) -> str:
+        if self._handle.closed:
+            return f"<closed ResNet({self._depth})>"
+        return (
+            f"ResNet({self._depth}, in_channels={self._in_channels}, frozen_stages={self.frozen_stages}, "
+            f"threads={self.threads}, out_indices={self._out_indices}, training={self.training})"
+        )
+
+    def _options(self) -> _library.Options:
+        options = _library.Options(struct_size=ctypes.sizeof(_library.Options))
+        with self._handle as net:
+            check(lib.backbone_get_options(net, ctypes.byref(options)))
+        return options
+
+    def _entries(self) -> tuple[Entry, ...]:
+        if self._entry_table is None:
+            self._entry_table = entries_of(self._handle)
+        return self._entry_table
+
+
+def _encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{label} is a {type(path).__name__}; it must be a str or a path")
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError(f"{label} is {path!r}; it must not contain a zero byte")
+    return encoded
+
+
+def _checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]:
+    try:
+        indices = tuple(int32("out_indices[...]", index) for index in out_indices)
+    except TypeError:
+        raise TypeError(f"out_indices is {out_indices!r}; it must be a sequence of int") from None
+    ascending = all(a < b for a, b in itertools.pairwise(indices))
+    if not indices or not ascending or indices[0] < 0 or indices[-1] > 3:
+        raise ValueError(f"out_indices is {indices}; it must be one or more of 0, 1, 2, 3, in ascending order")
+    return indices
+
+
+def _per_channel(label: str, values: Sequence[float] | None, options: _library.Options) -> Any:
+    if values is None:
+        return None
+    # The library checks the values themselves; one too large for float32 is its "not finite".
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if array.shape != (options.in_channels,):
+        raise ValueError(
+            f"{label} has shape {array.shape}; it must have one value for each of in_channels, {options.in_channels}"
+        )
+    return (ctypes.c_float * array.size)(*array.tolist())

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Writers of checkpoint files from NumPy arrays, made from the descriptions of the formats; no PyTorch needed."""
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+
+_SAFETENSORS = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64"}
+_STORAGES = {"float64": "DoubleStorage", "float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage"}
+
+
+def write_safetensors(path, arrays):
+    """u64 length of the JSON, the JSON, the payloads one after another."""
+    index, payload = {}, b""
+    for name, array in arrays.items():
+        data = np.ascontiguousarray(array).tobytes()
+        offsets = [len(payload), len(payload) + len(data)]
+        index[name] = {"dtype": _SAFETENSORS[array.dtype.name], "shape": list(array.shape), "data_offsets": offsets}
+        payload += data
+    text = json.dumps(index).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + payload)
+    return path
+
+
+class _Global:
+    """Stands for an object that the pickle refers to by module and name only."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+    def __call__(self):
+        """Only so that it may stand where pickle wants something callable."""
+
+
+_REBUILD = _Global("torch._utils", "_rebuild_tensor_v2")
+
+
+class _Tensor:
+    def __init__(self, key, array):
+        self.key, self.array = key, array
+
+    def __reduce__(self):
+        strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
+        return _REBUILD, (_Storage(self.key, self.array), 0, self.array.shape, strides, False, OrderedDict())
+
+
+class _Storage:
+    def __init__(self, key, array):
+        self.key, self.array = key, array
+
+
+class _Pickler(pickle._Pickler):
+    """The pickler of the standard library in Python, with torch's names for what NumPy arrays stand for."""
+
+    def persistent_id(self, value):
+        if isinstance(value, _Storage):
+            kind = _Global("torch", _STORAGES[value.array.dtype.name])
+            return ("storage", kind, value.key, "cpu", value.array.size)
+        return None
+
+    def save(self, value, save_persistent_id=True):
+        if isinstance(value, _Global):
+            self.write(pickle.GLOBAL + f"{value.module}\n{value.name}\n".encode())
+        else:
+            super().save(value, save_persistent_id)
+
+
+def write_pth(path, value):
+    """A zip as torch.save writes it, of a structure of dicts whose arrays become tensors."""
+    arrays = []
+
+    def with_tensors(item):
+        if isinstance(item, np.ndarray):
+            arrays.append(item)
+            return _Tensor(str(len(arrays) - 1), item)
+        if isinstance(item, dict):
+            return type(item)((key, with_tensors(inner)) for key, inner in item.items())
+        return item
+
+    structure = with_tensors(value)
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=2).dump(structure)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", buffer.getvalue())
+        archive.writestr("archive/byteorder", "little")
+        for key, array in enumerate(arrays):
+            # In the order of memory, C or Fortran, which the strides above describe.
+            assert array.flags.forc
+            archive.writestr(f"archive/data/{key}", array.tobytes("A"))
+        archive.writestr("archive/version", "3\n")
+    return path

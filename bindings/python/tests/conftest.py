@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Where the tests find the library, and the small networks they share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# `scripts/test` sets it; this is for `pytest` by hand after `scripts/build`.
+os.environ.setdefault("BACKBONE_LIBRARY", str(ROOT / ".build/release/libbackbone.so"))
+
+import backbone  # noqa: E402
+
+
+def calibrate(net, seed=7, shape=(4, 3, 64, 64), forwards=40):
+    """Give the BatchNorms the statistics of random images: with those of new weights, features grow by stage."""
+    x = np.random.default_rng(seed).standard_normal((shape[0], net.in_channels, *shape[2:]), dtype=np.float32)
+    training, frozen_stages = net.training, net.frozen_stages
+    net.freeze(-1).train()
+    for _ in range(forwards):
+        net(x)
+    net.train(training).freeze(frozen_stages)
+    return net
+
+
+@pytest.fixture(scope="session")
+def states():
+    """State dicts of calibrated narrow networks (8 channels in the stem) by depth."""
+    result = {}
+    for depth in (18, 50):
+        with backbone.ResNet(depth, base_channels=8) as net:
+            result[depth] = calibrate(net).state_dict()
+    return result
+
+
+@pytest.fixture
+def new_net(states):
+    """Make a narrow network with calibrated weights, closed at the end of the test."""
+    nets = []
+
+    def make(depth=18, **options):
+        net = backbone.ResNet(depth, base_channels=8, **options)
+        nets.append(net)
+        # Names of stages that this network does not build are ignorable.
+        net.load_state_dict(states[depth])
+        return net
+
+    yield make
+    for net in nets:
+        net.close()
+
+
+@pytest.fixture
+def images():
+    """Two images of an odd size."""
+    return np.random.default_rng(3).standard_normal((2, 3, 45, 70), dtype=np.float32)
