@@ -39,3 +39,16 @@ unknown_option() {
 header_constant() {
     sed -n "s/^#define $1 \"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$root/include/backbone.h"
 }
+
+# `swift test` with these arguments; a run of no tests at all is a failure too.
+swift_test() {
+    local output status=0
+    output=$(mktemp)
+    swift test "$@" 2>&1 | tee "$output" || status=1
+    if ! grep -qE 'Test run with [1-9][0-9]* test' "$output"; then
+        echo "error: no tests were run"
+        status=1
+    fi
+    rm -f "$output"
+    return "$status"
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * Decodes a JPEG, computes the features C2..C5 of a ResNet and prints the shape and a few statistics of each.
+ *
+ *     cc -std=c99 features.c -lbackbone -ljpeg -lm -o features
+ *     ./features photo.jpg --weights resnet50.pth
+ */
+
+#define _XOPEN_SOURCE 700 /* clock_gettime, getrusage */
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <jpeglib.h>
+
+#include "backbone.h"
+
+static const char usage[] =
+    "Usage: features IMAGE.jpg [options]\n"
+    "\n"
+    "Prints shape, minimum, mean, maximum and standard deviation of the features C2..C5 of a JPEG.\n"
+    "\n"
+    "  --weights FILE       a PyTorch .pth or a safetensors file; without it the weights are random, of seed 0\n"
+    "  --depth N            18, 34, 50, 101 or 152 (default 50)\n"
+    "  --base-channels N    width of the stem (default 64; smaller ones are for tests)\n"
+    "  --threads N          threads to compute with (default: those this process may use)\n"
+    "  --time               also print what each step took, and the peak memory of this process\n"
+    "  --help               print this text\n";
+
+struct arguments {
+    const char *image;
+    const char *weights;
+    int32_t depth;
+    int32_t base_channels;
+    int32_t threads;
+    int time;
+};
+
+struct image {
+    uint8_t *pixels; /* height x width x 3, RGB */
+    int64_t height;
+    int64_t width;
+};
+
+/* ---- The command line ------------------------------------------------------------------------------------------- */
+
+/* Whether `text` is a whole number that fits; the library says which numbers make sense. */
+static int parse_number(const char *option, const char *text, int32_t *out) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < INT32_MIN || value > INT32_MAX) {
+        fprintf(stderr, "features: %s needs a number, not '%s'\n", option, text);
+        return 0;
+    }
+    *out = (int32_t)value;
+    return 1;
+}
+
+/* 1: go on; 0: --help has been printed; -1: an error has been. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (strcmp(argument, "--time") == 0) {
+            arguments->time = 1;
+            continue;
+        }
+        if (strncmp(argument, "--", 2) != 0) {
+            if (arguments->image != NULL) {
+                fprintf(stderr, "features: more than one image: '%s' and '%s'\n", arguments->image, argument);
+                return -1;
+            }
+            arguments->image = argument;
+            continue;
+        }
+        int32_t *number = strcmp(argument, "--depth") == 0           ? &arguments->depth
+                          : strcmp(argument, "--base-channels") == 0 ? &arguments->base_channels
+                          : strcmp(argument, "--threads") == 0       ? &arguments->threads
+                                                                     : NULL;
+        if (number == NULL && strcmp(argument, "--weights") != 0) {
+            fprintf(stderr, "features: unknown option '%s'\n\n%s", argument, usage);
+            return -1;
+        }
+        if (i + 1 == argc) {
+            fprintf(stderr, "features: %s needs a value\n", argument);
+            return -1;
+        }
+        i++;
+        if (number == NULL) {
+            arguments->weights = argv[i];
+        } else if (!parse_number(argument, argv[i], number)) {
+            return -1;
+        }
+    }
+    if (arguments->image == NULL) {
+        fprintf(stderr, "features: no image given\n\n%s", usage);
+        return -1;
+    }
+    return 1;
+}
+
+/* ---- Decoding --------------------------------------------------------------------------------------------------- */
+
+/* libjpeg ends the process at an error unless its handler jumps away. */
+struct decoder_errors {
+    struct jpeg_error_mgr manager; /* first: libjpeg hands out a pointer to it */
+    jmp_buf escape;
+    char message[JMSG_LENGTH_MAX];
+};
+
+static void escape_decoder(j_common_ptr decoder) {
+    struct decoder_errors *errors = (struct decoder_errors *)decoder->err;
+    errors->manager.format_message(decoder, errors->message);
+    longjmp(errors->escape, 1);
+}
+
+/* Decodes an open file as RGB. What is set after setjmp and read after the jump lives behind `out`, not in locals. */
+static int decode_jpeg(FILE *file, const char *path, struct image *out) {
+    struct jpeg_decompress_struct decoder;
+    struct decoder_errors errors;
+    memset(&decoder, 0, sizeof decoder);
+    decoder.err = jpeg_std_error(&errors.manager);
+    errors.manager.error_exit = escape_decoder;
+    if (setjmp(errors.escape)) {
+        fprintf(stderr, "features: %s: %s\n", path, errors.message);
+        jpeg_destroy_decompress(&decoder);
+        free(out->pixels);
+        out->pixels = NULL;
+        return 0;
+    }
+    jpeg_create_decompress(&decoder);
+    jpeg_stdio_src(&decoder, file);
+    jpeg_read_header(&decoder, TRUE);
+    decoder.out_color_space = JCS_RGB;
+    jpeg_start_decompress(&decoder);
+    /* At most 65535 x 65535 x 3 bytes, which a size_t of 64 bits holds. */
+    size_t row_size = (size_t)decoder.output_width * 3;
+    out->height = decoder.output_height;
+    out->width = decoder.output_width;
+    out->pixels = malloc(row_size * decoder.output_height);
+    if (out->pixels == NULL) {
+        fprintf(stderr, "features: %s: no memory for %u x %u pixels\n", path, decoder.output_width,
+                decoder.output_height);
+        jpeg_destroy_decompress(&decoder);
+        return 0;
+    }
+    while (decoder.output_scanline < decoder.output_height) {
+        JSAMPROW row = out->pixels + decoder.output_scanline * row_size;
+        jpeg_read_scanlines(&decoder, &row, 1);
+    }
+    jpeg_finish_decompress(&decoder);
+    jpeg_destroy_decompress(&decoder);
+    return 1;
+}
+
+static int read_image(const char *path, struct image *out) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fprintf(stderr, "features: %s: %s\n", path, strerror(errno));
+        return 0;
+    }
+    int decoded = decode_jpeg(file, path, out);
+    fclose(file);
+    return decoded;
+}
+
+/* ---- Features --------------------------------------------------------------------------------------------------- */
+
+enum { STAGES = 4 };
+
+static int report(const char *what) {
+    fprintf(stderr, "features: %s: %s\n", what, backbone_last_error_message());
+    return 0;
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Prints how long a step took since *last, which becomes now. */
+static void print_time(const struct arguments *arguments, const char *step, double *last) {
+    double now = seconds();
+    if (arguments->time) {
+        printf("%-16s %9.1f ms\n", step, 1e3 * (now - *last));
+    }
+    *last = now;
+}
+
+static int64_t element_count(const backbone_tensor *tensor) {
+    return tensor->shape[0] * tensor->shape[1] * tensor->shape[2] * tensor->shape[3];
+}
+
+static void print_statistics(const char *name, const backbone_tensor *tensor) {
+    const float *values = tensor->data;
+    int64_t count = element_count(tensor);
+    double minimum = INFINITY, maximum = -INFINITY, sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) {
+        minimum = fmin(minimum, values[i]);
+        maximum = fmax(maximum, values[i]);
+        sum += values[i];
+    }
+    double mean = sum / (double)count;
+    for (int64_t i = 0; i < count; i++) {
+        squares += (values[i] - mean) * (values[i] - mean);
+    }
+    char shape[64];
+    snprintf(shape, sizeof shape, "%lld x %lld x %lld x %lld", (long long)tensor->shape[0], (long long)tensor->shape[1],
+             (long long)tensor->shape[2], (long long)tensor->shape[3]);
+    printf("%-5s  %-22s %12.6g %12.6g %12.6g %12.6g\n", name, shape, minimum, mean, maximum,
+           sqrt(squares / (double)count));
+}
+
+static int create(const struct arguments *arguments, backbone **out) {
+    static const float mean[3] = BACKBONE_IMAGENET_MEAN;
+    static const float std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
+    backbone_options options;
+    if (backbone_options_init(&options, sizeof options) != BACKBONE_STATUS_OK) {
+        return report("options");
+    }
+    options.depth = arguments->depth;
+    options.base_channels = arguments->base_channels;
+    options.threads = arguments->threads;
+    options.mean = mean;
+    options.std_dev = std_dev;
+    return backbone_create(&options, out) == BACKBONE_STATUS_OK ? 1 : report("create");
+}
+
+/* Memory for the four stages, one after the other in a tensor's usual order (NCHW). Free outputs[i].data. */
+static int allocate_outputs(const backbone *net, const backbone_tensor *input, backbone_tensor outputs[STAGES]) {
+    int64_t shapes[STAGES][4];
+    if (backbone_output_shapes(net, input->shape, shapes, STAGES) != BACKBONE_STATUS_OK) {
+        return report("output shapes");
+    }
+    for (int i = 0; i < STAGES; i++) {
+        backbone_tensor *output = &outputs[i];
+        output->dtype = BACKBONE_DTYPE_FLOAT32;
+        memcpy(output->shape, shapes[i], sizeof output->shape);
+        output->strides[3] = 1;
+        for (int d = 3; d > 0; d--) {
+            output->strides[d - 1] = output->strides[d] * output->shape[d];
+        }
+        output->data = malloc((size_t)element_count(output) * sizeof(float));
+        if (output->data == NULL) {
+            fprintf(stderr, "features: no memory for the features\n");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int run(const struct arguments *arguments, backbone *net, const struct image *image,
+               backbone_tensor outputs[STAGES]) {
+    double last = seconds();
+    if (arguments->weights != NULL) {
+        if (backbone_load_weights(net, arguments->weights, 0, NULL) != BACKBONE_STATUS_OK) {
+            return report("weights");
+        }
+        print_time(arguments, "load weights", &last);
+    }
+
+    /* The decoded rows as they are: the strides say that channels lie innermost. */
+    int64_t h = image->height, w = image->width;
+    backbone_tensor input = {image->pixels, BACKBONE_DTYPE_UINT8, 0, {1, 3, h, w}, {h * w * 3, 1, w * 3, 3}};
+    if (!allocate_outputs(net, &input, outputs)) {
+        return 0;
+    }
+    last = seconds();
+    if (backbone_forward(net, &input, outputs, STAGES) != BACKBONE_STATUS_OK) {
+        return report("forward");
+    }
+    print_time(arguments, "first forward", &last);
+    if (arguments->time) {
+        if (backbone_forward(net, &input, outputs, STAGES) != BACKBONE_STATUS_OK) {
+            return report("forward");
+        }
+        print_time(arguments, "second forward", &last);
+    }
+
+    static const char *const names[STAGES] = {"C2", "C3", "C4", "C5"};
+    printf("%-5s  %-22s %12s %12s %12s %12s\n", "stage", "shape (N C H W)", "min", "mean", "max", "std");
+    for (int i = 0; i < STAGES; i++) {
+        print_statistics(names[i], &outputs[i]);
+    }
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    double start = seconds();
+    struct arguments arguments = {NULL, NULL, 50, 64, 0, 0};
+    int go = parse_arguments(argc, argv, &arguments);
+    if (go <= 0) {
+        return go == 0 ? EXIT_SUCCESS : 2;
+    }
+
+    struct image image = {NULL, 0, 0};
+    backbone *net = NULL;
+    backbone_tensor outputs[STAGES];
+    memset(outputs, 0, sizeof outputs);
+    int done = read_image(arguments.image, &image) && create(&arguments, &net) &&
+               run(&arguments, net, &image, outputs);
+    for (int i = 0; i < STAGES; i++) {
+        free(outputs[i].data);
+    }
+    backbone_free(net);
+    free(image.pixels);
+
+    print_time(&arguments, "since start", &start);
+    struct rusage used;
+    if (arguments.time && getrusage(RUSAGE_SELF, &used) == 0) {
+        printf("%-16s %9.1f MiB\n", "peak memory", (double)used.ru_maxrss / 1024);
+    }
+    if (fflush(stdout) != 0) {
+        perror("features");
+        done = 0;
+    }
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * The library as a C program sees it: values that can be worked out by hand, the options, the errors, and that a
+ * failure changes nothing. Runs under valgrind too, hence the small networks.
+ */
+
+#define _XOPEN_SOURCE 700 /* mkdtemp */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backbone.h"
+
+static int failures;
+
+#define CHECK(condition, ...)                                        \
+    do {                                                             \
+        if (!(condition)) {                                          \
+            failures++;                                              \
+            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+            fprintf(stderr, __VA_ARGS__);                            \
+            fputc('\n', stderr);                                     \
+        }                                                            \
+    } while (0)
+
+#define CHECK_OK(call)                                                                                         \
+    do {                                                                                                       \
+        backbone_status got_ = (call);                                                                         \
+        CHECK(got_ == BACKBONE_STATUS_OK, "%s: %s", backbone_status_string(got_), backbone_last_error_message()); \
+    } while (0)
+
+/* The call fails with that status, and its message contains `text`: the culprit or its value. */
+#define CHECK_FAILS(expected, text, call)                                                                     \
+    do {                                                                                                      \
+        backbone_status got_ = (call);                                                                        \
+        CHECK(got_ == (expected), "%s: %s", backbone_status_string(got_), backbone_last_error_message());     \
+        CHECK(got_ == BACKBONE_STATUS_OK || strstr(backbone_last_error_message(), (text)) != NULL, "says: %s", \
+              backbone_last_error_message());                                                                 \
+    } while (0)
+
+#define INVALID BACKBONE_STATUS_INVALID_ARGUMENT
+
+/* ---- A network whose features are known ------------------------------------------------------------------------- */
+
+static void fill(backbone *net, const char *name, const float *values, size_t count) {
+    size_t index = 0;
+    CHECK_OK(backbone_find_entry(net, name, &index));
+    CHECK_OK(backbone_write_entry(net, index, values, count * sizeof(float)));
+}
+
+static backbone_options small_options(void) {
+    backbone_options options;
+    CHECK_OK(backbone_options_init(&options, sizeof options));
+    options.depth = 18;
+    options.in_channels = 3;
+    options.base_channels = 1;
+    options.out_stages = BACKBONE_STAGE_C2;
+    options.threads = 2;
+    return options;
+}
+
+/*
+ * ResNet-18 of width 1 up to C2, each convolution a single tap in the middle of its window. The stem passes on every
+ * second pixel of channel 0, the first block gives x + 0.5 x, the second x + 0: C2 is 1.5 times the maximum of a 3 x 3
+ * window with stride 2. BatchNorm divides by sqrt(running_var + 1e-5), which the running_var here makes 1.
+ */
+static backbone *known_network(const backbone_options *options) {
+    backbone *net = NULL;
+    CHECK_OK(backbone_create(options, &net));
+    float stem[3 * 49] = {0}, tap[9] = {0}, half[9] = {0}, none[9] = {0};
+    stem[24] = 1; /* the middle of 7 x 7, in the window of channel 0 */
+    tap[4] = 1;
+    half[4] = 0.5f;
+    fill(net, "conv1.weight", stem, 3 * 49);
+    fill(net, "layer1.0.conv1.weight", tap, 9);
+    fill(net, "layer1.0.conv2.weight", half, 9);
+    fill(net, "layer1.1.conv1.weight", tap, 9);
+    fill(net, "layer1.1.conv2.weight", none, 9);
+    static const char *const variances[] = {"bn1.running_var", "layer1.0.bn1.running_var", "layer1.0.bn2.running_var",
+                                            "layer1.1.bn1.running_var", "layer1.1.bn2.running_var"};
+    const float variance = 1 - 1e-5f;
+    for (size_t i = 0; i < sizeof variances / sizeof *variances; i++) {
+        fill(net, variances[i], &variance, 1);
+    }
+    return net;
+}
+
+enum { H = 22, W = 30, STEM_H = 11, STEM_W = 15, OUT_H = 6, OUT_W = 8 };
+
+/* What the known network gives where channel 0 of the network holds `channel`. */
+static float known_feature(float channel[H][W], int y, int x) {
+    float largest = 0; /* ReLU stands before the maximum */
+    for (int i = 2 * y - 1; i <= 2 * y + 1; i++) {
+        for (int j = 2 * x - 1; j <= 2 * x + 1; j++) {
+            if (i >= 0 && i < STEM_H && j >= 0 && j < STEM_W && channel[2 * i][2 * j] > largest) {
+                largest = channel[2 * i][2 * j];
+            }
+        }
+    }
+    return 1.5f * largest;
+}
+
+static void check_features(const char *what, float channel[H][W], const float *features, int64_t row, int64_t column) {
+    for (int y = 0; y < OUT_H; y++) {
+        for (int x = 0; x < OUT_W; x++) {
+            float expected = known_feature(channel, y, x);
+            float actual = features[y * row + x * column];
+            CHECK(fabsf(actual - expected) <= 1e-5f * (1 + fabsf(expected)), "%s (%d, %d): %g, not %g", what, y, x,
+                  (double)actual, (double)expected);
+        }
+    }
+}
+
+/* Not monotonic, of both signs, different in every channel. */
+static float pixel(int c, int y, int x) { return (float)((y * 37 + x * 53 + c * 71) % 101) - 50; }
+
+static void float_input_in_all_strides(void) {
+    backbone_options options = small_options();
+    backbone *net = known_network(&options);
+    static float nchw[3][H][W], nhwc[H][W][3], upside_down[3][H][W];
+    for (int c = 0; c < 3; c++) {
+        for (int y = 0; y < H; y++) {
+            for (int x = 0; x < W; x++) {
+                nchw[c][y][x] = nhwc[y][x][c] = upside_down[c][H - 1 - y][x] = pixel(c, y, x);
+            }
+        }
+    }
+    int64_t shape[4] = {1, 3, H, W}, out_shape[1][4];
+    CHECK_OK(backbone_output_shapes(net, shape, out_shape, 1));
+    CHECK(out_shape[0][0] == 1 && out_shape[0][1] == 1 && out_shape[0][2] == OUT_H && out_shape[0][3] == OUT_W,
+          "%lld x %lld", (long long)out_shape[0][2], (long long)out_shape[0][3]);
+
+    float features[OUT_H * OUT_W];
+    backbone_tensor output = {features, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
+    backbone_tensor input = {nchw, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, H, W}, {3 * H * W, H * W, W, 1}};
+    CHECK_OK(backbone_forward(net, &input, &output, 1));
+    check_features("NCHW", nchw[0], features, OUT_W, 1);
+
+    memset(features, 0xff, sizeof features);
+    backbone_tensor last = {nhwc, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, H, W}, {3 * H * W, 1, 3 * W, 3}};
+    CHECK_OK(backbone_forward(net, &last, &output, 1));
+    check_features("NHWC", nchw[0], features, OUT_W, 1);
+
+    memset(features, 0xff, sizeof features);
+    backbone_tensor flipped = {&upside_down[0][H - 1][0], BACKBONE_DTYPE_FLOAT32, 0, {1, 3, H, W},
+                               {3 * H * W, H * W, -W, 1}};
+    CHECK_OK(backbone_forward(net, &flipped, &output, 1));
+    check_features("negative stride", nchw[0], features, OUT_W, 1);
+
+    /* Columns far apart from each other, and between them memory that is not the library's. */
+    enum { ROW = 1, COLUMN = 7 };
+    float apart[OUT_W * COLUMN + COLUMN];
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) {
+        apart[i] = -1;
+    }
+    backbone_tensor spread = {apart, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {100, 100, ROW, COLUMN}};
+    CHECK_OK(backbone_forward(net, &input, &spread, 1));
+    check_features("spread output", nchw[0], apart, ROW, COLUMN);
+    for (int x = 0; x < OUT_W; x++) {
+        CHECK(apart[x * COLUMN + OUT_H] == -1, "wrote between the columns at %d", x);
+    }
+    backbone_free(net);
+}
+
+static void byte_input_is_normalised(void) {
+    const float mean[3] = {10, 20, 30}, std_dev[3] = {2, 4, 8};
+    static uint8_t bytes[H][W][3];
+    static float first[H][W], reversed[H][W];
+    for (int y = 0; y < H; y++) {
+        for (int x = 0; x < W; x++) {
+            for (int c = 0; c < 3; c++) {
+                bytes[y][x][c] = (uint8_t)(pixel(c, y, x) + 100);
+            }
+            /* Channel 0 of the network, with its own mean: it reads byte 0, or byte 2 when reversed. */
+            first[y][x] = ((float)bytes[y][x][0] - 10) / 2;
+            reversed[y][x] = ((float)bytes[y][x][2] - 10) / 2;
+        }
+    }
+    backbone_tensor input = {bytes, BACKBONE_DTYPE_UINT8, 0, {1, 3, H, W}, {3 * H * W, 1, 3 * W, 3}};
+    float features[OUT_H * OUT_W];
+    backbone_tensor output = {features, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
+    backbone_options options = small_options();
+    options.mean = mean;
+    options.std_dev = std_dev;
+    for (int32_t order = BACKBONE_CHANNELS_AS_GIVEN; order <= BACKBONE_CHANNELS_REVERSED; order++) {
+        options.channel_order = order;
+        backbone *net = known_network(&options);
+        CHECK_OK(backbone_forward(net, &input, &output, 1));
+        check_features(order ? "reversed" : "as given", order ? reversed : first, features, OUT_W, 1);
+        backbone_free(net);
+    }
+}
+
+/* ---- Weights ---------------------------------------------------------------------------------------------------- */
+
+static float read_first(const backbone *net, const char *name) {
+    size_t index = 0;
+    backbone_entry_info info;
+    CHECK_OK(backbone_find_entry(net, name, &index));
+    CHECK_OK(backbone_get_entry_info(net, index, &info));
+    CHECK(strcmp(info.name, name) == 0, "entry %zu is %s, not %s", index, info.name, name);
+    size_t size = sizeof(float);
+    for (int i = 0; i < info.ndim; i++) {
+        size *= (size_t)info.shape[i];
+    }
+    float *values = malloc(size);
+    float first = NAN;
+    if (values != NULL) {
+        CHECK_OK(backbone_read_entry(net, index, values, size));
+        first = values[0];
+    }
+    free(values);
+    return first;
+}
+
+static void copy_prefix(const char *from, const char *to, long size) {
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    CHECK(in != NULL && out != NULL, "cannot copy %s to %s", from, to);
+    for (int byte; in != NULL && out != NULL && size > 0 && (byte = fgetc(in)) != EOF; size--) {
+        fputc(byte, out);
+    }
+    if (in != NULL) {
+        fclose(in);
+    }
+    if (out != NULL) {
+        fclose(out);
+    }
+}
+
+static void weights_survive_a_file(const char *folder) {
+    char path[256], broken[256], missing[256];
+    snprintf(path, sizeof path, "%s/weights", folder);
+    snprintf(broken, sizeof broken, "%s/broken", folder);
+    snprintf(missing, sizeof missing, "%s/nothing-here", folder);
+
+    backbone_options options = small_options();
+    backbone *net = known_network(&options), *other = NULL;
+    const float marker = 0.123f;
+    fill(net, "bn1.bias", &marker, 1);
+    CHECK_OK(backbone_save_weights(net, path));
+    CHECK_OK(backbone_create(&options, &other));
+
+    size_t entries = 0, loaded = 0, left = 0;
+    backbone_report *report = NULL;
+    const char *container = NULL;
+    CHECK_OK(backbone_entry_count(other, &entries));
+    CHECK_OK(backbone_load_weights(other, path, 1, &report));
+    CHECK_OK(backbone_report_count(report, BACKBONE_REPORT_LOADED, &loaded));
+    CHECK_OK(backbone_report_get_property(report, BACKBONE_REPORT_CONTAINER, &container));
+    CHECK(loaded == entries && entries == 30, "%zu of %zu loaded", loaded, entries); /* 5 convolutions, 5 norms of 5 */
+    CHECK(container != NULL && strcmp(container, "safetensors") == 0, "container %s", container);
+    for (int32_t kind = BACKBONE_REPORT_MISSING; kind <= BACKBONE_REPORT_MISMATCHED; kind++) {
+        CHECK_OK(backbone_report_count(report, kind, &left));
+        CHECK(left == 0, "%zu names in class %d", left, (int)kind);
+    }
+    backbone_report_free(report);
+    CHECK(read_first(other, "bn1.bias") == marker, "%g", (double)read_first(other, "bn1.bias"));
+
+    /* Whatever is wrong with a file, the weights stay. */
+    const float kept = 0.5f;
+    fill(other, "bn1.bias", &kept, 1);
+    report = (backbone_report *)&options;
+    CHECK_FAILS(BACKBONE_STATUS_FILE_NOT_FOUND, "nothing-here", backbone_load_weights(other, missing, 0, &report));
+    CHECK(report == NULL, "a report without a file");
+    CHECK_FAILS(BACKBONE_STATUS_IO, folder, backbone_load_weights(other, folder, 0, NULL));
+    for (long size = 0; size < 3000; size += 271) {
+        copy_prefix(path, broken, size);
+        CHECK_FAILS(BACKBONE_STATUS_BAD_CHECKPOINT, "broken", backbone_load_weights(other, broken, 0, NULL));
+    }
+    CHECK(read_first(other, "bn1.bias") == kept, "a failed load wrote %g", (double)read_first(other, "bn1.bias"));
+
+    /* A network of another width: both shapes are told. */
+    backbone *wider = NULL;
+    backbone_report_entry entry;
+    options.base_channels = 2;
+    CHECK_OK(backbone_create(&options, &wider));
+    report = NULL;
+    CHECK_FAILS(BACKBONE_STATUS_MISMATCH, "conv1.weight", backbone_load_weights(wider, path, 0, &report));
+    CHECK_OK(backbone_report_get_entry(report, BACKBONE_REPORT_MISMATCHED, 0, &entry));
+    CHECK(strcmp(entry.name, "conv1.weight") == 0 && entry.expected_shape[0] == 2 && entry.actual_shape[0] == 1,
+          "%s: %lld and %lld", entry.name, (long long)entry.expected_shape[0], (long long)entry.actual_shape[0]);
+    backbone_report_free(report);
+
+    backbone_free(wider);
+    backbone_free(other);
+    backbone_free(net);
+    remove(path);
+    remove(broken);
+}
+
+/* ---- Modes and errors ------------------------------------------------------------------------------------------- */
+
+static int32_t is_trainable(const backbone *net, const char *name) {
+    size_t index = 0;
+    backbone_entry_info info;
+    CHECK_OK(backbone_find_entry(net, name, &index));
+    CHECK_OK(backbone_get_entry_info(net, index, &info));
+    return info.trainable;
+}
+
+static void freezing_is_a_state(void) {
+    backbone_options options = small_options();
+    backbone *net = NULL;
+    CHECK_OK(backbone_create(&options, &net));
+    CHECK(is_trainable(net, "conv1.weight") == 1, "nothing is frozen");
+    CHECK_OK(backbone_freeze(net, 1));
+    CHECK_OK(backbone_set_training(net, 1));
+    CHECK(is_trainable(net, "conv1.weight") == 0, "the stem is frozen in training mode too");
+    CHECK(is_trainable(net, "layer1.0.conv1.weight") == 0, "layer1 is frozen");
+    CHECK_OK(backbone_freeze(net, 0));
+    CHECK(is_trainable(net, "conv1.weight") == 0, "the stem is frozen");
+    CHECK(is_trainable(net, "layer1.0.conv1.weight") == 1, "a lower number unfreezes");
+    backbone_options now;
+    now.struct_size = sizeof now;
+    CHECK_OK(backbone_get_options(net, &now));
+    CHECK(now.frozen_stages == 0 && now.depth == 18 && now.threads == 2, "%d %d %d", (int)now.frozen_stages,
+          (int)now.depth, (int)now.threads);
+    CHECK_FAILS(INVALID, "5", backbone_freeze(net, 5));
+    CHECK(is_trainable(net, "layer1.0.conv1.weight") == 1, "a failed call froze");
+    backbone_free(net);
+}
+
+static void wrong_options_are_named(void) {
+    backbone_options good = small_options(), bad;
+    backbone *net = (backbone *)&good;
+    const float zero[3] = {1, 0, 1}, not_a_number[3] = {0, NAN, 0};
+    CHECK_FAILS(INVALID, "options", backbone_options_init(NULL, sizeof good));
+    CHECK_FAILS(INVALID, "3", backbone_options_init(&bad, 3));
+    CHECK_FAILS(INVALID, "out", backbone_create(&good, NULL));
+#define CHECK_REFUSED(text, field, value)                             \
+    do {                                                              \
+        bad = good;                                                   \
+        bad.field = (value);                                          \
+        net = (backbone *)&good;                                      \
+        CHECK_FAILS(INVALID, text, backbone_create(&bad, &net));      \
+        CHECK(net == NULL, "a handle in spite of " #field);           \
+    } while (0)
+    CHECK_REFUSED("struct_size", struct_size, 1);
+    CHECK_REFUSED("20", depth, 20);
+    CHECK_REFUSED("in_channels", in_channels, 0);
+    CHECK_REFUSED("base_channels", base_channels, -1);
+    CHECK_REFUSED("out_stages", out_stages, 0);
+    CHECK_REFUSED("out_stages", out_stages, 16);
+    CHECK_REFUSED("frozen_stages", frozen_stages, 5);
+    CHECK_REFUSED("threads", threads, -1);
+    CHECK_REFUSED("channel_order", channel_order, 2);
+    CHECK_REFUSED("std_dev", std_dev, zero);
+    CHECK_REFUSED("mean", mean, not_a_number);
+#undef CHECK_REFUSED
+}
+
+static void null_is_an_error_everywhere(void) {
+    backbone_options options = small_options();
+    backbone *net = NULL;
+    CHECK_OK(backbone_create(&options, &net));
+    float values[3 * 64] = {0};
+    size_t number;
+    int32_t flag;
+    int64_t shapes[1][4], shape[4] = {1, 3, 8, 8};
+    const char *text;
+    backbone_report_entry entry;
+    backbone_entry_info info;
+    backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 8, 8}, {192, 64, 8, 1}};
+    backbone_tensor output = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, 2, 2}, {4, 4, 2, 1}};
+    const struct {
+        const char *call;
+        backbone_status status;
+    } calls[] = {
+        {"get_options", backbone_get_options(NULL, &options)},
+        {"get_options out", backbone_get_options(net, NULL)},
+        {"init_weights", backbone_init_weights(NULL, 0)},
+        {"load_weights", backbone_load_weights(NULL, "x", 0, NULL)},
+        {"load_weights path", backbone_load_weights(net, NULL, 0, NULL)},
+        {"save_weights", backbone_save_weights(NULL, "x")},
+        {"save_weights path", backbone_save_weights(net, NULL)},
+        {"report_count", backbone_report_count(NULL, 0, &number)},
+        {"report_get_entry", backbone_report_get_entry(NULL, 0, 0, &entry)},
+        {"report_get_property", backbone_report_get_property(NULL, 0, &text)},
+        {"freeze", backbone_freeze(NULL, 0)},
+        {"set_training", backbone_set_training(NULL, 1)},
+        {"get_training", backbone_get_training(NULL, &flag)},
+        {"get_training out", backbone_get_training(net, NULL)},
+        {"entry_count", backbone_entry_count(NULL, &number)},
+        {"entry_count out", backbone_entry_count(net, NULL)},
+        {"get_entry_info", backbone_get_entry_info(NULL, 0, &info)},
+        {"get_entry_info out", backbone_get_entry_info(net, 0, NULL)},
+        {"find_entry", backbone_find_entry(NULL, "conv1.weight", &number)},
+        {"find_entry name", backbone_find_entry(net, NULL, &number)},
+        {"find_entry out", backbone_find_entry(net, "conv1.weight", NULL)},
+        {"read_entry", backbone_read_entry(NULL, 0, values, 588)},
+        {"read_entry out", backbone_read_entry(net, 0, NULL, 588)},
+        {"write_entry", backbone_write_entry(NULL, 0, values, 588)},
+        {"write_entry data", backbone_write_entry(net, 0, NULL, 588)},
+        {"output_shapes", backbone_output_shapes(NULL, shape, shapes, 1)},
+        {"output_shapes input_shape", backbone_output_shapes(net, NULL, shapes, 1)},
+        {"output_shapes out", backbone_output_shapes(net, shape, NULL, 1)},
+        {"forward", backbone_forward(NULL, &input, &output, 1)},
+        {"forward input", backbone_forward(net, NULL, &output, 1)},
+        {"forward outputs", backbone_forward(net, &input, NULL, 1)},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        CHECK(calls[i].status == INVALID, "%s with NULL: %s", calls[i].call, backbone_status_string(calls[i].status));
+    }
+    backbone_free(NULL);
+    backbone_report_free(NULL);
+    backbone_free(net);
+}
+
+static void wrong_calls_change_nothing(void) {
+    backbone_options options = small_options();
+    backbone *net = known_network(&options);
+    static float values[3][H][W];
+    float features[OUT_H * OUT_W];
+    for (int y = 0; y < H; y++) {
+        for (int x = 0; x < W; x++) {
+            values[0][y][x] = pixel(0, y, x);
+        }
+    }
+    for (int i = 0; i < OUT_H * OUT_W; i++) {
+        features[i] = -1;
+    }
+    const backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, H, W}, {3 * H * W, H * W, W, 1}};
+    const backbone_tensor output = {features, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
+    backbone_tensor bad;
+    CHECK_FAILS(INVALID, "2", backbone_forward(net, &input, &output, 2));
+#define CHECK_REFUSED(good, field, value)                                                                   \
+    do {                                                                                                    \
+        bad = good;                                                                                         \
+        bad.field = (value);                                                                                \
+        CHECK_FAILS(INVALID, "", backbone_forward(net, &good == &input ? &bad : &input,                     \
+                                                  &good == &input ? &output : &bad, 1));                    \
+    } while (0)
+    CHECK_REFUSED(input, data, NULL);
+    CHECK_REFUSED(input, dtype, 9);
+    CHECK_REFUSED(input, dtype, BACKBONE_DTYPE_INT64);
+    CHECK_REFUSED(input, shape[0], -1);
+    CHECK_REFUSED(input, shape[1], 4);
+    CHECK_REFUSED(input, shape[2], 0);
+    CHECK_REFUSED(input, shape[3], INT64_MAX);
+    CHECK_REFUSED(output, data, NULL);
+    CHECK_REFUSED(output, dtype, BACKBONE_DTYPE_UINT8);
+    CHECK_REFUSED(output, shape[2], OUT_H + 1);
+    CHECK_REFUSED(output, strides[2], OUT_W - 1);
+    CHECK_REFUSED(output, strides[3], -1);
+    CHECK_REFUSED(output, data, values);
+#undef CHECK_REFUSED
+    size_t index = 0;
+    float weight = 9;
+    CHECK_FAILS(BACKBONE_STATUS_UNKNOWN_NAME, "fc.weight", backbone_find_entry(net, "fc.weight", &index));
+    CHECK_FAILS(INVALID, "30", backbone_read_entry(net, 30, &weight, sizeof weight));
+    CHECK_FAILS(INVALID, "4", backbone_read_entry(net, 0, &weight, sizeof weight));
+    CHECK_FAILS(INVALID, "4", backbone_write_entry(net, 0, &weight, sizeof weight));
+    for (int i = 0; i < OUT_H * OUT_W; i++) {
+        CHECK(features[i] == -1, "a call that failed wrote element %d", i);
+    }
+    CHECK_OK(backbone_forward(net, &input, &output, 1));
+    check_features("after the errors", values[0], features, OUT_W, 1);
+    backbone_free(net);
+}
+
+int main(void) {
+    CHECK(strcmp(backbone_version_string(), BACKBONE_VERSION_STRING) == 0, "%s", backbone_version_string());
+    CHECK(backbone_abi_version() == BACKBONE_ABI_VERSION, "%d", (int)backbone_abi_version());
+    CHECK(backbone_status_string(12345) != NULL, "a status that is none");
+
+    char folder[] = "/tmp/backbone-capi-XXXXXX";
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return EXIT_FAILURE;
+    }
+    float_input_in_all_strides();
+    byte_input_is_normalised();
+    weights_survive_a_file(folder);
+    freezing_is_a_state();
+    wrong_options_are_named();
+    null_is_an_error_everywhere();
+    wrong_calls_change_nothing();
+    rmdir(folder);
+
+    printf("%d checks failed\n", failures);
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
