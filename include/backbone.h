@@ -19,7 +19,7 @@
  *     }
  *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
  *     int64_t shapes[4][4];
- *     backbone_output_shapes(net, image.shape, shapes, 4);
+ *     backbone_output_shapes(net, image.shape, &shapes[0][0], 4);
  *     ... describe one tensor for each row of `shapes` in memory of your own, in any strides ...
  *     backbone_forward(net, &image, features, 4);
  *     backbone_free(net);
@@ -335,9 +335,9 @@ typedef struct backbone_tensor {
  * The shapes that backbone_forward writes, one row (N, C, H, W) for each stage of options.out_stages from C2 to C5.
  *
  * input_shape  N >= 0, C = in_channels, H >= 1, W >= 1.
- * out          receives `count` rows; `count` must be the number of stages asked for at creation.
+ * out          receives `count` rows of 4 sizes; `count` must be the number of stages asked for at creation.
  */
-BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const int64_t input_shape[4], int64_t (*out)[4],
+BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const int64_t input_shape[4], int64_t *out,
                                                     size_t count);
 
 /*
