@@ -18,3 +18,40 @@ int shims_affinity_cpu_count(void) {
     int count = CPU_COUNT(&set);
     return count > 0 ? count : 1;
 }
+
+int shims_fork_begin(int *process) {
+    int self = (int)getpid();
+    int owner = __atomic_load_n(process, __ATOMIC_ACQUIRE);
+    /* While one thread of process p makes the state anew, the owner is -p. */
+    while (owner != self) {
+        if (owner == -self) {
+            sched_yield();
+            owner = __atomic_load_n(process, __ATOMIC_ACQUIRE);
+        } else if (__atomic_compare_exchange_n(process, &owner, -self, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void shims_fork_end(int *process) { __atomic_store_n(process, (int)getpid(), __ATOMIC_RELEASE); }
+
+long shims_atomic_next(long *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+
+int shims_atomic_load(const int *value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
+void shims_atomic_store(int *value, int desired) { __atomic_store_n(value, desired, __ATOMIC_RELEASE); }
+
+int shims_rwlock_init(pthread_rwlock_t *lock) {
+    pthread_rwlockattr_t attributes;
+    int error = pthread_rwlockattr_init(&attributes);
+    if (error != 0) return error;
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    error = pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    return error;
+}
+
+struct shims_blas_scope *shims_the_blas_scope(void) {
+    static struct shims_blas_scope scope = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    return &scope;
+}

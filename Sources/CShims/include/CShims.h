@@ -8,11 +8,13 @@
 #ifndef BACKBONE_CSHIMS_H
 #define BACKBONE_CSHIMS_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,6 +39,33 @@ static inline int shims_is_regular_file(const struct stat *status) { return S_IS
 
 /* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
 int shims_affinity_cpu_count(void);
+
+/*
+ * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. `process` is
+ * the process that some state belongs to, 0 before first use. shims_fork_begin returns 1 to the one thread that is to
+ * make the state anew and then call shims_fork_end, and 0 to all others, once it is made.
+ */
+int shims_fork_begin(int *process);
+void shims_fork_end(int *process);
+
+/* *counter += 1, atomically; the value before. Relaxed: whoever shares the counter orders the rest by a lock. */
+long shims_atomic_next(long *counter);
+
+/* Loads and stores that order what stands before the store in one thread before what follows the load in another. */
+int shims_atomic_load(const int *value);
+void shims_atomic_store(int *value, int desired);
+
+/* A lock that lets a waiting writer in before further readers. Returns 0 or an error number. */
+int shims_rwlock_init(pthread_rwlock_t *lock);
+
+/* Who has set OpenBLAS, process-wide, to one thread; all fields but `process` are guarded by `mutex`. */
+struct shims_blas_scope {
+    int process;
+    pthread_mutex_t mutex;
+    int users;
+    int saved_threads;
+};
+struct shims_blas_scope *shims_the_blas_scope(void);
 
 /* Text of the last error of the calling thread: room for one message, zero-terminated by its writer. */
 enum { SHIMS_MESSAGE_CAPACITY = 512 };

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+
+/// What the workers of a pool and the threads that give it jobs share.
+struct ThreadPoolState {
+    /// The process that the rest belongs to; see `shims_fork_begin`.
+    var process: Int32 = 0
+    /// Guards all that follows but `next`.
+    var mutex = pthread_mutex_t()
+    /// A job has opened, or the pool stops.
+    var work = pthread_cond_t()
+    /// The last worker has left a closed job.
+    var done = pthread_cond_t()
+
+    /// The present job, its number, and the next index of it that nobody has taken.
+    var job = ThreadPoolJob(count: 0, context: nil, body: nil)
+    var jobNumber = 0
+    var next = 0
+    /// From the opening of a job until its last worker has left.
+    var isBusy = false
+    /// Whether workers may still join the job: one that wakes up late is not waited for.
+    var isOpen = false
+    var joinedCount = 0
+
+    let workers: UnsafeMutablePointer<ThreadPoolWorker>
+    var startedCount = 0
+    var hasTriedToStart = false
+    var isStopping = false
+
+    init(workers: UnsafeMutablePointer<ThreadPoolWorker>) {
+        self.workers = workers
+    }
+}
+
+struct ThreadPoolJob {
+    let count: Int
+    let context: UnsafeMutableRawPointer?
+    let body: ThreadPool.Body?
+}
+
+/// A thread of a pool: what it is given at its start.
+struct ThreadPoolWorker {
+    let state: UnsafeMutablePointer<ThreadPoolState>
+    let index: Int
+    var thread = pthread_t()
+}
+
+// All of these take the state's address: it is shared, so it never stands in a Swift variable.
+extension ThreadPoolState {
+    /// Announces a job, unless there is one already or there is nobody to share it with.
+    static func open(
+        _ state: UnsafeMutablePointer<ThreadPoolState>, _ threadCount: Int, _ count: Int,
+        _ context: UnsafeMutableRawPointer, _ body: @escaping ThreadPool.Body
+    ) -> Bool {
+        if shims_fork_begin(&state.pointee.process) != 0 {
+            reset(state)
+            shims_fork_end(&state.pointee.process)
+        }
+        pthread_mutex_lock(&state.pointee.mutex)
+        defer { pthread_mutex_unlock(&state.pointee.mutex) }
+        guard !state.pointee.isBusy else { return false }
+        start(state, threadCount: threadCount)
+        guard state.pointee.startedCount > 0 else { return false }
+        state.pointee.job = ThreadPoolJob(count: count, context: context, body: body)
+        state.pointee.jobNumber &+= 1
+        state.pointee.next = 0
+        state.pointee.isBusy = true
+        state.pointee.isOpen = true
+        for _ in 0..<min(count - 1, state.pointee.startedCount) { pthread_cond_signal(&state.pointee.work) }
+        return true
+    }
+
+    /// Computes indices of a job until all are taken.
+    static func work(_ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, worker: Int) {
+        guard let body = job.body, let context = job.context else { return }
+        while true {
+            let index = shims_atomic_next(&state.pointee.next)
+            guard index < job.count else { return }
+            body(context, index, worker)
+        }
+    }
+
+    /// Ends a job whose indices are all taken, when those who took them are done.
+    static func close(_ state: UnsafeMutablePointer<ThreadPoolState>) {
+        pthread_mutex_lock(&state.pointee.mutex)
+        state.pointee.isOpen = false
+        while state.pointee.joinedCount > 0 { pthread_cond_wait(&state.pointee.done, &state.pointee.mutex) }
+        state.pointee.isBusy = false
+        pthread_mutex_unlock(&state.pointee.mutex)
+    }
+
+    /// Starts the threads at the first call. Fewer than wanted, or none, are no error: the caller does what they do not.
+    private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>, threadCount: Int) {
+        guard !state.pointee.hasTriedToStart else { return }
+        state.pointee.hasTriedToStart = true
+        // A thread inherits the mask of its creator: the host's signal handlers run on the host's own threads.
+        var all = sigset_t()
+        var previous = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &previous)
+        for index in 1..<threadCount {
+            let worker = state.pointee.workers + (index - 1)
+            worker.initialize(to: ThreadPoolWorker(state: state, index: index))
+            guard pthread_create(&worker.pointee.thread, nil, threadPoolMain, worker) == 0 else { break }
+            state.pointee.startedCount += 1
+        }
+        pthread_sigmask(SIG_SETMASK, &previous, nil)
+    }
+
+    /// The life of a worker.
+    fileprivate static func serve(_ state: UnsafeMutablePointer<ThreadPoolState>, worker: Int) {
+        var lastJob = 0
+        pthread_mutex_lock(&state.pointee.mutex)
+        while !state.pointee.isStopping {
+            guard state.pointee.isOpen, state.pointee.jobNumber != lastJob else {
+                pthread_cond_wait(&state.pointee.work, &state.pointee.mutex)
+                continue
+            }
+            lastJob = state.pointee.jobNumber
+            let job = state.pointee.job
+            state.pointee.joinedCount += 1
+            pthread_mutex_unlock(&state.pointee.mutex)
+            work(state, job, worker: worker)
+            pthread_mutex_lock(&state.pointee.mutex)
+            state.pointee.joinedCount -= 1
+            if state.pointee.joinedCount == 0, !state.pointee.isOpen { pthread_cond_signal(&state.pointee.done) }
+        }
+        pthread_mutex_unlock(&state.pointee.mutex)
+    }
+
+    static func stop(_ state: UnsafeMutablePointer<ThreadPoolState>) {
+        pthread_mutex_lock(&state.pointee.mutex)
+        state.pointee.isStopping = true
+        pthread_cond_broadcast(&state.pointee.work)
+        pthread_mutex_unlock(&state.pointee.mutex)
+        for index in 0..<state.pointee.startedCount {
+            pthread_join(state.pointee.workers[index].thread, nil)
+        }
+        pthread_cond_destroy(&state.pointee.work)
+        pthread_cond_destroy(&state.pointee.done)
+        pthread_mutex_destroy(&state.pointee.mutex)
+    }
+
+    /// As new. What the state says of the threads of a parent process is forgotten; its mutex and conditions are not
+    /// destroyed, which would wait for them.
+    private static func reset(_ state: UnsafeMutablePointer<ThreadPoolState>) {
+        state.pointee.isBusy = false
+        state.pointee.isOpen = false
+        state.pointee.joinedCount = 0
+        state.pointee.startedCount = 0
+        state.pointee.hasTriedToStart = false
+        pthread_mutex_init(&state.pointee.mutex, nil)
+        pthread_cond_init(&state.pointee.work, nil)
+        pthread_cond_init(&state.pointee.done, nil)
+    }
+}
+
+private func threadPoolMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let worker = argument?.assumingMemoryBound(to: ThreadPoolWorker.self) else { return nil }
+    ThreadPoolState.serve(worker.pointee.state, worker: worker.pointee.index)
+    return nil
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+
+/// Threads that compute the blocks of a job together with the thread that asks for it.
+///
+/// They start at the first job that has use for them and sleep between jobs. A forked child, which has none of its
+/// parent's threads, starts its own at its first job.
+// Public: see UniqueArray.
+public struct ThreadPool: ~Copyable {
+    /// The work of one job: `body(context, index, worker)` with `0 <= worker < threadCount`.
+    package typealias Body = @convention(c) (UnsafeMutableRawPointer, Int, Int) -> Void
+
+    /// Threads that one job may use, the caller's included.
+    package let threadCount: Int
+
+    private let state: UnsafeMutablePointer<ThreadPoolState>
+
+    /// A pool without threads as yet.
+    ///
+    /// - Throws: `outOfMemory`.
+    package init(threads: Int) throws(BackboneError) {
+        threadCount = max(threads, 1)
+        let workers = try Heap.allocate(ThreadPoolWorker.self, count: threadCount - 1)
+        do throws(BackboneError) {
+            state = try Heap.allocate(ThreadPoolState.self, count: 1)
+        } catch {
+            Heap.deallocate(workers)
+            throw error
+        }
+        state.initialize(to: ThreadPoolState(workers: workers))
+    }
+
+    /// Stops and joins the threads. No job may be in progress.
+    deinit {
+        // Not those of a parent process, nor the conditions on which they slept.
+        if state.pointee.process == getpid() { ThreadPoolState.stop(state) }
+        Heap.deallocate(state.pointee.workers)
+        Heap.deallocate(state)
+    }
+
+    /// Calls `body` for every index below `count`, in any order, on any of the threads, and returns when all are done.
+    ///
+    /// The calling thread is worker 0. While a job is in progress, another thread's call computes all its indices itself,
+    /// as worker 0 too: what `body` keeps for each worker must belong to the job.
+    package borrowing func run(count: Int, context: UnsafeMutableRawPointer, body: @escaping Body) {
+        if count > 1, threadCount > 1, ThreadPoolState.open(state, threadCount, count, context, body) {
+            ThreadPoolState.work(state, ThreadPoolJob(count: count, context: context, body: body), worker: 0)
+            ThreadPoolState.close(state)
+        } else {
+            for index in 0..<max(count, 0) { body(context, index, 0) }
+        }
+    }
+}
+
+extension ThreadPool: @unchecked Sendable {}
