@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// The statistics of a batch, channel by channel: the mean, and the biased variance (divided by the number of values).
+package struct BatchStatisticsTask: BitwiseCopyable {
+    /// The first image; all have its shape.
+    package let input: Activation
+    /// At least 1.
+    package let imageCount: Int
+    /// Floats from one image to the next.
+    package let imageStride: Int
+    /// One value per channel, written.
+    package let mean: UnsafeMutablePointer<Double>
+    /// One value per channel, written.
+    package let variance: UnsafeMutablePointer<Double>
+
+    package init(
+        input: Activation, imageCount: Int, imageStride: Int, mean: UnsafeMutablePointer<Double>,
+        variance: UnsafeMutablePointer<Double>
+    ) {
+        self.input = input
+        self.imageCount = imageCount
+        self.imageStride = imageStride
+        self.mean = mean
+        self.variance = variance
+    }
+
+    /// How many values a channel has.
+    var valueCount: Int { imageCount * input.height * input.width }
+}
+
+/// BatchNorm of one image with given statistics and what follows it:
+/// `output = relu((input - mean) / sqrt(variance + epsilon) * weight + bias + residual)`.
+package struct BatchNormalizationTask: BitwiseCopyable {
+    package let input: Activation
+    package let mean: UnsafePointer<Double>
+    package let variance: UnsafePointer<Double>
+    package let epsilon: Double
+    package let weight: UnsafePointer<Float>
+    package let bias: UnsafePointer<Float>
+    /// Added before the ReLU if there is one; of the shape of the output, with a border of its own.
+    package let residual: Activation?
+    package let relu: Bool
+    /// Only its pixels are written. It may be the input or the residual.
+    package let output: Activation
+
+    package init(
+        input: Activation, mean: UnsafePointer<Double>, variance: UnsafePointer<Double>, epsilon: Double,
+        weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, residual: Activation?, relu: Bool,
+        output: Activation
+    ) {
+        self.input = input
+        self.mean = mean
+        self.variance = variance
+        self.epsilon = epsilon
+        self.weight = weight
+        self.bias = bias
+        self.residual = residual
+        self.relu = relu
+        self.output = output
+    }
+}

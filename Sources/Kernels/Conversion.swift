@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// What the caller's input consists of.
+package enum InputElement: BitwiseCopyable, Sendable {
+    /// Taken as it is.
+    case float32
+    /// Becomes `(Float(x) - mean[c]) / standardDeviation[c]`, computed in Float.
+    case uint8
+}
+
+/// One image from the caller's memory, in any strides, to an activation.
+package struct InputConversionTask: BitwiseCopyable {
+    /// Element (channel 0, row 0, column 0), aligned to its type.
+    package let source: UnsafeRawPointer
+    package let element: InputElement
+    /// Strides in elements, of any sign.
+    package let channelStride: Int
+    package let rowStride: Int
+    package let columnStride: Int
+    /// One value per channel of the network, for uint8 alone; nil for 0.
+    package let mean: UnsafePointer<Float>?
+    /// One value per channel of the network, for uint8 alone; nil for 1.
+    package let standardDeviation: UnsafePointer<Float>?
+    /// For uint8 alone: channel `c` of the network reads channel `channels - 1 - c`.
+    package let reversesChannels: Bool
+    /// Its size is the image's. Only its pixels are written.
+    package let output: Activation
+
+    package init(
+        source: UnsafeRawPointer, element: InputElement, channelStride: Int, rowStride: Int, columnStride: Int,
+        mean: UnsafePointer<Float>?, standardDeviation: UnsafePointer<Float>?, reversesChannels: Bool,
+        output: Activation
+    ) {
+        self.source = source
+        self.element = element
+        self.channelStride = channelStride
+        self.rowStride = rowStride
+        self.columnStride = columnStride
+        self.mean = mean
+        self.standardDeviation = standardDeviation
+        self.reversesChannels = reversesChannels
+        self.output = output
+    }
+
+    /// The same strides with a reversal of the channels of uint8 inputs worked into them: the offset of what becomes
+    /// channel 0, and the stride from there.
+    var channelOrder: (offset: Int, stride: Int) {
+        guard reversesChannels, element == .uint8 else { return (0, channelStride) }
+        return ((output.channels - 1) * channelStride, -channelStride)
+    }
+}
+
+/// One image from an activation to the caller's memory, in any strides.
+package struct OutputConversionTask: BitwiseCopyable {
+    package let input: Activation
+    /// Element (channel 0, row 0, column 0), aligned to its type.
+    package let destination: UnsafeMutablePointer<Float>
+    /// Strides in elements, of any sign, under which no two elements share memory.
+    package let channelStride: Int
+    package let rowStride: Int
+    package let columnStride: Int
+
+    package init(
+        input: Activation, destination: UnsafeMutablePointer<Float>, channelStride: Int, rowStride: Int,
+        columnStride: Int
+    ) {
+        self.input = input
+        self.destination = destination
+        self.channelStride = channelStride
+        self.rowStride = rowStride
+        self.columnStride = columnStride
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// Max pooling of one image as PyTorch's `max_pool2d` defines it: windows are clipped to the image (padding is minus
+/// infinity, not zero), and a window that holds a NaN gives NaN.
+package struct MaxPoolingTask: BitwiseCopyable {
+    package let kernelSize: Int
+    package let stride: Int
+    /// At most half of `kernelSize`, so that every window holds a pixel.
+    package let padding: Int
+    /// Its border is not read.
+    package let input: Activation
+    /// `floor((size + 2 * padding - kernelSize) / stride) + 1` high and wide. Only its pixels are written.
+    package let output: Activation
+
+    package init(kernelSize: Int, stride: Int, padding: Int, input: Activation, output: Activation) {
+        self.kernelSize = kernelSize
+        self.stride = stride
+        self.padding = padding
+        self.input = input
+        self.output = output
+    }
+
+    /// The input rows of the windows of an output row.
+    func rows(of outputRow: Int) -> Range<Int> {
+        let start = outputRow * stride - padding
+        return max(start, 0)..<min(start + kernelSize, input.height)
+    }
+
+    /// The input columns of the windows of an output column.
+    func columns(of outputColumn: Int) -> Range<Int> {
+        let start = outputColumn * stride - padding
+        return max(start, 0)..<min(start + kernelSize, input.width)
+    }
+}

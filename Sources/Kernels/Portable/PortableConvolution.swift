@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import COpenBLAS
+
+/// Convolution as a matrix product of OpenBLAS: a row of A for each output pixel, which holds the pixel's whole window, a
+/// column of B for each output channel.
+///
+/// The caller keeps OpenBLAS from starting threads: see `BLASThreading`.
+enum PortableConvolution {
+    static var kernel: ConvolutionKernel {
+        ConvolutionKernel(
+            name: "convolutionF32_gemm_openblas",
+            packedCount: { $0.weightCount },
+            pack: pack,
+            blockCount: { PortableBlocking($0).blockCount },
+            scratchCount: { PortableBlocking($0).scratchCount },
+            run: run
+        )
+    }
+
+    /// As B: rows in the order of a window in memory (row, column, input channel), columns the output channels.
+    static func pack(
+        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        packed: UnsafeMutablePointer<Float>
+    ) {
+        let area = shape.kernelSize * shape.kernelSize
+        for output in 0..<shape.outputChannels {
+            let factor = scale?[output] ?? 1
+            var weight = weights + output * shape.inputChannels * area
+            for input in 0..<shape.inputChannels {
+                for position in 0..<area {
+                    let row = position * shape.inputChannels + input
+                    packed[row * shape.outputChannels + output] = Float(Double(weight.pointee) * factor)
+                    weight += 1
+                }
+            }
+        }
+    }
+
+    /// Computes the pixels and channels of one block.
+    static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+        let shape = task.shape
+        let blocking = PortableBlocking(shape)
+        let pixels = blocking.pixels(of: block)
+        let channels = blocking.channels(of: block)
+
+        // A: in place where consecutive pixels lie one after the other, else gathered.
+        var a = UnsafePointer(scratch)
+        if isContiguous(task) {
+            a = UnsafePointer(task.input.origin + pixels.lowerBound * shape.inputChannels)
+        } else {
+            gather(task, pixels: pixels, to: scratch)
+        }
+
+        // C: in place too where the output has no border, unless what is to be added to it stands there.
+        let isInPlace = task.output.border == 0 && task.residual?.origin != task.output.origin
+        let c =
+            isInPlace
+            ? task.output.origin + pixels.lowerBound * shape.outputChannels + channels.lowerBound
+            : scratch + pixels.count * blocking.depth
+        let cStride = isInPlace ? shape.outputChannels : channels.count
+
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(pixels.count), blasint(channels.count),
+            blasint(blocking.depth), 1, a, blasint(blocking.depth), task.packedWeights + channels.lowerBound,
+            blasint(shape.outputChannels), 0, c, blasint(cStride))
+        finish(task, pixels: pixels, channels: channels, products: c, stride: cStride)
+    }
+
+    private static func isContiguous(_ task: ConvolutionTask) -> Bool {
+        let shape = task.shape
+        return shape.kernelSize == 1 && shape.stride == 1 && shape.padding == 0 && task.input.border == 0
+    }
+
+    /// Copies the windows of a range of pixels, each row of a window at once: its pixels lie one after the other.
+    private static func gather(_ task: ConvolutionTask, pixels: Range<Int>, to a: UnsafeMutablePointer<Float>) {
+        let shape = task.shape
+        let windowRow = shape.kernelSize * shape.inputChannels
+        let rowStride = task.input.rowStride
+        var (row, column) = pixels.lowerBound.quotientAndRemainder(dividingBy: task.output.width)
+        var destination = a
+        for _ in pixels {
+            var source = UnsafePointer(
+                task.input.pixel(
+                    row: row * shape.stride - shape.padding, column: column * shape.stride - shape.padding))
+            for _ in 0..<shape.kernelSize {
+                destination.update(from: source, count: windowRow)
+                destination += windowRow
+                source += rowStride
+            }
+            column += 1
+            if column == task.output.width { (row, column) = (row + 1, 0) }
+        }
+    }
+
+    /// Bias, residual and ReLU on the way from the products to the output.
+    private static func finish(
+        _ task: ConvolutionTask, pixels: Range<Int>, channels: Range<Int>, products: UnsafePointer<Float>, stride: Int
+    ) {
+        let bias = task.bias + channels.lowerBound
+        var (row, column) = pixels.lowerBound.quotientAndRemainder(dividingBy: task.output.width)
+        var product = products
+        for _ in pixels {
+            let out = task.output.pixel(row: row, column: column) + channels.lowerBound
+            if let residual = task.residual {
+                let residual = residual.pixel(row: row, column: column) + channels.lowerBound
+                for channel in 0..<channels.count {
+                    let value = product[channel] + bias[channel] + residual[channel]
+                    out[channel] = task.relu ? relu(value) : value
+                }
+            } else {
+                for channel in 0..<channels.count {
+                    let value = product[channel] + bias[channel]
+                    out[channel] = task.relu ? relu(value) : value
+                }
+            }
+            product += stride
+            column += 1
+            if column == task.output.width { (row, column) = (row + 1, 0) }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// Input conversion in blocks of rows.
+enum PortableInputConversion {
+    static var kernel: BlockKernel<InputConversionTask> {
+        BlockKernel(name: "inputConversion_portable", blockCount: blockCount, run: run)
+    }
+
+    static func blockCount(task: InputConversionTask) -> Int {
+        rowBlockCount(height: task.output.height, rowFloats: task.output.rowFloats)
+    }
+
+    /// A block is a range of rows.
+    static func run(task: InputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+        for row in blockRange(block, of: blockCount(task: task), count: task.output.height) {
+            switch task.element {
+            case .float32: convertFloats(task, row: row)
+            case .uint8: convertBytes(task, row: row)
+            }
+        }
+    }
+
+    private static func convertFloats(_ task: InputConversionTask, row: Int) {
+        let source = task.source.assumingMemoryBound(to: Float.self) + row * task.rowStride
+        let out = task.output.pixel(row: row, column: 0)
+        let (width, channels) = (task.output.width, task.output.channels)
+        if task.channelStride == 1, task.columnStride == channels {
+            out.update(from: source, count: width * channels)
+        } else {
+            copyTransposed(
+                from: source, rows: channels, columns: width, sourceRowStride: task.channelStride,
+                sourceColumnStride: task.columnStride, to: out, columnStride: channels, rowStride: 1)
+        }
+    }
+
+    private static func convertBytes(_ task: InputConversionTask, row: Int) {
+        let (offset, channelStride) = task.channelOrder
+        var source = task.source.assumingMemoryBound(to: UInt8.self) + (row * task.rowStride + offset)
+        var out = task.output.pixel(row: row, column: 0)
+        let channels = task.output.channels
+        for _ in 0..<task.output.width {
+            for channel in 0..<channels {
+                var value = Float(source[channel * channelStride])
+                if let mean = task.mean { value -= mean[channel] }
+                if let standardDeviation = task.standardDeviation { value /= standardDeviation[channel] }
+                out[channel] = value
+            }
+            source += task.columnStride
+            out += channels
+        }
+    }
+}
