@@ -144,7 +144,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_find_entry": (_status, [_handle, c_char_p, POINTER(c_size_t)]),
     "backbone_read_entry": (_status, [_handle, c_size_t, c_void_p, c_size_t]),
     "backbone_write_entry": (_status, [_handle, c_size_t, c_void_p, c_size_t]),
-    "backbone_output_shapes": (_status, [_handle, POINTER(c_int64), POINTER(c_int64 * 4), c_size_t]),
+    "backbone_output_shapes": (_status, [_handle, POINTER(c_int64), POINTER(c_int64), c_size_t]),
     "backbone_forward": (_status, [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t]),
 }
 

@@ -309,10 +309,11 @@ class ResNet:
         sizes = [integer(f"input_shape[{axis}]", size, 64) for axis, size in enumerate(input_shape)]
         if len(sizes) != 4:
             raise ValueError(f"input_shape is {tuple(sizes)}; it must be (N, C, H, W)")
-        shapes = (ctypes.c_int64 * 4 * len(self._out_indices))()
+        count = len(self._out_indices)
+        out = (ctypes.c_int64 * (4 * count))()
         with self._handle as net:
-            check(lib.backbone_output_shapes(net, (ctypes.c_int64 * 4)(*sizes), shapes, len(shapes)))
-        return tuple((n, c, h, w) for n, c, h, w in shapes)
+            check(lib.backbone_output_shapes(net, (ctypes.c_int64 * 4)(*sizes), out, count))
+        return tuple((out[i], out[i + 1], out[i + 2], out[i + 3]) for i in range(0, 4 * count, 4))
 
     def forward(
         self, x: npt.NDArray[Any], out: Sequence[FloatArray] | None = None, *, channels_last: bool = False

@@ -26,8 +26,8 @@ def functions():
 
 
 def _without_name(argument):
-    # `int64_t (*out)[4]`, `const int64_t input_shape[4]`, `const char *path`, `int32_t strict`
-    return re.sub(r"\b(?!const\b|char\b|void\b|float\b|struct\b)\w+(?=\)?(\[\d+\])?$)", "", argument).replace(" ", "")
+    # `const int64_t input_shape[4]`, `const char *path`, `int32_t strict`; a result has no name
+    return re.sub(r"\w+(?=(\[\d+\])?$)", "", argument).replace(" ", "")
 
 
 def structs():

@@ -27,7 +27,7 @@ CTYPES = {
     "void*": c_void_p,
     "constvoid*": c_void_p,
     "constint64_t[4]": POINTER(c_int64),
-    "int64_t(*)[4]": POINTER(c_int64 * 4),
+    "int64_t*": POINTER(c_int64),
     "backbone_status": c_int32,
     "backbone*": c_void_p,
     "constbackbone*": c_void_p,
