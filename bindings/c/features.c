@@ -244,7 +244,7 @@ static int create(const struct arguments *arguments, backbone **out) {
 /* Memory for the four stages, one after the other in a tensor's usual order (NCHW). Free outputs[i].data. */
 static int allocate_outputs(const backbone *net, const backbone_tensor *input, backbone_tensor outputs[STAGES]) {
     int64_t shapes[STAGES][4];
-    if (backbone_output_shapes(net, input->shape, shapes, STAGES) != BACKBONE_STATUS_OK) {
+    if (backbone_output_shapes(net, input->shape, shapes[0], STAGES) != BACKBONE_STATUS_OK) {
         return report("output shapes");
     }
     for (int i = 0; i < STAGES; i++) {

@@ -130,10 +130,10 @@ static void float_input_in_all_strides(void) {
             }
         }
     }
-    int64_t shape[4] = {1, 3, H, W}, out_shape[1][4];
+    int64_t shape[4] = {1, 3, H, W}, out_shape[4];
     CHECK_OK(backbone_output_shapes(net, shape, out_shape, 1));
-    CHECK(out_shape[0][0] == 1 && out_shape[0][1] == 1 && out_shape[0][2] == OUT_H && out_shape[0][3] == OUT_W,
-          "%lld x %lld", (long long)out_shape[0][2], (long long)out_shape[0][3]);
+    CHECK(out_shape[0] == 1 && out_shape[1] == 1 && out_shape[2] == OUT_H && out_shape[3] == OUT_W,
+          "%lld x %lld", (long long)out_shape[2], (long long)out_shape[3]);
 
     float features[OUT_H * OUT_W];
     backbone_tensor output = {features, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
@@ -361,7 +361,7 @@ static void null_is_an_error_everywhere(void) {
     float values[3 * 64] = {0};
     size_t number;
     int32_t flag;
-    int64_t shapes[1][4], shape[4] = {1, 3, 8, 8};
+    int64_t shapes[4], shape[4] = {1, 3, 8, 8};
     const char *text;
     backbone_report_entry entry;
     backbone_entry_info info;
