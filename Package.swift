@@ -21,12 +21,12 @@ let package = Package(
         .systemLibrary(name: "CBackbone", path: "include"),
         .target(
             name: "Backbone",
-            dependencies: ["CBackbone", "Checkpoints", "Execution", "Networks", "Runtime"],
+            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Networks", "Runtime"],
             swiftSettings: library
         ),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime"], swiftSettings: library),
-        .target(name: "Networks", dependencies: ["Runtime"], swiftSettings: library),
+        .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(name: "Kernels", dependencies: ["Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims"),

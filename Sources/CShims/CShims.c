@@ -3,6 +3,10 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include "../../include/backbone.h"
+
+const char *shims_version_string(void) { return BACKBONE_VERSION_STRING; }
+
 char *shims_thread_message(void) {
     static _Thread_local char message[SHIMS_MESSAGE_CAPACITY];
     return message;

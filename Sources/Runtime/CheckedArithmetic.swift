@@ -20,3 +20,9 @@ package func checkedProduct(_ a: Int?, _ b: Int?) -> Int? {
     guard let a, let b else { return nil }
     return checkedProduct(a, b)
 }
+
+/// The sum of two numbers, nil on overflow or if either is unknown.
+package func checkedSum(_ a: Int?, _ b: Int?) -> Int? {
+    guard let a, let b else { return nil }
+    return checkedSum(a, b)
+}

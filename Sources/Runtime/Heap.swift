@@ -9,6 +9,13 @@ package enum Heap {
     /// Alignment of every allocation in bytes: a cache line, and the widest vector there is.
     package static var alignment: Int { 64 }
 
+    /// `count` rounded up so that what follows so many elements is aligned too; nil where that has no place in an Int.
+    package static func aligned<Element>(_ count: Int, _ type: Element.Type) -> Int? {
+        let unit = alignment / MemoryLayout<Element>.stride
+        guard let sum = checkedSum(count, unit - 1) else { return nil }
+        return sum / unit * unit
+    }
+
     /// `count` elements' worth of uninitialised memory.
     ///
     /// - Throws: `outOfMemory`, also where the size in bytes exceeds an `Int`.
@@ -28,5 +35,20 @@ package enum Heap {
     /// Gives back what `allocate` gave. The elements must have been deinitialised.
     package static func deallocate<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) {
         free(memory)
+    }
+
+    /// Moves a value to the heap, where its address never changes.
+    package static func make<Value: ~Copyable>(
+        _ value: consuming Value
+    ) throws(BackboneError) -> UnsafeMutablePointer<Value> {
+        let memory = try allocate(Value.self, count: 1)
+        memory.initialize(to: value)
+        return memory
+    }
+
+    /// Ends what `make` began.
+    package static func destroy<Value: ~Copyable>(_ memory: UnsafeMutablePointer<Value>) {
+        memory.deinitialize(count: 1)
+        deallocate(memory)
     }
 }

@@ -27,6 +27,9 @@ package struct Message: ExpressibleByStringInterpolation, Sendable {
         self = stringInterpolation.message
     }
 
+    /// Byte `index` of the text.
+    package subscript(index: Int) -> UInt8 { bytes[index] }
+
     package mutating func append(byte: UInt8) {
         guard count < Message.capacity else { return }
         bytes[count] = byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte
@@ -73,6 +76,9 @@ extension Message {
 
         package mutating func appendLiteral(_ literal: StaticString) { message.append(literal) }
         package mutating func appendInterpolation(_ text: StaticString) { message.append(text) }
+        package mutating func appendInterpolation(_ other: Message) {
+            for index in 0..<other.count { message.append(byte: other[index]) }
+        }
         package mutating func appendInterpolation(_ value: Int) { message.append(Int64(value)) }
         package mutating func appendInterpolation(_ value: Int32) { message.append(Int64(value)) }
         package mutating func appendInterpolation(_ value: Int64) { message.append(value) }

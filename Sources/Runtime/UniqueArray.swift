@@ -54,8 +54,24 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
             let doubled = checkedProduct(capacity, 2) ?? Int.max
             try reserve(max(doubled, 8))
         }
+        appendReserved(element)
+    }
+
+    /// Appends where `reserve` has made room before.
+    package mutating func appendReserved(_ element: consuming Element) {
+        precondition(count < capacity)
         (storage.unsafelyUnwrapped + count).initialize(to: element)
         count += 1
+    }
+
+    /// Removes an element by putting the last one in its place.
+    package mutating func swapRemove(at index: Int) -> Element {
+        precondition(index >= 0 && index < count)
+        let start = storage.unsafelyUnwrapped
+        let element = (start + index).move()
+        count -= 1
+        if index < count { (start + index).moveInitialize(from: start + count, count: 1) }
+        return element
     }
 
     package mutating func removeLast() -> Element {

@@ -66,6 +66,8 @@ struct shims_blas_scope {
     int saved_threads;
 };
 struct shims_blas_scope *shims_the_blas_scope(void);
+/* BACKBONE_VERSION_STRING: Swift imports it as a String, which has no lasting address. */
+const char *shims_version_string(void);
 
 /* Text of the last error of the calling thread: room for one message, zero-terminated by its writer. */
 enum { SHIMS_MESSAGE_CAPACITY = 512 };

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CBackbone
+import Execution
+import Kernels
+import Networks
+import Runtime
+
+@_cdecl("backbone_output_shapes") @implementation
+public func backbone_output_shapes(
+    _ net: OpaquePointer!, _ input_shape: UnsafePointer<Int64>!,
+    _ out: UnsafeMutablePointer<Int64>!, _ count: Int
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let session = try session(net)
+        let sizes = try require(input_shape, "input_shape")
+        let out = try require(out, "out")
+        let shape = Dimensions(Int(sizes[0]), Int(sizes[1]), Int(sizes[2]), Int(sizes[3]))
+        try session.reading { network throws(BackboneError) in
+            try network.checkInputShape(shape)
+            try network.configuration.checkOutputCount(count)
+            let stages = network.configuration.outStages
+            for stage in 1...stages.deepest where stages.contains(stage) {
+                let features = network.outputShape(stage: stage, input: shape)
+                let row = out + 4 * stages.index(of: stage)
+                for index in 0..<4 { row[index] = Int64(features[index]) }
+            }
+        }
+    }
+}
+
+@_cdecl("backbone_forward") @implementation
+public func backbone_forward(
+    _ net: OpaquePointer!, _ input: UnsafePointer<backbone_tensor>!, _ outputs: UnsafePointer<backbone_tensor>!,
+    _ count: Int
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let session = try session(net)
+        let input = try TensorView(try require(input, "input").pointee, "input")
+        let outputs = try require(outputs, "outputs")
+        try session.configuration.checkOutputCount(count)
+        var views = InlineArray<4, TensorView>(repeating: input)
+        for index in 0..<count { views[index] = try TensorView(outputs[index], "outputs[\(index)]") }
+        try session.forward(ForwardArguments(input: input, outputs: views))
+    }
+}
+
+extension TensorView {
+    /// A caller's descriptor; its addresses are checked later, against the network.
+    fileprivate init(_ tensor: backbone_tensor, _ name: Message) throws(BackboneError) {
+        let element: InputElement
+        switch Int(tensor.dtype) {
+        case Int(BACKBONE_DTYPE_FLOAT32): element = .float32
+        case Int(BACKBONE_DTYPE_UINT8): element = .uint8
+        default:
+            throw BackboneError(
+                .invalidArgument, "\(name).dtype is \(tensor.dtype), expected 0 (float32), or 1 (uint8) for an input")
+        }
+        guard tensor.reserved == 0 else {
+            throw BackboneError(.invalidArgument, "\(name).reserved is \(tensor.reserved), expected 0")
+        }
+        self.init(
+            data: tensor.data, element: element, shape: Dimensions(tensor.shape),
+            strides: Dimensions(tensor.strides))
+    }
+}
+
+extension Dimensions {
+    fileprivate init(_ sizes: (Int64, Int64, Int64, Int64)) {
+        self.init(Int(sizes.0), Int(sizes.1), Int(sizes.2), Int(sizes.3))
+    }
+}

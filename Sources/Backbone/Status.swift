@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CBackbone
+import CShims
+import Runtime
+
+@_cdecl("backbone_status_string") @implementation
+public func backbone_status_string(_ status: backbone_status) -> UnsafePointer<CChar>! {
+    let text: StaticString =
+        switch BackboneError.Kind(rawValue: status) {
+        case .invalidArgument: "invalid argument"
+        case .outOfMemory: "out of memory"
+        case .fileNotFound: "file not found"
+        case .io: "input or output failed"
+        case .badCheckpoint: "bad checkpoint"
+        case .mismatch: "checkpoint does not fit the network"
+        case .unknownName: "unknown name"
+        case nil: status == BACKBONE_STATUS_OK ? "success" : "unknown status"
+        }
+    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("backbone_last_error_message") @implementation
+public func backbone_last_error_message() -> UnsafePointer<CChar>! { UnsafePointer(shims_thread_message()) }
+
+/// Runs the body of an entry point: an error becomes the calling thread's message and a status.
+func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
+    do throws(BackboneError) {
+        try body()
+        return backbone_status(BACKBONE_STATUS_OK)
+    } catch {
+        error.message.write(to: shims_thread_message())
+        return error.kind.rawValue
+    }
+}
+
+/// A pointer argument that must not be NULL.
+func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(BackboneError) -> Pointer {
+    guard let pointer else { throw BackboneError(.invalidArgument, "\(name) is NULL") }
+    return pointer
+}
+
+/// An argument that stands for yes or no.
+func requireFlag(_ value: Int32, _ name: StaticString) throws(BackboneError) -> Bool {
+    guard value == 0 || value == 1 else {
+        throw BackboneError(.invalidArgument, "\(name) is \(value), expected 0 or 1")
+    }
+    return value == 1
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Networks
+import Runtime
+
+/// The plans of the image sizes seen last. Not safe for use from several threads at once; the plans it hands out are.
+struct PlanCache: ~Copyable {
+    /// More plans are held only while that many are in use.
+    static var capacity: Int { 16 }
+
+    private struct Entry: BitwiseCopyable {
+        let plan: UnsafeMutablePointer<Plan>
+        var users = 0
+        /// The value of the clock when it was last handed out.
+        var lastUse = 0
+    }
+
+    private var entries = UniqueArray<Entry>()
+    private var clock = 0
+
+    deinit {
+        for index in 0..<entries.count { Heap.destroy(entries[index].plan) }
+    }
+
+    /// The plan for a size, made if need be. To be given back when the pass is over.
+    mutating func take(
+        _ network: borrowing Network, height: Int, width: Int
+    ) throws(BackboneError) -> UnsafePointer<Plan> {
+        clock += 1
+        for index in 0..<entries.count
+        where entries[index].plan.pointee.height == height && entries[index].plan.pointee.width == width {
+            return use(index)
+        }
+        evict()
+        try entries.reserve(entries.count + 1)
+        let plan = try Heap.make(Plan(network, height: height, width: width))
+        entries.appendReserved(Entry(plan: plan))
+        return use(entries.count - 1)
+    }
+
+    mutating func giveBack(_ plan: UnsafePointer<Plan>) {
+        for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan { entries[index].users -= 1 }
+    }
+
+    private mutating func use(_ index: Int) -> UnsafePointer<Plan> {
+        entries[index].users += 1
+        entries[index].lastUse = clock
+        return UnsafePointer(entries[index].plan)
+    }
+
+    /// Frees plans that nobody uses, the longest unused first, until there is room for one more.
+    private mutating func evict() {
+        while entries.count >= Self.capacity {
+            var oldest = -1
+            for index in 0..<entries.count where entries[index].users == 0 {
+                if oldest < 0 || entries[index].lastUse < entries[oldest].lastUse { oldest = index }
+            }
+            if oldest < 0 { return }
+            Heap.destroy(entries.swapRemove(at: oldest).plan)
+        }
+    }
+}

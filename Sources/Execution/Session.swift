@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+import Networks
+import Runtime
+
+/// A network with the engine that runs it and the lock that keeps changes and forwards apart: what a C handle points to.
+///
+/// The value is a reference; `destroy` frees what it refers to.
+package struct Session {
+    private struct State: ~Copyable {
+        /// Shared for forwards in evaluation and for reading, exclusive for changes.
+        let lock: ReadWriteLock
+        var network: Network
+        var engine: Engine
+    }
+
+    private let state: UnsafeMutablePointer<State>
+
+    package init(_ network: consuming Network, _ engine: consuming Engine) throws(BackboneError) {
+        let lock = try ReadWriteLock()
+        state = try Heap.make(State(lock: lock, network: network, engine: engine))
+    }
+
+    /// The session behind a handle that `handle` gave out.
+    package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
+
+    package var handle: OpaquePointer { OpaquePointer(state) }
+
+    package func destroy() { Heap.destroy(state) }
+
+    /// Addresses inside the state: valid until `destroy`, and to be used only under the lock.
+    private var network: UnsafeMutablePointer<Network> { withUnsafeMutablePointer(to: &state.pointee.network) { $0 } }
+    private var engine: UnsafeMutablePointer<Engine> { withUnsafeMutablePointer(to: &state.pointee.engine) { $0 } }
+
+    /// What never changes and needs no lock.
+    package var threadCount: Int { state.pointee.engine.threadCount }
+    package var configuration: Configuration { state.pointee.network.configuration }
+    package var means: UnsafePointer<Float> { state.pointee.engine.normalization.means }
+    package var standardDeviations: UnsafePointer<Float> { state.pointee.engine.normalization.standardDeviations }
+    package var reversesChannels: Bool { state.pointee.engine.normalization.reversesChannels }
+
+    // MARK: - Access to the network
+
+    /// Runs `body` while nobody changes the network.
+    package func reading<Result>(
+        _ body: (borrowing Network) throws(BackboneError) -> Result
+    ) throws(BackboneError) -> Result {
+        state.pointee.lock.lockShared()
+        defer { state.pointee.lock.unlock() }
+        return try body(network.pointee)
+    }
+
+    /// Runs `body` while nobody else uses the network.
+    package func changing<Result>(
+        _ body: (inout Network) throws(BackboneError) -> Result
+    ) throws(BackboneError) -> Result {
+        state.pointee.lock.lockExclusive()
+        defer { state.pointee.lock.unlock() }
+        return try body(&network.pointee)
+    }
+
+    /// Runs `body` while nobody changes the network, whose values are there.
+    package func readingValues<Result>(
+        _ body: (borrowing Network) throws(BackboneError) -> Result
+    ) throws(BackboneError) -> Result {
+        state.pointee.lock.lockShared()
+        if !network.pointee.hasValues {
+            state.pointee.lock.unlock()
+            try changing { network throws(BackboneError) in try network.requireValues() }
+            state.pointee.lock.lockShared()
+        }
+        // Values never go away again.
+        defer { state.pointee.lock.unlock() }
+        return try body(network.pointee)
+    }
+
+    // MARK: - Forward
+
+    /// Computes the features of a batch.
+    ///
+    /// - Throws: `invalidArgument` before anything has changed; `outOfMemory`, with undefined outputs.
+    package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
+        try lockForForward()
+        defer { state.pointee.lock.unlock() }
+        try network.pointee.check(arguments)
+        guard arguments.input.shape.n > 0 else { return }
+        let plan = try takePlan(height: arguments.input.shape.h, width: arguments.input.shape.w)
+        defer { giveBack(plan) }
+
+        let batch = network.pointee.usesBatchStatistics
+        if batch { try network.pointee.checkBatchStatistics(plan.pointee, imageCount: arguments.input.shape.n) }
+        var pass = Pass(
+            network: network, engine: engine, plan: plan, arguments: arguments,
+            imageCount: batch ? arguments.input.shape.n : 1)
+        let size = try pass.measure()
+        guard let byteCount = size.byteCount else {
+            throw BackboneError(
+                .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be computed")
+        }
+        let memory = try takeMemory(byteCount)
+        BLASThreading.enter()
+        while pass.firstImage < arguments.input.shape.n {
+            pass.run(in: Workspace(block: memory.start, size: size))
+            pass.firstImage += pass.imageCount
+        }
+        BLASThreading.leave()
+        giveBack(memory)
+    }
+
+    /// Takes the lock with weights that are packed as they are: shared, or exclusive where the forward will change
+    /// running statistics.
+    private func lockForForward() throws(BackboneError) {
+        let lock = state
+        while true {
+            lock.pointee.lock.lockShared()
+            if engine.pointee.isReady(for: network.pointee) && !network.pointee.usesBatchStatistics { return }
+            lock.pointee.lock.unlock()
+
+            lock.pointee.lock.lockExclusive()
+            do throws(BackboneError) {
+                try network.pointee.requireValues()
+                try engine.pointee.prepare(network)
+            } catch {
+                lock.pointee.lock.unlock()
+                throw error
+            }
+            if network.pointee.usesBatchStatistics { return }
+            lock.pointee.lock.unlock()
+        }
+    }
+
+    private func takePlan(height: Int, width: Int) throws(BackboneError) -> UnsafePointer<Plan> {
+        engine.pointee.cacheLock.lock()
+        defer { engine.pointee.cacheLock.unlock() }
+        return try engine.pointee.plans.take(network.pointee, height: height, width: width)
+    }
+
+    private func giveBack(_ plan: UnsafePointer<Plan>) {
+        engine.pointee.cacheLock.lock()
+        defer { engine.pointee.cacheLock.unlock() }
+        engine.pointee.plans.giveBack(plan)
+    }
+
+    private func takeMemory(_ byteCount: Int) throws(BackboneError) -> Buffer<UInt8> {
+        engine.pointee.cacheLock.lock()
+        defer { engine.pointee.cacheLock.unlock() }
+        return try engine.pointee.workspaces.take(byteCount: byteCount)
+    }
+
+    private func giveBack(_ memory: consuming Buffer<UInt8>) {
+        engine.pointee.cacheLock.lock()
+        engine.pointee.workspaces.giveBack(memory)
+        engine.pointee.cacheLock.unlock()
+    }
+}

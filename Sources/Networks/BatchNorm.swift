@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// The constants of a BatchNorm, those of PyTorch's `nn.BatchNorm2d`.
+package enum BatchNorm {
+    /// Added to variances.
+    package static var epsilon: Double { 1e-5 }
+    /// The share of the newest batch in the running statistics.
+    package static var momentum: Double { 0.1 }
+}
+
+extension Network {
+    /// Takes the statistics of a batch into a unit's running ones: `(1 - momentum) * running + momentum * batch`, where
+    /// the variance kept is the unbiased one, and counts the batch.
+    ///
+    /// - Parameters:
+    ///   - mean: One value per channel.
+    ///   - variance: The biased variance of each channel.
+    ///   - count: Values per channel, at least 2.
+    package mutating func updateRunningStatistics(
+        unit index: Int, mean: UnsafePointer<Double>, variance: UnsafePointer<Double>, count: Int
+    ) {
+        let unit = units[index]
+        let runningMean = floats + unit.runningMeanOffset
+        let runningVar = floats + unit.runningVarOffset
+        let unbiased = Double(count) / Double(count - 1)
+        let (keep, take) = (1 - BatchNorm.momentum, BatchNorm.momentum)
+        for channel in 0..<unit.outputChannels {
+            runningMean[channel] = Float(keep * Double(runningMean[channel]) + take * mean[channel])
+            runningVar[channel] = Float(keep * Double(runningVar[channel]) + take * variance[channel] * unbiased)
+        }
+        batchesTracked[index] &+= 1
+        revisions[index].norm += 1
+    }
+}

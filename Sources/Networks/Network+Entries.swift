@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+extension Network {
+    /// Copies an entry's values to `out`. `requireValues` must have succeeded.
+    package func read(_ entry: StateEntry, into out: UnsafeMutableRawPointer) {
+        out.copyMemory(from: address(of: entry), byteCount: entry.byteCount)
+    }
+
+    /// Copies values into an entry. `requireValues` must have succeeded.
+    package mutating func write(_ entry: StateEntry, from source: UnsafeRawPointer) {
+        address(of: entry).copyMemory(from: source, byteCount: entry.byteCount)
+        switch entry.role {
+        case .convolutionWeight: revisions[entry.unit].convolution += 1
+        case .normWeight, .normBias, .runningMean, .runningVar: revisions[entry.unit].norm += 1
+        case .batchesTracked: break
+        }
+    }
+}
