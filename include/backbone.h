@@ -17,7 +17,7 @@
  *         backbone_free(net);
  *         return 1;
  *     }
- *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
+ *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
  *     int64_t shapes[4][4];
  *     backbone_output_shapes(net, image.shape, &shapes[0][0], 4);
  *     ... describe one tensor for each row of `shapes` in memory of your own, in any strides ...
@@ -38,8 +38,8 @@
  * Threads. Different handles are independent. One handle may be used by many threads at once: backbone_forward in
  * evaluation mode and all functions that take a const handle run side by side; functions that change the handle, and
  * backbone_forward in training mode, wait until they have it alone. backbone_free must be the last call. Worker threads
- * start at the first forward, and the child of a fork starts its own at its first forward; fork while no other thread is
- * inside a call on that handle.
+ * start at the first forward, and the child of a fork starts its own at its first forward; fork while no other thread
+ * is inside a call on that handle.
  *
  * Ownership. Strings and pointers handed out belong to the library and live as long as the text of the function says.
  * No pointer that a caller passes is kept after the call returns.
@@ -93,8 +93,8 @@ enum {
     BACKBONE_STATUS_IO = 4,
     /* A file is damaged, contradicts itself, or is of no kind that is read here. */
     BACKBONE_STATUS_BAD_CHECKPOINT = 5,
-    /* A sound checkpoint does not fit the network: shapes differ, nothing of it belongs to the network, or, when strict,
-     * names are missing or unexpected. */
+    /* A sound checkpoint does not fit the network: shapes differ, nothing of it belongs to the network, or, when
+     * strict, names are missing or unexpected. */
     BACKBONE_STATUS_MISMATCH = 6,
     /* The network has no parameter or buffer of that name. */
     BACKBONE_STATUS_UNKNOWN_NAME = 7
@@ -133,7 +133,8 @@ enum {
 
 /*
  * What to build. Fill it with backbone_options_init and change what you need. Fields are only ever appended: a program
- * that passes a smaller struct_size gets the defaults of the rest, a larger one is accepted if its extra bytes are zero.
+ * that passes a smaller struct_size gets the defaults of the rest, a larger one is accepted if its extra bytes are
+ * zero.
  */
 typedef struct backbone_options {
     uint32_t struct_size;      /* sizeof(backbone_options) */
@@ -197,10 +198,10 @@ BACKBONE_API backbone_status backbone_init_weights(backbone *net, uint64_t seed)
 typedef struct backbone_report backbone_report;
 
 /*
- * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told from
- * the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides, in a
- * dict or OrderedDict, which may be the value of `state_dict` or `model` in an outer dict, and their names may begin with
- * `module.`. Nothing in the file is executed; values of unknown classes are skipped.
+ * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told
+ * from the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides,
+ * in a dict or OrderedDict, which may be the value of `state_dict` or `model` in an outer dict, and their names may
+ * begin with `module.`. Nothing in the file is executed; values of unknown classes are skipped.
  *
  * strict      0: names that the file lacks keep their values. 1: a missing or unexpected name is an error.
  *             In both cases it is an error if any shape differs (no broadcasting), and if no name matches.
@@ -262,10 +263,10 @@ BACKBONE_API void backbone_report_free(backbone_report *report);
 /* ---- Freezing and modes ----------------------------------------------------------------------------------------- */
 
 /*
- * Freezes the stem (0), the stem and the first 1..4 stages, or nothing (-1). It sets the state: a lower number unfreezes.
- * Parameters of a frozen stage are not trainable and its BatchNorms always use, and never update, their running
- * statistics, whatever backbone_set_training says. Weights can still be loaded, initialised and written. Numbers beyond
- * the deepest stage that was built freeze all there is.
+ * Freezes the stem (0), the stem and the first 1..4 stages, or nothing (-1). It sets the state: a lower number
+ * unfreezes. Parameters of a frozen stage are not trainable and its BatchNorms always use, and never update, their
+ * running statistics, whatever backbone_set_training says. Weights can still be loaded, initialised and written.
+ * Numbers beyond the deepest stage that was built freeze all there is.
  */
 BACKBONE_API backbone_status backbone_freeze(backbone *net, int32_t frozen_stages);
 
@@ -321,7 +322,7 @@ BACKBONE_API backbone_status backbone_write_entry(backbone *net, size_t index, c
 
 /* ---- Forward ---------------------------------------------------------------------------------------------------- */
 
-/* A tensor in the caller's memory: element (n, c, h, w) lies at data + n*strides[0] + ... + w*strides[3], in elements. */
+/* A tensor in the caller's memory: element (n, c, h, w) is at data + n*strides[0] + ... + w*strides[3], in elements. */
 typedef struct backbone_tensor {
     void *data;         /* the element (0, 0, 0, 0); may be NULL only if the tensor is empty */
     int32_t dtype;      /* BACKBONE_DTYPE_FLOAT32, for inputs also BACKBONE_DTYPE_UINT8 */

@@ -29,7 +29,8 @@ extension Network {
         }
         guard shape.c == configuration.inChannels else {
             throw BackboneError(
-                .invalidArgument, "input.shape \(dimensions: shape): C must be in_channels, \(configuration.inChannels)")
+                .invalidArgument, "input.shape \(dimensions: shape): C must be in_channels, \(configuration.inChannels)"
+            )
         }
         // No memory holds more rows or columns, and sums of a few sizes stay far from overflow.
         let limit = 1 << 40

@@ -95,7 +95,8 @@ struct PackedWeights: ~Copyable {
                     continue
                 }
                 let variance = Double(values[unit.runningVarOffset + channel])
-                let scale = Double(values[unit.normWeightOffset + channel]) / (variance + BatchNorm.epsilon).squareRoot()
+                let scale =
+                    Double(values[unit.normWeightOffset + channel]) / (variance + BatchNorm.epsilon).squareRoot()
                 let shift = Double(values[unit.runningMeanOffset + channel]) * scale
                 scales[channel] = scale
                 bias[channel] = Float(Double(values[unit.normBiasOffset + channel]) - shift)

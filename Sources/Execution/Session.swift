@@ -76,6 +76,14 @@ package struct Session {
         return try body(network.pointee)
     }
 
+    /// Puts values that were filled beside the network in the place of its own, of which those entries stay that were
+    /// not loaded.
+    package func adopt(_ values: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>) {
+        state.pointee.lock.lockExclusive()
+        network.pointee.adopt(values, isLoaded: isLoaded)
+        state.pointee.lock.unlock()
+    }
+
     // MARK: - Forward
 
     /// Computes the features of a batch.

@@ -13,7 +13,9 @@ package struct Network: ~Copyable {
     package private(set) var blocks = UniqueArray<ResidualBlock>()
     package private(set) var entries = UniqueArray<StateEntry>()
     /// The names of the entries, each with a terminating zero.
-    var text = UniqueArray<UInt8>()
+    private var text = UniqueArray<UInt8>()
+    /// The shapes of the entries, four sizes each.
+    private var sizes = UniqueArray<Int64>()
 
     /// All values, once somebody needs them. Until then they are those of `initializeValues` with seed 0.
     var values: NetworkValues?
@@ -36,6 +38,7 @@ package struct Network: ~Copyable {
         blocks = parts.blocks
         entries = parts.entries
         text = parts.text
+        sizes = parts.sizes
     }
 
     /// Values of all units together.
@@ -46,6 +49,12 @@ package struct Network: ~Copyable {
 
     package func name(of entry: StateEntry) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: text.elements[entry.nameOffset..<entry.nameOffset + entry.nameCount])
+    }
+
+    /// The sizes in use of an entry's shape; none for num_batches_tracked.
+    package func shape(ofEntry index: Int) -> UnsafeBufferPointer<Int64> {
+        let start = entries[index].shapeOffset
+        return UnsafeBufferPointer(rebasing: sizes.elements[start..<start + entries[index].dimensions])
     }
 
     /// The index of the entry with a zero-terminated name, nil if there is none.

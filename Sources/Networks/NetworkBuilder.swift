@@ -9,6 +9,7 @@ struct NetworkBuilder: ~Copyable {
     private var blocks = UniqueArray<ResidualBlock>()
     private var entries = UniqueArray<StateEntry>()
     private var text = UniqueArray<UInt8>()
+    private var sizes = UniqueArray<Int64>()
     private var nextValue = 0
 
     struct Parts: ~Copyable {
@@ -16,10 +17,11 @@ struct NetworkBuilder: ~Copyable {
         let blocks: UniqueArray<ResidualBlock>
         let entries: UniqueArray<StateEntry>
         let text: UniqueArray<UInt8>
+        let sizes: UniqueArray<Int64>
     }
 
     consuming func finish() -> Parts {
-        Parts(units: units, blocks: blocks, entries: entries, text: text)
+        Parts(units: units, blocks: blocks, entries: entries, text: text, sizes: sizes)
     }
 
     mutating func build(_ configuration: Configuration) throws(BackboneError) {
@@ -112,9 +114,14 @@ struct NetworkBuilder: ~Copyable {
         let offset = text.count
         for index in 0..<name.count { try text.append(name[index]) }
         try text.append(0)
+        let shapeOffset = sizes.count
+        try sizes.append(shape.0)
+        try sizes.append(shape.1)
+        try sizes.append(shape.2)
+        try sizes.append(shape.3)
         try entries.append(
             StateEntry(
                 role: role, unit: units.count - 1, nameOffset: offset, nameCount: name.count, dimensions: dimensions,
-                shape: shape))
+                shape: shape, shapeOffset: shapeOffset))
     }
 }

@@ -36,6 +36,18 @@ extension Network {
         }
     }
 
+    /// Puts values in the place of the present ones, of which those entries stay that were not loaded.
+    package mutating func adopt(_ new: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>) {
+        for index in 0..<entries.count where !isLoaded[index] {
+            if hasValues {
+                read(entries[index], into: address(of: entries[index], in: new))
+            } else {
+                initialize(entries[index], new)
+            }
+        }
+        replaceValues(new)
+    }
+
     /// Whether the values take up memory yet.
     package var hasValues: Bool { values != nil }
 

@@ -24,6 +24,8 @@ package struct StateEntry: BitwiseCopyable, Sendable {
     /// Dimensions in use: 4, 1, or 0 for num_batches_tracked. Unused sizes are 1.
     package let dimensions: Int
     package let shape: (Int64, Int64, Int64, Int64)
+    /// Where the same sizes begin in the network's list of sizes, which has an address.
+    let shapeOffset: Int
 
     package var elementCount: Int { Int(shape.0 * shape.1 * shape.2 * shape.3) }
 

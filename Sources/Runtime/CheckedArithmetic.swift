@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Arithmetic on numbers that come from callers and files: nil instead of a trap where the result has no place in an Int.
+// Arithmetic on numbers that come from callers and files: nil instead of a trap where the result has no place in an
+// Int.
 
 /// The sum of two numbers, nil on overflow.
 package func checkedSum(_ a: Int, _ b: Int) -> Int? {

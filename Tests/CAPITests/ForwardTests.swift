@@ -130,7 +130,8 @@ struct ForwardTests {
             var features = shapes.map { [Float](repeating: .nan, count: Int($0.reduce(1, *))) }
             try memory.withUnsafeMutableBufferPointer { memory in
                 var tensor = backbone_tensor(
-                    memory.baseAddress.map { $0 + layout.offset }, shape: shape, strides: layout.strides.map(Int64.init))
+                    memory.baseAddress.map { $0 + layout.offset }, shape: shape, strides: layout.strides.map(Int64.init)
+                )
                 try withTensors(&features, shapes) { try check(backbone_forward(net.handle, &tensor, $0, 4)) }
             }
             #expect(features == expected, "strides \(layout.strides)")
@@ -169,7 +170,8 @@ struct ForwardTests {
                         for x in 0..<s[3] {
                             let place = zip([n, c, y, x], strides[stage]).map { $0 * $1 }.reduce(0, +)
                             #expect(
-                                memory[stage][Int(place)] == expected[stage][Int(((n * s[1] + c) * s[2] + y) * s[3] + x)])
+                                memory[stage][Int(place)]
+                                    == expected[stage][Int(((n * s[1] + c) * s[2] + y) * s[3] + x)])
                             memory[stage][Int(place)] = -77
                             written += 1
                         }
@@ -229,9 +231,11 @@ struct ForwardTests {
         #expect(try part.forward(input, shape: [1, 3, 30, 30], count: wanted.count) == wanted.map { all[$0] })
         let deepest = (wanted.last ?? 0) + 1
         let names = try part.entryNames()
-        #expect(names == (try whole.entryNames()).filter { name in
-            !(deepest + 1..<5).contains { name.hasPrefix("layer\($0).") }
-        })
+        #expect(
+            names
+                == (try whole.entryNames()).filter { name in
+                    !(deepest + 1..<5).contains { name.hasPrefix("layer\($0).") }
+                })
     }
 
     @Test func emptyBatch() throws {

@@ -30,7 +30,9 @@ struct NaiveNetwork {
 
     /// C2 to C5.
     func features(_ input: Image) throws -> [Image] {
-        let stages = [18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]]
+        let stages = [
+            18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3],
+        ]
         var x = maxPool(relu(try norm(try convolution(input, "conv1", size: 7, stride: 2, padding: 3), "bn1")))
         var result: [Image] = []
         for (stage, blocks) in try #require(stages[depth]).enumerated() {
@@ -77,7 +79,8 @@ struct NaiveNetwork {
                             for kx in 0..<size {
                                 let column = z * stride + kx - padding
                                 if column < 0 || column >= x.width { continue }
-                                sum += Double(weights[((o * x.channels + i) * size + ky) * size + kx]) * x[i, row, column]
+                                sum +=
+                                    Double(weights[((o * x.channels + i) * size + ky) * size + kx]) * x[i, row, column]
                             }
                         }
                     }
