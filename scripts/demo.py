@@ -26,6 +26,7 @@ TIMED_FORWARDS = 5
 
 def main() -> int:
     arguments = parse_arguments()
+    sys.stdout.reconfigure(line_buffering=True)
     try:
         image, origin = read_image(arguments.image, arguments.max_side)
         with backbone.ResNet(
@@ -90,8 +91,8 @@ def read_image(path: Path | None, max_side: int) -> tuple[np.ndarray, str]:
 
 def calibrate(net: backbone.ResNet, x: np.ndarray) -> None:
     """Give the BatchNorms the statistics of the photograph: with those of new weights, features grow without bound."""
-    # Mirrored, for there to be more than one value per channel even in a tiny image.
-    batch = np.concatenate([x, x[..., ::-1]])
+    # A tiny image leaves one value per channel in C5, which has no variance: its mirror image makes them two.
+    batch = x if max(x.shape[2:]) > 32 else np.concatenate([x, x[..., ::-1]])
     net.train()
     start = time.perf_counter()
     for done in range(1, CALIBRATION_FORWARDS + 1):

@@ -78,10 +78,14 @@ def _strides(array: npt.NDArray[Any]) -> list[int]:
 
 
 def _output_strides(array: npt.NDArray[Any]) -> list[int]:
-    # The stride of an axis of one element is never used and NumPy leaves anything in it (0 after `a[None]`); the
-    # library asks for strides that no two elements share, so such an axis gets one beyond all others.
+    # The strides of an empty array and of an axis of one element are never used, and NumPy leaves anything in them (0
+    # after `a[None]`). The library asks for strides with which no two elements meet: such an axis gets one beyond all
+    # others, an empty array those of contiguous memory.
+    if array.size == 0:
+        _, c, h, w = array.shape
+        return [max(c * h * w, 1), max(h * w, 1), max(w, 1), 1]
     strides = _strides(array)
-    extent = 1 + sum((size - 1) * abs(stride) for size, stride in zip(array.shape, strides, strict=True) if size > 1)
+    extent = 1 + sum((size - 1) * abs(stride) for size, stride in zip(array.shape, strides, strict=True))
     return [stride if size > 1 else extent for size, stride in zip(array.shape, strides, strict=True)]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from . import _library
 from ._errors import check
 from ._library import lib
 
-# How many names of a class `str(report)` lists.
+# How many names of a class are listed where people read them.
 _LISTED = 8
 
 
@@ -65,8 +66,7 @@ class LoadReport:
         for title in ("mismatched", "missing", "unexpected", "ignorable"):
             names = [str(item) for item in getattr(self, title)]
             if names:
-                more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-                lines.append(f"  {len(names)} {title}: {', '.join(names[:_LISTED])}{more}")
+                lines.append(f"  {len(names)} {title}: {listed(names)}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -74,6 +74,12 @@ class LoadReport:
             f"<LoadReport {self.container}: {len(self.loaded)} loaded, {len(self.missing)} missing, "
             f"{len(self.unexpected)} unexpected, {len(self.ignorable)} ignorable, {len(self.mismatched)} mismatched>"
         )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def take_report(pointer: ctypes.c_void_p) -> LoadReport:

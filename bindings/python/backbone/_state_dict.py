@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ._entries import Entry
 from ._errors import MismatchError
-from ._report import LoadReport, Mismatch
+from ._report import LoadReport, Mismatch, listed
 
 
 def load_mapping(
@@ -70,11 +70,11 @@ def _is_ignorable(name: str, stages: int) -> bool:
 
 def _complaint(report: LoadReport, strict: bool) -> str:
     if report.mismatched:
-        return f"shapes differ: {', '.join(map(str, report.mismatched))}"
+        return f"shapes differ: {listed([str(mismatch) for mismatch in report.mismatched])}"
     if not report.loaded:
         return "no name of the mapping belongs to the network"
     if strict and report.missing:
-        return f"the mapping lacks {', '.join(report.missing)}"
+        return f"the mapping lacks {listed(report.missing)}"
     if strict and report.unexpected:
-        return f"the network has no {', '.join(report.unexpected)}"
+        return f"the network has no {listed(report.unexpected)}"
     return ""

@@ -199,6 +199,15 @@ def test_input_of_another_shape_is_refused(new_net, shape):
         new_net()(np.zeros(shape, np.float32))
 
 
+@pytest.mark.parametrize("shape", [(2**40, 3, 64, 64), (1, 3, 2**31, 2**31), (2**20, 3, 2**20, 2**20)])
+def test_input_beyond_all_memory_is_an_exception(new_net, images, shape):
+    net = new_net()
+    expected = net(images)
+    with pytest.raises((MemoryError, ValueError)):
+        net(np.broadcast_to(np.float32(0), shape))
+    assert_same_bits(net(images), expected)
+
+
 # ---- Outputs ----
 
 
