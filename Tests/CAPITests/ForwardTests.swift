@@ -77,7 +77,7 @@ struct ForwardTests {
         #expect(failures.value == 0)
     }
 
-    @Test func readingAndChangingWhileForwardsRun() throws {
+    @Test func changesConcurrentWithForwards() throws {
         let net = try Net()
         let input = randomNumbers(3 * 40 * 40, seed: 2)
         let expected = try net.forward(input, shape: [1, 3, 40, 40])
