@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Networks
+import Runtime
+import Testing
+
+@testable import Execution
+
+struct PlanTests {
+    /// No tensor is overwritten while somebody still reads it: checked by playing the plan over the block of memory.
+    @Test(arguments: [18, 34, 50, 101, 152] as [Int32], [(224, 224), (33, 65), (1, 1), (7, 300)])
+    func tensorsSurviveUntilTheirLastUse(depth: Int32, size: (Int, Int)) throws {
+        for stages in [15, 1, 6] as [UInt32] {
+            let network = try Network(
+                Configuration(
+                    depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0))
+            let plan = try Plan(network, height: size.0, width: size.1)
+            // Who wrote which part of memory last: ranges of floats by tensor.
+            var contents: [(range: Range<Int>, tensor: Int)] = []
+            func range(_ tensor: Int) -> Range<Int> {
+                let offset = plan.tensors[tensor].offset
+                return offset..<offset + plan.tensors[tensor].floatCount
+            }
+            func read(_ tensor: Int, _ step: Int) {
+                #expect(contents.contains { $0.tensor == tensor }, "step \(step) reads what is gone")
+            }
+            func write(_ tensor: Int) {
+                let written = range(tensor)
+                #expect(written.upperBound <= plan.activationCount)
+                contents.removeAll { $0.range.overlaps(written) }
+                contents.append((written, tensor))
+            }
+            for step in 0..<plan.steps.count {
+                switch plan.steps[step] {
+                case .input(let to): write(to)
+                case .maxPooling(let from, let to):
+                    read(from, step)
+                    write(to)
+                    read(from, step)
+                case .convolution(_, let from, let to, let residual, _):
+                    read(from, step)
+                    if let residual { read(residual, step) }
+                    write(to)
+                    // Still there while the output is written.
+                    read(from, step)
+                    if let residual { read(residual, step) }
+                case .output(_, let from): read(from, step)
+                }
+            }
+        }
+    }
+
+    /// Memory is shared: a ResNet-50 keeps few of its tensors at a time.
+    @Test func memoryIsShared() throws {
+        let network = try Network(
+            Configuration(depth: 50, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
+        let plan = try Plan(network, height: 224, width: 224)
+        let total = (0..<plan.tensors.count).map { plan.tensors[$0].floatCount }.reduce(0, +)
+        #expect(plan.activationCount * 4 < total)
+    }
+
+    @Test(arguments: [(1 << 40, 1 << 40), (1 << 62, 1), (Int.max, Int.max)])
+    func tooLarge(size: (Int, Int)) throws {
+        let network = try Network(
+            Configuration(depth: 18, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
+        #expect(throws: BackboneError.self) { _ = try Plan(network, height: size.0, width: size.1) }
+    }
+
+    @Test func cacheKeepsThePlansSeenLast() throws {
+        let network = try Network(
+            Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
+        var cache = PlanCache()
+        let held = try cache.take(network, height: 5, width: 5)
+        for size in 10..<10 + 3 * PlanCache.capacity {
+            cache.giveBack(try cache.take(network, height: size, width: size))
+        }
+        // In use: it has not been evicted, and it is found again.
+        #expect(try cache.take(network, height: 5, width: 5) == held)
+        #expect(held.pointee.height == 5)
+        let last = try cache.take(network, height: 9 + 3 * PlanCache.capacity, width: 9 + 3 * PlanCache.capacity)
+        #expect(try cache.take(network, height: last.pointee.height, width: last.pointee.width) == last)
+    }
+}
+
+struct WorkspaceStoreTests {
+    @Test func reusesTheSmallestThatFits() throws {
+        var store = WorkspaceStore()
+        let small = try store.take(byteCount: 1000)
+        let large = try store.take(byteCount: 9000)
+        let (smallStart, largeStart) = (small.start, large.start)
+        store.giveBack(large)
+        store.giveBack(small)
+        let again = try store.take(byteCount: 900)
+        #expect(again.start == smallStart)
+        let other = try store.take(byteCount: 900)
+        #expect(other.start == largeStart)
+        #expect(other.count == 9000)
+    }
+}
+
+struct TensorViewTests {
+    /// Against all addresses of all elements: what is let pass never overlaps, and common layouts are let pass.
+    @Test func disjointness() {
+        var data: Float = 0
+        withUnsafeMutableBytes(of: &data) { bytes in
+            let address = bytes.baseAddress
+            func passes(_ shape: [Int], _ strides: [Int]) -> Bool {
+                let view = TensorView(
+                    data: address, element: .float32, shape: Dimensions(shape[0], shape[1], shape[2], shape[3]),
+                    strides: Dimensions(strides[0], strides[1], strides[2], strides[3]))
+                do throws(BackboneError) {
+                    try view.checkAddresses("view")
+                    try view.checkDisjoint("view")
+                    return true
+                } catch { return false }
+            }
+            var accepted = 0
+            for number in 0..<20_000 {
+                var bits = UInt64(number) &* 0x9E37_79B9_7F4A_7C15
+                func next(_ bound: Int) -> Int {
+                    bits = (bits ^ (bits >> 29)) &* 0xBF58_476D_1CE4_E5B9
+                    return Int(bits >> 33) % bound
+                }
+                let shape = (0..<4).map { _ in 1 + next(4) }
+                let strides = (0..<4).map { _ in next(5) == 0 ? next(80) : [1, 2, 3, 4, 6, 8, 12, 16, 24, 48][next(10)]
+                }
+                guard passes(shape, strides) else { continue }
+                accepted += 1
+                var seen = Set<Int>()
+                for n in 0..<shape[0] {
+                    for c in 0..<shape[1] {
+                        for h in 0..<shape[2] {
+                            for w in 0..<shape[3] {
+                                let place = n * strides[0] + c * strides[1] + h * strides[2] + w * strides[3]
+                                #expect(seen.insert(place).inserted, "\(shape) \(strides)")
+                            }
+                        }
+                    }
+                }
+            }
+            #expect(accepted > 300)
+            #expect(passes([2, 3, 4, 5], [60, 20, 5, 1]))
+            #expect(passes([2, 3, 4, 5], [60, 1, 15, 3]))
+            #expect(passes([1, 3, 1, 5], [0, 5, -9, 1]))
+            #expect(passes([0, 3, 4, 5], [0, 0, 0, 0]))
+        }
+    }
+}
