@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ from . import _library
 FloatArray = npt.NDArray[np.float32]
 
 _DTYPES = {np.dtype(np.float32): _library.DTYPE_FLOAT32, np.dtype(np.uint8): _library.DTYPE_UINT8}
+
+# Whether strided arrays share an element is a hard problem in general. This bounds the time; what people make of slices
+# and transposed views is decided at once. (NumPy's annotations know none but its two named amounts of work.)
+_OVERLAP_WORK: Any = 100_000
+_TooHardError = getattr(np, "exceptions", np).TooHardError
 
 
 def input_tensor(array: npt.NDArray[Any]) -> tuple[_library.Tensor, npt.NDArray[Any]]:
@@ -62,6 +68,21 @@ def new_output(shape: Sequence[int], channels_last: bool) -> FloatArray:
         n, c, h, w = shape
         return np.empty((n, h, w, c), np.float32).transpose(0, 3, 1, 2)
     return np.empty(tuple(shape), np.float32)
+
+
+def check_disjoint(arrays: Sequence[tuple[str, npt.NDArray[Any]]]) -> None:
+    """Refuse arrays that share elements; those that interleave without sharing any are fine.
+
+    Raises:
+        ValueError: two of them share memory.
+    """
+    for (first_label, first), (second_label, second) in itertools.combinations(arrays, 2):
+        try:
+            shared = np.shares_memory(first, second, max_work=_OVERLAP_WORK)
+        except _TooHardError:
+            continue
+        if shared:
+            raise ValueError(f"{second_label} overlaps {first_label} in memory")
 
 
 def _check_dimensions(label: str, array: npt.NDArray[Any]) -> None:

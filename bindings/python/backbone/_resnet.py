@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._arrays import FloatArray, input_tensor, new_output, output_tensor
+from ._arrays import FloatArray, check_disjoint, input_tensor, new_output, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import MismatchError, check, error_of
 from ._handle import Handle
@@ -341,14 +341,18 @@ class ResNet:
             MemoryError: what `out` holds is then undefined.
         """
         tensor, alive = input_tensor(x)
+        given = out is not None
         if out is None:
             out = [new_output(shape, channels_last) for shape in self.output_shapes(alive.shape)]
-        elif isinstance(out, np.ndarray):
+        if isinstance(out, np.ndarray):
             raise TypeError("out is an array; it must be a sequence of arrays, one for each of out_indices")
-        count = len(out)
-        if count != len(self._out_indices):
-            raise ValueError(f"out has {count} arrays; out_indices {self._out_indices} need {len(self._out_indices)}")
-        outputs = (_library.Tensor * count)(*(output_tensor(array, f"out[{i}]") for i, array in enumerate(out)))
+        count = len(self._out_indices)
+        if len(out) != count:
+            raise ValueError(f"out has {len(out)} arrays; out_indices {self._out_indices} need {count}")
+        labels = [f"out[{index}]" for index in range(count)]
+        outputs = (_library.Tensor * count)(*map(output_tensor, out, labels))
+        if given:
+            check_disjoint([("the input", alive), *zip(labels, out, strict=True)])
         with self._handle as net:
             check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
         return tuple(out)

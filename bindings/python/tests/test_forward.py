@@ -273,7 +273,7 @@ def test_outputs_that_do_not_fit_are_refused_and_untouched(new_net, images):
     overlapping = np.full(good[0].size + good[1].size - 1, 7, np.float32)
     first = overlapping[: good[0].size].reshape(good[0].shape)
     second = overlapping[good[0].size - 1 :].reshape(good[1].shape)
-    with pytest.raises(ValueError, match="overlap"):
+    with pytest.raises(ValueError, match=r"out\[1\] overlaps out\[0\]"):
         net(images, out=[first, second, good[2], good[3]])
     for wrong in [good[:3], [*good, good[0]], []]:
         with pytest.raises(ValueError, match=f"out has {len(wrong)} arrays"):
@@ -284,11 +284,21 @@ def test_outputs_that_do_not_fit_are_refused_and_untouched(new_net, images):
     assert_same_bits(net(images, out=good), net(images))
 
 
+def test_outputs_may_interleave_in_one_block_of_memory(new_net):
+    # C2 and C3 of one network, as neighbouring channels of a channels-last array: no element is shared.
+    net = new_net(out_indices=(0, 1))
+    x = np.random.default_rng(RNG_SEED).standard_normal((2, 3, 1, 1), dtype=np.float32)
+    together = np.empty((2, 1, 1, 8 + 16), np.float32)
+    view = together.transpose(0, 3, 1, 2)
+    net(x, out=[view[:, :8], view[:, 8:]])
+    assert_same_bits([view[:, :8], view[:, 8:]], net(x))
+
+
 def test_output_that_overlaps_the_input_is_refused(new_net):
     net = new_net(out_indices=(0,))
     memory = np.ones(3 * 32 * 32, np.float32)
     x, out = memory.reshape(1, 3, 32, 32), memory[: 8 * 8 * 8].reshape(1, 8, 8, 8)
-    with pytest.raises(ValueError, match="overlap"):
+    with pytest.raises(ValueError, match=r"out\[0\] overlaps the input"):
         net(x, out=[out])
     assert np.all(memory == 1)
 
