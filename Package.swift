@@ -29,12 +29,13 @@ let package = Package(
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(name: "Kernels", dependencies: ["Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
-        .target(name: "CShims"),
+        .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
-        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims"]),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Runtime"]),
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims", "CTestSupport"]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),

@@ -3,21 +3,27 @@
 
 import CShims
 
-/// What the workers of a pool and the threads that give it jobs share.
-struct ThreadPoolState {
-    /// The process that the rest belongs to; see `shims_fork_begin`.
+/// What the workers of a pool and the threads that give it jobs share without a lock; apart from the rest, so that no
+/// access to the one is an access to the other.
+struct ThreadPoolAtomics: BitwiseCopyable {
+    /// The process that the pool's state belongs to; see `shims_fork_begin`.
     var process: Int32 = 0
-    /// Guards all that follows but `next`.
+    /// The first index of the present job that nobody has taken.
+    var next = 0
+}
+
+/// What they share under a lock.
+struct ThreadPoolState {
+    /// Guards all that follows.
     var mutex = pthread_mutex_t()
     /// A job has opened, or the pool stops.
     var work = pthread_cond_t()
     /// The last worker has left a closed job.
     var done = pthread_cond_t()
 
-    /// The present job, its number, and the next index of it that nobody has taken.
+    /// The present job, and its number.
     var job = ThreadPoolJob(count: 0, context: nil, body: nil)
     var jobNumber = 0
-    var next = 0
     /// From the opening of a job until its last worker has left.
     var isBusy = false
     /// Whether workers may still join the job: one that wakes up late is not waited for.
@@ -25,23 +31,25 @@ struct ThreadPoolState {
     var joinedCount = 0
 
     let workers: UnsafeMutablePointer<ThreadPoolWorker>
+    let atomics: UnsafeMutablePointer<ThreadPoolAtomics>
     var startedCount = 0
     var hasTriedToStart = false
     var isStopping = false
 
-    init(workers: UnsafeMutablePointer<ThreadPoolWorker>) {
+    init(workers: UnsafeMutablePointer<ThreadPoolWorker>, atomics: UnsafeMutablePointer<ThreadPoolAtomics>) {
         self.workers = workers
+        self.atomics = atomics
     }
 }
 
-struct ThreadPoolJob {
+struct ThreadPoolJob: BitwiseCopyable {
     let count: Int
     let context: UnsafeMutableRawPointer?
     let body: ThreadPool.Body?
 }
 
 /// A thread of a pool: what it is given at its start.
-struct ThreadPoolWorker {
+struct ThreadPoolWorker: BitwiseCopyable {
     let state: UnsafeMutablePointer<ThreadPoolState>
     let index: Int
     var thread = pthread_t()
@@ -54,9 +62,10 @@ extension ThreadPoolState {
         _ state: UnsafeMutablePointer<ThreadPoolState>, _ threadCount: Int, _ count: Int,
         _ context: UnsafeMutableRawPointer, _ body: @escaping ThreadPool.Body
     ) -> Bool {
-        if shims_fork_begin(&state.pointee.process) != 0 {
+        let atomics = state.pointee.atomics
+        if shims_fork_begin(&atomics.pointee.process) != 0 {
             reset(state)
-            shims_fork_end(&state.pointee.process)
+            shims_fork_end(&atomics.pointee.process)
         }
         pthread_mutex_lock(&state.pointee.mutex)
         defer { pthread_mutex_unlock(&state.pointee.mutex) }
@@ -65,7 +74,7 @@ extension ThreadPoolState {
         guard state.pointee.startedCount > 0 else { return false }
         state.pointee.job = ThreadPoolJob(count: count, context: context, body: body)
         state.pointee.jobNumber &+= 1
-        state.pointee.next = 0
+        state.pointee.atomics.pointee.next = 0
         state.pointee.isBusy = true
         state.pointee.isOpen = true
         for _ in 0..<min(count - 1, state.pointee.startedCount) { pthread_cond_signal(&state.pointee.work) }
@@ -75,8 +84,9 @@ extension ThreadPoolState {
     /// Computes indices of a job until all are taken.
     static func work(_ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, worker: Int) {
         guard let body = job.body, let context = job.context else { return }
+        let atomics = state.pointee.atomics
         while true {
-            let index = shims_atomic_next(&state.pointee.next)
+            let index = shims_atomic_next(&atomics.pointee.next)
             guard index < job.count else { return }
             body(context, index, worker)
         }

@@ -15,28 +15,30 @@ public struct ThreadPool: ~Copyable {
     /// Threads that one job may use, the caller's included.
     package let threadCount: Int
 
+    private let workers: Buffer<ThreadPoolWorker>
+    private let atomics: Buffer<ThreadPoolAtomics>
     private let state: UnsafeMutablePointer<ThreadPoolState>
 
     /// A pool without threads as yet.
     ///
     /// - Throws: `outOfMemory`.
     package init(threads: Int) throws(BackboneError) {
-        threadCount = max(threads, 1)
-        let workers = try Heap.allocate(ThreadPoolWorker.self, count: threadCount - 1)
-        do throws(BackboneError) {
-            state = try Heap.allocate(ThreadPoolState.self, count: 1)
-        } catch {
-            Heap.deallocate(workers)
-            throw error
-        }
-        state.initialize(to: ThreadPoolState(workers: workers))
+        let threadCount = max(threads, 1)
+        let workers = try Buffer<ThreadPoolWorker>(count: threadCount - 1)
+        let atomics = try Buffer<ThreadPoolAtomics>(count: 1)
+        let state = try Heap.allocate(ThreadPoolState.self, count: 1)
+        atomics.start.initialize(to: ThreadPoolAtomics())
+        state.initialize(to: ThreadPoolState(workers: workers.start, atomics: atomics.start))
+        self.threadCount = threadCount
+        self.workers = workers
+        self.atomics = atomics
+        self.state = state
     }
 
     /// Stops and joins the threads. No job may be in progress.
     deinit {
         // Not those of a parent process, nor the conditions on which they slept.
-        if state.pointee.process == getpid() { ThreadPoolState.stop(state) }
-        Heap.deallocate(state.pointee.workers)
+        if atomics.start.pointee.process == getpid() { ThreadPoolState.stop(state) }
         Heap.deallocate(state)
     }
 

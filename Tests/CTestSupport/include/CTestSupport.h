@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What tests need of the system and Swift does not offer. */
+
+#ifndef BACKBONE_CTESTSUPPORT_H
+#define BACKBONE_CTESTSUPPORT_H
+
+/*
+ * Forks; the child ends with what `body` returns, or by a signal after `seconds`. Returns that exit status, minus the
+ * number of a signal that ended the child, or -1000 if there was no child.
+ */
+int test_in_forked_child(int (*body)(void *context), void *context, unsigned seconds);
+
+/* Whether this program runs under ThreadSanitizer, which cannot follow a multi-threaded program through a fork. */
+int test_has_thread_sanitizer(void);
+
+#endif
