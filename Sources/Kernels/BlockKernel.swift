@@ -38,10 +38,12 @@ func blockRange(_ index: Int, of blocks: Int, count: Int) -> Range<Int> {
     return start..<(start + size + (index < larger ? 1 : 0))
 }
 
+func divideRoundingUp(_ count: Int, _ size: Int) -> Int { (count + size - 1) / size }
+
 /// Blocks of rows that hold about `blockFloats` floats each.
 func rowBlockCount(height: Int, rowFloats: Int) -> Int {
     let rows = max(1, blockFloats / max(1, rowFloats))
-    return max(1, (height + rows - 1) / rows)
+    return max(1, divideRoundingUp(height, rows))
 }
 
 /// Floats of a block of a kernel that does little more than move memory: an eighth of a megabyte stays in the L2 cache,

@@ -47,18 +47,17 @@ struct ConvolutionCase: CustomTestStringConvertible {
         return cases
     }()
 
-    /// Layers that are cut into several blocks.
+    /// Layers that are cut into several blocks: of pixels, of channels, of both.
     static let cut: [ConvolutionCase] = [
         (128, 3, 3, 1, 31, 17), (128, 3, 3, 2, 33, 35), (509, 2, 1, 1, 29, 37), (3, 2, 7, 2, 97, 101),
-    ].enumerated().flatMap { number, layer in
-        [0, 1].map { border in
-            let shape = ConvolutionShape(
-                inputChannels: layer.0, outputChannels: layer.1, kernelSize: layer.2, stride: layer.3,
-                padding: layer.2 / 2, inputHeight: layer.4, inputWidth: layer.5)
-            return ConvolutionCase(
-                shape: shape, inputBorder: shape.padding + border, outputBorder: border, hasResidual: border == 0,
-                relu: true, seed: UInt64(1000 + number))
-        }
+        (251, 131, 3, 1, 7, 5), (1031, 257, 1, 1, 5, 7),
+    ].enumerated().map { number, layer in
+        let shape = ConvolutionShape(
+            inputChannels: layer.0, outputChannels: layer.1, kernelSize: layer.2, stride: layer.3,
+            padding: layer.2 / 2, inputHeight: layer.4, inputWidth: layer.5)
+        return ConvolutionCase(
+            shape: shape, inputBorder: shape.padding + number % 2, outputBorder: number / 2 % 2,
+            hasResidual: number % 3 == 0, relu: true, seed: UInt64(1000 + number))
     }
 }
 
@@ -67,7 +66,7 @@ final class ConvolutionFixture {
     let shape: ConvolutionShape
     let weights: [Float]
     let scale: [Double]
-    let bias: [Float]
+    let bias: TestMemory<Float>
     let input: TestActivation
     let residual: TestActivation?
     private let testCase: ConvolutionCase
@@ -78,7 +77,7 @@ final class ConvolutionFixture {
         var generator = SeededGenerator(seed: testCase.seed)
         weights = generator.floats(shape.weightCount)
         scale = generator.floats(shape.outputChannels, in: 0.5...2).map(Double.init)
-        bias = generator.floats(shape.outputChannels)
+        bias = TestMemory(generator.floats(shape.outputChannels))
         input = TestActivation(
             pixels: generator.floats(shape.inputHeight * shape.inputWidth * shape.inputChannels),
             height: shape.inputHeight, width: shape.inputWidth, channels: shape.inputChannels,
@@ -94,9 +93,9 @@ final class ConvolutionFixture {
     func output(
         of kernel: ConvolutionKernel, order: BlockOrder = .forward, isInPlace: Bool = false, isScaled: Bool = true
     ) throws -> [Float] {
-        var packed = [Float](repeating: canary, count: kernel.packedCount(shape) + 1)
-        kernel.pack(shape, weights, isScaled ? scale : nil, &packed)
-        #expect(isCanary(packed[packed.count - 1]))
+        let packed = TestMemory([Float](repeating: canary, count: kernel.packedCount(shape) + 1))
+        kernel.pack(shape, weights, isScaled ? scale : nil, packed.start)
+        #expect(isCanary(packed.start[packed.count - 1]))
         let output = TestActivation(
             height: shape.outputHeight, width: shape.outputWidth, channels: shape.outputChannels,
             border: testCase.outputBorder)
@@ -112,10 +111,10 @@ final class ConvolutionFixture {
             }
         }
         let task = ConvolutionTask(
-            shape: shape, input: input.activation, packedWeights: packed, bias: bias,
+            shape: shape, input: input.activation, packedWeights: packed.start, bias: bias.start,
             residual: isInPlace ? output.activation : residual?.activation, relu: testCase.relu,
             output: output.activation)
-        try withExtendedLifetime((packed, bias)) { try compute(kernel.asBlockKernel, task, order: order) }
+        try withExtendedLifetime(packed) { try compute(kernel.asBlockKernel, task, order: order) }
         #expect(output.surroundingsAreUntouched, "\(testCase.testDescription)")
         return output.pixels
     }
@@ -133,7 +132,8 @@ final class ConvolutionFixture {
         for row in 0..<(height + 2 * shape.padding - shape.kernelSize) / shape.stride + 1 {
             for column in 0..<(width + 2 * shape.padding - shape.kernelSize) / shape.stride + 1 {
                 for output in 0..<shape.outputChannels {
-                    var sum = Expected(value: Double(bias[output]), magnitude: Double(abs(bias[output])))
+                    let bias = Double(bias.start[output])
+                    var sum = Expected(value: bias, magnitude: abs(bias))
                     for input in 0..<inputs {
                         for ky in 0..<shape.kernelSize {
                             let y = row * shape.stride - shape.padding + ky
@@ -224,7 +224,7 @@ final class ConvolutionFixture {
         let pixel = fixture.input.activation.origin
         (pixel[0], pixel[1], pixel[2]) = (0, 1, 0)
         let output = try fixture.output(of: kernel, isScaled: false)
-        expectSameBits(output, (0..<7).map { fixture.weights[$0 * 3 + 1] + fixture.bias[$0] }, "\(kernel.name)")
+        expectSameBits(output, (0..<7).map { fixture.weights[$0 * 3 + 1] + fixture.bias.start[$0] }, "\(kernel.name)")
     }
 }
 

@@ -13,6 +13,11 @@ enum BlockOrder: Equatable {
     case threads(Int)
 
     static let all: [BlockOrder] = [.forward, .backward, .threads(2), .threads(3), .threads(4)]
+
+    /// The orders worth the time for the reference kernels, which nothing but tests runs.
+    static func all(for name: StaticString) -> [BlockOrder] {
+        "\(name)".hasSuffix("reference") ? [.forward, .threads(2)] : all
+    }
 }
 
 extension ConvolutionKernel {

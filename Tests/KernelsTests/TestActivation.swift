@@ -27,6 +27,22 @@ let canary = Float(bitPattern: 0x7fc0_dead)
 
 func isCanary(_ value: Float) -> Bool { value.bitPattern == canary.bitPattern }
 
+/// Numbers at an address of their own.
+final class TestMemory<Element: BitwiseCopyable> {
+    let start: UnsafeMutablePointer<Element>
+    let count: Int
+
+    init(_ elements: [Element]) {
+        count = elements.count
+        start = .allocate(capacity: count)
+        start.initialize(from: elements, count: count)
+    }
+
+    deinit { start.deallocate() }
+
+    var elements: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
+}
+
 /// Memory of an activation with canaries before and behind it.
 final class TestActivation {
     let activation: Activation

@@ -11,7 +11,7 @@ enum PortableBatchStatistics {
     private static let groupSize = 16
 
     static func blockCount(task: BatchStatisticsTask) -> Int {
-        (task.input.channels + groupSize - 1) / groupSize
+        divideRoundingUp(task.input.channels, groupSize)
     }
 
     /// A block is a group of channels. The second pass sums squares of differences from the mean: the difference of two
