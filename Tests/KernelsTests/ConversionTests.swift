@@ -109,14 +109,14 @@ struct StridedLayout: CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: StridedLayout.all)
-    func writesIntoTheCallersStrides(_ layout: StridedLayout) throws {
+    @Test(arguments: StridedLayout.all, [0, 1])
+    func writesIntoTheCallersStrides(_ layout: StridedLayout, border: Int) throws {
         for (channels, height, width) in layout.sizes {
             let (channel, row, column) = layout.strides(channels, height, width)
             let (count, origin) = layout.extent(channels, height, width)
             var generator = SeededGenerator(seed: 8)
             let pixels = generator.floats(channels * height * width)
-            let input = TestActivation(pixels: pixels, height: height, width: width, channels: channels, border: 1)
+            let input = TestActivation(pixels: pixels, height: height, width: width, channels: channels, border: border)
             var expected = [Float](repeating: canary, count: count)
             for (index, (c, y, x)) in elements(channels, height, width).enumerated() {
                 expected[origin + c * channel + y * row + x * column] = pixels[index]

@@ -29,8 +29,8 @@ enum PortableInputConversion {
             out.update(from: source, count: width * channels)
         } else {
             copyTransposed(
-                from: source, rows: channels, columns: width, sourceRowStride: task.channelStride,
-                sourceColumnStride: task.columnStride, to: out, columnStride: channels, rowStride: 1)
+                from: StridedMatrix(start: source, rowStride: task.channelStride, columnStride: task.columnStride),
+                to: StridedMatrix(start: out, rowStride: 1, columnStride: channels), rows: channels, columns: width)
         }
     }
 
