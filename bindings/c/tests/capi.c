@@ -276,7 +276,7 @@ static void weights_survive_a_file(const char *folder) {
 
     /* A network of another width: both shapes are told. */
     backbone *wider = NULL;
-    backbone_report_entry entry;
+    backbone_report_entry entry = {"", 0, 0, {0}, {0}};
     options.base_channels = 2;
     CHECK_OK(backbone_create(&options, &wider));
     report = NULL;
