@@ -85,6 +85,11 @@ extension Message {
         package mutating func appendInterpolation(_ value: UInt32) { message.append(UInt64(value)) }
         package mutating func appendInterpolation(_ value: UInt64) { message.append(value) }
 
+        /// Another message, to put it into a context.
+        package mutating func appendInterpolation(_ other: Message) {
+            for index in 0..<other.count { message.append(byte: other.bytes[index]) }
+        }
+
         /// A zero-terminated string of the caller; `(NULL)` for none.
         package mutating func appendInterpolation(_ text: UnsafePointer<CChar>?) {
             guard let text else { return message.append("(NULL)") }

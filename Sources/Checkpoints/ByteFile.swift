@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// A regular file that is open for reading.
+///
+/// It is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that looks.
+// Public: see UniqueArray.
+public struct ByteFile: ~Copyable {
+    private let descriptor: Int32
+    /// Its length in bytes when it was opened.
+    let size: Int
+
+    /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them.
+    init(path: UnsafePointer<CChar>) throws(BackboneError) {
+        // Looked at before it is opened: opening a pipe would wait for a writer.
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
+        try ByteFile.requireRegularFile(status)
+        let descriptor = shims_open_for_reading(path)
+        guard descriptor >= 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
+        guard fstat(descriptor, &status) == 0, shims_is_regular_file(&status) != 0 else {
+            close(descriptor)
+            throw BackboneError(.io, "it is no regular file")
+        }
+        self.descriptor = descriptor
+        size = Int(status.st_size)
+    }
+
+    deinit { close(descriptor) }
+
+    private static func requireRegularFile(_ status: stat) throws(BackboneError) {
+        var status = status
+        if shims_is_directory(&status) != 0 { throw BackboneError(.io, "it is a folder, not a file") }
+        if shims_is_regular_file(&status) == 0 { throw BackboneError(.io, "it is no regular file") }
+    }
+
+    /// Reads bytes `offset ..< offset + count` of the file.
+    ///
+    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more.
+    func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
+        guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
+            throw BackboneError(
+                .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
+        }
+        var done = 0
+        while done < count {
+            let got = pread(descriptor, memory + done, count - done, off_t(offset + done))
+            if got > 0 {
+                done += got
+            } else if got == 0 {
+                throw BackboneError(.badCheckpoint, "it was shortened to \(offset + done) bytes while it was read")
+            } else if shims_errno() != EINTR {
+                throw BackboneError.system("cannot read it", shims_errno())
+            }
+        }
+    }
+
+    /// Bytes `offset ..< offset + count` of the file in memory of their own.
+    func read(at offset: Int, count: Int) throws(BackboneError) -> UniqueArray<UInt8> {
+        // Nothing is allocated for bytes that the file does not have.
+        guard count >= 0, count <= size else {
+            throw BackboneError(.badCheckpoint, "it has \(size) bytes, but a part of it \(count)")
+        }
+        var bytes = try UniqueArray<UInt8>(repeating: 0, count: count)
+        if let start = bytes.mutableElements.baseAddress { try read(at: offset, count: count, into: start) }
+        return bytes
+    }
+}

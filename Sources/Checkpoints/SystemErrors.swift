@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+extension BackboneError {
+    /// A refusal of the system: what failed, and why in the system's words.
+    static func system(_ action: StaticString, _ number: Int32) -> BackboneError {
+        let kind: Kind
+        switch number {
+        case ENOENT, ENOTDIR: kind = .fileNotFound
+        case ENOMEM: kind = .outOfMemory
+        default: kind = .io
+        }
+        return BackboneError(kind, "\(action): \(errno: number)")
+    }
+
+    /// The same error with the file it is about in front.
+    func located(in path: UnsafePointer<CChar>) -> BackboneError {
+        BackboneError(kind, "\(path: path): \(message)")
+    }
+}
+
+extension Message.Interpolation {
+    /// The system's description of an errno.
+    mutating func appendInterpolation(errno number: Int32) {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
+            // The POSIX one, which is safe on any thread and gives a status.
+            if let start = text.baseAddress, strerror_r(number, start, text.count) == 0 {
+                appendInterpolation(UnsafePointer(start))
+            } else {
+                appendLiteral("error ")
+                appendInterpolation(number)
+            }
+        }
+    }
+
+    /// A path, of which only the end is kept if it would crowd out the message.
+    mutating func appendInterpolation(path: UnsafePointer<CChar>) {
+        let room = 200
+        let length = strlen(path)
+        if length > room { appendLiteral("...") }
+        appendInterpolation(path + (length > room ? length - room : 0))
+    }
+}
