@@ -44,7 +44,7 @@ package struct Session {
     // MARK: - Access to the network
 
     /// Runs `body` while nobody changes the network.
-    package func reading<Result>(
+    package func reading<Result: ~Copyable>(
         _ body: (borrowing Network) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result {
         state.pointee.lock.lockShared()

@@ -31,7 +31,9 @@ extension Network {
             runningMean[channel] = Float(keep * Double(runningMean[channel]) + take * mean[channel])
             runningVar[channel] = Float(keep * Double(runningVar[channel]) + take * variance[channel] * unbiased)
         }
-        batchesTracked[index] &+= 1
+        // In two steps: `batchesTracked[index] &+= 1` crashes the compiler (6.3.1) under ThreadSanitizer.
+        let tracked = batchesTracked + index
+        tracked.pointee = tracked.pointee &+ 1
         revisions[index].norm += 1
     }
 }

@@ -76,9 +76,6 @@ extension Message {
 
         package mutating func appendLiteral(_ literal: StaticString) { message.append(literal) }
         package mutating func appendInterpolation(_ text: StaticString) { message.append(text) }
-        package mutating func appendInterpolation(_ other: Message) {
-            for index in 0..<other.count { message.append(byte: other[index]) }
-        }
         package mutating func appendInterpolation(_ value: Int) { message.append(Int64(value)) }
         package mutating func appendInterpolation(_ value: Int32) { message.append(Int64(value)) }
         package mutating func appendInterpolation(_ value: Int64) { message.append(value) }
