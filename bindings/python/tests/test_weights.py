@@ -346,7 +346,7 @@ def test_report_is_readable(tmp_path):
     assert str(report) == (
         "zip, tensors under 'state_dict', prefix 'module.' removed: 119 loaded\n"
         "  1 missing: bn1.bias\n"
-        "  1 ignorable: fc.bias"
+        "  1 ignorable: module.fc.bias"
     )
     assert repr(report) == ("<LoadReport zip: 119 loaded, 1 missing, 0 unexpected, 1 ignorable, 0 mismatched>")
 
