@@ -36,15 +36,16 @@ class LoadReport:
     """What a load found. `print(report)` shows it in a few lines.
 
     Attributes:
-        loaded: names in both, whose values are now the checkpoint's (nothing is loaded if the load failed).
+        loaded: names in both, whose values are now the checkpoint's, or would be if the load had not failed.
         missing: names of the network that the checkpoint lacks; they keep their values.
         unexpected: names of the checkpoint that the network lacks.
         ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, `fc.*` that the network
             lacks, and stages that this network does not build.
-        mismatched: names in both with different shapes; if there is one, nothing was loaded.
+        mismatched: names in both with different shapes; if there is one, the load failed.
         container: "zip" or "safetensors"; "mapping" for `load_state_dict`.
         wrapper: the key under which the checkpoint held its tensors, "state_dict" or "model"; or "".
         prefix: what was taken off the names, "module."; or "".
+        succeeded: whether the values were loaded; False in the report of a MismatchError.
     """
 
     loaded: tuple[str, ...]
@@ -55,6 +56,7 @@ class LoadReport:
     container: str
     wrapper: str
     prefix: str
+    succeeded: bool = True
 
     def __str__(self) -> str:
         origin = self.container
@@ -62,7 +64,8 @@ class LoadReport:
             origin += f", tensors under {self.wrapper!r}"
         if self.prefix:
             origin += f", prefix {self.prefix!r} removed"
-        lines = [f"{origin}: {len(self.loaded)} loaded"]
+        outcome = "loaded" if self.succeeded else "fit, none was loaded"
+        lines = [f"{origin}: {len(self.loaded)} {outcome}"]
         for title in ("mismatched", "missing", "unexpected", "ignorable"):
             names = [str(item) for item in getattr(self, title)]
             if names:
@@ -72,7 +75,8 @@ class LoadReport:
     def __repr__(self) -> str:
         return (
             f"<LoadReport {self.container}: {len(self.loaded)} loaded, {len(self.missing)} missing, "
-            f"{len(self.unexpected)} unexpected, {len(self.ignorable)} ignorable, {len(self.mismatched)} mismatched>"
+            f"{len(self.unexpected)} unexpected, {len(self.ignorable)} ignorable, {len(self.mismatched)} mismatched"
+            f"{'' if self.succeeded else ', failed'}>"
         )
 
 
@@ -82,7 +86,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + more
 
 
-def take_report(pointer: ctypes.c_void_p) -> LoadReport:
+def take_report(pointer: ctypes.c_void_p, succeeded: bool) -> LoadReport:
     """Copy a report of the library into Python and free it."""
     try:
         return LoadReport(
@@ -101,6 +105,7 @@ def take_report(pointer: ctypes.c_void_p) -> LoadReport:
             container=_property(pointer, _library.REPORT_CONTAINER),
             wrapper=_property(pointer, _library.REPORT_WRAPPER),
             prefix=_property(pointer, _library.REPORT_PREFIX),
+            succeeded=succeeded,
         )
     finally:
         lib.backbone_report_free(pointer)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
@@ -16,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library
+from ._arguments import checked_out_indices, encoded_path, int32, integer, per_channel
 from ._arrays import FloatArray, check_disjoint, input_tensor, new_output, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import MismatchError, check, error_of
 from ._handle import Handle
-from ._integers import int32, integer
 from ._library import lib
 from ._report import LoadReport, take_report
 from ._state_dict import load_mapping
@@ -81,7 +80,7 @@ class ResNet:
         if channel_order not in _CHANNEL_ORDERS:
             raise ValueError(f"channel_order is {channel_order!r}; it must be 'as_given' or 'reversed'")
         if pretrained is not None:
-            _encoded_path("pretrained", pretrained)
+            encoded_path("pretrained", pretrained)
         options = _library.Options()
         check(lib.backbone_options_init(ctypes.byref(options), ctypes.sizeof(options)))
         options.depth = int32("depth", depth)
@@ -89,16 +88,14 @@ class ResNet:
         options.frozen_stages = int32("frozen_stages", frozen_stages)
         options.threads = 0 if threads is None else int32("threads", threads)
         options.base_channels = int32("base_channels", base_channels)
-        out_indices = _checked_out_indices(out_indices)
+        out_indices = checked_out_indices(out_indices)
         options.out_stages = sum(_library.STAGE_C2 << index for index in out_indices)
         options.norm_eval = bool(norm_eval)
         options.zero_init_residual = bool(zero_init_residual)
         options.channel_order = _CHANNEL_ORDERS[channel_order]
-        # The library copies these; the arrays only have to live until backbone_create returns.
-        means, stds = _per_channel("mean", mean, options), _per_channel("std", std, options)
-        options.mean = means if mean is not None else None
-        options.std_dev = stds if std is not None else None
-
+        # `options` keeps these arrays alive, and the library copies them.
+        options.mean = per_channel("mean", mean, options.in_channels)
+        options.std_dev = per_channel("std", std, options.in_channels)
         pointer = ctypes.c_void_p()
         check(lib.backbone_create(ctypes.byref(options), ctypes.byref(pointer)))
         assert pointer.value is not None
@@ -178,7 +175,7 @@ class ResNet:
             TypeError: `pretrained` is neither a path nor None.
         """
         if pretrained is not None:
-            _encoded_path("pretrained", pretrained)
+            encoded_path("pretrained", pretrained)
             return self.load_weights(pretrained)
         number = integer("seed", seed, 64, signed=False)
         with self._handle as net:
@@ -199,13 +196,13 @@ class ResNet:
             CheckpointError: it is damaged or of no kind that is read here.
             MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
         """
-        encoded = _encoded_path("path", path)
+        encoded = encoded_path("path", path)
         report = ctypes.c_void_p()
         with self._handle as net:
             status = lib.backbone_load_weights(net, encoded, bool(strict), ctypes.byref(report))
             # Made now: the next call of the library would replace the message.
             error = error_of(status) if status != _library.STATUS_OK else None
-        result = take_report(report) if report else None
+        result = take_report(report, succeeded=error is None) if report else None
         if isinstance(error, MismatchError):
             error.report = result
         if error is not None:
@@ -219,7 +216,7 @@ class ResNet:
         Raises:
             FileNotFoundError, OSError: the file cannot be written.
         """
-        encoded = _encoded_path("path", path)
+        encoded = encoded_path("path", path)
         with self._handle as net:
             check(lib.backbone_save_weights(net, encoded))
 
@@ -404,36 +401,3 @@ class ResNet:
         if self._entry_table is None:
             self._entry_table = entries_of(self._handle)
         return self._entry_table
-
-
-def _encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"{label} is a {type(path).__name__}; it must be a str or a path")
-    encoded = os.fsencode(path)
-    if b"\0" in encoded:
-        raise ValueError(f"{label} is {path!r}; it must not contain a zero byte")
-    return encoded
-
-
-def _checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]:
-    try:
-        indices = tuple(int32("out_indices[...]", index) for index in out_indices)
-    except TypeError:
-        raise TypeError(f"out_indices is {out_indices!r}; it must be a sequence of int") from None
-    ascending = all(a < b for a, b in itertools.pairwise(indices))
-    if not indices or not ascending or indices[0] < 0 or indices[-1] > 3:
-        raise ValueError(f"out_indices is {indices}; it must be one or more of 0, 1, 2, 3, in ascending order")
-    return indices
-
-
-def _per_channel(label: str, values: Sequence[float] | None, options: _library.Options) -> Any:
-    if values is None:
-        return None
-    # The library checks the values themselves; one too large for float32 is its "not finite".
-    with np.errstate(over="ignore"):
-        array = np.array(values, np.float32)
-    if array.shape != (options.in_channels,):
-        raise ValueError(
-            f"{label} has shape {array.shape}; it must have one value for each of in_channels, {options.in_channels}"
-        )
-    return (ctypes.c_float * array.size)(*array.tolist())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,7 +56,7 @@ def load_mapping(
     complaint = _complaint(report, strict)
     if complaint:
         error = MismatchError(complaint)
-        error.report = report
+        error.report = dataclasses.replace(report, succeeded=False)
         raise error
     for entry in entries:
         if entry.name in values:

@@ -307,6 +307,7 @@ def test_partial_checkpoint_gives_exactly_the_missing_names(tmp_path, suffix):
         assert_equal(net.state_dict(), before)
         assert any(name in str(caught.value) for name in [*gone[:2], "neck.x"])
         report = net.load_weights(path)
+        assert report.succeeded and not caught.value.report.succeeded
         for result in (report, caught.value.report):
             assert result.missing == tuple(gone[:2])
             assert result.unexpected == ("neck.x",)
@@ -354,9 +355,9 @@ def test_report_is_readable(tmp_path):
 def test_report_shortens_long_lists_and_shows_both_shapes():
     names = tuple(f"x{i}" for i in range(20))
     mismatch = backbone.Mismatch("conv1.weight", (64, 3, 7, 7), ())
-    report = backbone.LoadReport((), names, (), (), (mismatch,), "zip", "", "")
+    report = backbone.LoadReport((), names, (), (), (mismatch,), "zip", "", "", succeeded=False)
     assert str(report) == (
-        "zip: 0 loaded\n"
+        "zip: 0 fit, none was loaded\n"
         "  1 mismatched: conv1.weight (network 64x3x7x7, checkpoint scalar)\n"
         "  20 missing: x0, x1, x2, x3, x4, x5, x6, x7, and 12 more"
     )

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Python values for C fields: what ctypes would not refuse, or not explain."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import operator
+import os
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+
+def integer(label: str, value: SupportsIndex, bits: int, signed: bool = True) -> int:
+    """`value` as an int of a C type: ctypes would take the low bits of one that does not fit, silently.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it does not fit.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{label} is a {type(value).__name__}; it must be an int") from None
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if not low <= number <= high:
+        raise ValueError(f"{label} is {number}; it must be from {low} to {high}")
+    return number
+
+
+def int32(label: str, value: SupportsIndex) -> int:
+    """`value` for an int32_t."""
+    return integer(label, value, 32)
+
+
+def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
+    """`path` as the system takes it.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: it contains a zero byte, where C would take it to end.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{label} is a {type(path).__name__}; it must be a str or a path")
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError(f"{label} is {path!r}; it must not contain a zero byte")
+    return encoded
+
+
+def checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]:
+    """The stages to return, 0 for C2 to 3 for C5.
+
+    Raises:
+        TypeError: no sequence of integers.
+        ValueError: empty, out of range or not ascending.
+    """
+    try:
+        indices = tuple(int32("out_indices[...]", index) for index in out_indices)
+    except TypeError:
+        raise TypeError(f"out_indices is {out_indices!r}; it must be a sequence of int") from None
+    ascending = all(a < b for a, b in itertools.pairwise(indices))
+    if not indices or not ascending or indices[0] < 0 or indices[-1] > 3:
+        raise ValueError(f"out_indices is {indices}; it must be one or more of 0, 1, 2, 3, in ascending order")
+    return indices
+
+
+def per_channel(label: str, values: Sequence[float] | None, in_channels: int) -> Any:
+    """A float array of C with one value per channel, or None.
+
+    Raises:
+        ValueError: another number of values.
+    """
+    if values is None:
+        return None
+    # The library checks the values themselves; one too large for float32 is its "not finite".
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if array.shape != (in_channels,):
+        raise ValueError(
+            f"{label} has shape {array.shape}; it must have one value for each of in_channels, {in_channels}"
+        )
+    return (ctypes.c_float * array.size)(*array.tolist())
