@@ -4,8 +4,8 @@
 
 """Writes what PyTorch makes of the networks and images of fixture_cases.py, in float64, to models/.
 
-Everything is deterministic: another run with the same PyTorch writes the same bytes. Prints how far PyTorch's own float32
-is from its float64 in every feature, which shows that the bounds of the tests can be kept.
+Everything is deterministic: another run with the same PyTorch writes the same bytes. Prints how far PyTorch's own
+float32 is from its float64, which shows that the bounds of the tests can be kept.
 """
 
 import argparse
@@ -104,7 +104,8 @@ def narrow(depth):
     checkpoint = CHECKPOINTS[depth]
     model = calibrated(depth, checkpoint.in_channels, checkpoint.base_channels, 160)
     tensors = saved_tensors(model, checkpoint)
-    model.load_state_dict({name.removeprefix(checkpoint.prefix): value for name, value in tensors.items()}, strict=False)
+    plain = {name.removeprefix(checkpoint.prefix): tensor for name, tensor in tensors.items()}
+    model.load_state_dict(plain, strict=False)
     return model, wrapped(tensors, checkpoint, depth)
 
 
