@@ -12,14 +12,15 @@ struct CRC32: ~Copyable {
 
     init() throws(BackboneError) {
         var tables = try UniqueArray<UInt32>(repeating: 0, count: 16 * 256)
+        let table = tables.mutableElements
         for byte in 0..<256 {
             var remainder = UInt32(byte)
-            for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 1 ? 0xEDB8_8320 : 0) }
-            tables[byte] = remainder
+            for _ in 0..<8 { remainder = remainder >> 1 ^ ((remainder & 1) &* 0xEDB8_8320) }
+            table[byte] = remainder
         }
         for index in 256..<16 * 256 {
-            let shorter = tables[index - 256]
-            tables[index] = shorter >> 8 ^ tables[Int(shorter & 0xff)]
+            let shorter = table[index - 256]
+            table[index] = shorter >> 8 ^ table[Int(shorter & 0xff)]
         }
         self.tables = tables
     }

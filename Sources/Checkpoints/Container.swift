@@ -25,7 +25,9 @@ package enum Container: Sendable {
         let bytes = beginning.elements
         if bytes.hasPrefix("PK\u{3}\u{4}") { return .zip }
         var reader = ByteReader(bytes)
-        if let headerSize = reader.uint64(), reader.next == UInt8(ascii: "{"), headerSize <= UInt64(file.size) {
+        if let headerSize = reader.uint64(), reader.next == UInt8(ascii: "{"),
+            headerSize <= UInt64(Limits.safetensorsHeaderBytes)
+        {
             return .safetensors
         }
         throw BackboneError(.badCheckpoint, foreign(bytes))

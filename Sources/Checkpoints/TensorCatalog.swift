@@ -144,8 +144,11 @@ extension TensorCatalog {
         var count: Int? = 1
         var isEmpty = false
         var last: Int? = entry.offset
+        guard entry.offset >= 0 else {
+            throw BackboneError(.badCheckpoint, "tensor '\(name(index))' has a negative offset: \(entry.offset)")
+        }
         for axis in 0..<shape.count {
-            guard shape[axis] >= 0, strides[axis] >= 0, entry.offset >= 0 else {
+            guard shape[axis] >= 0, strides[axis] >= 0 else {
                 throw BackboneError(
                     .badCheckpoint,
                     "tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \(shape: strides)"
@@ -162,8 +165,8 @@ extension TensorCatalog {
         guard let count, count <= Limits.elements else {
             throw BackboneError(.badCheckpoint, "tensor '\(name(index))' has an absurd shape: \(shape: shape)")
         }
-        if isEmpty && entry.offset >= 0 { return }
-        guard let last, entry.offset >= 0, last < stored else {
+        if isEmpty { return }
+        guard let last, last < stored else {
             throw BackboneError(
                 .badCheckpoint,
                 """
