@@ -4,7 +4,8 @@
 """Writes Tests/Fixtures/checkpoints: files as PyTorch and safetensors write them with the numbers PyTorch reads from
 them, and files that are damaged or hostile with what the library has to say about them.
 
-Needs torch, numpy and safetensors. Everything is seeded: a second run writes the same bytes.
+Needs torch, numpy and safetensors. Everything is seeded: a second run writes the same numbers, and the same bytes but
+for the addresses of objects that PyTorch puts into a few of the files.
 """
 
 import argparse
@@ -61,7 +62,6 @@ def layouts(dtype):
     tensors["one"] = random(1)
     tensors["empty"] = random(0, 3)
     tensors["parameter"] = torch.nn.Parameter(random(2, 2))
-    # More than one piece of reading, in a storage that two tensors share.
     return tensors
 
 
@@ -364,7 +364,7 @@ def write_bad_pickles():
 
     write("bad-strides.pth", one(tensor((3, 3), (3, 1))), "'w' leaves its storage of 8 elements: shape [3, 3], strides [3, 1]")
     write("bad-offset.pth", one(tensor((8,), (1,), 1)), "'w' leaves its storage")
-    write("bad-offset-negative.pth", one(tensor((8,), (1,), -1)), "'w' leaves its storage")
+    write("bad-offset-negative.pth", one(tensor((8,), (1,), -1)), "'w' has a negative offset")
     write("bad-offset-huge.pth", one(tensor((8,), (1,), 2**63 - 1)), "'w' leaves its storage")
     write("bad-stride-huge.pth", one(tensor((3,), (2**62,))), "'w' leaves its storage")
     write("bad-stride-negative.pth", one(tensor((2,), (-1,), 4)), "negative size or stride")
@@ -381,7 +381,8 @@ def write_bad_pickles():
     two = dict_of(("w", tensor()), ("v", tensor((4,), (1,), data=storage(count=4, kind="DoubleStorage"))))
     write("bad-two-types.pth", PROTO + two + STOP, "storage '0'")
     write("bad-key.pth", one(tensor(data=storage(key="../data.pkl"))), "storage '../data.pkl' of tensor 'w' is missing")
-    write("bad-size-text.pth", one(tensor().replace(integer(8) + TUPLE, text("8") + TUPLE, 1)), "is no number")
+    shape = MARK + integer(8) + TUPLE
+    write("bad-size-text.pth", one(tensor().replace(shape, MARK + text("8") + TUPLE)), "size or stride of tensor 'w' is no")
 
     write("bad-root.pth", PROTO + b"]" + STOP, "a list, not a state dict")
     write("bad-root-class.pth", PROTO + name_of("torchvision.models.resnet", "ResNet") + b")\x81}b" + STOP,
@@ -412,8 +413,6 @@ def write_bad_pickles():
     write("bad-name-utf8.pth", PROTO + DICT + text(b"w\xff") + tensor() + b"s" + STOP, "not UTF-8")
     write("bad-name-zero.pth", PROTO + DICT + text("w\0x") + tensor() + b"s" + STOP, "not UTF-8 text")
     write("bad-name-long.pth", PROTO + DICT + text("w" * 1025) + tensor() + b"s" + STOP, "1025 bytes is too long")
-    # The same name under one memo slot, and more tensors than there may be.
-    # (65,537 entries of 4 bytes; the file stays small because zip members are stored once.)
 
 
 def write_bad_safetensors():
@@ -428,7 +427,8 @@ def write_bad_safetensors():
 
     good = '"dtype":"F32","shape":[2],"data_offsets":[0,8]'
     eight = b"\0" * 8
-    write("bad-header.safetensors", "{", text="header is longer", length=1 << 62)
+    write("bad-header.safetensors", "{}", text="header is longer than the file", length=100)
+    write("bad-header-huge.safetensors", "{}", text="neither", length=1 << 62)
     write("bad-json.safetensors", "{abc}", text="expected a name")
     write("bad-open.safetensors", "{" + '"w":{' + good + "}", eight, "expected ',' or '}'")
     write("bad-after.safetensors", one(good) + "x", eight, "something follows the end")

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Foundation
+import Runtime
+import Testing
+
+@testable import Checkpoints
+
+/// What a network expects against what a file holds.
+struct MatchingTests {
+    private func match(
+        _ file: String, _ expected: [(String, [Int64])], ignorable: [StaticString] = []
+    ) throws -> LoadReport {
+        try Expectation(expected).match(StateDict(path: fixture(file)), ignorable: ignorable)
+    }
+
+    private func outcome(_ report: borrowing LoadReport, strict: Bool) -> BackboneError? {
+        do throws(BackboneError) {
+            try report.verdict(strict: strict)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func expectNoFailure(_ report: borrowing LoadReport, strict: Bool) {
+        let failed = outcome(report, strict: strict)
+        #expect(failed == nil, "\(failed?.text ?? "")")
+    }
+
+    @Test func classesAndOrder() throws {
+        let expectation = Expectation([
+            ("layer9.weight", [1], .float32, false), ("conv1.bias", [2], .float32, false),
+            ("conv1.weight", [2, 1, 1, 2], .float32, false), ("bn1.num_batches_tracked", [], .int64, true),
+            ("bn7.num_batches_tracked", [], .int64, true), ("alpha", [3], .float32, false),
+        ])
+        let dict = try StateDict(path: fixture("training.pth"))
+        let report = try expectation.match(dict, ignorable: ["bn1.running", "fc."])
+        #expect(report.names(.loaded) == ["conv1.bias", "bn1.num_batches_tracked"])
+        #expect(report.names(.missing) == ["layer9.weight", "alpha"])
+        #expect(report.names(.mismatched) == ["conv1.weight"])
+        #expect(report.names(.ignorable) == ["bn7.num_batches_tracked", "bn1.running_mean", "bn1.running_var"])
+        #expect(report.names(.unexpected) == ["bn1.weight", "bn1.bias"])
+        #expect(report.match(0).expected == 1 && report.match(1).expected == 3)
+        #expect(dict.nameString(report.match(1).tensor) == "bn1.num_batches_tracked")
+        #expect(String(cString: report.property(.container)) == "zip")
+        #expect(String(cString: report.property(.wrapper)) == "state_dict")
+        #expect(String(cString: report.property(.prefix)) == "")
+        let beyond = [report.entry(.loaded, 2), report.entry(.loaded, -1), report.entry(.missing, Int.max)]
+        #expect(beyond.allSatisfy { $0 == nil })
+
+        let entryFound = report.entry(.mismatched, 0)
+        let entry = try #require(entryFound)
+        #expect(entry.expectedRank == 4 && entry.actualRank == 4)
+        #expect((0..<8).map { entry.expectedShape[$0] } == [2, 1, 1, 2, 0, 0, 0, 0])
+        #expect((0..<8).map { entry.actualShape[$0] } == [2, 1, 1, 1, 0, 0, 0, 0])
+        let missingFound = report.entry(.missing, 1)
+        let missing = try #require(missingFound)
+        #expect(missing.expectedRank == 1 && missing.actualRank == -1 && missing.expectedShape[0] == 3)
+        let unexpectedFound = report.entry(.unexpected, 0)
+        let unexpected = try #require(unexpectedFound)
+        #expect(unexpected.expectedRank == -1 && unexpected.actualRank == 1 && unexpected.actualShape[0] == 2)
+        let scalarFound = report.entry(.loaded, 1)
+        let scalar = try #require(scalarFound)
+        #expect(scalar.expectedRank == 0 && scalar.actualRank == 0)
+    }
+
+    @Test func aReportOutlivesItsFile() throws {
+        func make() throws -> LoadReport { try match("module.pth", [("conv1.weight", [2, 3])]) }
+        let report = try make()
+        #expect(report.names(.loaded) == ["conv1.weight"])
+        #expect(report.names(.unexpected) == ["module.bn1.bias"])
+        #expect(String(cString: report.property(.prefix)) == "module.")
+    }
+
+    @Test(arguments: [[2, 3, 1], [3, 2], [6], [1, 2, 3], [2, 1], []] as [[Int64]])
+    func shapesAreTheSameOrNot(shape: [Int64]) throws {
+        let report = try match("ordered.pth", [("bn1.bias", [2]), ("conv1.weight", shape)])
+        let failed = outcome(report, strict: false)
+        let error = try #require(failed)
+        #expect(error.kind == .mismatch)
+        #expect(
+            error.text.hasSuffix("ordered.pth: tensor 'conv1.weight' has shape [2, 3], expected \(shape)"),
+            "\(error.text)")
+    }
+
+    @Test func aScalarIsNotOneElement() throws {
+        let report = try match("layouts-f32.pth", [("scalar", [1]), ("one", [])])
+        let failed = outcome(report, strict: false)
+        let error = try #require(failed)
+        #expect(error.text.contains("tensor 'scalar' has shape [], expected [1]; 2 tensors in all differ in shape"))
+    }
+
+    @Test func strictness() throws {
+        let all = try match("ordered.pth", [("conv1.weight", [2, 3]), ("bn1.bias", [2])])
+        expectNoFailure(all, strict: true)
+        let missing = try match("ordered.pth", [("conv1.weight", [2, 3]), ("bn1.bias", [2]), ("x", [1])])
+        expectNoFailure(missing, strict: false)
+        let lacking = outcome(missing, strict: true)?.text ?? ""
+        #expect(lacking.hasSuffix("1 names of the network are missing, the first is 'x'"), "\(lacking)")
+        let unexpected = try match("ordered.pth", [("conv1.weight", [2, 3])])
+        expectNoFailure(unexpected, strict: false)
+        let failed = outcome(unexpected, strict: true)
+        let error = try #require(failed)
+        #expect(error.kind == .mismatch && error.text.contains("the first is 'bn1.bias'"))
+        let ignored = try match("ordered.pth", [("conv1.weight", [2, 3])], ignorable: ["bn1."])
+        expectNoFailure(ignored, strict: true)
+    }
+
+    @Test func nothingInCommonIsAnError() throws {
+        let report = try match("ordered.pth", [("stem.weight", [2, 3])])
+        let failed = outcome(report, strict: false)
+        let error = try #require(failed)
+        #expect(error.kind == .mismatch)
+        #expect(
+            error.text.hasSuffix(
+                "no name in it belongs to the network: the first is 'conv1.weight', expected 'stem.weight'"))
+    }
+
+    /// A needed value that is no readable tensor is an error; if it is not needed it is none.
+    @Test(
+        arguments: [
+            ("unread.pth", "w", "but an object of torch.QInt8Storage"),
+            ("negated.pth", "w", "but an object of torch._utils._rebuild_tensor_v2"),
+            ("mixed.pth", "epoch", "but a number"), ("mixed.pth", "history", "but a list"),
+            ("escapes.safetensors", "z", "but F8_E4M3"), ("complex.pth", "conv1.weight", "ComplexFloatStorage"),
+        ])
+    func aNeededOpaqueValue(file: String, name: String, text: String) throws {
+        do {
+            _ = try match(file, [(name, [8])])
+            Issue.record("it matched")
+        } catch let error as BackboneError {
+            #expect(error.kind == .badCheckpoint)
+            #expect(
+                error.text.contains("'\(name)' is no tensor that is read here") && error.text.contains(text),
+                "\(error.text)")
+        }
+        let others = try match(file, [("v", [8])])
+        #expect(!others.names(.unexpected).contains(name))
+    }
+
+    @Test func kindsOfNumbersMustFit() throws {
+        do {
+            _ = try match("integers.pth", [("int16", [])])
+            Issue.record("integers became floats")
+        } catch let error as BackboneError {
+            #expect(error.kind == .badCheckpoint)
+            #expect(error.text.hasSuffix("tensor 'int16' is of int16, expected floating point"))
+        }
+        do {
+            let dict = try StateDict(path: fixture("ordered.pth"))
+            _ = try Expectation([("bn1.bias", [2], .int64, false)]).match(dict)
+            Issue.record("floats became integers")
+        } catch let error as BackboneError {
+            #expect(error.text.hasSuffix("tensor 'bn1.bias' is of float32, expected integers"))
+        }
+    }
+
+    @Test func namesAreFound() throws {
+        let dict = try StateDict(path: fixture("training.pth"))
+        for index in 0..<dict.count { #expect(dict.find(dict.name(index)) == index) }
+        for absent in ["", "a", "zz", "bn1", "bn1.bias2", "conv1.biar"] {
+            var text = absent
+            #expect(text.withUTF8 { dict.find($0) } == nil)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Foundation
+import Runtime
+import Testing
+
+@testable import Checkpoints
+
+/// The small parts by themselves.
+struct PartsTests {
+    /// Bit by bit, as the standard defines it.
+    private func slowCRC(_ bytes: [UInt8]) -> UInt32 {
+        var state: UInt32 = .max
+        for byte in bytes {
+            state ^= UInt32(byte)
+            for _ in 0..<8 { state = state >> 1 ^ (state & 1 == 1 ? 0xEDB8_8320 : 0) }
+        }
+        return ~state
+    }
+
+    @Test func checksumOfTheStandardsExample() throws {
+        let crc = try CRC32()
+        let digits = Array("123456789".utf8)
+        #expect(crc.update(0, digits, count: 9) == 0xCBF4_3926)
+    }
+
+    @Test func checksumsOfAllLengthsInTwoPieces() throws {
+        let crc = try CRC32()
+        var random = Generator(state: 3)
+        let bytes = (0..<100).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        for length in 0...100 {
+            let expected = slowCRC(Array(bytes[..<length]))
+            for cut in stride(from: 0, through: length, by: 7) {
+                bytes.withUnsafeBufferPointer { bytes in
+                    let start = bytes.baseAddress!
+                    let first = crc.update(0, start, count: cut)
+                    #expect(crc.update(first, start + cut, count: length - cut) == expected, "\(cut) of \(length)")
+                }
+            }
+        }
+    }
+
+    @Test func sortingAgreesWithTheLibrary() {
+        var random = Generator(state: 4)
+        for count in 0..<60 {
+            let keys = (0..<count).map { _ in Int(random.next() % 20) }
+            var indices = (0..<Int32(count)).map { $0 }
+            indices.withUnsafeMutableBufferPointer { sort($0) { (keys[Int($0)], $0) < (keys[Int($1)], $1) } }
+            #expect(indices.map { keys[Int($0)] } == keys.sorted())
+            #expect(indices.sorted() == (0..<Int32(count)).map { $0 })
+        }
+    }
+
+    @Test func textIsWellFormedUTF8() {
+        func isText(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBufferPointer { $0.isText } }
+        // All one- and two-byte sequences, and longer ones around every border, against the standard library.
+        for a in UInt8.min...UInt8.max {
+            for b in UInt8.min...UInt8.max {
+                let expected = String(validating: [a, b], as: UTF8.self) != nil && a != 0 && b != 0
+                if isText([a, b]) != expected { Issue.record("\(a) \(b)") }
+            }
+        }
+        let borders: [UInt8] = [0x01, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xf5]
+        for lead in UInt8(0xdf)...0xff {
+            for b in borders {
+                for c in borders {
+                    for bytes in [[lead, b, c], [lead, b, c, 0x80], [lead, b, 0x80, c]] {
+                        let expected = String(validating: bytes, as: UTF8.self) != nil
+                        if isText(bytes) != expected { Issue.record("\(bytes)") }
+                    }
+                }
+            }
+        }
+        #expect(isText([]))
+    }
+
+    @Test func theReaderNeverLeavesItsBytes() {
+        let bytes: [UInt8] = [1, 2, 3, 10, 5]
+        bytes.withUnsafeBufferPointer { bytes in
+            var reader = ByteReader(bytes)
+            #expect(reader.uint64() == nil)
+            #expect(reader.take(6) == nil && reader.take(-1) == nil && reader.take(Int.max) == nil)
+            #expect(reader.uint16() == 0x0201)
+            #expect(reader.takeLine().map { Array($0) } == [3])
+            #expect(reader.takeLine() == nil)
+            #expect(reader.uint32() == nil && reader.uint8() == 5 && reader.uint8() == nil && reader.next == nil)
+            #expect(reader.remaining == 0)
+        }
+    }
+}
+
+/// SplitMix64.
+struct Generator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+        return z ^ z >> 31
+    }
+}
