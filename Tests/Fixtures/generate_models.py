@@ -4,8 +4,9 @@
 
 """Writes what PyTorch makes of the networks and images of fixture_cases.py, in float64, to models/.
 
-Everything is deterministic: another run with the same PyTorch writes the same bytes. Prints how far PyTorch's own
-float32 is from its float64, which shows that the bounds of the tests can be kept.
+Everything is deterministic: another run with the same PyTorch on the same processor writes the same bytes, on another
+one nearly the same numbers. Prints how far PyTorch's own float32 is from its float64, which shows that the bounds of
+the tests can be kept.
 """
 
 import argparse
@@ -34,8 +35,10 @@ from weight_formula import DEPTHS, images
 
 def calibrated(depth, in_channels, base_channels, side):
     """A model with the weights by formula and the statistics of two images, rounded to what float16 can hold."""
-    model = with_formula(depth, in_channels, base_channels)
+    # In float64, so that rounding errors, which differ from machine to machine, do not decide about the statistics.
+    model = with_formula(depth, in_channels, base_channels).double()
     calibrate(model, images("calibration", (2, in_channels, side, side)))
+    model.float()
     for norm in norms(model):
         for buffer in (norm.running_mean, norm.running_var):
             buffer.copy_(buffer.half())
@@ -155,6 +158,8 @@ def main():
     parser.add_argument("--dry-run", action="store_true", help="write nothing, only print the errors of float32")
     arguments = parser.parse_args()
 
+    # Sums depend on the number of threads.
+    torch.set_num_threads(1)
     MODELS.mkdir(exist_ok=True)
     print(f"{'float32 against float64':28}{'C2':>9}{'C3':>9}{'C4':>9}{'C5':>9}")
     for depth in arguments.depth or DEPTHS:
