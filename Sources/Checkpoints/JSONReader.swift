@@ -37,9 +37,9 @@ struct JSONReader {
         while let byte = reader.next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
             // No zeros in front.
             if value == 0 { return nil }
-            guard let larger = checkedSum(checkedProduct(value ?? 0, 10) ?? .max, Int(byte - UInt8(ascii: "0"))) else {
-                return nil
-            }
+            guard let tenfold = checkedProduct(value ?? 0, 10),
+                let larger = checkedSum(tenfold, Int(byte - UInt8(ascii: "0")))
+            else { return nil }
             value = larger
             _ = reader.uint8()
         }

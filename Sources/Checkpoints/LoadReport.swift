@@ -8,7 +8,7 @@ import Runtime
 // Public: see UniqueArray.
 public struct LoadReport: ~Copyable {
     /// The classes of names, with the numbers of the `BACKBONE_REPORT_*` constants.
-    package enum NameClass: Int32, CaseIterable, Sendable {
+    package enum NameClass: Int32, Sendable {
         case loaded = 0
         case missing = 1
         case unexpected = 2
@@ -46,7 +46,8 @@ public struct LoadReport: ~Copyable {
     /// How many sizes of a shape are kept.
     package static var shapeCapacity: Int { 8 }
 
-    private struct Record {
+    // Not private: the compiler must see it from other modules to free the table that holds it.
+    struct Record {
         var nameClass: NameClass
         var name: Int
         var expectedRank: Int32

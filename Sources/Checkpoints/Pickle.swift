@@ -57,6 +57,7 @@ enum PickleGlobal: Equatable {
         } else if equal(module, "torch._utils") {
             if equal(name, "_rebuild_tensor_v2") || equal(name, "_rebuild_tensor") { self = .rebuildTensor }
             if equal(name, "_rebuild_parameter") { self = .rebuildParameter }
+            if equal(name, "_rebuild_parameter_with_state") { self = .rebuildParameter }
         } else if equal(module, "torch") {
             if equal(name, "FloatStorage") { self = .storage(.float32) }
             if equal(name, "HalfStorage") { self = .storage(.float16) }

@@ -132,9 +132,10 @@ extension StateDict {
             var axis = last - 1
             while axis >= 0 {
                 position[axis] += 1
-                offset += Int(strides[axis])
+                // Wraps only on the way back to the first row: strides of dimensions of size 1 may be anything.
+                offset &+= Int(strides[axis])
                 if position[axis] < Int(shape[axis]) { break }
-                offset -= Int(shape[axis]) * Int(strides[axis])
+                offset &-= Int(shape[axis]) &* Int(strides[axis])
                 position[axis] = 0
                 axis -= 1
             }

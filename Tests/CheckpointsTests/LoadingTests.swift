@@ -108,6 +108,11 @@ struct LoadingTests {
         #expect(tensors[0].tensor == Loaded(shape: [1, 2], bits: [Float(1.5).bitPattern, Float(-2.5).bitPattern]))
     }
 
+    @Test func stridesOfDimensionsOfSizeOneAreOfNoConsequence() throws {
+        let tensor = try #require(try load(fixture("stride-unused.pth")).first).tensor
+        #expect(tensor == Loaded(shape: [1, 2, 2, 1], bits: [3, 5, 4, 6].map { Float($0).bitPattern }))
+    }
+
     @Test func aStorageOfManyPieces() throws {
         // 70,000 float64 are more than four pieces; every fourth is wanted, and all of them by another name.
         let scratch = try Scratch()

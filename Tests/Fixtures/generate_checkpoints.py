@@ -126,6 +126,7 @@ def write_wrappers():
     save("wrapped-module.pth", {"state_dict": OrderedDict(("module." + n, t) for n, t in small().items())})
     save("both.pth", {"state_dict": small(), "model": small()})
     parameters = OrderedDict((name, torch.nn.Parameter(tensor)) for name, tensor in small().items())
+    parameters["bn1.bias"].note = "a parameter with an attribute is written differently"
     save("parameters.pth", parameters)
     mixed = dict(small(), epoch=7, note="text", history=[1.5, {"x": torch.ones(3)}], big=2**70, none=None, yes=True)
     mixed[5] = torch.ones(2)
@@ -362,6 +363,9 @@ def write_bad_pickles():
         dict_of(("neg", b"\x88"))) + REDUCE
     write("negated.pth", PROTO + dict_of(("v", tensor()), ("w", negated)) + STOP, None)
 
+    # Strides of dimensions of size 1 are never used, however large.
+    write("stride-unused.pth", one(tensor((1, 2, 2, 1), (2**63 - 1, 1, 2, 2**63 - 1), 3)), None)
+
     write("bad-strides.pth", one(tensor((3, 3), (3, 1))), "'w' leaves its storage of 8 elements: shape [3, 3], strides [3, 1]")
     write("bad-offset.pth", one(tensor((8,), (1,), 1)), "'w' leaves its storage")
     write("bad-offset-negative.pth", one(tensor((8,), (1,), -1)), "'w' has a negative offset")
@@ -441,6 +445,8 @@ def write_bad_safetensors():
     write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' lie outside")
     write("bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'")
     write("bad-offset-huge.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[0,99999999999999999999]'),
+          eight, "expected a number in 'w'")
+    write("bad-offset-round.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[0,92233720368547758080]'),
           eight, "expected a number in 'w'")
     write("bad-shape.safetensors", one('"dtype":"F32","shape":[3],"data_offsets":[0,8]'), eight,
           "'w' has 8 bytes, which is not [3] of float32")
