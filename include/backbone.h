@@ -140,7 +140,7 @@ typedef struct backbone_options {
     uint32_t struct_size;      /* sizeof(backbone_options) */
     int32_t depth;             /* 18, 34, 50, 101 or 152; default 50 */
     int32_t in_channels;       /* channels of the input, 1 to 4096; default 3 */
-    int32_t base_channels;     /* width of the stem, 1 to 4096; default 64 */
+    int32_t base_channels;     /* width of the stem, 1 to 256; default 64 */
     uint32_t out_stages;       /* BACKBONE_STAGE_* bits, at least one; default all. Stages beyond the deepest asked for
                                   are not built: they have no parameters and cost nothing. */
     int32_t frozen_stages;     /* as backbone_freeze; default -1 */
@@ -349,7 +349,8 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
  * outputs  `count` float32 tensors, one for each stage of options.out_stages from C2 to C5, in the caller's memory with
  *          the shapes of backbone_output_shapes. Strides are the caller's choice, positive, and such that no two
  *          elements share memory: sorted by size, each must reach beyond what the smaller ones span. Memory
- *          between the elements is not touched. Outputs may overlap neither each other nor the input.
+ *          between the elements is not touched. That outputs overlap neither each other nor the input is for the
+ *          caller to see to: they may lie interleaved in one block, so addresses alone do not tell.
  * count    the number of stages asked for at creation.
  *
  * In evaluation mode the features of an image are the same bits for every number of threads and every batch it is part

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
 import CBackbone
 import Checkpoints
 import Runtime

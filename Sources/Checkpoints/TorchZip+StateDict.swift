@@ -51,7 +51,8 @@ extension TorchZip {
         while pair != PickleValue.none && count < 5 {
             let entry = pickle.pairs[Int(pair)]
             if let key = pickle.string(entry.key) {
-                text = "\(text)\(count == 0 ? "; " : ", ")'\(key)' is \(pickle.describe(entry.value))"
+                let separator: StaticString = count == 0 ? "; " : ", "
+                text = "\(text)\(separator)'\(key)' is \(pickle.describe(entry.value))"
                 count += 1
             }
             pair = entry.next

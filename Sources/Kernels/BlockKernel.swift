@@ -21,7 +21,7 @@ package struct BlockKernel<Task: BitwiseCopyable>: Sendable {
 
     package init(
         name: StaticString, blockCount: @escaping @Sendable (Task) -> Int,
-        scratchCount: @escaping @Sendable (Task) -> Int = { _ in 0 },
+        scratchCount: @escaping @Sendable (Task) -> Int,
         run: @escaping @Sendable (Task, Int, UnsafeMutablePointer<Float>) -> Void
     ) {
         self.name = name

@@ -13,7 +13,7 @@ package struct BorderZeroingTask: BitwiseCopyable {
 /// The one kernel for borders, which are too small to be worth another.
 enum BorderZeroing {
     static var kernel: BlockKernel<BorderZeroingTask> {
-        BlockKernel(name: "borderZeroingF32", blockCount: { _ in 1 }, run: run)
+        BlockKernel(name: "borderZeroingF32", blockCount: { _ in 1 }, scratchCount: { _ in 0 }, run: run)
     }
 
     static func run(task: BorderZeroingTask, block: Int, scratch: UnsafeMutablePointer<Float>) {

@@ -3,9 +3,9 @@
 
 /// The one error of the library: which kind of failure, and a line of text for a person. It owns no memory, so it can
 /// be thrown when there is none left.
-package struct BackboneError: Error {
+public struct BackboneError: Error {
     /// The kinds of failure that callers can tell apart, with the numbers of the `BACKBONE_STATUS_*` constants.
-    package enum Kind: Int32, Sendable {
+    public enum Kind: Int32, Sendable {
         case invalidArgument = 1
         case outOfMemory = 2
         case fileNotFound = 3
@@ -15,10 +15,10 @@ package struct BackboneError: Error {
         case unknownName = 7
     }
 
-    package let kind: Kind
-    package let message: Message
+    public let kind: Kind
+    public let message: Message
 
-    package init(_ kind: Kind, _ message: Message) {
+    public init(_ kind: Kind, _ message: Message) {
         self.kind = kind
         self.message = message
     }

@@ -5,25 +5,25 @@
 // Int.
 
 /// The sum of two numbers, nil on overflow.
-package func checkedSum(_ a: Int, _ b: Int) -> Int? {
+@inlinable public func checkedSum(_ a: Int, _ b: Int) -> Int? {
     let (sum, overflow) = a.addingReportingOverflow(b)
     return overflow ? nil : sum
 }
 
 /// The product of two numbers, nil on overflow.
-package func checkedProduct(_ a: Int, _ b: Int) -> Int? {
+@inlinable public func checkedProduct(_ a: Int, _ b: Int) -> Int? {
     let (product, overflow) = a.multipliedReportingOverflow(by: b)
     return overflow ? nil : product
 }
 
 /// The product of two numbers, nil on overflow or if either factor is unknown.
-package func checkedProduct(_ a: Int?, _ b: Int?) -> Int? {
+@inlinable public func checkedProduct(_ a: Int?, _ b: Int?) -> Int? {
     guard let a, let b else { return nil }
     return checkedProduct(a, b)
 }
 
 /// The sum of two numbers, nil on overflow or if either is unknown.
-package func checkedSum(_ a: Int?, _ b: Int?) -> Int? {
+@inlinable public func checkedSum(_ a: Int?, _ b: Int?) -> Int? {
     guard let a, let b else { return nil }
     return checkedSum(a, b)
 }

@@ -5,12 +5,12 @@ import CShims
 
 /// The one place where the library asks for memory. Swift's own allocations end the process when there is none left;
 /// these throw.
-package enum Heap {
+public enum Heap {
     /// Alignment of every allocation in bytes: a cache line, and the widest vector there is.
-    package static var alignment: Int { 64 }
+    @inlinable public static var alignment: Int { 64 }
 
     /// `count` rounded up so that what follows so many elements is aligned too; nil where that has no place in an Int.
-    package static func aligned<Element>(_ count: Int, _ type: Element.Type) -> Int? {
+    @inlinable public static func aligned<Element>(_ count: Int, _ type: Element.Type) -> Int? {
         let unit = alignment / MemoryLayout<Element>.stride
         guard let sum = checkedSum(count, unit - 1) else { return nil }
         return sum / unit * unit
@@ -19,7 +19,7 @@ package enum Heap {
     /// `count` elements' worth of uninitialised memory.
     ///
     /// - Throws: `outOfMemory`, also where the size in bytes exceeds an `Int`.
-    package static func allocate<Element: ~Copyable>(
+    @inlinable public static func allocate<Element: ~Copyable>(
         _ type: Element.Type, count: Int
     ) throws(BackboneError) -> UnsafeMutablePointer<Element> {
         guard count >= 0, let bytes = checkedProduct(count, MemoryLayout<Element>.stride) else {
@@ -33,12 +33,12 @@ package enum Heap {
     }
 
     /// Gives back what `allocate` gave. The elements must have been deinitialised.
-    package static func deallocate<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) {
+    @inlinable public static func deallocate<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) {
         free(memory)
     }
 
     /// Moves a value to the heap, where its address never changes.
-    package static func make<Value: ~Copyable>(
+    @inlinable public static func make<Value: ~Copyable>(
         _ value: consuming Value
     ) throws(BackboneError) -> UnsafeMutablePointer<Value> {
         let memory = try allocate(Value.self, count: 1)
@@ -47,7 +47,7 @@ package enum Heap {
     }
 
     /// Ends what `make` began.
-    package static func destroy<Value: ~Copyable>(_ memory: UnsafeMutablePointer<Value>) {
+    @inlinable public static func destroy<Value: ~Copyable>(_ memory: UnsafeMutablePointer<Value>) {
         memory.deinitialize(count: 1)
         deallocate(memory)
     }

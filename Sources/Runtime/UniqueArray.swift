@@ -3,28 +3,32 @@
 
 /// A growable array with one owner, whose growth can fail without ending the process. The library uses it wherever
 /// Swift code would use `Array`.
-// Public, as every type with a deinit must be for Embedded Swift to see it from another module.
+// Public and inlinable, so that every module gets code for its own elements: the generic code would ask the runtime for
+// metadata, which allocates, and ends the process where that fails. (Embedded Swift has no generic code at all, and must
+// see every deinit.)
 public struct UniqueArray<Element: ~Copyable>: ~Copyable {
-    private var storage: UnsafeMutablePointer<Element>?
-    private var capacity: Int
-    package private(set) var count: Int
+    @usableFromInline var storage: UnsafeMutablePointer<Element>?
+    @usableFromInline var capacity: Int
+    @usableFromInline var storedCount: Int
 
-    package init() {
+    @inlinable public var count: Int { storedCount }
+
+    @inlinable public init() {
         storage = nil
         capacity = 0
-        count = 0
+        storedCount = 0
     }
 
-    deinit {
+    @inlinable deinit {
         guard let storage else { return }
         storage.deinitialize(count: count)
         Heap.deallocate(storage)
     }
 
-    package var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// Element `index`. An index out of range is an error of this library, never of its input, and ends the process.
-    package subscript(index: Int) -> Element {
+    @inlinable public subscript(index: Int) -> Element {
         @inline(__always)
         unsafeAddress {
             precondition(index >= 0 && index < count)
@@ -38,7 +42,7 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
     }
 
     /// Makes room for `minimum` elements in all, so that appending that many cannot fail.
-    package mutating func reserve(_ minimum: Int) throws(BackboneError) {
+    @inlinable public mutating func reserve(_ minimum: Int) throws(BackboneError) {
         guard minimum > capacity else { return }
         let grown = try Heap.allocate(Element.self, count: minimum)
         if let storage {
@@ -49,7 +53,7 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
         capacity = minimum
     }
 
-    package mutating func append(_ element: consuming Element) throws(BackboneError) {
+    @inlinable public mutating func append(_ element: consuming Element) throws(BackboneError) {
         if count == capacity {
             let doubled = checkedProduct(capacity, 2) ?? Int.max
             try reserve(max(doubled, 8))
@@ -58,31 +62,31 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
     }
 
     /// Appends where `reserve` has made room before.
-    package mutating func appendReserved(_ element: consuming Element) {
+    @inlinable public mutating func appendReserved(_ element: consuming Element) {
         precondition(count < capacity)
         (storage.unsafelyUnwrapped + count).initialize(to: element)
-        count += 1
+        storedCount += 1
     }
 
     /// Removes an element by putting the last one in its place.
-    package mutating func swapRemove(at index: Int) -> Element {
+    @inlinable public mutating func swapRemove(at index: Int) -> Element {
         precondition(index >= 0 && index < count)
         let start = storage.unsafelyUnwrapped
         let element = (start + index).move()
-        count -= 1
+        storedCount -= 1
         if index < count { (start + index).moveInitialize(from: start + count, count: 1) }
         return element
     }
 
-    package mutating func removeLast() -> Element {
+    @inlinable public mutating func removeLast() -> Element {
         precondition(count > 0)
-        count -= 1
+        storedCount -= 1
         return (storage.unsafelyUnwrapped + count).move()
     }
 
-    package mutating func removeAll() {
+    @inlinable public mutating func removeAll() {
         storage?.deinitialize(count: count)
-        count = 0
+        storedCount = 0
     }
 }
 
@@ -91,30 +95,30 @@ extension UniqueArray: @unchecked Sendable where Element: Sendable & ~Copyable {
 
 extension UniqueArray where Element: BitwiseCopyable {
     /// An array of `count` equal elements.
-    package init(repeating element: Element, count: Int) throws(BackboneError) {
+    @inlinable public init(repeating element: Element, count: Int) throws(BackboneError) {
         self.init()
         try reserve(count)
         storage?.initialize(repeating: element, count: count)
-        self.count = count
+        storedCount = count
     }
 
-    package mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(BackboneError) {
+    @inlinable public mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(BackboneError) {
         guard let total = checkedSum(count, elements.count) else {
             throw BackboneError(.outOfMemory, "cannot allocate \(elements.count) more elements")
         }
         if total > capacity { try reserve(max(total, checkedProduct(capacity, 2) ?? total)) }
         guard let source = elements.baseAddress, let storage else { return }
         (storage + count).initialize(from: source, count: elements.count)
-        count = total
+        storedCount = total
     }
 
     /// The elements as plain memory, valid while the array is neither changed nor freed.
-    package var elements: UnsafeBufferPointer<Element> {
+    @inlinable public var elements: UnsafeBufferPointer<Element> {
         UnsafeBufferPointer(start: storage, count: count)
     }
 
     /// The elements as plain memory to write to, valid while the array is neither grown nor freed.
-    package var mutableElements: UnsafeMutableBufferPointer<Element> {
+    @inlinable public var mutableElements: UnsafeMutableBufferPointer<Element> {
         mutating get { UnsafeMutableBufferPointer(start: storage, count: count) }
     }
 }

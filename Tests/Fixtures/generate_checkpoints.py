@@ -225,18 +225,59 @@ def zip_archive(members, gap=b"", end=None):
         size = m.get("size", len(data))
         if "offset" not in m:
             local_name = m.get("local_name", m["name"]).encode()
-            out.write(struct.pack("<IHHHIIIIHH", 0x04034B50, 20, m.get("local_flags", flags), method, 0, crc,
-                                  len(data), m.get("local_size", len(data)), len(local_name), 0))
+            out.write(
+                struct.pack(
+                    "<IHHHIIIIHH",
+                    0x04034B50,
+                    20,
+                    m.get("local_flags", flags),
+                    method,
+                    0,
+                    crc,
+                    len(data),
+                    m.get("local_size", len(data)),
+                    len(local_name),
+                    0,
+                )
+            )
             out.write(local_name + data + gap)
-        directory += struct.pack("<IHHHHIIIIHHHHHII", 0x02014B50, 20, 20, flags, method, 0, crc, size, size,
-                                 len(name), len(m.get("extra", b"")), 0, m.get("disk", 0), 0, 0, offset)
+        directory += struct.pack(
+            "<IHHHHIIIIHHHHHII",
+            0x02014B50,
+            20,
+            20,
+            flags,
+            method,
+            0,
+            crc,
+            size,
+            size,
+            len(name),
+            len(m.get("extra", b"")),
+            0,
+            m.get("disk", 0),
+            0,
+            0,
+            offset,
+        )
         directory += name + m.get("extra", b"")
     start = out.tell()
     out.write(directory)
     count = len(members)
     end = end or {}
-    out.write(struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, end.get("count", count), end.get("count", count),
-                          end.get("size", len(directory)), end.get("start", start), len(end.get("comment", b""))))
+    out.write(
+        struct.pack(
+            "<IHHHHIIH",
+            0x06054B50,
+            0,
+            0,
+            end.get("count", count),
+            end.get("count", count),
+            end.get("size", len(directory)),
+            end.get("start", start),
+            len(end.get("comment", b"")),
+        )
+    )
     return out.getvalue() + end.get("comment", b"")
 
 
@@ -284,8 +325,11 @@ def write_bad_zips():
     write("bad-storage-missing.pth", zip_archive(parts()[:2]), "storage '1' of tensor 'bn1.bias' is missing")
     short = [parts()[0], member("a/data/0", first[:-4]), parts()[2]]
     write("bad-storage-short.pth", zip_archive(short), "storage '0' of tensor 'conv1.weight' has 20 bytes, expected 6")
-    write("bad-many.pth", struct.pack("<I", 0x04034B50) + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 65535, 65535,
-                                                                    0, 4, 0), "cut off")
+    write(
+        "bad-many.pth",
+        struct.pack("<I", 0x04034B50) + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 65535, 65535, 0, 4, 0),
+        "cut off",
+    )
     write("bad-empty.pth", zip_archive([]), "empty zip")
     rezip("bad-deflated.pth", "ordered.pth", compression=zipfile.ZIP_DEFLATED)
     expect("bad-deflated.pth", "is compressed (method 8)")
@@ -320,8 +364,14 @@ def storage(key="0", count=8, kind="FloatStorage"):
 
 
 def tensor(shape=(8,), strides=(1,), offset=0, data=None):
-    arguments = [storage() if data is None else data, integer(offset), tuple_of(*map(integer, shape)),
-                 tuple_of(*map(integer, strides)), b"\x89", name_of("collections", "OrderedDict") + b")R"]
+    arguments = [
+        storage() if data is None else data,
+        integer(offset),
+        tuple_of(*map(integer, shape)),
+        tuple_of(*map(integer, strides)),
+        b"\x89",
+        name_of("collections", "OrderedDict") + b")R",
+    ]
     return name_of("torch._utils", "_rebuild_tensor_v2") + tuple_of(*arguments) + REDUCE
 
 
@@ -345,8 +395,16 @@ def write_bad_pickles():
     write("hand.pth", one(tensor()), None)
     # Harmless, whatever they look like: nothing is run, and nothing of it is needed.
     system = name_of("os", "system") + tuple_of(text("touch executed-by-a-checkpoint")) + REDUCE
-    write("os-system.pth", PROTO + dict_of(("w", tensor()), ("evil", system), ("class", name_of("os", "system"))) + STOP, None)
-    bomb = b"(K\1K\2l" + b"q\0" + b"".join(b"(" + b"h" + bytes([i]) + b"h" + bytes([i]) + b"lq" + bytes([i + 1]) for i in range(200))
+    write(
+        "os-system.pth",
+        PROTO + dict_of(("w", tensor()), ("evil", system), ("class", name_of("os", "system"))) + STOP,
+        None,
+    )
+    bomb = (
+        b"(K\1K\2l"
+        + b"q\0"
+        + b"".join(b"(" + b"h" + bytes([i]) + b"h" + bytes([i]) + b"lq" + bytes([i + 1]) for i in range(200))
+    )
     write("memo-bomb.pth", PROTO + dict_of(("bomb", bomb), ("w", tensor())) + STOP, None)
     tuples = b"K\1q\0" + b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) for i in range(200))
     write("tuple-bomb.pth", PROTO + dict_of(("bomb", tuples), ("w", tensor())) + STOP, None)
@@ -355,18 +413,30 @@ def write_bad_pickles():
     write("cyclic.pth", PROTO + DICT + b"q\0" + text("self") + b"h\0s" + text("w") + tensor() + b"s" + STOP, None)
     reduces = name_of("a", "b") + b")R" * 20000
     write("reduce-bomb.pth", PROTO + dict_of(("bomb", reduces), ("w", tensor())) + STOP, None)
-    write("twice.pth", PROTO + dict_of(("w", tensor((1,), (1,))), ("v", tensor()), ("w", tensor((2,), (1,), 3))) + STOP, None)
+    write(
+        "twice.pth",
+        PROTO + dict_of(("w", tensor((1,), (1,))), ("v", tensor()), ("w", tensor((2,), (1,), 3))) + STOP,
+        None,
+    )
     write("dict-opcode.pth", PROTO + MARK + text("w") + tensor() + b"d" + STOP, None)
     write("unread.pth", PROTO + dict_of(("v", tensor()), ("w", tensor(data=storage(kind="QInt8Storage")))) + STOP, None)
-    negated = name_of("torch._utils", "_rebuild_tensor_v2") + tuple_of(
-        storage(), integer(0), tuple_of(integer(8)), tuple_of(integer(1)), b"\x89", b"}",
-        dict_of(("neg", b"\x88"))) + REDUCE
+    negated = (
+        name_of("torch._utils", "_rebuild_tensor_v2")
+        + tuple_of(
+            storage(), integer(0), tuple_of(integer(8)), tuple_of(integer(1)), b"\x89", b"}", dict_of(("neg", b"\x88"))
+        )
+        + REDUCE
+    )
     write("negated.pth", PROTO + dict_of(("v", tensor()), ("w", negated)) + STOP, None)
 
     # Strides of dimensions of size 1 are never used, however large.
     write("stride-unused.pth", one(tensor((1, 2, 2, 1), (2**63 - 1, 1, 2, 2**63 - 1), 3)), None)
 
-    write("bad-strides.pth", one(tensor((3, 3), (3, 1))), "'w' leaves its storage of 8 elements: shape [3, 3], strides [3, 1]")
+    write(
+        "bad-strides.pth",
+        one(tensor((3, 3), (3, 1))),
+        "'w' leaves its storage of 8 elements: shape [3, 3], strides [3, 1]",
+    )
     write("bad-offset.pth", one(tensor((8,), (1,), 1)), "'w' leaves its storage")
     write("bad-offset-negative.pth", one(tensor((8,), (1,), -1)), "'w' has a negative offset")
     write("bad-offset-huge.pth", one(tensor((8,), (1,), 2**63 - 1)), "'w' leaves its storage")
@@ -386,11 +456,18 @@ def write_bad_pickles():
     write("bad-two-types.pth", PROTO + two + STOP, "storage '0'")
     write("bad-key.pth", one(tensor(data=storage(key="../data.pkl"))), "storage '../data.pkl' of tensor 'w' is missing")
     shape = MARK + integer(8) + TUPLE
-    write("bad-size-text.pth", one(tensor().replace(shape, MARK + text("8") + TUPLE)), "size or stride of tensor 'w' is no")
+    write(
+        "bad-size-text.pth",
+        one(tensor().replace(shape, MARK + text("8") + TUPLE)),
+        "size or stride of tensor 'w' is no",
+    )
 
     write("bad-root.pth", PROTO + b"]" + STOP, "a list, not a state dict")
-    write("bad-root-class.pth", PROTO + name_of("torchvision.models.resnet", "ResNet") + b")\x81}b" + STOP,
-          "an object of torchvision.models.resnet.ResNet, not a state dict")
+    write(
+        "bad-root-class.pth",
+        PROTO + name_of("torchvision.models.resnet", "ResNet") + b")\x81}b" + STOP,
+        "an object of torchvision.models.resnet.ResNet, not a state dict",
+    )
     write("bad-none.pth", b"", "without a protocol")
     write("bad-protocol.pth", b"\x80\x09" + b"}" + STOP, "protocol 9")
     write("bad-opcode.pth", PROTO + b"\xff" + STOP, "unknown instruction 255")
@@ -412,7 +489,11 @@ def write_bad_pickles():
     write("bad-call.pth", PROTO + b"K\1)R" + STOP, "what is no function")
     write("bad-arguments.pth", PROTO + name_of("a", "b") + b"K\1R" + STOP, "without a tuple")
     write("bad-build.pth", PROTO + b"K\1}b" + STOP, "a state is given to a number")
-    write("bad-rebuild.pth", one(name_of("torch._utils", "_rebuild_tensor_v2") + tuple_of(*[integer(1)] * 6) + REDUCE), "a tensor without")
+    write(
+        "bad-rebuild.pth",
+        one(name_of("torch._utils", "_rebuild_tensor_v2") + tuple_of(*[integer(1)] * 6) + REDUCE),
+        "a tensor without",
+    )
     write("bad-persid.pth", PROTO + tuple_of(text("storage"), *[integer(1)] * 4) + PERSID + STOP, "a storage without")
     write("bad-name-utf8.pth", PROTO + DICT + text(b"w\xff") + tensor() + b"s" + STOP, "not UTF-8")
     write("bad-name-zero.pth", PROTO + DICT + text("w\0x") + tensor() + b"s" + STOP, "not UTF-8 text")
@@ -437,23 +518,49 @@ def write_bad_safetensors():
     write("bad-open.safetensors", "{" + '"w":{' + good + "}", eight, "expected ',' or '}'")
     write("bad-after.safetensors", one(good) + "x", eight, "something follows the end")
     write("bad-comma.safetensors", "{" + '"w":{' + good + "},}", eight, "expected a name")
-    write("bad-twice.safetensors", "{" + '"w":{' + good + '},"w":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}',
-          eight, "two tensors 'w'")
+    write(
+        "bad-twice.safetensors",
+        "{" + '"w":{' + good + '},"w":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}',
+        eight,
+        "two tensors 'w'",
+    )
     write("bad-hole.safetensors", one('"dtype":"F32","shape":[1],"data_offsets":[4,8]'), eight, "hole at byte")
     write("bad-overlap.safetensors", "{" + '"v":{' + good + '},"w":{' + good + "}}", eight, "overlap")
     write("bad-rest.safetensors", one(good), eight + b"\0", "but the file at")
     write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' lie outside")
-    write("bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'")
-    write("bad-offset-huge.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[0,99999999999999999999]'),
-          eight, "expected a number in 'w'")
-    write("bad-offset-round.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[0,92233720368547758080]'),
-          eight, "expected a number in 'w'")
-    write("bad-shape.safetensors", one('"dtype":"F32","shape":[3],"data_offsets":[0,8]'), eight,
-          "'w' has 8 bytes, which is not [3] of float32")
-    write("bad-product.safetensors", one('"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]'), b"",
-          "'w' has 0 bytes, which is not [4294967296, 4294967296]")
-    write("bad-product-zero.safetensors", one('"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]'),
-          b"", "'w'")
+    write(
+        "bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'"
+    )
+    write(
+        "bad-offset-huge.safetensors",
+        one('"dtype":"F32","shape":[2],"data_offsets":[0,99999999999999999999]'),
+        eight,
+        "expected a number in 'w'",
+    )
+    write(
+        "bad-offset-round.safetensors",
+        one('"dtype":"F32","shape":[2],"data_offsets":[0,92233720368547758080]'),
+        eight,
+        "expected a number in 'w'",
+    )
+    write(
+        "bad-shape.safetensors",
+        one('"dtype":"F32","shape":[3],"data_offsets":[0,8]'),
+        eight,
+        "'w' has 8 bytes, which is not [3] of float32",
+    )
+    write(
+        "bad-product.safetensors",
+        one('"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]'),
+        b"",
+        "'w' has 0 bytes, which is not [4294967296, 4294967296]",
+    )
+    write(
+        "bad-product-zero.safetensors",
+        one('"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]'),
+        b"",
+        "'w'",
+    )
     write("bad-fraction.safetensors", one('"dtype":"F32","shape":[2.0],"data_offsets":[0,8]'), eight, "in 'w'")
     write("bad-negative.safetensors", one('"dtype":"F32","shape":[-2],"data_offsets":[0,8]'), eight, "in 'w'")
     write("bad-zero.safetensors", one('"dtype":"F32","shape":[02],"data_offsets":[0,8]'), eight, "in 'w'")

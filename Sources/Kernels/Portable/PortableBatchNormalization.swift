@@ -4,7 +4,7 @@
 /// The statistics of a batch in two passes over groups of channels, which no two threads share.
 enum PortableBatchStatistics {
     static var kernel: BlockKernel<BatchStatisticsTask> {
-        BlockKernel(name: "batchStatisticsF32_portable", blockCount: blockCount, run: run)
+        BlockKernel(name: "batchStatisticsF32_portable", blockCount: blockCount, scratchCount: { _ in 0 }, run: run)
     }
 
     /// Channels of a block: a cache line.

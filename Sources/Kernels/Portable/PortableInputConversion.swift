@@ -4,7 +4,7 @@
 /// Input conversion in blocks of rows.
 enum PortableInputConversion {
     static var kernel: BlockKernel<InputConversionTask> {
-        BlockKernel(name: "inputConversion_portable", blockCount: blockCount, run: run)
+        BlockKernel(name: "inputConversion_portable", blockCount: blockCount, scratchCount: { _ in 0 }, run: run)
     }
 
     static func blockCount(task: InputConversionTask) -> Int {

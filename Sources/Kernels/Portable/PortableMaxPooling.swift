@@ -4,7 +4,7 @@
 /// Max pooling, eight channels at a time.
 enum PortableMaxPooling {
     static var kernel: BlockKernel<MaxPoolingTask> {
-        BlockKernel(name: "maxPoolingF32_portable", blockCount: blockCount, run: run)
+        BlockKernel(name: "maxPoolingF32_portable", blockCount: blockCount, scratchCount: { _ in 0 }, run: run)
     }
 
     static func blockCount(task: MaxPoolingTask) -> Int {

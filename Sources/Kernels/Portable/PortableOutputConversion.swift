@@ -4,7 +4,8 @@
 /// Output conversion in blocks of rows, or of pixels where the rows follow each other without a gap on both sides.
 enum PortableOutputConversion {
     static var kernel: BlockKernel<OutputConversionTask> {
-        BlockKernel(name: "outputConversion_portable", blockCount: { Lines($0).blockCount }, run: run)
+        BlockKernel(
+            name: "outputConversion_portable", blockCount: { Lines($0).blockCount }, scratchCount: { _ in 0 }, run: run)
     }
 
     static func run(task: OutputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {

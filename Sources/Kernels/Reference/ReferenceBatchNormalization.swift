@@ -4,7 +4,8 @@
 /// The statistics of a batch in two passes.
 enum ReferenceBatchStatistics {
     static var kernel: BlockKernel<BatchStatisticsTask> {
-        BlockKernel(name: "batchStatisticsF32_reference", blockCount: { $0.input.channels }, run: run)
+        BlockKernel(
+            name: "batchStatisticsF32_reference", blockCount: { $0.input.channels }, scratchCount: { _ in 0 }, run: run)
     }
 
     /// A block is a channel.
@@ -32,7 +33,9 @@ enum ReferenceBatchStatistics {
 /// BatchNorm in Double, rounded once.
 enum ReferenceBatchNormalization {
     static var kernel: BlockKernel<BatchNormalizationTask> {
-        BlockKernel(name: "batchNormalizationF32_reference", blockCount: { max($0.output.height, 1) }, run: run)
+        BlockKernel(
+            name: "batchNormalizationF32_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
+            run: run)
     }
 
     /// A block is a row.

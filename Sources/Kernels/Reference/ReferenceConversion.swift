@@ -4,7 +4,9 @@
 /// Input conversion element by element.
 enum ReferenceInputConversion {
     static var kernel: BlockKernel<InputConversionTask> {
-        BlockKernel(name: "inputConversion_reference", blockCount: { max($0.output.height, 1) }, run: run)
+        BlockKernel(
+            name: "inputConversion_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
+            run: run)
     }
 
     /// A block is a row.
@@ -32,7 +34,9 @@ enum ReferenceInputConversion {
 /// Output conversion element by element.
 enum ReferenceOutputConversion {
     static var kernel: BlockKernel<OutputConversionTask> {
-        BlockKernel(name: "outputConversion_reference", blockCount: { max($0.input.height, 1) }, run: run)
+        BlockKernel(
+            name: "outputConversion_reference", blockCount: { max($0.input.height, 1) }, scratchCount: { _ in 0 },
+            run: run)
     }
 
     /// A block is a row.

@@ -4,7 +4,9 @@
 /// Max pooling as its definition says.
 enum ReferenceMaxPooling {
     static var kernel: BlockKernel<MaxPoolingTask> {
-        BlockKernel(name: "maxPoolingF32_reference", blockCount: { max($0.output.height, 1) }, run: run)
+        BlockKernel(
+            name: "maxPoolingF32_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
+            run: run)
     }
 
     /// A block is a row of the output.

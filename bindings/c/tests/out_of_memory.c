@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * Lets the library's allocations fail, each in turn and all from each one on, and expects a status instead of the end
+ * of the process, and a handle that is as it was.
+ *
+ * The library allocates through posix_memalign alone, and this program's own stands in its place.
+ */
+
+#define _GNU_SOURCE /* RTLD_NEXT */
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backbone.h"
+
+/* ---- Allocations that fail -------------------------------------------------------------------------------------- */
+
+static long countdown = -1; /* allocations until one fails; -1: none does */
+static int persistent;      /* all from that one on fail */
+static int has_failed;
+static long allocations;
+
+int posix_memalign(void **out, size_t alignment, size_t size) {
+    static int (*next)(void **, size_t, size_t);
+    if (next == NULL) *(void **)&next = dlsym(RTLD_NEXT, "posix_memalign");
+    allocations++;
+    if (countdown == 0) {
+        has_failed = 1;
+        if (!persistent) countdown = -1;
+        return 12; /* ENOMEM */
+    }
+    if (countdown > 0) countdown--;
+    return next(out, alignment, size);
+}
+
+/* ---- What is tried ---------------------------------------------------------------------------------------------- */
+
+static int failures;
+
+#define CHECK(condition, ...)                                                     \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            failures++;                                                           \
+            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);       \
+            fprintf(stderr, __VA_ARGS__);                                         \
+            fputc('\n', stderr);                                                  \
+        }                                                                         \
+    } while (0)
+
+enum { SIDE = 40, BATCH = 2, PIXELS = BATCH * 3 * SIDE * SIDE };
+
+static float pixels[PIXELS];
+static float features[4][BATCH * 32 * 10 * 10];
+static char path[] = "/tmp/backbone-XXXXXX";
+
+/* The number of threads is given: a create that finds it out can do without the memory to read about quotas. */
+static backbone_status create_into(backbone **out) {
+    backbone_options options;
+    backbone_options_init(&options, sizeof options);
+    options.depth = 18;
+    options.base_channels = 4;
+    options.threads = 2;
+    return backbone_create(&options, out);
+}
+
+static backbone *create(void) {
+    backbone *net = NULL;
+    CHECK(create_into(&net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    return net;
+}
+
+static backbone_status forward(backbone *net) {
+    backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, 0, {BATCH, 3, SIDE, SIDE},
+                             {3 * SIDE * SIDE, SIDE * SIDE, SIDE, 1}};
+    int64_t shapes[4][4];
+    backbone_status status = backbone_output_shapes(net, image.shape, &shapes[0][0], 4);
+    if (status != BACKBONE_STATUS_OK) return status;
+    backbone_tensor outputs[4];
+    for (int i = 0; i < 4; i++) {
+        const int64_t *s = shapes[i];
+        backbone_tensor tensor = {features[i], BACKBONE_DTYPE_FLOAT32, 0, {s[0], s[1], s[2], s[3]},
+                                  {s[1] * s[2] * s[3], s[2] * s[3], s[3], 1}};
+        outputs[i] = tensor;
+    }
+    return backbone_forward(net, &image, outputs, 4);
+}
+
+/* Each gets a fresh network and returns the status of the one call that may fail. */
+static backbone_status try_create(backbone *net) {
+    (void)net;
+    backbone *created = NULL;
+    backbone_status status = create_into(&created);
+    CHECK((created != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_free(created);
+    return status;
+}
+static backbone_status try_init(backbone *net) { return backbone_init_weights(net, 7); }
+static backbone_status try_forward(backbone *net) { return forward(net); }
+static backbone_status try_training(backbone *net) {
+    backbone_set_training(net, 1);
+    backbone_status status = forward(net);
+    backbone_set_training(net, 0);
+    return status;
+}
+static backbone_status try_read(backbone *net) {
+    float values[4];
+    size_t index = 0;
+    backbone_find_entry(net, "bn1.weight", &index);
+    return backbone_read_entry(net, index, values, sizeof values);
+}
+static backbone_status try_write(backbone *net) {
+    float values[4] = {1, 2, 3, 4};
+    size_t index = 0;
+    backbone_find_entry(net, "bn1.weight", &index);
+    return backbone_write_entry(net, index, values, sizeof values);
+}
+static backbone_status try_load(backbone *net) {
+    backbone_report *report = NULL;
+    backbone_status status = backbone_load_weights(net, path, 1, &report);
+    CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_report_free(report);
+    return status;
+}
+static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
+
+static const struct {
+    const char *name;
+    backbone_status (*attempt)(backbone *net);
+
+} attempts[] = {
+    {"create", try_create}, {"init_weights", try_init}, {"forward", try_forward},
+    {"forward in training mode", try_training}, {"read_entry", try_read}, {"write_entry", try_write},
+    {"save_weights", try_save}, {"load_weights", try_load},
+};
+
+int main(void) {
+    for (int i = 0; i < PIXELS; i++) pixels[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+    backbone *net = create();
+    int file = mkstemp(path);
+    CHECK(file >= 0, "cannot write %s", path);
+    CHECK(backbone_save_weights(net, path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    static float expected[4][BATCH * 32 * 10 * 10];
+    memcpy(expected, features, sizeof features);
+    backbone_free(net);
+
+    for (size_t a = 0; a < sizeof attempts / sizeof *attempts; a++) {
+        for (persistent = 0; persistent < 2; persistent++) {
+            long nth = 0;
+            for (;; nth++) {
+                net = create();
+                countdown = nth;
+                has_failed = 0;
+                backbone_status status = attempts[a].attempt(net);
+                countdown = -1;
+                if (!has_failed) {
+                    CHECK(status == BACKBONE_STATUS_OK, "%s: %s", attempts[a].name, backbone_last_error_message());
+                    backbone_free(net);
+                    break;
+                }
+                CHECK(status == BACKBONE_STATUS_OUT_OF_MEMORY, "%s, allocation %ld: status %d", attempts[a].name, nth,
+                      (int)status);
+                CHECK(strstr(backbone_last_error_message(), "alloc") != NULL, "%s", backbone_last_error_message());
+                /* The network is as it was, and works. */
+                CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+                CHECK(memcmp(features, expected, sizeof features) == 0, "%s, allocation %ld", attempts[a].name, nth);
+                backbone_free(net);
+            }
+            CHECK(nth > 0, "%s allocates nothing", attempts[a].name);
+            printf("%-25s %s failure: %ld allocations\n", attempts[a].name, persistent ? "lasting" : "single", nth);
+        }
+    }
+    CHECK(allocations > 100, "only %ld allocations came by", allocations);
+    unlink(path);
+    printf("%d failed\n", failures);
+    return failures != 0;
+}
