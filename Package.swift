@@ -11,6 +11,10 @@ let embedded = Context.environment["BACKBONE_EMBEDDED"] == "1"
 let library: [SwiftSetting] =
     embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
 
+// The instruction set of a target is a flag of the compiler that SwiftPM has no name for. Always optimised: without that
+// the operations of SIMD types are calls to generic functions, which must not leave such a target.
+let avx2: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma", "-O"])]
+
 // The targets stand in the order in which data flows through them, from the C entry points down.
 let package = Package(
     name: "backbone",
@@ -27,7 +31,9 @@ let package = Package(
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
-        .target(name: "Kernels", dependencies: ["Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
+        .target(
+            name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
+        .target(name: "KernelsAVX2", swiftSettings: library + avx2),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
         .systemLibrary(

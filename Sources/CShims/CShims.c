@@ -59,3 +59,12 @@ struct shims_blas_scope *shims_the_blas_scope(void) {
     static struct shims_blas_scope scope = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     return &scope;
 }
+
+int shims_cpu_has_avx2_fma(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 0;
+#endif
+}

@@ -36,4 +36,20 @@ package struct KernelTable: Sendable {
             borderZeroing: BorderZeroing.kernel
         )
     }
+
+    /// For a CPU with AVX2 and FMA.
+    package static var avx2: KernelTable {
+        KernelTable(
+            convolution: DirectConvolutionAVX2.kernel,
+            maxPooling: PortableMaxPooling.kernel,
+            inputConversion: PortableInputConversion.kernel,
+            outputConversion: PortableOutputConversion.kernel,
+            batchStatistics: PortableBatchStatistics.kernel,
+            batchNormalization: PortableBatchNormalization.kernel,
+            borderZeroing: BorderZeroing.kernel
+        )
+    }
+
+    /// The fastest table that the CPU at hand can run.
+    package static var best: KernelTable { CPUFeatures.hasAVX2 ? .avx2 : .portable }
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+// Leaf functions on raw pointers and concrete SIMD types: nothing generic may leave this target, since the linker keeps
+// one copy of a specialisation and it could be this target's, with instructions that the CPU at hand may not have.
+
+typealias Vector = SIMD8<Float>
+
+@inline(__always)
+func load(_ address: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(address).loadUnaligned(as: Vector.self) }
+
+@inline(__always)
+func store(_ vector: Vector, _ address: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(address).storeBytes(of: vector, as: Vector.self)
+}
+
+/// The larger of each element and 0, and NaN for NaN.
+@inline(__always)
+func relu(_ vector: Vector) -> Vector { vector.replacing(with: Vector.zero, where: vector .< Vector.zero) }
