@@ -3,6 +3,7 @@
 
 import CBackbone
 import Execution
+import Kernels
 import Networks
 import Runtime
 
@@ -42,7 +43,8 @@ private func makeSession(_ options: backbone_options) throws(BackboneError) -> S
     let normalization = try InputNormalization(
         channels: configuration.inChannels, mean: options.mean, standardDeviation: options.std_dev,
         reversesChannels: options.channel_order == reversed)
-    return try Session(network, Engine(threads: Int(options.threads), normalization: normalization))
+    return try Session(
+        network, Engine(threads: Int(options.threads), normalization: normalization, kernels: KernelTable.best()))
 }
 
 @_cdecl("backbone_free") @implementation

@@ -20,7 +20,7 @@ package struct Engine: ~Copyable {
 
     /// - Parameter threads: How many one forward may use; 0 for as many as the system leaves to this process.
     package init(
-        threads: Int, normalization: consuming InputNormalization, kernels: KernelTable = .best
+        threads: Int, normalization: consuming InputNormalization, kernels: KernelTable
     ) throws(BackboneError) {
         let pool = try ThreadPool(threads: threads == 0 ? ProcessorCount.available : threads)
         let cacheLock = try Mutex()

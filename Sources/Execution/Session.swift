@@ -108,12 +108,12 @@ package struct Session {
                 .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be computed")
         }
         let memory = try takeMemory(byteCount)
-        BLASThreading.enter()
+        if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
         while pass.firstImage < arguments.input.shape.n {
             pass.run(in: Workspace(block: memory.start, size: size))
             pass.firstImage += pass.imageCount
         }
-        BLASThreading.leave()
+        if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
         giveBack(memory)
     }
 

@@ -2,9 +2,41 @@
 // Copyright 2026 The libbackbone authors
 
 import CShims
+import Runtime
 
-/// What the CPU at hand can do, as far as kernels care.
-package enum CPUFeatures {
-    /// AVX2 and FMA, and an operating system that keeps their registers.
-    package static var hasAVX2: Bool { shims_cpu_has_avx2_fma() != 0 }
+/// Instruction sets that kernels are written for.
+package struct CPUFeatures: OptionSet, BitwiseCopyable, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// AVX2 and FMA.
+    package static var avx2: CPUFeatures { CPUFeatures(rawValue: 1) }
+
+    /// What the CPU has and the operating system keeps the registers of.
+    package static var detected: CPUFeatures { shims_cpu_has_avx2_fma() != 0 ? .avx2 : [] }
+
+    /// What is detected without what the environment variable BACKBONE_DISABLE_CPU_FEATURES names: a list with commas,
+    /// for tests of the kernels that this CPU would not choose.
+    ///
+    /// - Throws: `invalidArgument` for a name that is none.
+    package static func usable() throws(BackboneError) -> CPUFeatures {
+        var features = detected
+        guard let list = getenv("BACKBONE_DISABLE_CPU_FEATURES") else { return features }
+        var name = UnsafePointer(list)
+        while name.pointee != 0 {
+            let length = strcspn(name, ",")
+            switch length {
+            case 0: break
+            case 4 where strncmp(name, "avx2", 4) == 0: features.remove(.avx2)
+            default:
+                throw BackboneError(
+                    .invalidArgument,
+                    "BACKBONE_DISABLE_CPU_FEATURES is \(UnsafePointer(list)), expected a list of: avx2")
+            }
+            name += Int(length)
+            if name.pointee != 0 { name += 1 }
+        }
+        return features
+    }
 }

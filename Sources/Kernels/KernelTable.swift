@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// The kernels that a plan draws on, one field per kind of task.
 package struct KernelTable: Sendable {
     package let convolution: ConvolutionKernel
@@ -10,6 +12,8 @@ package struct KernelTable: Sendable {
     package let batchStatistics: BlockKernel<BatchStatisticsTask>
     package let batchNormalization: BlockKernel<BatchNormalizationTask>
     package let borderZeroing: BlockKernel<BorderZeroingTask>
+    /// Whether a kernel calls OpenBLAS, so that passes must hold `BLASThreading`.
+    package let usesBLAS: Bool
 
     /// Naive loops with sums in Double: the specification of all other kernels.
     package static var reference: KernelTable {
@@ -20,7 +24,8 @@ package struct KernelTable: Sendable {
             outputConversion: ReferenceOutputConversion.kernel,
             batchStatistics: ReferenceBatchStatistics.kernel,
             batchNormalization: ReferenceBatchNormalization.kernel,
-            borderZeroing: BorderZeroing.kernel
+            borderZeroing: BorderZeroing.kernel,
+            usesBLAS: false
         )
     }
 
@@ -33,7 +38,8 @@ package struct KernelTable: Sendable {
             outputConversion: PortableOutputConversion.kernel,
             batchStatistics: PortableBatchStatistics.kernel,
             batchNormalization: PortableBatchNormalization.kernel,
-            borderZeroing: BorderZeroing.kernel
+            borderZeroing: BorderZeroing.kernel,
+            usesBLAS: true
         )
     }
 
@@ -46,10 +52,15 @@ package struct KernelTable: Sendable {
             outputConversion: PortableOutputConversion.kernel,
             batchStatistics: PortableBatchStatistics.kernel,
             batchNormalization: PortableBatchNormalization.kernel,
-            borderZeroing: BorderZeroing.kernel
+            borderZeroing: BorderZeroing.kernel,
+            usesBLAS: false
         )
     }
 
     /// The fastest table that the CPU at hand can run.
-    package static var best: KernelTable { CPUFeatures.hasAVX2 ? .avx2 : .portable }
+    ///
+    /// - Throws: `invalidArgument`, see `CPUFeatures.usable`.
+    package static func best() throws(BackboneError) -> KernelTable {
+        try CPUFeatures.usable().contains(.avx2) ? .avx2 : .portable
+    }
 }

@@ -26,7 +26,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
     /// combination of borders, residual and ReLU comes up many times.
     static let sweep: [ConvolutionCase] = {
         var cases: [ConvolutionCase] = []
-        let channels = [(1, 1), (3, 5), (7, 13), (16, 8), (17, 31), (64, 3)]
+        let channels = [(1, 1), (3, 5), (7, 13), (16, 8), (17, 31), (64, 3), (5, 16), (9, 48)]
         let sizes = [(1, 1), (1, 5), (2, 3), (7, 7), (9, 4)]
         for kernelSize in [1, 3, 7] {
             for stride in [1, 2] {
@@ -49,7 +49,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
 
     /// Layers that are cut into several blocks: of pixels, of channels, of both.
     static let cut: [ConvolutionCase] = [
-        (128, 3, 3, 1, 31, 17), (128, 3, 3, 2, 33, 35), (509, 2, 1, 1, 29, 37), (3, 2, 7, 2, 97, 101),
+        (128, 3, 3, 1, 31, 17), (128, 3, 3, 2, 33, 35), (509, 2, 1, 1, 29, 37), (3, 20, 7, 2, 97, 101),
         (251, 131, 3, 1, 7, 5), (1031, 257, 1, 1, 5, 7),
     ].enumerated().map { number, layer in
         let shape = ConvolutionShape(
@@ -173,33 +173,37 @@ final class ConvolutionFixture {
         let reference = try fixture.output(of: KernelTable.reference.convolution)
         // The reference rounds a weight once and the sum once.
         expectClose(reference, expected, terms: 2, "reference, \(testCase.testDescription)")
-        let portable = try fixture.output(of: KernelTable.portable.convolution)
-        expectClose(portable, expected, terms: fixture.terms, "portable, \(testCase.testDescription)")
+        for kernel in ConvolutionKernel.optimized {
+            let actual = try fixture.output(of: kernel)
+            expectClose(actual, expected, terms: fixture.terms, "\(kernel.name), \(testCase.testDescription)")
+        }
     }
 
     @Test(arguments: ConvolutionCase.cut)
     func agreesWithTheReferenceAcrossBlocks(_ testCase: ConvolutionCase) throws {
         let fixture = ConvolutionFixture(testCase)
-        let portable = KernelTable.portable.convolution
-        #expect(portable.blockCount(fixture.shape) > 1)
         let expected = fixture.expected()
-        let actual = try fixture.output(of: portable)
-        expectClose(actual, expected, terms: fixture.terms, testCase.testDescription)
-        for order in BlockOrder.all {
-            let again = try fixture.output(of: portable, order: order)
-            expectSameBits(again, actual, "\(order) \(testCase.testDescription)")
+        for kernel in ConvolutionKernel.optimized {
+            #expect(kernel.blockCount(fixture.shape) > 1, "\(kernel.name)")
+            let actual = try fixture.output(of: kernel)
+            expectClose(actual, expected, terms: fixture.terms, "\(kernel.name), \(testCase.testDescription)")
+            for order in BlockOrder.all {
+                let again = try fixture.output(of: kernel, order: order)
+                expectSameBits(again, actual, "\(kernel.name), \(order) \(testCase.testDescription)")
+            }
         }
     }
 
     @Test(arguments: (ConvolutionCase.sweep + ConvolutionCase.cut).filter(\.hasResidual))
     func addsToWhatStandsInTheOutput(_ testCase: ConvolutionCase) throws {
         let fixture = ConvolutionFixture(testCase)
-        let portable = KernelTable.portable.convolution
-        let actual = try fixture.output(of: portable, isInPlace: true)
-        expectSameBits(actual, try fixture.output(of: portable), testCase.testDescription)
+        for kernel in ConvolutionKernel.optimized {
+            let actual = try fixture.output(of: kernel, isInPlace: true)
+            expectSameBits(actual, try fixture.output(of: kernel), "\(kernel.name), \(testCase.testDescription)")
+        }
     }
 
-    @Test(arguments: [KernelTable.reference.convolution, KernelTable.portable.convolution])
+    @Test(arguments: [KernelTable.reference.convolution] + ConvolutionKernel.optimized)
     func passesOnNaN(_ kernel: ConvolutionKernel) throws {
         let shape = ConvolutionShape(
             inputChannels: 4, outputChannels: 11, kernelSize: 3, stride: 1, padding: 1, inputHeight: 5, inputWidth: 5)
@@ -214,7 +218,7 @@ final class ConvolutionFixture {
         }
     }
 
-    @Test(arguments: [KernelTable.reference.convolution, KernelTable.portable.convolution])
+    @Test(arguments: [KernelTable.reference.convolution] + ConvolutionKernel.optimized)
     func packsWithoutScale(_ kernel: ConvolutionKernel) throws {
         // 1x1 on one pixel that is 1 in one channel: the output is a column of the weights, to the bit.
         let shape = ConvolutionShape(
@@ -229,5 +233,10 @@ final class ConvolutionFixture {
 }
 
 extension ConvolutionKernel: CustomTestStringConvertible {
+    /// All that the CPU at hand can run, but for the reference.
+    static let optimized: [ConvolutionKernel] =
+        [KernelTable.portable.convolution]
+        + (CPUFeatures.detected.contains(.avx2) ? [KernelTable.avx2.convolution] : [])
+
     public var testDescription: String { "\(name)" }
 }

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""The choice of kernels by what the CPU can do, in processes of their own: it is made when a network is created."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import sys
+import numpy as np
+import backbone
+
+image = np.random.default_rng(1).standard_normal((1, 3, 70, 50), np.float32)
+np.savez(sys.argv[1], *backbone.ResNet(18)(image))
+"""
+
+
+def run(path: os.PathLike[str], disabled: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, path],
+        env={**os.environ, "BACKBONE_DISABLE_CPU_FEATURES": disabled, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def has_avx2() -> bool:
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = next(line for line in cpuinfo if line.startswith("flags")).split()
+    return "avx2" in flags and "fma" in flags
+
+
+def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
+    features = []
+    for name, disabled in (("all", ""), ("portable", "avx2"), ("list", ",avx2,avx2,")):
+        path = os.path.join(tmp_path, name + ".npz")
+        result = run(path, disabled)
+        assert result.returncode == 0, result.stderr
+        with np.load(path) as stages:
+            features.append([stages[stage] for stage in stages.files])
+    best, portable, listed = features
+    for stage, bound in enumerate((1e-5, 1e-4, 1e-4, 3e-4)):
+        assert np.abs(best[stage] - portable[stage]).max() <= bound * np.abs(portable[stage]).max()
+        assert np.array_equal(portable[stage], listed[stage])
+    # Different kernels add in a different order: the variable has had an effect.
+    if has_avx2():
+        assert not np.array_equal(best[3], portable[3])
+
+
+@pytest.mark.parametrize("disabled", ["avx", "avx22", "AVX2", "avx2,sse", "avx2 "])
+def test_unknown_feature(tmp_path: os.PathLike[str], disabled: str) -> None:
+    result = run(os.path.join(tmp_path, "x.npz"), disabled)
+    assert result.returncode != 0
+    assert "ValueError" in result.stderr
+    assert f"BACKBONE_DISABLE_CPU_FEATURES is {disabled}" in result.stderr
