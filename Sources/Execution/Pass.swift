@@ -60,6 +60,9 @@ struct Pass {
         performSteps()
     }
 
+    /// Scratch memory is the same for every image.
+    private var imagesToPerform: Int { memory == nil ? 1 : imageCount }
+
     private mutating func performSteps() {
         for step in 0..<plan.pointee.steps.count { perform(plan.pointee.steps[step]) }
     }
@@ -67,24 +70,24 @@ struct Pass {
     private mutating func perform(_ step: PlanStep) {
         switch step {
         case .input(let to):
-            for image in 0..<imageCount {
+            for image in 0..<imagesToPerform {
                 zeroBorder(to, image)
                 perform(.inputConversion(inputConversion(to, image)))
             }
         case .convolution(let unit, let from, let to, let residual, let relu):
-            for image in 0..<imageCount { zeroBorder(to, image) }
+            for image in 0..<imagesToPerform { zeroBorder(to, image) }
             if network.pointee.usesBatchStatistics(unit: unit) {
-                for image in 0..<imageCount {
+                for image in 0..<imagesToPerform {
                     perform(.convolution(convolution(unit, from, to, residual: nil, relu: false, image)))
                 }
                 normalize(unit, to, residual: residual, relu: relu)
             } else {
-                for image in 0..<imageCount {
+                for image in 0..<imagesToPerform {
                     perform(.convolution(convolution(unit, from, to, residual: residual, relu: relu, image)))
                 }
             }
         case .maxPooling(let from, let to):
-            for image in 0..<imageCount {
+            for image in 0..<imagesToPerform {
                 zeroBorder(to, image)
                 perform(
                     .maxPooling(
@@ -94,7 +97,7 @@ struct Pass {
                             output: activation(to, image))))
             }
         case .output(let stage, let from):
-            for image in 0..<imageCount {
+            for image in 0..<imagesToPerform {
                 perform(.outputConversion(outputConversion(stage, from, image)))
             }
         }
@@ -177,7 +180,7 @@ extension Pass {
                 unit: unit, mean: mean, variance: variance, count: imageCount * first.height * first.width)
         }
         let parameters = network.pointee.units[unit]
-        for image in 0..<imageCount {
+        for image in 0..<imagesToPerform {
             let output = activation(tensor, image)
             perform(
                 .batchNormalization(

@@ -90,10 +90,11 @@ package struct Session {
     ///
     /// - Throws: `invalidArgument` before anything has changed; `outOfMemory`, with undefined outputs.
     package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
-        try lockForForward()
-        defer { state.pointee.lock.unlock() }
+        // Layers never change, so this needs no lock.
         try network.pointee.check(arguments)
         guard arguments.input.shape.n > 0 else { return }
+        try lockForForward()
+        defer { state.pointee.lock.unlock() }
         let plan = try takePlan(height: arguments.input.shape.h, width: arguments.input.shape.w)
         defer { giveBack(plan) }
 

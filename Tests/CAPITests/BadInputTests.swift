@@ -168,6 +168,26 @@ struct BadInputTests {
         #expect(features.allSatisfy { $0.allSatisfy(\.isFinite) })
     }
 
+    /// A batch that BatchNorms would have to see as a whole.
+    @Test func enormousBatchInTraining() throws {
+        let net = try Net()
+        let before = try net.snapshot()
+        try check(backbone_set_training(net.handle, 1))
+        let shape: [Int64] = [1 << 40, 3, 40, 40]
+        var shapes = [Int64](repeating: 0, count: 16)
+        try check(backbone_output_shapes(net.handle, shape, &shapes, 4))
+        var values = [Float](repeating: 0, count: 1)
+        var input = backbone_tensor(&values, shape: shape, strides: [0, 0, 0, 0])
+        let outputs = (0..<4).map { stage in
+            let output = Array(shapes[4 * stage..<4 * stage + 4])
+            return backbone_tensor(&values, shape: output, strides: contiguous(output))
+        }
+        let status = backbone_forward(net.handle, &input, outputs, 4)
+        #expect(status == Int32(BACKBONE_STATUS_OUT_OF_MEMORY))
+        #expect(String(cString: backbone_last_error_message()).contains("allocate"))
+        #expect(try net.snapshot() == before)
+    }
+
     @Test func tensors() throws {
         let net = try Net()
         let shape: [Int64] = [1, 3, 64, 64]
