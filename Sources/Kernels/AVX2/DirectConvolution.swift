@@ -28,25 +28,37 @@ enum DirectConvolutionAVX2 {
         shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
         packed: UnsafeMutablePointer<Float>
     ) {
+        let depth = DirectBlocking(shape).depth
+        for panel in 0..<DirectBlocking(shape).panelCount {
+            let out = packed + panel * depth * panelWidth
+            let lanes = min(panelWidth, shape.outputChannels - panel * panelWidth)
+            if lanes < panelWidth { out.update(repeating: 0, count: depth * panelWidth) }
+            // A few input channels of all lanes at a time, so that what is written stays in the first-level cache.
+            for firstInput in stride(from: 0, to: shape.inputChannels, by: packedInputs) {
+                let inputs = firstInput..<min(firstInput + packedInputs, shape.inputChannels)
+                for lane in 0..<lanes {
+                    let output = panel * panelWidth + lane
+                    pack(
+                        shape, inputs: inputs, weights: weights + output * depth, factor: scale?[output] ?? 1,
+                        to: out + lane)
+                }
+            }
+        }
+    }
+
+    private static let packedInputs = 32
+
+    /// Packs one output channel's weights of some input channels to every 16th float.
+    private static func pack(
+        _ shape: ConvolutionShape, inputs: Range<Int>, weights: UnsafePointer<Float>, factor: Double,
+        to out: UnsafeMutablePointer<Float>
+    ) {
         let area = shape.kernelSize * shape.kernelSize
-        let blocking = DirectBlocking(shape)
-        for panel in 0..<blocking.panelCount {
-            let out = packed + panel * blocking.depth * panelWidth
-            for lane in 0..<panelWidth {
-                let output = panel * panelWidth + lane
-                guard output < shape.outputChannels else {
-                    for k in 0..<blocking.depth { out[k * panelWidth + lane] = 0 }
-                    continue
-                }
-                let factor = scale?[output] ?? 1
-                var weight = weights + output * blocking.depth
-                for input in 0..<shape.inputChannels {
-                    for position in 0..<area {
-                        let k = position * shape.inputChannels + input
-                        out[k * panelWidth + lane] = Float(Double(weight.pointee) * factor)
-                        weight += 1
-                    }
-                }
+        var weight = weights + inputs.lowerBound * area
+        for input in inputs {
+            for position in 0..<area {
+                out[(position * shape.inputChannels + input) * panelWidth] = Float(Double(weight.pointee) * factor)
+                weight += 1
             }
         }
     }

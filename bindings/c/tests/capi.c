@@ -15,18 +15,7 @@
 #include <unistd.h>
 
 #include "backbone.h"
-
-static int failures;
-
-#define CHECK(condition, ...)                                        \
-    do {                                                             \
-        if (!(condition)) {                                          \
-            failures++;                                              \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            fprintf(stderr, __VA_ARGS__);                            \
-            fputc('\n', stderr);                                     \
-        }                                                            \
-    } while (0)
+#include "check.h"
 
 #define CHECK_OK(call)                                                                                         \
     do {                                                                                                       \

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "backbone.h"
+#include "check.h"
 
 /* ---- Allocations that fail -------------------------------------------------------------------------------------- */
 
@@ -39,18 +40,6 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
 }
 
 /* ---- What is tried ---------------------------------------------------------------------------------------------- */
-
-static int failures;
-
-#define CHECK(condition, ...)                                                     \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            failures++;                                                           \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);       \
-            fprintf(stderr, __VA_ARGS__);                                         \
-            fputc('\n', stderr);                                                  \
-        }                                                                         \
-    } while (0)
 
 enum { SIDE = 40, BATCH = 2, PIXELS = BATCH * 3 * SIDE * SIDE };
 
