@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include <sys/mman.h>
+
 #include "../../include/backbone.h"
 
 const char *shims_version_string(void) { return BACKBONE_VERSION_STRING; }
@@ -58,6 +60,16 @@ int shims_rwlock_init(pthread_rwlock_t *lock) {
 struct shims_blas_scope *shims_the_blas_scope(void) {
     static struct shims_blas_scope scope = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     return &scope;
+}
+
+int shims_advise_huge_pages(void *start, size_t size) {
+#if defined(MADV_HUGEPAGE)
+    return madvise(start, size, MADV_HUGEPAGE);
+#else
+    (void)start;
+    (void)size;
+    return -1;
+#endif
 }
 
 int shims_cpu_has_avx2_fma(void) {

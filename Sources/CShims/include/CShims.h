@@ -37,6 +37,9 @@ static inline int shims_create_exclusively(const char *path) {
 static inline int shims_is_directory(const struct stat *status) { return S_ISDIR(status->st_mode); }
 static inline int shims_is_regular_file(const struct stat *status) { return S_ISREG(status->st_mode); }
 
+/* madvise(MADV_HUGEPAGE), which only Linux has. Returns 0 or -1. */
+int shims_advise_huge_pages(void *start, size_t size);
+
 /* Whether the CPU has AVX2 and FMA and the operating system keeps their registers: 1 or 0. */
 int shims_cpu_has_avx2_fma(void);
 
