@@ -44,7 +44,8 @@ header_constant() {
 swift_test() {
     local output status=0
     output=$(mktemp)
-    swift test "$@" 2>&1 | tee "$output" || status=1
+    # A test that hangs is a failure, not a run without end.
+    timeout 1200 swift test "$@" 2>&1 | tee "$output" || status=1
     if ! grep -qE 'Test run with [1-9][0-9]* test' "$output"; then
         echo "error: no tests were run"
         status=1

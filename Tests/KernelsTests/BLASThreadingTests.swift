@@ -8,7 +8,7 @@ import Testing
 @testable import Kernels
 
 /// In forked children, alone with OpenBLAS: its number of threads belongs to the whole process, where other tests run.
-@Suite(.disabled(if: test_has_thread_sanitizer() != 0)) struct BLASThreadingTests {
+@Suite(.serialized, .disabled(if: test_has_thread_sanitizer() != 0)) struct BLASThreadingTests {
     @Test func givesBackTheHostsNumberOfThreads() {
         let failedStep = test_in_forked_child(
             { _ in
