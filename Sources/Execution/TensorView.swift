@@ -30,14 +30,16 @@ package struct TensorView: BitwiseCopyable {
     package let data: UnsafeMutableRawPointer?
     package let element: InputElement
     package let shape: Dimensions
-    /// In elements.
+    /// In elements; 0 where the shape has a size of 1, whose stride is never taken and may be any number.
     package let strides: Dimensions
 
     package init(data: UnsafeMutableRawPointer?, element: InputElement, shape: Dimensions, strides: Dimensions) {
         self.data = data
         self.element = element
         self.shape = shape
-        self.strides = strides
+        self.strides = Dimensions(
+            shape.n > 1 ? strides.n : 0, shape.c > 1 ? strides.c : 0, shape.h > 1 ? strides.h : 0,
+            shape.w > 1 ? strides.w : 0)
     }
 
     var isEmpty: Bool { shape.n == 0 || shape.c == 0 || shape.h == 0 || shape.w == 0 }

@@ -238,6 +238,33 @@ struct ForwardTests {
                 })
     }
 
+    /// The stride of a size of 1 is never taken: any number will do, and gives the same bits.
+    @Test(arguments: [[1, 3, 1, 1], [1, 3, 1, 5], [1, 3, 5, 1], [2, 3, 1, 1], [1, 3, 5, 7]] as [[Int64]])
+    func stridesOfSizesOfOne(shape: [Int64]) throws {
+        let net = try Net()
+        var image = randomNumbers(Int(shape.reduce(1, *)), seed: 9)
+        let expected = try net.forward(image, shape: shape)
+        let shapes = try net.outputShapes(shape)
+        func strides(_ shape: [Int64], _ number: Int64) -> [Int64] {
+            zip(shape, contiguous(shape)).map { $0 == 1 ? number : $1 }
+        }
+        for number in [.min, .min + 1, .max, .max - 1, -1, 0] as [Int64] {
+            var memory = shapes.map { [Float](repeating: .nan, count: Int($0.reduce(1, *))) }
+            try image.withUnsafeMutableBytes { image in
+                var tensor = backbone_tensor(image.baseAddress, shape: shape, strides: strides(shape, number))
+                try withTensors(&memory, shapes) { outputs in
+                    var outputs = outputs
+                    for stage in 0..<4 {
+                        let chosen = strides(shapes[stage], number)
+                        outputs[stage].strides = (chosen[0], chosen[1], chosen[2], chosen[3])
+                    }
+                    try check(backbone_forward(net.handle, &tensor, outputs, 4))
+                }
+            }
+            #expect(memory == expected, "\(number)")
+        }
+    }
+
     @Test func emptyBatch() throws {
         let net = try Net()
         #expect(try net.outputShapes([0, 3, 9, 9]) == [[0, 4, 3, 3], [0, 8, 2, 2], [0, 16, 1, 1], [0, 32, 1, 1]])
