@@ -12,14 +12,16 @@ let library: [SwiftSetting] =
     embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
 
 // The instruction set of a target is a flag of the compiler that SwiftPM has no name for. Always optimised: without that
-// the operations of SIMD types are calls to generic functions, which must not leave such a target.
-let avx2: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma", "-O"])]
+// the operations of SIMD types are calls to generic functions, which must not leave such a target. Nor must the bodies of
+// its functions, which cross-module optimisation would compile again in a target without the instruction set.
+let avx2: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma", "-O", "-disable-cmo"])]
 
 // The targets stand in the order in which data flows through them, from the C entry points down.
 let package = Package(
     name: "backbone",
     products: [
-        .library(name: "backbone", type: .dynamic, targets: ["Backbone"])
+        .library(name: "backbone", type: .dynamic, targets: ["Backbone"]),
+        .executable(name: "backbone-bench", targets: ["backbone-bench"]),
     ],
     targets: [
         .systemLibrary(name: "CBackbone", path: "include"),
@@ -29,19 +31,25 @@ let package = Package(
             swiftSettings: library
         ),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
-        .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime"], swiftSettings: library),
+        .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
             name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
-        .target(name: "KernelsAVX2", swiftSettings: library + avx2),
+        .target(name: "KernelsAVX2", dependencies: ["CShims"], swiftSettings: library + avx2),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
+        .executableTarget(
+            name: "backbone-bench", dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "Kernels", "Runtime", "CShims"]),
+
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims", "CTestSupport"]),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"]),
+        // Optimised, since its sweeps are loops over millions of numbers.
+        .testTarget(
+            name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"],
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),

@@ -127,6 +127,15 @@ enum {
     BACKBONE_CHANNELS_REVERSED = 1
 };
 
+/* Values of backbone_options.arithmetic. */
+enum {
+    /* 3x3 convolutions of stride 1 by Winograd's minimal filtering where it is faster: the same features within a few
+     * roundings more, for about 1e-5 of their largest value. */
+    BACKBONE_ARITHMETIC_FAST = 0,
+    /* Every convolution as it is defined, term by term. */
+    BACKBONE_ARITHMETIC_DIRECT = 1
+};
+
 /* Initialisers for arrays that options.mean and options.std_dev may point to: ImageNet, RGB, pixels from 0 to 255. */
 #define BACKBONE_IMAGENET_MEAN {123.675f, 116.28f, 103.53f}
 #define BACKBONE_IMAGENET_STD_DEV {58.395f, 57.12f, 57.375f}
@@ -153,6 +162,8 @@ typedef struct backbone_options {
     int32_t channel_order;     /* BACKBONE_CHANNELS_*, for uint8 inputs; default as given */
     const float *mean;         /* in_channels values subtracted from uint8 inputs; NULL: 0 */
     const float *std_dev;      /* in_channels positive values they are then divided by; NULL: 1 */
+    int32_t arithmetic;        /* BACKBONE_ARITHMETIC_*; default fast */
+    int32_t reserved;          /* 0 */
 } backbone_options;
 
 /*
@@ -362,6 +373,31 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
  */
 BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tensor *input,
                                               const backbone_tensor *outputs, size_t count);
+
+/* What one step of a forward is, and what it took. */
+typedef struct backbone_layer {
+    char name[48];            /* "layer1.0.conv1", "input", "maxpool", "output.C2"; ends with a zero */
+    const char *kernel;       /* how it was computed, static: "convolutionF32_winograd4_avx2" */
+    int64_t input_shape[4];   /* N, C, H, W */
+    int64_t output_shape[4];
+    int64_t operations;       /* of the layer's definition: two for each product; 0 where nothing is multiplied */
+    int64_t bytes;            /* activations and packed weights that are read or written, each once */
+    int64_t nanoseconds;
+} backbone_layer;
+
+/*
+ * Computes the features as backbone_forward does, and tells what each layer took.
+ *
+ * out        receives one row for each layer in the order of computation; NULL to ask for their number alone: nothing is
+ *            computed then.
+ * capacity   rows that `out` has room for; fewer than there are layers is an error.
+ * out_count  receives the number of layers.
+ *
+ * The first forward of a shape packs weights before the first layer; profile the second one.
+ */
+BACKBONE_API backbone_status backbone_profile(backbone *net, const backbone_tensor *input,
+                                              const backbone_tensor *outputs, size_t count, backbone_layer *out,
+                                              size_t capacity, size_t *out_count);
 
 #ifdef __cplusplus
 }

@@ -37,13 +37,21 @@ public func backbone_forward(
 ) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
-        let input = try TensorView(try require(input, "input").pointee, "input")
-        let outputs = try require(outputs, "outputs")
-        try session.configuration.checkOutputCount(count)
-        var views = InlineArray<4, TensorView>(repeating: input)
-        for index in 0..<count { views[index] = try TensorView(outputs[index], "outputs[\(index)]") }
-        try session.forward(ForwardArguments(input: input, outputs: views))
+        try session.forward(try forwardArguments(session, input, outputs, count))
     }
+}
+
+/// The arguments of a forward as callers pass them.
+func forwardArguments(
+    _ session: Session, _ input: UnsafePointer<backbone_tensor>?, _ outputs: UnsafePointer<backbone_tensor>?,
+    _ count: Int
+) throws(BackboneError) -> ForwardArguments {
+    let input = try TensorView(try require(input, "input").pointee, "input")
+    let outputs = try require(outputs, "outputs")
+    try session.configuration.checkOutputCount(count)
+    var views = InlineArray<4, TensorView>(repeating: input)
+    for index in 0..<count { views[index] = try TensorView(outputs[index], "outputs[\(index)]") }
+    return ForwardArguments(input: input, outputs: views)
 }
 
 extension TensorView {

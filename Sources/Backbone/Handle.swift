@@ -38,13 +38,24 @@ private func makeSession(_ options: backbone_options) throws(BackboneError) -> S
         throw BackboneError(
             .invalidArgument, "channel_order is \(options.channel_order), expected 0 (as given) or 1 (reversed)")
     }
+    let direct = Int32(BACKBONE_ARITHMETIC_DIRECT)
+    guard options.arithmetic == Int32(BACKBONE_ARITHMETIC_FAST) || options.arithmetic == direct else {
+        throw BackboneError(.invalidArgument, "arithmetic is \(options.arithmetic), expected 0 (fast) or 1 (direct)")
+    }
+    guard options.reserved == 0 else {
+        throw BackboneError(.invalidArgument, "options.reserved is \(options.reserved), expected 0")
+    }
     var network = try Network(configuration)
     try network.freeze(options.frozen_stages)
     let normalization = try InputNormalization(
         channels: configuration.inChannels, mean: options.mean, standardDeviation: options.std_dev,
         reversesChannels: options.channel_order == reversed)
-    return try Session(
-        network, Engine(threads: Int(options.threads), normalization: normalization, kernels: KernelTable.best()))
+    let kernels = try KernelTable.best()
+    let planner = Planner(
+        kernels: kernels.convolutions, isDirect: options.arithmetic == direct, blockCount: network.blocks.count)
+    let engine = try Engine(
+        threads: Int(options.threads), normalization: normalization, kernels: kernels, planner: planner)
+    return try Session(network, engine)
 }
 
 @_cdecl("backbone_free") @implementation
@@ -76,6 +87,7 @@ public func backbone_get_options(
             Int32(session.reversesChannels ? BACKBONE_CHANNELS_REVERSED : BACKBONE_CHANNELS_AS_GIVEN)
         options.mean = session.means
         options.std_dev = session.standardDeviations
+        options.arithmetic = Int32(session.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
         options.write(to: out, size: size)
     }
 }

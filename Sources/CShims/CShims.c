@@ -4,6 +4,7 @@
 #include "CShims.h"
 
 #include <sys/mman.h>
+#include <time.h>
 
 #include "../../include/backbone.h"
 
@@ -79,4 +80,10 @@ int shims_cpu_has_avx2_fma(void) {
 #else
     return 0;
 #endif
+}
+
+long shims_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000L + now.tv_nsec;
 }

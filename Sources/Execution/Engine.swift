@@ -9,6 +9,7 @@ import Runtime
 package struct Engine: ~Copyable {
     package let normalization: InputNormalization
     let kernels: KernelTable
+    let planner: Planner
     let pool: ThreadPool
     /// Written only by a caller that has the handle alone.
     var weights: PackedWeights?
@@ -18,12 +19,15 @@ package struct Engine: ~Copyable {
     var plans = PlanCache()
     var workspaces = WorkspaceStore()
 
-    /// - Parameter threads: How many one forward may use; 0 for as many as the system leaves to this process.
+    /// - Parameters:
+    ///   - threads: How many one forward may use; 0 for as many as the system leaves to this process.
+    ///   - planner: For the same kernels.
     package init(
-        threads: Int, normalization: consuming InputNormalization, kernels: KernelTable
+        threads: Int, normalization: consuming InputNormalization, kernels: KernelTable, planner: Planner
     ) throws(BackboneError) {
         let pool = try ThreadPool(threads: threads == 0 ? ProcessorCount.available : threads)
         let cacheLock = try Mutex()
+        self.planner = planner
         self.normalization = normalization
         self.kernels = kernels
         self.pool = pool
@@ -31,27 +35,31 @@ package struct Engine: ~Copyable {
     }
 
     package var threadCount: Int { pool.threadCount }
+    package var isDirect: Bool { planner.isDirect }
 }
 
 extension Engine {
-    /// Whether forwards can run on the weights as they are packed.
-    func isReady(for network: borrowing Network) -> Bool {
+    /// Whether a forward over a plan can run on the weights as they are packed.
+    func isReady(_ plan: borrowing Plan, for network: borrowing Network) -> Bool {
         switch weights {
-        case .some(let weights): weights.isCurrent(network)
+        case .some(let weights): weights.isCurrent(network, for: plan)
         case .none: false
         }
     }
 
-    /// Packs the weights that have changed. The caller has the handle alone.
-    mutating func prepare(_ network: UnsafePointer<Network>) throws(BackboneError) {
-        if weights == nil { weights = try PackedWeights(network.pointee, kernels.convolution) }
-        try weights?.update(network, kernels.convolution, pool)
+    /// Packs the weights that a plan needs and that have changed. The caller has the handle alone.
+    mutating func prepare(
+        _ plan: UnsafePointer<Plan>, for network: UnsafePointer<Network>
+    ) throws(BackboneError) {
+        if weights == nil { weights = try PackedWeights(unitCount: network.pointee.units.count) }
+        try weights?.update(network, for: plan, kernels.convolutions, pool)
     }
 
     /// What a convolution reads; `prepare` must have succeeded.
-    func packedAddresses(unit: Int) -> (weights: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+    func packedAddresses(_ convolution: ConvolutionStep) -> (weights: UnsafePointer<Float>, bias: UnsafePointer<Float>)
+    {
         switch weights {
-        case .some(let weights): (weights.weights(unit: unit), weights.bias(unit: unit))
+        case .some(let weights): weights.addresses(unit: convolution.unit, convolution.algorithm)
         case .none: preconditionFailure("weights are prepared first")
         }
     }

@@ -43,8 +43,9 @@ extension Network {
     /// A BatchNorm that uses the statistics of the batch needs two values per channel, as in PyTorch.
     borrowing func checkBatchStatistics(_ plan: borrowing Plan, imageCount: Int) throws(BackboneError) {
         for step in 0..<plan.steps.count {
-            guard case .convolution(let unit, _, let to, _, _) = plan.steps[step] else { continue }
-            let tensor = plan.tensors[to]
+            guard case .convolution(let convolution) = plan.steps[step] else { continue }
+            let unit = convolution.unit
+            let tensor = plan.tensors[convolution.to]
             guard usesBatchStatistics(unit: unit) && imageCount == 1 && tensor.height == 1 && tensor.width == 1 else {
                 continue
             }

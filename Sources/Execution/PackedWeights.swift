@@ -5,95 +5,153 @@ import Kernels
 import Networks
 import Runtime
 
-/// The weights of all units as the convolution kernel wants them.
+/// The weights of units as the convolution kernels want them, once for each algorithm that a plan has asked for.
 ///
 /// A BatchNorm that uses running statistics is folded into its convolution, in Double and rounded once:
 /// `weight * gamma / sqrt(var + epsilon)` and `beta - mean * gamma / sqrt(var + epsilon)`. In front of one that uses the
 /// statistics of the batch the weights are as they are and the bias is zero.
 struct PackedWeights: ~Copyable {
-    /// What the packed copy of a unit was made from.
-    private struct Unit: BitwiseCopyable {
-        var weightOffset = 0
-        var biasOffset = 0
+    /// The packed copy of a unit for one algorithm, and what it was made from.
+    private struct Copy: BitwiseCopyable {
+        var weights: UnsafeMutablePointer<Float>?
+        var bias: UnsafeMutablePointer<Float>?
         var revision = UnitRevision()
         var folded = false
         var isPacked = false
 
         /// Whether it was made from the network's present values for its present mode.
-        func isCurrent(_ index: Int, _ network: borrowing Network) -> Bool {
-            guard isPacked && folded == !network.usesBatchStatistics(unit: index) else { return false }
-            let present = network.revisions[index]
+        func isCurrent(_ unit: Int, _ network: borrowing Network) -> Bool {
+            guard isPacked && folded == !network.usesBatchStatistics(unit: unit) else { return false }
+            let present = network.revisions[unit]
             return present.convolution == revision.convolution && (!folded || present.norm == revision.norm)
         }
     }
 
-    private var units: UniqueArray<Unit>
-    private let floats: Buffer<Float>
+    /// Of unit `index / ConvolutionAlgorithm.count` for algorithm `index % ConvolutionAlgorithm.count`.
+    private var copies: UniqueArray<Copy>
+    /// What the copies lie in: a block for all that a plan needed and no earlier one had, in the order of its steps.
+    private var blocks = UniqueArray<Buffer<Float>>()
 
-    init(_ network: borrowing Network, _ kernel: ConvolutionKernel) throws(BackboneError) {
-        var units = try UniqueArray(repeating: Unit(), count: network.units.count)
-        var size = 0
-        for index in 0..<network.units.count {
-            let shape = ConvolutionShape(network.units[index], height: 1, width: 1)
-            let weights = Heap.aligned(kernel.packedCount(shape), Float.self)
-            let bias = Heap.aligned(shape.outputChannels, Float.self)
-            guard let weights, let bias, let end = checkedSum(size, checkedSum(weights, bias)) else {
-                throw BackboneError(.outOfMemory, "cannot allocate the packed weights")
-            }
-            units[index].weightOffset = size
-            units[index].biasOffset = size + weights
-            size = end
-        }
-        floats = try Buffer(count: size)
-        self.units = units
+    init(unitCount: Int) throws(BackboneError) {
+        copies = try UniqueArray(repeating: Copy(), count: unitCount * ConvolutionAlgorithm.count)
     }
 
-    func weights(unit: Int) -> UnsafePointer<Float> { UnsafePointer(floats.start + units[unit].weightOffset) }
-    func bias(unit: Int) -> UnsafePointer<Float> { UnsafePointer(floats.start + units[unit].biasOffset) }
+    private static func index(_ unit: Int, _ algorithm: ConvolutionAlgorithm) -> Int {
+        unit * ConvolutionAlgorithm.count + algorithm.rawValue
+    }
 
-    func isCurrent(_ network: borrowing Network) -> Bool {
-        for unit in 0..<units.count where !units[unit].isCurrent(unit, network) { return false }
+    /// What a convolution reads; `update` must have succeeded for a plan that has it.
+    func addresses(
+        unit: Int, _ algorithm: ConvolutionAlgorithm
+    ) -> (weights: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+        let copy = copies[Self.index(unit, algorithm)]
+        return (UnsafePointer(copy.weights.unsafelyUnwrapped), UnsafePointer(copy.bias.unsafelyUnwrapped))
+    }
+
+    /// Whether all that a plan needs is there, made from the network's present values.
+    func isCurrent(_ network: borrowing Network, for plan: borrowing Plan) -> Bool {
+        for step in 0..<plan.steps.count {
+            guard case .convolution(let convolution) = plan.steps[step] else { continue }
+            let copy = copies[Self.index(convolution.unit, convolution.algorithm)]
+            guard copy.isCurrent(convolution.unit, network) else { return false }
+        }
         return true
     }
 
-    /// Packs what is stale, with the threads of the pool. The caller has the network and these weights alone.
+    /// Packs what a plan needs and is absent or stale, with the threads of the pool. The caller has the network and these
+    /// weights alone.
     mutating func update(
-        _ network: UnsafePointer<Network>, _ kernel: ConvolutionKernel, _ pool: borrowing ThreadPool
+        _ network: UnsafePointer<Network>, for plan: UnsafePointer<Plan>, _ kernels: ConvolutionKernels,
+        _ pool: borrowing ThreadPool
     ) throws(BackboneError) {
+        try allocate(network.pointee, for: plan.pointee, kernels)
         var widest = 0
-        for unit in 0..<units.count { widest = max(widest, network.pointee.units[unit].outputChannels) }
+        for unit in 0..<network.pointee.units.count { widest = max(widest, network.pointee.units[unit].outputChannels) }
         let scales = try Buffer<Double>(count: widest * pool.threadCount)
         var work = Packing(
-            network: network, kernel: kernel, units: units.mutableElements, floats: floats.start,
-            scales: scales.start, scalesPerWorker: widest)
+            network: network, plan: plan, kernels: kernels, copies: copies.mutableElements, scales: scales.start,
+            scalesPerWorker: widest)
+        let count = plan.pointee.steps.count
         withUnsafeMutablePointer(to: &work) { work in
-            pool.run(count: units.count, context: UnsafeMutableRawPointer(work)) { context, unit, worker in
-                context.assumingMemoryBound(to: Packing.self).pointee.pack(unit, worker: worker)
+            pool.run(count: count, context: UnsafeMutableRawPointer(work)) { context, step, worker in
+                context.assumingMemoryBound(to: Packing.self).pointee.pack(step: step, worker: worker)
             }
         }
     }
 
-    /// What the threads that pack share. Each writes to units of its own.
+    /// Makes room for the copies that a plan needs and that have none.
+    private mutating func allocate(
+        _ network: borrowing Network, for plan: borrowing Plan, _ kernels: ConvolutionKernels
+    ) throws(BackboneError) {
+        guard let size = place(network, plan, kernels, in: nil) else {
+            throw BackboneError(.outOfMemory, "cannot allocate the packed weights")
+        }
+        if size == 0 { return }
+        try blocks.reserve(blocks.count + 1)
+        let block = try Buffer<Float>(count: size)
+        _ = place(network, plan, kernels, in: block.start)
+        blocks.appendReserved(block)
+    }
+
+    /// Lays the copies that have no room yet one behind the other, from `start` on if there is one, and returns how many
+    /// floats they take; nil where that has no place in an Int.
+    private mutating func place(
+        _ network: borrowing Network, _ plan: borrowing Plan, _ kernels: ConvolutionKernels,
+        in start: UnsafeMutablePointer<Float>?
+    ) -> Int? {
+        var size = 0
+        for step in 0..<plan.steps.count {
+            guard case .convolution(let convolution) = plan.steps[step] else { continue }
+            let index = Self.index(convolution.unit, convolution.algorithm)
+            guard copies[index].weights == nil else { continue }
+            let shape = ConvolutionShape(network.units[convolution.unit], height: 1, width: 1)
+            let weights = Heap.aligned(kernels[convolution.algorithm].packedCount(shape), Float.self)
+            let bias = Heap.aligned(shape.outputChannels, Float.self)
+            guard let weights, let bias, let end = checkedSum(size, checkedSum(weights, bias)) else { return nil }
+            if let start {
+                copies[index].weights = start + size
+                copies[index].bias = start + (size + weights)
+            }
+            size = end
+        }
+        return size
+    }
+
+    /// What the threads that pack share. Each writes to copies of its own: a plan has every unit once.
     private struct Packing {
         let network: UnsafePointer<Network>
-        let kernel: ConvolutionKernel
-        let units: UnsafeMutableBufferPointer<Unit>
-        let floats: UnsafeMutablePointer<Float>
+        let plan: UnsafePointer<Plan>
+        let kernels: ConvolutionKernels
+        let copies: UnsafeMutableBufferPointer<Copy>
         let scales: UnsafeMutablePointer<Double>
         let scalesPerWorker: Int
 
-        func pack(_ index: Int, worker: Int) {
-            if units[index].isCurrent(index, network.pointee) { return }
-            let unit = network.pointee.units[index]
-            let values = network.pointee.floats
+        func pack(step: Int, worker: Int) {
+            guard case .convolution(let convolution) = plan.pointee.steps[step] else { return }
+            let index = PackedWeights.index(convolution.unit, convolution.algorithm)
+            if copies[index].isCurrent(convolution.unit, network.pointee) { return }
+            guard let weights = copies[index].weights, let bias = copies[index].bias else { return }
+            let unit = network.pointee.units[convolution.unit]
             let scales = scales + worker * scalesPerWorker
-            let bias = floats + units[index].biasOffset
-            let folded = !network.pointee.usesBatchStatistics(unit: index)
+            let folded = !network.pointee.usesBatchStatistics(unit: convolution.unit)
+            if folded {
+                fold(unit, scales: scales, bias: bias)
+            } else {
+                bias.update(repeating: 0, count: unit.outputChannels)
+            }
+            kernels[convolution.algorithm].pack(
+                ConvolutionShape(unit, height: 1, width: 1), network.pointee.floats + unit.valueOffset,
+                folded ? UnsafePointer(scales) : nil, weights)
+            copies[index].revision = network.pointee.revisions[convolution.unit]
+            copies[index].folded = folded
+            copies[index].isPacked = true
+        }
+
+        private func fold(
+            _ unit: ConvolutionUnit, scales: UnsafeMutablePointer<Double>, bias: UnsafeMutablePointer<Float>
+        ) {
+            let values = network.pointee.floats
             for channel in 0..<unit.outputChannels {
-                guard folded else {
-                    bias[channel] = 0
-                    continue
-                }
                 let variance = Double(values[unit.runningVarOffset + channel])
                 let scale =
                     Double(values[unit.normWeightOffset + channel]) / (variance + BatchNorm.epsilon).squareRoot()
@@ -101,12 +159,6 @@ struct PackedWeights: ~Copyable {
                 scales[channel] = scale
                 bias[channel] = Float(Double(values[unit.normBiasOffset + channel]) - shift)
             }
-            kernel.pack(
-                ConvolutionShape(unit, height: 1, width: 1), values + unit.valueOffset,
-                folded ? UnsafePointer(scales) : nil, floats + units[index].weightOffset)
-            units[index].revision = network.pointee.revisions[index]
-            units[index].folded = folded
-            units[index].isPacked = true
         }
     }
 }

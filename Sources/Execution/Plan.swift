@@ -7,26 +7,50 @@ import Runtime
 
 /// What has to be done, in which order and in which memory, to compute the features of images of one size.
 ///
-/// It depends on the network's layers and the size of the image alone: never on weights, modes, the number of threads or
-/// the number of images.
+/// It depends on the network's layers, the kernels and the size of the image alone: never on weights, modes, the number of
+/// threads or the number of images.
 package struct Plan: ~Copyable {
     package let height: Int
     package let width: Int
     package private(set) var tensors = UniqueArray<PlanTensor>()
     package private(set) var steps = UniqueArray<PlanStep>()
 
+    package private(set) var sections = UniqueArray<PlanSection>()
+
     /// Floats that the tensors of one image take up together; tensors that are never needed at the same time share them.
     package private(set) var activationCount = 0
 
     /// - Throws: `invalidArgument` where the image is too large to be addressed, `outOfMemory`.
-    package init(_ network: borrowing Network, height: Int, width: Int) throws(BackboneError) {
+    package init(
+        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int
+    ) throws(BackboneError) {
         self.height = height
         self.width = width
-        try addStem(network)
-        for block in 0..<network.blocks.count { try addBlock(network, block) }
+        try addStem(network, planner)
+        for block in 0..<network.blocks.count { try addBlock(network, planner, block) }
         var memory = PlanMemory()
         activationCount = try memory.place(&tensors, steps)
+        try addSections(network)
     }
+
+    /// How many of `count` images are given memory at the same time: as equal shares as possible of what fits.
+    func imagesTogether(of count: Int) -> Int {
+        let fitting = max(1, Self.batchFloats / activationCount)
+        let passes = (count - 1) / fitting + 1
+        return (count - 1) / passes + 1
+    }
+
+    /// Activations of a batch: 96 MB, unless a single image takes more.
+    private static var batchFloats: Int { 24 << 20 }
+}
+
+/// Consecutive steps that are done for some images before they are done for the next ones, so that what one step writes
+/// is still in the cache when the next one reads it, and weights are read for as many images as possible.
+package struct PlanSection: BitwiseCopyable {
+    package let firstStep: Int
+    package let endStep: Int
+    /// At least 1.
+    package let imagesTogether: Int
 }
 
 /// The activations between two steps of a plan, as they lie in memory for each image.
@@ -54,12 +78,22 @@ package struct PlanTensor: BitwiseCopyable {
     }
 }
 
-/// One step of a plan. Numbers are indices of tensors, but for `unit` (of the network) and `stage` (1 to 4).
+/// A convolution with its BatchNorm, the residual sum and the ReLU, if any. `from`, `to` and `residual` are tensors.
+package struct ConvolutionStep: BitwiseCopyable {
+    /// The network's.
+    package let unit: Int
+    package let algorithm: ConvolutionAlgorithm
+    package let from: Int
+    package let to: Int
+    package let residual: Int?
+    package let relu: Bool
+}
+
+/// One step of a plan. Numbers are indices of tensors, but for `stage` (1 to 4).
 package enum PlanStep: BitwiseCopyable {
     /// Converts the caller's image.
     case input(to: Int)
-    /// A convolution with its BatchNorm, the residual sum and the ReLU, if any.
-    case convolution(unit: Int, from: Int, to: Int, residual: Int?, relu: Bool)
+    case convolution(ConvolutionStep)
     case maxPooling(from: Int, to: Int)
     /// Copies the features of a stage to the caller.
     case output(stage: Int, from: Int)
@@ -84,6 +118,46 @@ extension ConvolutionShape {
     }
 }
 
+// MARK: - Sections
+
+extension Plan {
+    /// Floats that a step reads and writes for one image.
+    private func floatCount(of step: PlanStep) -> Int {
+        switch step {
+        case .input(let to): tensors[to].floatCount
+        case .convolution(let convolution):
+            tensors[convolution.from].floatCount + tensors[convolution.to].floatCount
+                + (convolution.residual.map { tensors[$0].floatCount } ?? 0)
+        case .maxPooling(let from, let to): tensors[from].floatCount + tensors[to].floatCount
+        case .output(_, let from): 2 * tensors[from].floatCount
+        }
+    }
+
+    /// A section for each stage, the stem's included in the first.
+    private mutating func addSections(_ network: borrowing Network) throws(BackboneError) {
+        var first = 0
+        var stage = 0
+        var largest = 1
+        for index in 0..<steps.count {
+            if case .convolution(let convolution) = steps[index], network.units[convolution.unit].stage != stage {
+                try addSection(first, index, largest: largest)
+                (first, stage, largest) = (index, network.units[convolution.unit].stage, 1)
+            }
+            largest = max(largest, floatCount(of: steps[index]))
+        }
+        try addSection(first, steps.count, largest: largest)
+    }
+
+    private mutating func addSection(_ first: Int, _ end: Int, largest: Int) throws(BackboneError) {
+        guard first < end else { return }
+        try sections.append(
+            PlanSection(firstStep: first, endStep: end, imagesTogether: max(1, Self.cachedFloats / largest)))
+    }
+
+    /// What a step reads and writes stays in the third-level cache: 8 MB.
+    private static var cachedFloats: Int { 2 << 20 }
+}
+
 // MARK: - Listing the steps
 
 extension Plan {
@@ -96,11 +170,12 @@ extension Plan {
         return lastTensor
     }
 
-    private mutating func addStem(_ network: borrowing Network) throws(BackboneError) {
+    private mutating func addStem(_ network: borrowing Network, _ planner: Planner) throws(BackboneError) {
         let stem = network.units[0]
         let input = try addTensor(height: height, width: width, channels: stem.inputChannels, border: stem.padding)
         try steps.append(.input(to: input))
-        let features = try addConvolution(network, unit: 0, from: input, residual: nil, relu: true, border: 0)
+        let features = try addConvolution(
+            network, planner, unit: 0, from: input, residual: nil, relu: true, border: 0)
         let pooled = try addTensor(
             height: StemPooling.outputSize(tensors[features].height),
             width: StemPooling.outputSize(tensors[features].width), channels: stem.outputChannels,
@@ -110,32 +185,40 @@ extension Plan {
 
     /// Adds a convolution whose output is a tensor of its own, and returns that tensor.
     private mutating func addConvolution(
-        _ network: borrowing Network, unit index: Int, from input: Int, residual: Int?, relu: Bool, border: Int
+        _ network: borrowing Network, _ planner: Planner, unit index: Int, from input: Int, residual: Int?, relu: Bool, border: Int
     ) throws(BackboneError) -> Int {
         let unit = network.units[index]
         let shape = ConvolutionShape(unit, height: tensors[input].height, width: tensors[input].width)
         let output = try addTensor(
             height: shape.outputHeight, width: shape.outputWidth, channels: unit.outputChannels, border: border)
-        try steps.append(.convolution(unit: index, from: input, to: output, residual: residual, relu: relu))
+        try steps.append(
+            .convolution(
+                ConvolutionStep(
+                    unit: index, algorithm: planner.algorithm(for: shape), from: input, to: output, residual: residual,
+                    relu: relu)))
         return output
     }
 
     /// The block reads the tensor that was added last.
-    private mutating func addBlock(_ network: borrowing Network, _ index: Int) throws(BackboneError) {
+    private mutating func addBlock(
+        _ network: borrowing Network, _ planner: Planner, _ index: Int
+    ) throws(BackboneError) {
         let block = network.blocks[index]
         let input = lastTensor
         var shortcut = input
         if let unit = block.downsampleUnit {
-            shortcut = try addConvolution(network, unit: unit, from: input, residual: nil, relu: false, border: 0)
+            shortcut = try addConvolution(
+                network, planner, unit: unit, from: input, residual: nil, relu: false, border: 0)
         }
         var branch = input
         let lastUnit = block.firstUnit + block.convolutionCount - 1
         for unit in block.firstUnit..<lastUnit {
             branch = try addConvolution(
-                network, unit: unit, from: branch, residual: nil, relu: true, border: network.units[unit + 1].padding)
+                network, planner, unit: unit, from: branch, residual: nil, relu: true,
+                border: network.units[unit + 1].padding)
         }
         let output = try addConvolution(
-            network, unit: lastUnit, from: branch, residual: shortcut, relu: true,
+            network, planner, unit: lastUnit, from: branch, residual: shortcut, relu: true,
             border: network.borderWanted(byBlock: index + 1))
         if block.endsStage && network.configuration.outStages.contains(block.stage) {
             try steps.append(.output(stage: block.stage, from: output))

@@ -25,7 +25,7 @@ struct PlanCache: ~Copyable {
 
     /// The plan for a size, made if need be. To be given back when the pass is over.
     mutating func take(
-        _ network: borrowing Network, height: Int, width: Int
+        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int
     ) throws(BackboneError) -> UnsafePointer<Plan> {
         clock += 1
         for index in 0..<entries.count
@@ -34,7 +34,7 @@ struct PlanCache: ~Copyable {
         }
         evict()
         try entries.reserve(entries.count + 1)
-        let plan = try Heap.make(Plan(network, height: height, width: width))
+        let plan = try Heap.make(Plan(network, planner, height: height, width: width))
         entries.appendReserved(Entry(plan: plan))
         return use(entries.count - 1)
     }

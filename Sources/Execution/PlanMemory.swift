@@ -39,10 +39,10 @@ struct PlanMemory: ~Copyable {
             switch steps[step] {
             case .input(let to):
                 use(to, at: step)
-            case .convolution(_, let from, let to, let residual, _):
-                use(from, at: step)
-                use(to, at: step)
-                if let residual { use(residual, at: step) }
+            case .convolution(let convolution):
+                use(convolution.from, at: step)
+                use(convolution.to, at: step)
+                if let residual = convolution.residual { use(residual, at: step) }
             case .maxPooling(let from, let to):
                 use(from, at: step)
                 use(to, at: step)

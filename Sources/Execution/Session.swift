@@ -37,8 +37,10 @@ package struct Session {
     /// What never changes and needs no lock.
     package var threadCount: Int { state.pointee.engine.threadCount }
     package var configuration: Configuration { state.pointee.network.configuration }
+    var kernels: KernelTable { state.pointee.engine.kernels }
     package var means: UnsafePointer<Float> { state.pointee.engine.normalization.means }
     package var standardDeviations: UnsafePointer<Float> { state.pointee.engine.normalization.standardDeviations }
+    package var isDirect: Bool { state.pointee.engine.isDirect }
     package var reversesChannels: Bool { state.pointee.engine.normalization.reversesChannels }
 
     // MARK: - Access to the network
@@ -90,19 +92,28 @@ package struct Session {
     ///
     /// - Throws: `invalidArgument` before anything has changed; `outOfMemory`, with undefined outputs.
     package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
-        // Layers never change, so this needs no lock.
-        try network.pointee.check(arguments)
+        try check(arguments)
         guard arguments.input.shape.n > 0 else { return }
-        try lockForForward()
-        defer { state.pointee.lock.unlock() }
         let plan = try takePlan(height: arguments.input.shape.h, width: arguments.input.shape.w)
         defer { giveBack(plan) }
+        try forward(arguments, over: plan, times: nil)
+    }
 
+    /// Layers never change, so this needs no lock.
+    func check(_ arguments: ForwardArguments) throws(BackboneError) { try network.pointee.check(arguments) }
+
+    /// Runs a plan on arguments that have been checked.
+    ///
+    /// - Parameter times: Receives the nanoseconds of each step; nil where nobody wants to know.
+    func forward(
+        _ arguments: ForwardArguments, over plan: UnsafePointer<Plan>, times: UnsafeMutablePointer<Int>?
+    ) throws(BackboneError) {
+        try lockForForward(plan)
+        defer { state.pointee.lock.unlock() }
         let batch = network.pointee.usesBatchStatistics
         if batch { try network.pointee.checkBatchStatistics(plan.pointee, imageCount: arguments.input.shape.n) }
-        var pass = Pass(
-            network: network, engine: engine, plan: plan, arguments: arguments,
-            imageCount: batch ? arguments.input.shape.n : 1)
+        var pass = Pass(network: network, engine: engine, plan: plan, arguments: arguments)
+        pass.times = times
         let size = try pass.measure()
         guard let byteCount = size.byteCount else {
             throw BackboneError(
@@ -110,27 +121,24 @@ package struct Session {
         }
         let memory = try takeMemory(byteCount)
         if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
-        while pass.firstImage < arguments.input.shape.n {
-            pass.run(in: Workspace(block: memory.start, size: size))
-            pass.firstImage += pass.imageCount
-        }
+        pass.run(in: Workspace(block: memory.start, size: size))
         if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
         giveBack(memory)
     }
 
     /// Takes the lock with weights that are packed as they are: shared, or exclusive where the forward will change
     /// running statistics.
-    private func lockForForward() throws(BackboneError) {
+    private func lockForForward(_ plan: UnsafePointer<Plan>) throws(BackboneError) {
         let lock = state
         while true {
             lock.pointee.lock.lockShared()
-            if engine.pointee.isReady(for: network.pointee) && !network.pointee.usesBatchStatistics { return }
+            if engine.pointee.isReady(plan.pointee, for: network.pointee) && !network.pointee.usesBatchStatistics { return }
             lock.pointee.lock.unlock()
 
             lock.pointee.lock.lockExclusive()
             do throws(BackboneError) {
                 try network.pointee.requireValues()
-                try engine.pointee.prepare(network)
+                try engine.pointee.prepare(plan, for: network)
             } catch {
                 lock.pointee.lock.unlock()
                 throw error
@@ -140,13 +148,14 @@ package struct Session {
         }
     }
 
-    private func takePlan(height: Int, width: Int) throws(BackboneError) -> UnsafePointer<Plan> {
+    func takePlan(height: Int, width: Int) throws(BackboneError) -> UnsafePointer<Plan> {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
-        return try engine.pointee.plans.take(network.pointee, height: height, width: width)
+        return try engine.pointee.plans.take(
+            network.pointee, engine.pointee.planner, height: height, width: width)
     }
 
-    private func giveBack(_ plan: UnsafePointer<Plan>) {
+    func giveBack(_ plan: UnsafePointer<Plan>) {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
         engine.pointee.plans.giveBack(plan)

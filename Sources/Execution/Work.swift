@@ -6,7 +6,7 @@ import Runtime
 
 /// A task for one of the kernels.
 enum Work: BitwiseCopyable {
-    case convolution(ConvolutionTask)
+    case convolution(ConvolutionTask, ConvolutionAlgorithm)
     case maxPooling(MaxPoolingTask)
     case inputConversion(InputConversionTask)
     case outputConversion(OutputConversionTask)
@@ -14,9 +14,14 @@ enum Work: BitwiseCopyable {
     case batchNormalization(BatchNormalizationTask)
     case borderZeroing(BorderZeroingTask)
 
-    func blockCount(_ kernels: KernelTable) -> Int {
+    func phaseCount(_ kernels: KernelTable) -> Int {
+        guard case .convolution(let task, let algorithm) = self else { return 1 }
+        return kernels.convolutions[algorithm].phaseCount(task)
+    }
+
+    func blockCount(_ kernels: KernelTable, phase: Int) -> Int {
         switch self {
-        case .convolution(let task): kernels.convolution.blockCount(task.shape)
+        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].blockCount(task, phase)
         case .maxPooling(let task): kernels.maxPooling.blockCount(task)
         case .inputConversion(let task): kernels.inputConversion.blockCount(task)
         case .outputConversion(let task): kernels.outputConversion.blockCount(task)
@@ -28,7 +33,7 @@ enum Work: BitwiseCopyable {
 
     func scratchCount(_ kernels: KernelTable) -> Int {
         switch self {
-        case .convolution(let task): kernels.convolution.scratchCount(task.shape)
+        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].scratchCount(task)
         case .maxPooling(let task): kernels.maxPooling.scratchCount(task)
         case .inputConversion(let task): kernels.inputConversion.scratchCount(task)
         case .outputConversion(let task): kernels.outputConversion.scratchCount(task)
@@ -38,33 +43,46 @@ enum Work: BitwiseCopyable {
         }
     }
 
-    func run(_ kernels: KernelTable, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    /// Floats that the phases of a convolution share.
+    func sharedCount(_ kernels: KernelTable) -> Int {
+        guard case .convolution(let task, let algorithm) = self else { return 0 }
+        return kernels.convolutions[algorithm].sharedCount(task)
+    }
+
+    private func run(_ kernels: KernelTable, phase: Int, block: Int, _ memory: ConvolutionMemory) {
         switch self {
-        case .convolution(let task): kernels.convolution.run(task, block, scratch)
-        case .maxPooling(let task): kernels.maxPooling.run(task, block, scratch)
-        case .inputConversion(let task): kernels.inputConversion.run(task, block, scratch)
-        case .outputConversion(let task): kernels.outputConversion.run(task, block, scratch)
-        case .batchStatistics(let task): kernels.batchStatistics.run(task, block, scratch)
-        case .batchNormalization(let task): kernels.batchNormalization.run(task, block, scratch)
-        case .borderZeroing(let task): kernels.borderZeroing.run(task, block, scratch)
+        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].run(task, phase, block, memory)
+        case .maxPooling(let task): kernels.maxPooling.run(task, block, memory.own)
+        case .inputConversion(let task): kernels.inputConversion.run(task, block, memory.own)
+        case .outputConversion(let task): kernels.outputConversion.run(task, block, memory.own)
+        case .batchStatistics(let task): kernels.batchStatistics.run(task, block, memory.own)
+        case .batchNormalization(let task): kernels.batchNormalization.run(task, block, memory.own)
+        case .borderZeroing(let task): kernels.borderZeroing.run(task, block, memory.own)
         }
     }
 
-    /// Computes all blocks, shared among the threads of the pool.
+    /// Computes all blocks of all phases, shared among the threads of the pool.
     func run(_ kernels: KernelTable, _ pool: borrowing ThreadPool, _ memory: Workspace) {
-        var job = Job(work: self, kernels: kernels, memory: memory)
-        withUnsafeMutablePointer(to: &job) { job in
-            pool.run(count: blockCount(kernels), context: UnsafeMutableRawPointer(job)) { context, block, worker in
-                let job = context.assumingMemoryBound(to: Job.self)
-                job.pointee.work.run(
-                    job.pointee.kernels, block: block, scratch: job.pointee.memory.scratch(worker: worker))
+        for phase in 0..<phaseCount(kernels) {
+            var job = Job(work: self, phase: phase, kernels: kernels, memory: memory)
+            withUnsafeMutablePointer(to: &job) { job in
+                pool.run(count: blockCount(kernels, phase: phase), context: UnsafeMutableRawPointer(job)) {
+                    context, block, worker in
+                    context.assumingMemoryBound(to: Job.self).pointee.run(block: block, worker: worker)
+                }
             }
         }
     }
 
     private struct Job {
         let work: Work
+        let phase: Int
         let kernels: KernelTable
         let memory: Workspace
+
+        func run(block: Int, worker: Int) {
+            let memory = ConvolutionMemory(shared: memory.shared, own: memory.scratch(worker: worker))
+            work.run(kernels, phase: phase, block: block, memory)
+        }
     }
 }

@@ -7,6 +7,8 @@ import Runtime
 struct WorkspaceSize: BitwiseCopyable {
     /// Floats of the activations of all images of the pass.
     let activations: Int
+    /// Floats that the phases of a convolution share.
+    let shared: Int
     /// Floats of scratch memory for each worker.
     let scratch: Int
     let workers: Int
@@ -15,7 +17,7 @@ struct WorkspaceSize: BitwiseCopyable {
 
     /// Everything together in bytes, nil where it has no place in an Int.
     var byteCount: Int? {
-        let floats = checkedSum(activations, checkedProduct(scratch, workers))
+        let floats = checkedSum(checkedSum(activations, shared), checkedProduct(scratch, workers))
         return checkedSum(
             checkedProduct(floats, MemoryLayout<Float>.stride), checkedProduct(statistics, MemoryLayout<Double>.stride))
     }
@@ -26,12 +28,12 @@ struct Workspace: BitwiseCopyable {
     let block: UnsafeMutableRawPointer
     let size: WorkspaceSize
 
-    /// Aligned to `Heap.alignment`, as is the scratch memory of each worker.
+    /// Aligned to `Heap.alignment`, as is all other memory.
     var activations: UnsafeMutablePointer<Float> { block.assumingMemoryBound(to: Float.self) }
 
-    func scratch(worker: Int) -> UnsafeMutablePointer<Float> {
-        activations + (size.activations + worker * size.scratch)
-    }
+    var shared: UnsafeMutablePointer<Float> { activations + size.activations }
+
+    func scratch(worker: Int) -> UnsafeMutablePointer<Float> { shared + (size.shared + worker * size.scratch) }
 
     var statistics: UnsafeMutablePointer<Double> {
         UnsafeMutableRawPointer(scratch(worker: size.workers)).assumingMemoryBound(to: Double.self)

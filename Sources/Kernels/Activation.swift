@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A view of the activations of one image: `height` x `width` pixels of `channels` floats, channels last (NHWC), inside
+/// A view of the activations of an image, or of the first of several that lie at equal distances: `height` x `width` pixels of `channels` floats, channels last (NHWC), inside
 /// a border of `border` zero pixels on all four sides, so that a padded convolution reads its windows without a test.
 ///
 /// It owns nothing. The memory behind it is one block of `(height + 2 * border) * (width + 2 * border) * channels`
@@ -12,21 +12,38 @@ package struct Activation: BitwiseCopyable {
     package let width: Int
     package let channels: Int
     package let border: Int
+    /// Floats from one image to the next.
+    package let imageStride: Int
 
     /// Floats from one row to the next.
     package var rowStride: Int { (width + 2 * border) * channels }
 
     /// The view of a block of memory that starts at `block`, border included.
-    package init(block: UnsafeMutablePointer<Float>, height: Int, width: Int, channels: Int, border: Int) {
+    package init(
+        block: UnsafeMutablePointer<Float>, height: Int, width: Int, channels: Int, border: Int, imageStride: Int = 0
+    ) {
         self.height = height
         self.width = width
         self.channels = channels
         self.border = border
+        self.imageStride = imageStride
         origin = block + (border * (width + 2 * border) + border) * channels
     }
 
     /// The first channel of a pixel; rows and columns from `-border` on.
     package func pixel(row: Int, column: Int) -> UnsafeMutablePointer<Float> {
         origin + (row * rowStride + column * channels)
+    }
+
+    /// The first channel of a pixel of one of several images.
+    package func pixel(image: Int, row: Int, column: Int) -> UnsafeMutablePointer<Float> {
+        pixel(row: row, column: column) + image * imageStride
+    }
+
+    /// One of several images by itself.
+    package func image(_ index: Int) -> Activation {
+        Activation(
+            block: pixel(image: index, row: -border, column: -border), height: height, width: width, channels: channels,
+            border: border, imageStride: imageStride)
     }
 }

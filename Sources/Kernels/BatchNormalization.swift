@@ -7,20 +7,16 @@ package struct BatchStatisticsTask: BitwiseCopyable {
     package let input: Activation
     /// At least 1.
     package let imageCount: Int
-    /// Floats from one image to the next.
-    package let imageStride: Int
     /// One value per channel, written.
     package let mean: UnsafeMutablePointer<Double>
     /// One value per channel, written.
     package let variance: UnsafeMutablePointer<Double>
 
     package init(
-        input: Activation, imageCount: Int, imageStride: Int, mean: UnsafeMutablePointer<Double>,
-        variance: UnsafeMutablePointer<Double>
+        input: Activation, imageCount: Int, mean: UnsafeMutablePointer<Double>, variance: UnsafeMutablePointer<Double>
     ) {
         self.input = input
         self.imageCount = imageCount
-        self.imageStride = imageStride
         self.mean = mean
         self.variance = variance
     }

@@ -5,7 +5,7 @@ import Runtime
 
 /// The kernels that a plan draws on, one field per kind of task.
 package struct KernelTable: Sendable {
-    package let convolution: ConvolutionKernel
+    package let convolutions: ConvolutionKernels
     package let maxPooling: BlockKernel<MaxPoolingTask>
     package let inputConversion: BlockKernel<InputConversionTask>
     package let outputConversion: BlockKernel<OutputConversionTask>
@@ -18,7 +18,7 @@ package struct KernelTable: Sendable {
     /// Naive loops with sums in Double: the specification of all other kernels.
     package static var reference: KernelTable {
         KernelTable(
-            convolution: ReferenceConvolution.kernel,
+            convolutions: ConvolutionKernels(direct: ReferenceConvolution.kernel),
             maxPooling: ReferenceMaxPooling.kernel,
             inputConversion: ReferenceInputConversion.kernel,
             outputConversion: ReferenceOutputConversion.kernel,
@@ -32,7 +32,7 @@ package struct KernelTable: Sendable {
     /// For any CPU: the products by OpenBLAS, the rest in plain Swift.
     package static var portable: KernelTable {
         KernelTable(
-            convolution: PortableConvolution.kernel,
+            convolutions: ConvolutionKernels(direct: PortableConvolution.kernel),
             maxPooling: PortableMaxPooling.kernel,
             inputConversion: PortableInputConversion.kernel,
             outputConversion: PortableOutputConversion.kernel,
@@ -46,7 +46,11 @@ package struct KernelTable: Sendable {
     /// For a CPU with AVX2 and FMA.
     package static var avx2: KernelTable {
         KernelTable(
-            convolution: DirectConvolutionAVX2.kernel,
+            convolutions: ConvolutionKernels(
+                direct: DirectConvolutionAVX2.kernel,
+                winograd2: WinogradConvolutionAVX2.kernel(m: 2, name: "convolutionF32_winograd2_avx2"),
+                winograd4: WinogradConvolutionAVX2.kernel(m: 4, name: "convolutionF32_winograd4_avx2"),
+                winograd6: WinogradConvolutionAVX2.kernel(m: 6, name: "convolutionF32_winograd6_avx2")),
             maxPooling: PortableMaxPooling.kernel,
             inputConversion: PortableInputConversion.kernel,
             outputConversion: PortableOutputConversion.kernel,

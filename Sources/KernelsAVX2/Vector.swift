@@ -10,10 +10,13 @@ typealias Vector = SIMD8<Float>
 func load(_ address: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(address).loadUnaligned(as: Vector.self) }
 
 @inline(__always)
+func load(_ address: UnsafeMutablePointer<Float>) -> Vector { load(UnsafePointer(address)) }
+
+@inline(__always)
 func store(_ vector: Vector, _ address: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(address).storeBytes(of: vector, as: Vector.self)
 }
 
-/// The larger of each element and 0, and NaN for NaN.
+/// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0.
 @inline(__always)
-func relu(_ vector: Vector) -> Vector { vector.replacing(with: Vector.zero, where: vector .< Vector.zero) }
+func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .< floor) }

@@ -51,6 +51,15 @@ package struct Network: ~Copyable {
         UnsafeBufferPointer(rebasing: text.elements[entry.nameOffset..<entry.nameOffset + entry.nameCount])
     }
 
+    /// The name of a unit's convolution: "layer1.0.conv1", "layer1.0.downsample.0".
+    package func name(ofUnit unit: Int) -> UnsafeBufferPointer<UInt8> {
+        for index in 0..<entries.count where entries[index].unit == unit && entries[index].role == .convolutionWeight {
+            let name = name(of: entries[index])
+            return UnsafeBufferPointer(rebasing: name.dropLast(".weight".utf8.count))
+        }
+        return UnsafeBufferPointer(start: nil, count: 0)
+    }
+
     /// The sizes in use of an entry's shape; none for num_batches_tracked.
     package func shape(ofEntry index: Int) -> UnsafeBufferPointer<Int64> {
         let start = entries[index].shapeOffset

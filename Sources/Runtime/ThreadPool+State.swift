@@ -10,6 +10,10 @@ struct ThreadPoolAtomics: BitwiseCopyable {
     var process: Int32 = 0
     /// The first index of the present job that nobody has taken.
     var next = 0
+    /// Changes with every job that opens, and when the pool stops: what a worker looks at while it spins.
+    var signal: Int32 = 0
+    /// Whether workers are inside a closed job: what the thread that closed it looks at while it spins.
+    var isLeaving: Int32 = 0
 }
 
 /// What they share under a lock.
@@ -29,6 +33,8 @@ struct ThreadPoolState {
     /// Whether workers may still join the job: one that wakes up late is not waited for.
     var isOpen = false
     var joinedCount = 0
+    /// Workers that wait for `work`.
+    var sleepingCount = 0
 
     let workers: UnsafeMutablePointer<ThreadPoolWorker>
     let atomics: UnsafeMutablePointer<ThreadPoolAtomics>
@@ -77,7 +83,8 @@ extension ThreadPoolState {
         state.pointee.atomics.pointee.next = 0
         state.pointee.isBusy = true
         state.pointee.isOpen = true
-        for _ in 0..<min(count - 1, state.pointee.startedCount) { pthread_cond_signal(&state.pointee.work) }
+        shims_atomic_store(&atomics.pointee.signal, atomics.pointee.signal &+ 1)
+        for _ in 0..<min(count - 1, state.pointee.sleepingCount) { pthread_cond_signal(&state.pointee.work) }
         return true
     }
 
@@ -96,6 +103,13 @@ extension ThreadPoolState {
     static func close(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         pthread_mutex_lock(&state.pointee.mutex)
         state.pointee.isOpen = false
+        if state.pointee.joinedCount > 0 {
+            let atomics = state.pointee.atomics
+            shims_atomic_store(&atomics.pointee.isLeaving, 1)
+            pthread_mutex_unlock(&state.pointee.mutex)
+            _ = spin(while: 1, &atomics.pointee.isLeaving)
+            pthread_mutex_lock(&state.pointee.mutex)
+        }
         while state.pointee.joinedCount > 0 { pthread_cond_wait(&state.pointee.done, &state.pointee.mutex) }
         state.pointee.isBusy = false
         pthread_mutex_unlock(&state.pointee.mutex)
@@ -119,13 +133,36 @@ extension ThreadPoolState {
         pthread_sigmask(SIG_SETMASK, &previous, nil)
     }
 
+    /// Waits a short time for a number to change: longer than from one layer to the next, too short to be noticed when no
+    /// other job comes. Waking a thread that sleeps takes as long as a small layer.
+    private static func spin(while value: Int32, _ number: UnsafeMutablePointer<Int32>) -> Bool {
+        for _ in 0..<spinCount {
+            if shims_atomic_load(number) != value { return true }
+            shims_spin_pause()
+        }
+        return false
+    }
+
+    /// Some 50 microseconds.
+    private static var spinCount: Int { 3000 }
+
     /// The life of a worker.
     fileprivate static func serve(_ state: UnsafeMutablePointer<ThreadPoolState>, worker: Int) {
         var lastJob = 0
         pthread_mutex_lock(&state.pointee.mutex)
         while !state.pointee.isStopping {
             guard state.pointee.isOpen, state.pointee.jobNumber != lastJob else {
-                pthread_cond_wait(&state.pointee.work, &state.pointee.mutex)
+                // The next job mostly follows at once: the next layer of a network.
+                let atomics = state.pointee.atomics
+                let signal = atomics.pointee.signal
+                pthread_mutex_unlock(&state.pointee.mutex)
+                let hasChanged = spin(while: signal, &atomics.pointee.signal)
+                pthread_mutex_lock(&state.pointee.mutex)
+                if !hasChanged && signal == atomics.pointee.signal {
+                    state.pointee.sleepingCount += 1
+                    pthread_cond_wait(&state.pointee.work, &state.pointee.mutex)
+                    state.pointee.sleepingCount -= 1
+                }
                 continue
             }
             lastJob = state.pointee.jobNumber
@@ -135,7 +172,10 @@ extension ThreadPoolState {
             work(state, job, worker: worker)
             pthread_mutex_lock(&state.pointee.mutex)
             state.pointee.joinedCount -= 1
-            if state.pointee.joinedCount == 0, !state.pointee.isOpen { pthread_cond_signal(&state.pointee.done) }
+            if state.pointee.joinedCount == 0, !state.pointee.isOpen {
+                shims_atomic_store(&state.pointee.atomics.pointee.isLeaving, 0)
+                pthread_cond_signal(&state.pointee.done)
+            }
         }
         pthread_mutex_unlock(&state.pointee.mutex)
     }
@@ -143,6 +183,8 @@ extension ThreadPoolState {
     static func stop(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         pthread_mutex_lock(&state.pointee.mutex)
         state.pointee.isStopping = true
+        let atomics = state.pointee.atomics
+        shims_atomic_store(&atomics.pointee.signal, atomics.pointee.signal &+ 1)
         pthread_cond_broadcast(&state.pointee.work)
         pthread_mutex_unlock(&state.pointee.mutex)
         for index in 0..<state.pointee.startedCount {
@@ -159,6 +201,7 @@ extension ThreadPoolState {
         state.pointee.isBusy = false
         state.pointee.isOpen = false
         state.pointee.joinedCount = 0
+        state.pointee.sleepingCount = 0
         state.pointee.startedCount = 0
         state.pointee.hasTriedToStart = false
         pthread_mutex_init(&state.pointee.mutex, nil)

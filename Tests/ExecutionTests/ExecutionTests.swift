@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Kernels
 import Networks
 import Runtime
 import Testing
 
 @testable import Execution
+
+extension Planner {
+    /// Of the reference kernels, on any CPU.
+    fileprivate static var any: Planner {
+        Planner(kernels: KernelTable.reference.convolutions, isDirect: false, blockCount: 8)
+    }
+}
 
 struct PlanTests {
     /// No tensor is overwritten while somebody still reads it: checked by playing the plan over the block of memory.
@@ -15,7 +23,7 @@ struct PlanTests {
             let network = try Network(
                 Configuration(
                     depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0))
-            let plan = try Plan(network, height: size.0, width: size.1)
+            let plan = try Plan(network, .any, height: size.0, width: size.1)
             // Who wrote which part of memory last: ranges of floats by tensor.
             var contents: [(range: Range<Int>, tensor: Int)] = []
             func range(_ tensor: Int) -> Range<Int> {
@@ -38,13 +46,13 @@ struct PlanTests {
                     read(from, step)
                     write(to)
                     read(from, step)
-                case .convolution(_, let from, let to, let residual, _):
-                    read(from, step)
-                    if let residual { read(residual, step) }
-                    write(to)
+                case .convolution(let convolution):
+                    read(convolution.from, step)
+                    if let residual = convolution.residual { read(residual, step) }
+                    write(convolution.to)
                     // Still there while the output is written.
-                    read(from, step)
-                    if let residual { read(residual, step) }
+                    read(convolution.from, step)
+                    if let residual = convolution.residual { read(residual, step) }
                 case .output(_, let from): read(from, step)
                 }
             }
@@ -55,7 +63,7 @@ struct PlanTests {
     @Test func memoryIsShared() throws {
         let network = try Network(
             Configuration(depth: 50, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        let plan = try Plan(network, height: 224, width: 224)
+        let plan = try Plan(network, .any, height: 224, width: 224)
         let total = (0..<plan.tensors.count).map { plan.tensors[$0].floatCount }.reduce(0, +)
         #expect(plan.activationCount * 4 < total)
     }
@@ -64,22 +72,22 @@ struct PlanTests {
     func tooLarge(size: (Int, Int)) throws {
         let network = try Network(
             Configuration(depth: 18, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        #expect(throws: BackboneError.self) { _ = try Plan(network, height: size.0, width: size.1) }
+        #expect(throws: BackboneError.self) { _ = try Plan(network, .any, height: size.0, width: size.1) }
     }
 
     @Test func cacheKeepsThePlansSeenLast() throws {
         let network = try Network(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
         var cache = PlanCache()
-        let held = try cache.take(network, height: 5, width: 5)
+        let held = try cache.take(network, .any, height: 5, width: 5)
         for size in 10..<10 + 3 * PlanCache.capacity {
-            cache.giveBack(try cache.take(network, height: size, width: size))
+            cache.giveBack(try cache.take(network, .any, height: size, width: size))
         }
         // In use: it has not been evicted, and it is found again.
-        #expect(try cache.take(network, height: 5, width: 5) == held)
+        #expect(try cache.take(network, .any, height: 5, width: 5) == held)
         #expect(held.pointee.height == 5)
-        let last = try cache.take(network, height: 9 + 3 * PlanCache.capacity, width: 9 + 3 * PlanCache.capacity)
-        #expect(try cache.take(network, height: last.pointee.height, width: last.pointee.width) == last)
+        let last = try cache.take(network, .any, height: 9 + 3 * PlanCache.capacity, width: 9 + 3 * PlanCache.capacity)
+        #expect(try cache.take(network, .any, height: last.pointee.height, width: last.pointee.width) == last)
     }
 }
 

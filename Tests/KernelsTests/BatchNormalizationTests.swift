@@ -5,31 +5,6 @@ import Testing
 
 @testable import Kernels
 
-/// Some images at a fixed distance from each other, in one block of memory with canaries between them.
-private final class TestBatch {
-    let first: Activation
-    let stride: Int
-    let count: Int
-    private let memory: UnsafeMutablePointer<Float>
-
-    init(pixels: [Float], count: Int, height: Int, width: Int, channels: Int, border: Int) {
-        let block = (height + 2 * border) * (width + 2 * border) * channels
-        stride = block + 37
-        self.count = count
-        memory = .allocate(capacity: stride * count)
-        memory.initialize(repeating: canary, count: stride * count)
-        first = Activation(block: memory, height: height, width: width, channels: channels, border: border)
-        for index in pixels.indices {
-            let (pixel, channel) = index.quotientAndRemainder(dividingBy: channels)
-            let (line, column) = pixel.quotientAndRemainder(dividingBy: width)
-            let (image, row) = line.quotientAndRemainder(dividingBy: height)
-            first.pixel(row: row, column: column)[image * stride + channel] = pixels[index]
-        }
-    }
-
-    deinit { memory.deallocate() }
-}
-
 @Suite struct BatchNormalizationTests {
     struct Case {
         let images: Int
@@ -53,9 +28,9 @@ private final class TestBatch {
         let (channels, mean) = (testCase.channels, testCase.mean)
         let values = testCase.images * testCase.height * testCase.width
         let pixels = generator.floats(values * channels, in: (mean - 1)...(mean + 1))
-        let batch = TestBatch(
-            pixels: pixels, count: testCase.images, height: testCase.height, width: testCase.width, channels: channels,
-            border: 1)
+        let batch = TestActivation(
+            imageCount: testCase.images, pixels: pixels, height: testCase.height, width: testCase.width,
+            channels: channels, border: 1)
 
         var expectedMean = [Double](repeating: 0, count: channels)
         var expectedVariance = expectedMean
@@ -71,7 +46,7 @@ private final class TestBatch {
             for order in BlockOrder.all(for: kernel.name) {
                 let results = TestMemory([Double](repeating: .nan, count: 2 * channels + 2))
                 let task = BatchStatisticsTask(
-                    input: batch.first, imageCount: batch.count, imageStride: batch.stride, mean: results.start,
+                    input: batch.activation, imageCount: batch.imageCount, mean: results.start,
                     variance: results.start + channels + 1)
                 try withExtendedLifetime((batch, results)) { try compute(kernel, task, order: order) }
                 #expect(results.start[channels].isNaN && results.start[2 * channels + 1].isNaN)

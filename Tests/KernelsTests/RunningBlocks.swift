@@ -12,6 +12,10 @@ enum BlockOrder: Equatable {
     case backward
     case threads(Int)
 
+    var threadCount: Int {
+        if case .threads(let count) = self { count } else { 1 }
+    }
+
     static let all: [BlockOrder] = [.forward, .backward, .threads(2), .threads(3), .threads(4)]
 
     /// The orders worth the time for the reference kernels, which nothing but tests runs.
@@ -20,36 +24,44 @@ enum BlockOrder: Equatable {
     }
 }
 
-extension ConvolutionKernel {
-    /// This kernel as one of the common shape.
-    var asBlockKernel: BlockKernel<ConvolutionTask> {
-        let (blockCount, scratchCount, run) = (blockCount, scratchCount, run)
-        return BlockKernel(
-            name: name, blockCount: { blockCount($0.shape) }, scratchCount: { scratchCount($0.shape) }, run: run)
-    }
-}
-
 /// Computes all blocks, with scratch memory full of canaries and with canaries behind it that must survive.
 func compute<Task>(
     _ kernel: BlockKernel<Task>, _ task: Task, order: BlockOrder = .forward,
     sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let count = kernel.blockCount(task)
-    let scratchCount = kernel.scratchCount(task)
-    #expect(count >= 1, sourceLocation: sourceLocation)
-    let threads = if case .threads(let threads) = order { threads } else { 1 }
-    let scratch = try (0..<threads).map { _ in
-        let memory = try Heap.allocate(Float.self, count: scratchCount + 64)
-        memory.initialize(repeating: canary, count: scratchCount + 64)
-        return memory
-    }
-    defer { scratch.forEach(Heap.deallocate) }
+    let scratch = try GuardedScratch(kernel.scratchCount(task), count: order.threadCount)
+    try run(kernel.blockCount(task), order, sourceLocation) { kernel.run(task, $0, scratch.start(of: $1)) }
+    scratch.check(sourceLocation)
+}
 
+/// The same for a convolution, phase by phase.
+func compute(
+    _ kernel: ConvolutionKernel, _ task: ConvolutionTask, order: BlockOrder = .forward,
+    sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    let scratch = try GuardedScratch(kernel.scratchCount(task), count: order.threadCount)
+    let shared = try GuardedScratch(kernel.sharedCount(task), count: 1)
+    #expect(kernel.phaseCount(task) >= 1, sourceLocation: sourceLocation)
+    for phase in 0..<kernel.phaseCount(task) {
+        try run(kernel.blockCount(task, phase), order, sourceLocation) { block, worker in
+            let memory = ConvolutionMemory(shared: shared.start(of: 0), own: scratch.start(of: worker))
+            kernel.run(task, phase, block, memory)
+        }
+    }
+    scratch.check(sourceLocation)
+    shared.check(sourceLocation)
+}
+
+/// Calls `body(block, worker)` for every block.
+private func run(
+    _ count: Int, _ order: BlockOrder, _ sourceLocation: SourceLocation, _ body: @escaping (Int, Int) -> Void
+) throws {
+    #expect(count >= 1, sourceLocation: sourceLocation)
     switch order {
-    case .forward: for block in 0..<count { kernel.run(task, block, scratch[0]) }
-    case .backward: for block in (0..<count).reversed() { kernel.run(task, block, scratch[0]) }
-    case .threads:
-        let job = Job { block, worker in kernel.run(task, block, scratch[worker]) }
+    case .forward: for block in 0..<count { body(block, 0) }
+    case .backward: for block in (0..<count).reversed() { body(block, 0) }
+    case .threads(let threads):
+        let job = Job(body)
         let pool = try ThreadPool(threads: threads)
         withExtendedLifetime(job) {
             pool.run(count: count, context: Unmanaged.passUnretained(job).toOpaque()) { context, block, worker in
@@ -57,10 +69,31 @@ func compute<Task>(
             }
         }
     }
+}
 
-    for memory in scratch {
-        let end = UnsafeBufferPointer(start: memory + scratchCount, count: 64)
-        #expect(end.allSatisfy(isCanary), "wrote beyond its scratch memory", sourceLocation: sourceLocation)
+/// Scratch memory for each of some threads, aligned as kernels expect it.
+private final class GuardedScratch {
+    private let count: Int
+    private let memory: [UnsafeMutablePointer<Float>]
+
+    init(_ count: Int, count threads: Int) throws {
+        self.count = count
+        memory = try (0..<threads).map { _ in
+            let memory = try Heap.allocate(Float.self, count: count + 64)
+            memory.initialize(repeating: canary, count: count + 64)
+            return memory
+        }
+    }
+
+    deinit { memory.forEach(Heap.deallocate) }
+
+    func start(of worker: Int) -> UnsafeMutablePointer<Float> { memory[worker] }
+
+    func check(_ sourceLocation: SourceLocation) {
+        for start in memory {
+            let end = UnsafeBufferPointer(start: start + count, count: 64)
+            #expect(end.allSatisfy(isCanary), "wrote beyond its scratch memory", sourceLocation: sourceLocation)
+        }
     }
 }
 

@@ -43,55 +43,68 @@ final class TestMemory<Element: BitwiseCopyable> {
     var elements: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
 }
 
-/// Memory of an activation with canaries before and behind it.
+/// Memory of the activations of some images, with canaries before, between and behind them.
 final class TestActivation {
     let activation: Activation
+    let imageCount: Int
     private let memory: UnsafeMutablePointer<Float>
     private let count: Int
     private static let guardCount = 64
+    /// Between two images; odd, so that nothing is aligned by chance.
+    private static let gap = 37
 
-    /// An activation full of canaries, its border included.
-    init(height: Int, width: Int, channels: Int, border: Int) {
-        let blockCount = (height + 2 * border) * (width + 2 * border) * channels
-        count = blockCount + 2 * TestActivation.guardCount
+    /// Activations full of canaries, their borders included.
+    init(imageCount: Int = 1, height: Int, width: Int, channels: Int, border: Int) {
+        let imageStride = (height + 2 * border) * (width + 2 * border) * channels + TestActivation.gap
+        self.imageCount = imageCount
+        count = imageCount * imageStride + 2 * TestActivation.guardCount
         memory = .allocate(capacity: count)
         memory.initialize(repeating: canary, count: count)
         activation = Activation(
-            block: memory + TestActivation.guardCount, height: height, width: width, channels: channels, border: border)
+            block: memory + TestActivation.guardCount, height: height, width: width, channels: channels, border: border,
+            imageStride: imageStride)
     }
 
-    /// An activation with the given pixels (in the order height, width, channel) in a border of zeros.
-    convenience init(pixels: [Float], height: Int, width: Int, channels: Int, border: Int) {
-        self.init(height: height, width: width, channels: channels, border: border)
-        BorderZeroing.run(task: BorderZeroingTask(activation: activation), block: 0, scratch: memory)
-        for row in 0..<height {
-            for column in 0..<width {
-                for channel in 0..<channels {
-                    activation.pixel(row: row, column: column)[channel] =
-                        pixels[(row * width + column) * channels + channel]
-                }
-            }
+    /// Activations with the given pixels (in the order image, height, width, channel) in borders of zeros.
+    convenience init(imageCount: Int = 1, pixels: [Float], height: Int, width: Int, channels: Int, border: Int) {
+        self.init(imageCount: imageCount, height: height, width: width, channels: channels, border: border)
+        for image in 0..<imageCount {
+            let task = BorderZeroingTask(activation: activation.image(image))
+            BorderZeroing.run(task: task, block: 0, scratch: memory)
         }
+        set(pixels)
     }
 
     deinit { memory.deallocate() }
 
-    /// The pixels in the order height, width, channel.
+    /// Writes the pixels in the order image, height, width, channel.
+    func set(_ pixels: [Float]) {
+        for index in pixels.indices {
+            let (pixel, channel) = index.quotientAndRemainder(dividingBy: activation.channels)
+            let (line, column) = pixel.quotientAndRemainder(dividingBy: activation.width)
+            let (image, row) = line.quotientAndRemainder(dividingBy: activation.height)
+            activation.pixel(image: image, row: row, column: column)[channel] = pixels[index]
+        }
+    }
+
+    /// The pixels in the order image, height, width, channel.
     var pixels: [Float] {
         var all: [Float] = []
-        for row in 0..<activation.height {
-            for column in 0..<activation.width {
-                let pixel = activation.pixel(row: row, column: column)
-                all.append(contentsOf: UnsafeBufferPointer(start: pixel, count: activation.channels))
+        for image in 0..<imageCount {
+            for row in 0..<activation.height {
+                for column in 0..<activation.width {
+                    let pixel = activation.pixel(image: image, row: row, column: column)
+                    all.append(contentsOf: UnsafeBufferPointer(start: pixel, count: activation.channels))
+                }
             }
         }
         return all
     }
 
-    /// Whether all that is not a pixel (the border, and what lies before and behind) still holds its canary.
+    /// Whether all that is not a pixel (borders, and what lies before, between and behind) still holds its canary.
     var surroundingsAreUntouched: Bool {
         UnsafeBufferPointer(start: memory, count: count).filter(isCanary).count
-            == count - activation.height * activation.width * activation.channels
+            == count - imageCount * activation.height * activation.width * activation.channels
             && !pixels.contains(where: isCanary)
     }
 }

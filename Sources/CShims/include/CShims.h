@@ -8,6 +8,8 @@
 #ifndef BACKBONE_CSHIMS_H
 #define BACKBONE_CSHIMS_H
 
+#include "KernelArguments.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +74,19 @@ struct shims_blas_scope {
     int saved_threads;
 };
 struct shims_blas_scope *shims_the_blas_scope(void);
+/* Tells the CPU that a loop waits for another thread. */
+static inline void shims_spin_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Of a clock that only goes forward. */
+long shims_nanoseconds(void);
+
+/* Asks for the cache line at an address, which need not be valid. */
+static inline void shims_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+
 /* BACKBONE_VERSION_STRING: Swift imports it as a String, which has no lasting address. */
 const char *shims_version_string(void);
 

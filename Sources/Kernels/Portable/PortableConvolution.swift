@@ -13,9 +13,9 @@ enum PortableConvolution {
             name: "convolutionF32_gemm_openblas",
             packedCount: { $0.weightCount },
             pack: pack,
-            blockCount: { PortableBlocking($0).blockCount },
-            scratchCount: { PortableBlocking($0).scratchCount },
-            run: run
+            blockCount: { task, _ in task.imageCount * PortableBlocking(task.shape).blockCount },
+            scratchCount: { PortableBlocking($0.shape).scratchCount },
+            run: { task, _, block, memory in run(task: task, block: block, scratch: memory.own) }
         )
     }
 
@@ -38,10 +38,12 @@ enum PortableConvolution {
         }
     }
 
-    /// Computes the pixels and channels of one block.
-    static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    /// Computes the pixels and channels of one block, which is part of one image.
+    private static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let shape = task.shape
         let blocking = PortableBlocking(shape)
+        let (image, block) = block.quotientAndRemainder(dividingBy: blocking.blockCount)
+        let task = task.image(image)
         let pixels = blocking.pixels(of: block)
         let channels = blocking.channels(of: block)
 

@@ -21,7 +21,7 @@ enum ReferenceBatchStatistics {
         for image in 0..<task.imageCount {
             for row in 0..<task.input.height {
                 for column in 0..<task.input.width {
-                    let pixel = task.input.pixel(row: row, column: column) + image * task.imageStride
+                    let pixel = task.input.pixel(image: image, row: row, column: column)
                     sum += term(Double(pixel[channel]))
                 }
             }

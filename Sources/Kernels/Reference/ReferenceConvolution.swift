@@ -8,9 +8,9 @@ enum ReferenceConvolution {
             name: "convolutionF32_reference",
             packedCount: { $0.weightCount },
             pack: pack,
-            blockCount: { $0.outputHeight },
+            blockCount: { task, _ in task.imageCount * task.output.height },
             scratchCount: { _ in 0 },
-            run: run
+            run: { task, _, block, _ in run(task: task, block: block) }
         )
     }
 
@@ -27,13 +27,14 @@ enum ReferenceConvolution {
         }
     }
 
-    /// A block is a row of the output.
-    static func run(task: ConvolutionTask, block row: Int, scratch: UnsafeMutablePointer<Float>) {
+    /// A block is a row of the output of an image.
+    private static func run(task: ConvolutionTask, block: Int) {
+        let (image, row) = block.quotientAndRemainder(dividingBy: task.output.height)
         for column in 0..<task.output.width {
-            let out = task.output.pixel(row: row, column: column)
-            let residual = task.residual?.pixel(row: row, column: column)
+            let out = task.output.pixel(image: image, row: row, column: column)
+            let residual = task.residual?.pixel(image: image, row: row, column: column)
             for channel in 0..<task.shape.outputChannels {
-                var sum = convolution(task: task, row: row, column: column, channel: channel)
+                var sum = convolution(task: task, image: image, row: row, column: column, channel: channel)
                 sum += Double(task.bias[channel])
                 if let residual { sum += Double(residual[channel]) }
                 out[channel] = task.relu ? relu(Float(sum)) : Float(sum)
@@ -42,7 +43,9 @@ enum ReferenceConvolution {
     }
 
     /// `sum over i, y, x of input[i, row * stride - padding + y, column * stride - padding + x] * weight[channel, i, y, x]`.
-    private static func convolution(task: ConvolutionTask, row: Int, column: Int, channel: Int) -> Double {
+    private static func convolution(
+        task: ConvolutionTask, image: Int, row: Int, column: Int, channel: Int
+    ) -> Double {
         let shape = task.shape
         var weight = task.packedWeights + channel * shape.inputChannels * shape.kernelSize * shape.kernelSize
         var sum = 0.0
@@ -50,7 +53,7 @@ enum ReferenceConvolution {
             for y in 0..<shape.kernelSize {
                 for x in 0..<shape.kernelSize {
                     let pixel = task.input.pixel(
-                        row: row * shape.stride - shape.padding + y,
+                        image: image, row: row * shape.stride - shape.padding + y,
                         column: column * shape.stride - shape.padding + x)
                     sum += Double(pixel[input]) * Double(weight.pointee)
                     weight += 1

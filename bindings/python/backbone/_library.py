@@ -72,6 +72,8 @@ class Options(ctypes.Structure):
         ("channel_order", c_int32),
         ("mean", POINTER(c_float)),
         ("std_dev", POINTER(c_float)),
+        ("arithmetic", c_int32),
+        ("reserved", c_int32),
     ]
 
 

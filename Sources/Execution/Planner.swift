@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+
+/// Chooses how each convolution of a plan is computed, from its shape and the figures of a typical CPU alone: never from
+/// threads, batch, or what the machine is doing, so that features are the same bits on all machines with the same kernels.
+package struct Planner: Sendable {
+    private let kernels: ConvolutionKernels
+    /// Nothing but direct arithmetic is wanted.
+    let isDirect: Bool
+    private let largestTile: Int
+
+    /// - Parameter blockCount: Residual blocks of the network. What an early layer is off by grows with each block behind it,
+    ///   and the tiles of F(6, 3) are off by four times as much as those of F(4, 3): they are for networks of up to the 16
+    ///   blocks of ResNet-34 and -50.
+    package init(kernels: ConvolutionKernels, isDirect: Bool, blockCount: Int) {
+        self.kernels = kernels
+        self.isDirect = isDirect
+        largestTile = blockCount <= 16 ? 6 : 4
+    }
+
+    /// The algorithm that is expected to be fastest, of those that there are kernels for.
+    func algorithm(for shape: ConvolutionShape) -> ConvolutionAlgorithm {
+        var best = ConvolutionAlgorithm.direct
+        if isDirect { return best }
+        var lowest = ConvolutionCost.direct(shape).microseconds
+        for index in 1..<ConvolutionAlgorithm.count {
+            guard let candidate = ConvolutionAlgorithm(rawValue: index), candidate.tileSize <= largestTile,
+                kernels.have(candidate, for: shape)
+            else { continue }
+            let cost = ConvolutionCost.winograd(shape, tile: candidate.tileSize).microseconds
+            if cost < lowest { (best, lowest) = (candidate, cost) }
+        }
+        return best
+    }
+}
+
+/// What a convolution of one image costs, by the figures of a core of a 2021 server (Zen 3): two of them at work.
+struct ConvolutionCost {
+    /// In microseconds: of multiplications and transforms, and of reading the weights.
+    private let arithmetic: Double
+    private let memory: Double
+
+    /// Weights arrive while earlier ones are multiplied, but never quite for nothing.
+    var microseconds: Double { max(arithmetic, memory) + 0.3 * min(arithmetic, memory) }
+
+    /// Multiplications of Float, with their additions.
+    private static let productsPerMicrosecond = 88_000.0
+    /// Floats that the transforms read or write at a point of a tile.
+    private static let transformedPerMicrosecond = 18_000.0
+    /// Bytes of weights. Those of a whole network exceed the caches: each forward reads them from memory again.
+    private static let bytesPerMicrosecond = 18_000.0
+
+    static func direct(_ shape: ConvolutionShape) -> ConvolutionCost {
+        let products = Double(shape.outputHeight) * Double(shape.outputWidth) * Double(shape.weightCount)
+        return ConvolutionCost(
+            arithmetic: products / productsPerMicrosecond, memory: 4 * Double(shape.weightCount) / bytesPerMicrosecond)
+    }
+
+    static func winograd(_ shape: ConvolutionShape, tile: Int) -> ConvolutionCost {
+        let points = Double((tile + 2) * (tile + 2))
+        let tiles =
+            Double((shape.outputHeight + tile - 1) / tile) * Double((shape.outputWidth + tile - 1) / tile)
+        let weights = points * Double(shape.inputChannels) * Double(shape.outputChannels)
+        let transformed = tiles * points * Double(shape.inputChannels + shape.outputChannels)
+        return ConvolutionCost(
+            arithmetic: tiles * weights / productsPerMicrosecond + transformed / transformedPerMicrosecond,
+            memory: 4 * weights / bytesPerMicrosecond)
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// Weights as the direct convolution reads them: panels of 16 output channels, zeros where there are fewer; in a panel
+/// the order of a window in memory (row, column, input channel), 16 weights for each.
+enum DirectPackingAVX2 {
+    private static let panelWidth = DirectConvolutionAVX2.panelWidth
+    private static let packedInputs = 32
+
+    static func pack(
+        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        packed: UnsafeMutablePointer<Float>
+    ) {
+        let depth = shape.windowCount
+        for panel in 0..<divideRoundingUp(shape.outputChannels, panelWidth) {
+            let out = packed + panel * depth * panelWidth
+            let lanes = min(panelWidth, shape.outputChannels - panel * panelWidth)
+            if lanes < panelWidth { out.update(repeating: 0, count: depth * panelWidth) }
+            // A few input channels of all lanes at a time, so that what is written stays in the first-level cache.
+            for firstInput in stride(from: 0, to: shape.inputChannels, by: packedInputs) {
+                let inputs = firstInput..<min(firstInput + packedInputs, shape.inputChannels)
+                for lane in 0..<lanes {
+                    let output = panel * panelWidth + lane
+                    pack(
+                        shape, inputs: inputs, weights: weights + output * depth, factor: scale?[output] ?? 1,
+                        to: out + lane)
+                }
+            }
+        }
+    }
+
+    /// Packs one output channel's weights of some input channels to every 16th float.
+    private static func pack(
+        _ shape: ConvolutionShape, inputs: Range<Int>, weights: UnsafePointer<Float>, factor: Double,
+        to out: UnsafeMutablePointer<Float>
+    ) {
+        let area = shape.kernelSize * shape.kernelSize
+        var weight = weights + inputs.lowerBound * area
+        for input in inputs {
+            for position in 0..<area {
+                out[(position * shape.inputChannels + input) * panelWidth] = Float(Double(weight.pointee) * factor)
+                weight += 1
+            }
+        }
+    }
+}

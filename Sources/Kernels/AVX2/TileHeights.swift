@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// Rows cut into tiles of 4 to 6, as few as possible and as equal as possible. Only where there are fewer than 4, or 7,
+/// does a tile have more rows than are left for it: 4 instead of less.
+struct TileHeights: BitwiseCopyable {
+    static let maximum = 6
+    static let minimum = 4
+
+    let count: Int
+    private let base: Int
+    /// So many tiles, the first ones, have a row more than `base`.
+    private let larger: Int
+
+    init(rows: Int) {
+        count = divideRoundingUp(rows, TileHeights.maximum)
+        (base, larger) = rows.quotientAndRemainder(dividingBy: max(count, 1))
+    }
+
+    /// Where tile `index` begins.
+    func start(of index: Int) -> Int { index * base + min(index, larger) }
+
+    /// How many rows tile `index` has, at most 6.
+    func rows(of index: Int) -> Int { base + (index < larger ? 1 : 0) }
+
+    /// How many rows it computes, at least 4.
+    func height(of index: Int) -> Int { max(rows(of: index), TileHeights.minimum) }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// How a Winograd convolution is cut into phases and blocks.
+///
+/// Either each block transforms a group of tiles, whose transformed inputs stay in the second-level cache, and multiplies
+/// them by all weights. Or, where a group that fits would be too small for the weights that it makes a thread read, the
+/// tiles are handled in chunks of two phases each: all threads transform, then they share the panels and groups of tiles.
+struct WinogradBlocking {
+    let isShared: Bool
+    let panelCount: Int
+    /// Floats from one point of transformed inputs to the next, and of products.
+    let pointStride: Int
+    let productStride: Int
+
+    private let m: Int
+    private let channels: Int
+    private let tileColumns: Int
+    private let tileRows: Int
+    private let tileCount: Int
+    /// Groups of tiles; in chunks of their own where inputs are shared.
+    private let groupCount: Int
+    private let chunkCount: Int
+    private let panelBlocks: Int
+
+    init(_ task: ConvolutionTask, m: Int) {
+        self.m = m
+        channels = task.shape.inputChannels
+        panelCount = task.shape.outputChannels / WinogradConvolutionAVX2.panelWidth
+        tileColumns = divideRoundingUp(task.output.width, m)
+        tileRows = divideRoundingUp(task.output.height, m)
+        tileCount = task.imageCount * tileRows * tileColumns
+
+        let points = (m + 2) * (m + 2)
+        let fitting = Self.cachedFloats / (points * channels)
+        isShared = fitting < Self.fewestTiles
+        if isShared {
+            let chunkTiles = max(Self.fewestTiles, Self.sharedFloats / (points * channels))
+            chunkCount = divideRoundingUp(tileCount, chunkTiles)
+            let largest = divideRoundingUp(tileCount, chunkCount)
+            groupCount = divideRoundingUp(largest, Self.groupTiles)
+            panelBlocks = min(panelCount, divideRoundingUp(Self.wantedBlocks, groupCount))
+            pointStride = Self.padded(largest * channels, to: channels)
+            productStride = Self.padded(divideRoundingUp(largest, groupCount) * WinogradConvolutionAVX2.panelWidth)
+        } else {
+            chunkCount = 1
+            let groups = divideRoundingUp(tileCount, fitting)
+            groupCount = min(tileCount, groups <= 2 ? groups : divideRoundingUp(groups, 4) * 4)
+            panelBlocks = 1
+            let largest = divideRoundingUp(tileCount, groupCount)
+            pointStride = Self.padded(largest * channels, to: channels)
+            productStride = Self.padded(largest * WinogradConvolutionAVX2.panelWidth)
+        }
+    }
+
+    /// Room for the rows that the lowest tile of a product computes, and a cache line more, so that the points do not
+    /// fall on the same few sets of the cache.
+    private static func padded(_ count: Int, to row: Int = WinogradConvolutionAVX2.panelWidth) -> Int {
+        max(count, TileHeights.minimum * row) + row % 16 + 16
+    }
+
+    private var points: Int { (m + 2) * (m + 2) }
+
+    // MARK: - Memory
+
+    /// Floats of the transformed inputs of a group that has its own, of the products of a group and panel, and of what the
+    /// transforms need. A product may compute a few rows more than there are.
+    var inputCount: Int { points * pointStride + TileHeights.maximum * channels }
+    var productCount: Int { points * productStride + TileHeights.maximum * WinogradConvolutionAVX2.panelWidth }
+    private var transformCount: Int { points * (8 + channels) }
+
+    var sharedCount: Int { isShared ? inputCount : 0 }
+    var scratchCount: Int { productCount + transformCount + (isShared ? 0 : inputCount) }
+
+    // MARK: - Phases and blocks
+
+    var phaseCount: Int { isShared ? 2 * chunkCount : 1 }
+
+    func blockCount(phase: Int) -> Int {
+        if !isShared { return groupCount }
+        return phase % 2 == 0 ? transformBlocks(chunk(phase / 2)) : groupCount * panelBlocks
+    }
+
+    /// The tiles of a block that transforms and multiplies.
+    func tiles(of block: Int) -> Range<Int> { blockRange(block, of: groupCount, count: tileCount) }
+
+    /// The tiles of chunk `index`.
+    func chunk(_ index: Int) -> Range<Int> { blockRange(index, of: chunkCount, count: tileCount) }
+
+    private func transformBlocks(_ chunk: Range<Int>) -> Int { min(chunk.count, Self.wantedBlocks) }
+
+    /// The tiles of a block that transforms.
+    func transformedTiles(of block: Int, _ chunk: Range<Int>) -> Range<Int> {
+        Self.shifted(blockRange(block, of: transformBlocks(chunk), count: chunk.count), by: chunk.lowerBound)
+    }
+
+    /// The tiles and the panels of a block that multiplies.
+    func multipliedTiles(of block: Int, _ chunk: Range<Int>) -> Range<Int> {
+        Self.shifted(blockRange(block % groupCount, of: groupCount, count: chunk.count), by: chunk.lowerBound)
+    }
+
+    func panels(of block: Int) -> Range<Int> { blockRange(block / groupCount, of: panelBlocks, count: panelCount) }
+
+    private static func shifted(_ range: Range<Int>, by offset: Int) -> Range<Int> {
+        range.lowerBound + offset..<range.upperBound + offset
+    }
+
+    /// The place of a tile among those of all images.
+    func tile(_ index: Int) -> (image: Int, row: Int, column: Int) {
+        let (line, column) = index.quotientAndRemainder(dividingBy: tileColumns)
+        let (image, row) = line.quotientAndRemainder(dividingBy: tileRows)
+        return (image, row, column)
+    }
+
+    // MARK: - Sizes
+
+    /// Transformed inputs of a group that stay in the second-level cache: 240 KB.
+    private static let cachedFloats = 60 * 1024
+    /// Fewer tiles than that make a thread read weights faster than the third-level cache gives them.
+    private static let fewestTiles = 10
+    /// Transformed inputs that all threads share, in the third-level cache: 12 MB.
+    private static let sharedFloats = 3 * 1024 * 1024
+    /// Tiles whose products of a panel stay in the second-level cache.
+    private static let groupTiles = 48
+    private static let wantedBlocks = 16
+}

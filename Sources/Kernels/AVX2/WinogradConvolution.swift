@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import KernelsAVX2
+
+/// Convolution of 3 x 3 at stride 1 by Winograd's minimal filtering F(m x m, 3 x 3): the output is cut into tiles of m x m
+/// pixels, each of which takes (m + 2)^2 multiplications per pair of channels instead of 9 m^2.
+///
+/// The transformed inputs of some tiles are, at each of the (m + 2)^2 points, the rows of a matrix that is multiplied by
+/// the transformed weights of that point; a panel of 16 output channels is done with before the next one is begun, so that
+/// its products never leave the cache. `KernelsAVX2/WinogradLines.swift` has the transforms.
+///
+/// Where few tiles meet many channels the inputs are transformed in a phase of their own, and panels are shared among
+/// threads; elsewhere each block transforms its own tiles. `WinogradBlocking` decides.
+struct WinogradConvolutionAVX2: Sendable {
+    /// Output pixels of a tile in each direction: 2, 4 or 6.
+    let m: Int
+
+    static func kernel(m: Int, name: StaticString) -> ConvolutionKernel {
+        let winograd = WinogradConvolutionAVX2(m: m)
+        return ConvolutionKernel(
+            name: name,
+            supports: { shape in
+                shape.kernelSize == 3 && shape.stride == 1 && shape.padding == 1 && shape.inputChannels % 8 == 0
+                    && shape.outputChannels % panelWidth == 0
+            },
+            packedCount: { winograd.points * $0.inputChannels * $0.outputChannels },
+            pack: winograd.pack,
+            phaseCount: { winograd.blocking($0).phaseCount },
+            blockCount: { winograd.blocking($0).blockCount(phase: $1) },
+            sharedCount: { winograd.blocking($0).sharedCount },
+            scratchCount: { winograd.blocking($0).scratchCount },
+            run: winograd.run
+        )
+    }
+
+    static let panelWidth = 16
+
+    /// Pixels of a transformed tile.
+    var points: Int { (m + 2) * (m + 2) }
+
+    private func blocking(_ task: ConvolutionTask) -> WinogradBlocking { WinogradBlocking(task, m: m) }
+}
+
+// MARK: - Weights
+
+extension WinogradConvolutionAVX2 {
+    /// For each panel of 16 output channels, for each point, for each input channel: 16 weights.
+    private func pack(
+        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        packed: UnsafeMutablePointer<Float>
+    ) {
+        let inputs = shape.inputChannels
+        let pointStride = inputs * Self.panelWidth
+        // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more.
+        var memory = InlineArray<1024, Double>(repeating: 1)
+        let scratchCount = 8 * (64 + 9 + 24)
+        var span = memory.mutableSpan
+        span.withUnsafeMutableBufferPointer { memory in
+            guard let scratch = memory.baseAddress else { return }
+            let ones = scratch + scratchCount
+            for panel in 0..<shape.outputChannels / Self.panelWidth {
+                let output = panel * Self.panelWidth
+                for input in 0..<inputs {
+                    winogradWeights(
+                        m: m, weights: weights + (output * inputs + input) * 9, outputStride: inputs * 9,
+                        scale: scale.map { $0 + output } ?? UnsafePointer(ones),
+                        out: packed + (panel * points * inputs + input) * Self.panelWidth, pointStride: pointStride,
+                        scratch: scratch)
+                }
+            }
+        }
+    }
+}
+
+// MARK: - Computing
+
+extension WinogradConvolutionAVX2 {
+    private func run(task: ConvolutionTask, phase: Int, block: Int, memory: ConvolutionMemory) {
+        let blocking = blocking(task)
+        if !blocking.isShared {
+            let tiles = blocking.tiles(of: block)
+            let inputs = memory.own + blocking.productCount
+            let scratch = inputs + blocking.inputCount
+            transform(task, blocking, tiles: tiles, to: inputs, scratch: scratch)
+            for panel in 0..<blocking.panelCount {
+                multiply(
+                    task, blocking, tiles: tiles, inputs: inputs, panel: panel, products: memory.own,
+                    scratch: scratch)
+            }
+        } else if phase % 2 == 0 {
+            let chunk = blocking.chunk(phase / 2)
+            let tiles = blocking.transformedTiles(of: block, chunk)
+            let row = (tiles.lowerBound - chunk.lowerBound) * task.shape.inputChannels
+            transform(task, blocking, tiles: tiles, to: memory.shared + row, scratch: memory.own)
+        } else {
+            let chunk = blocking.chunk(phase / 2)
+            let tiles = blocking.multipliedTiles(of: block, chunk)
+            let row = (tiles.lowerBound - chunk.lowerBound) * task.shape.inputChannels
+            for panel in blocking.panels(of: block) {
+                multiply(
+                    task, blocking, tiles: tiles, inputs: memory.shared + row, panel: panel, products: memory.own,
+                    scratch: memory.own + blocking.productCount)
+            }
+        }
+    }
+
+    /// Transforms the inputs of a range of tiles: `inputs[point][tile][channel]`.
+    private func transform(
+        _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>,
+        to inputs: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) {
+        let side = m + 2
+        let channels = task.shape.inputChannels
+        var out = inputs
+        for index in tiles {
+            let tile = blocking.tile(index)
+            let top = tile.row * m - 1
+            let left = tile.column * m - 1
+            var source = UnsafePointer(task.input.pixel(image: tile.image, row: top, column: left))
+            var rowStride = task.input.rowStride
+            if top + side > task.input.height + 1 || left + side > task.input.width + 1 {
+                // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
+                let patch = scratch + points * 8
+                copyPatch(task.input, image: tile.image, top: top, left: left, to: patch)
+                source = UnsafePointer(patch)
+                rowStride = side * channels
+            }
+            winogradInput(
+                m: m, source: source, rowStride: rowStride, pixelStride: channels, channels: channels, out: out,
+                pointStride: blocking.pointStride, scratch: scratch)
+            out += channels
+        }
+    }
+
+    /// Copies what an image has of a tile's input, its border included, and fills the rest with zeros.
+    private func copyPatch(
+        _ input: Activation, image: Int, top: Int, left: Int, to patch: UnsafeMutablePointer<Float>
+    ) {
+        let side = m + 2
+        let rowFloats = side * input.channels
+        let columns = min(side, input.width + 1 - left)
+        for row in 0..<side {
+            let out = patch + row * rowFloats
+            let count = top + row <= input.height ? columns * input.channels : 0
+            out.update(from: input.pixel(image: image, row: top + row, column: left), count: count)
+            (out + count).update(repeating: 0, count: rowFloats - count)
+        }
+    }
+
+    /// Multiplies the transformed inputs of a range of tiles by the weights of a panel, and transforms the products into
+    /// output pixels.
+    private func multiply(
+        _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>, inputs: UnsafePointer<Float>,
+        panel: Int, products: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) {
+        let channels = task.shape.inputChannels
+        let heights = TileHeights(rows: tiles.count)
+        let pointFloats = channels * Self.panelWidth
+        var weights = task.packedWeights + panel * points * pointFloats
+        for point in 0..<points {
+            let prefetch = PrefetchSchedule(weights + pointFloats, floats: pointFloats, tiles: heights.count)
+            for index in 0..<heights.count {
+                let row = heights.start(of: index)
+                productTile(
+                    height: heights.height(of: index), a: inputs + point * blocking.pointStride + row * channels,
+                    aStride: channels, depth: channels, panel: weights,
+                    out: products + point * blocking.productStride + row * Self.panelWidth,
+                    prefetch: prefetch.start(tile: index), prefetchStep: prefetch.step)
+            }
+            weights += pointFloats
+        }
+        let channel = panel * Self.panelWidth
+        for index in tiles {
+            let tile = blocking.tile(index)
+            let (row, column) = (tile.row * m, tile.column * m)
+            let target = shims_winograd_output(
+                output: task.output.pixel(image: tile.image, row: row, column: column) + channel,
+                output_row: task.output.rowStride, output_pixel: task.output.channels,
+                residual: task.residual.map {
+                    UnsafePointer($0.pixel(image: tile.image, row: row, column: column) + channel)
+                },
+                residual_row: task.residual?.rowStride ?? 0, residual_pixel: task.output.channels,
+                bias: task.bias + channel, is_relu: task.relu, rows: min(m, task.output.height - row),
+                columns: min(m, task.output.width - column))
+            winogradOutput(
+                m: m, products: products + (index - tiles.lowerBound) * Self.panelWidth,
+                pointStride: blocking.productStride, target, scratch: scratch)
+        }
+    }
+}

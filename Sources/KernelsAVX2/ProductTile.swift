@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// Rows by sixteen columns of a matrix product: `out[r][c] = sum over k of a[r * aStride + k] * panel[k][c]`.
+///
+/// - Parameters:
+///   - height: How many rows: 4, 5 or 6.
+///   - depth: Terms of a sum, at least 1.
+///   - out: The rows one behind the other, sixteen floats each.
+///   - prefetch: As for `convolutionTile`.
+@inline(never)
+package func productTile(
+    height: Int, a: UnsafePointer<Float>, aStride: Int, depth: Int, panel: UnsafePointer<Float>,
+    out: UnsafeMutablePointer<Float>, prefetch: UnsafeRawPointer, prefetchStep: Int
+) {
+    switch height {
+    case 6: compute(6, a, aStride, depth, panel, out, prefetch, prefetchStep)
+    case 5: compute(5, a, aStride, depth, panel, out, prefetch, prefetchStep)
+    default: compute(4, a, aStride, depth, panel, out, prefetch, prefetchStep)
+    }
+}
+
+@inline(__always)
+private func compute(
+    _ rows: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ depth: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ prefetch: UnsafeRawPointer, _ prefetchStep: Int
+) {
+    var sums = Sums(.zero, .zero)
+    var addresses = RowAddresses(first: a, stride: aStride)
+    var panel = panel
+    var prefetch = prefetch
+    sums.addProducts(rows, &addresses, depth, &panel, &prefetch, prefetchStep)
+    sums.store(rows, out)
+}

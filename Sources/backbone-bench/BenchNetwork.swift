@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CBackbone
+
+/// A network through the C interface, with an image and memory for its features.
+final class BenchNetwork {
+    private let net: OpaquePointer
+    private let image: [Float]
+    private let inputShape: [Int64]
+    private var features: [[Float]]
+    private let shapes: [[Int64]]
+
+    init(_ options: Options) throws {
+        var settings = backbone_options()
+        try check(backbone_options_init(&settings, MemoryLayout<backbone_options>.size))
+        settings.depth = options.depth
+        settings.threads = options.threads
+        settings.arithmetic = Int32(options.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
+        var handle: OpaquePointer?
+        try check(backbone_create(&settings, &handle))
+        net = handle!
+        inputShape = [Int64(options.batch), 3, Int64(options.height), Int64(options.width)]
+        var rows = [Int64](repeating: 0, count: 16)
+        try check(backbone_output_shapes(net, inputShape, &rows, 4))
+        shapes = (0..<4).map { Array(rows[4 * $0..<4 * $0 + 4]) }
+        features = shapes.map { [Float](repeating: 0, count: Int($0.reduce(1, *))) }
+        // Any numbers will do, but the same ones each time: a linear congruential generator.
+        var state: UInt32 = 1
+        image = (0..<Int(inputShape.reduce(1, *))).map { _ in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return Float(state >> 8) / Float(1 << 23) - 1
+        }
+        if let weights = options.weights { try check(backbone_load_weights(net, weights, 0, nil)) }
+    }
+
+    deinit { backbone_free(net) }
+
+    func forward() throws {
+        try withTensors { input, outputs in try check(backbone_forward(net, input, outputs, 4)) }
+    }
+
+    func profile() throws -> [backbone_layer] {
+        var count = 0
+        try withTensors { input, outputs in try check(backbone_profile(net, input, outputs, 4, nil, 0, &count)) }
+        var layers = [backbone_layer](repeating: backbone_layer(), count: count)
+        try withTensors { input, outputs in
+            try check(backbone_profile(net, input, outputs, 4, &layers, layers.count, &count))
+        }
+        return layers
+    }
+
+    private func withTensors(
+        _ body: (UnsafePointer<backbone_tensor>, UnsafePointer<backbone_tensor>) throws -> Void
+    ) throws {
+        try image.withUnsafeBufferPointer { image in
+            var input = tensor(UnsafeMutableRawPointer(mutating: image.baseAddress!), inputShape)
+            var outputs = features.indices.map { index in
+                features[index].withUnsafeMutableBytes { tensor($0.baseAddress!, shapes[index]) }
+            }
+            try body(&input, &outputs)
+        }
+    }
+
+    private func tensor(_ data: UnsafeMutableRawPointer, _ shape: [Int64]) -> backbone_tensor {
+        var tensor = backbone_tensor()
+        tensor.data = data
+        tensor.shape = (shape[0], shape[1], shape[2], shape[3])
+        tensor.strides = (shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1)
+        return tensor
+    }
+}
+
+func check(_ status: backbone_status) throws {
+    guard status != BACKBONE_STATUS_OK else { return }
+    throw BenchError(message: String(cString: backbone_last_error_message()))
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+struct BenchError: Error {
+    let message: String
+    /// Whether the command line is at fault.
+    var isUsage = false
+}
+
+/// The command line.
+struct Options {
+    enum Command: String {
+        case help, peak, layers, forward
+    }
+
+    var command = Command.help
+    var depth: Int32 = 50
+    var height = 224
+    var width = 224
+    var batch = 1
+    var runs = 20
+    var threads: Int32 = 0
+    var weights: String?
+    var isDirect = false
+
+    init(_ arguments: [String]) throws {
+        guard let first = arguments.first else { throw BenchError(message: "no command\n\n\(usage)", isUsage: true) }
+        if arguments.contains("--help") || arguments.contains("-h") || first == "help" { return }
+        guard let command = Command(rawValue: first) else {
+            throw BenchError(message: "unknown command '\(first)'\n\n\(usage)", isUsage: true)
+        }
+        self.command = command
+        var rest = arguments.dropFirst()
+        while let option = rest.popFirst() {
+            guard let value = rest.popFirst() else {
+                throw BenchError(message: "\(option) needs a value", isUsage: true)
+            }
+            try set(option, value)
+        }
+    }
+
+    private mutating func set(_ option: String, _ value: String) throws {
+        switch option {
+        case "--depth": depth = Int32(try Self.number(option, value, in: 1...1000))
+        case "--batch": batch = try Self.number(option, value, in: 1...4096)
+        case "--runs": runs = try Self.number(option, value, in: 1...1_000_000)
+        case "--threads": threads = Int32(try Self.number(option, value, in: 1...1024))
+        case "--weights": weights = value
+        case "--size":
+            let sizes = value.split(separator: "x").map(String.init)
+            guard sizes.count == 2 else {
+                throw BenchError(message: "--size is '\(value)', expected HxW: 800x1344", isUsage: true)
+            }
+            height = try Self.number(option, sizes[0], in: 1...100_000)
+            width = try Self.number(option, sizes[1], in: 1...100_000)
+        case "--arithmetic":
+            guard value == "fast" || value == "direct" else {
+                throw BenchError(message: "--arithmetic is '\(value)', expected fast or direct", isUsage: true)
+            }
+            isDirect = value == "direct"
+        default: throw BenchError(message: "unknown option \(option)", isUsage: true)
+        }
+    }
+
+    private static func number(_ option: String, _ text: String, in range: ClosedRange<Int>) throws -> Int {
+        guard let number = Int(text), range.contains(number) else {
+            throw BenchError(
+                message: "\(option) is '\(text)', expected \(range.lowerBound) to \(range.upperBound)", isUsage: true)
+        }
+        return number
+    }
+}

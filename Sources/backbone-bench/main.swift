@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+
+let usage = """
+    Usage: backbone-bench COMMAND [options]
+
+    Commands:
+      peak       what the cores can do at most: multiplications in registers, and reading memory
+      layers     the plan of a network as a table: kernel, time, GFLOP/s and bytes of each layer
+      forward    median, fastest and slowest time of a forward
+
+    Options of layers and forward:
+      --depth N            18, 34, 50, 101 or 152 (default 50)
+      --size HxW           of the image (default 224x224)
+      --batch N            images (default 1)
+      --runs N             forwards that are measured, after two that are not (default 20)
+      --weights FILE       a checkpoint; without it the weights are random
+      --arithmetic NAME    fast (default) or direct
+
+    Options of all:
+      --threads N          (default: those this process may use)
+      --help               print this text
+
+    Times are medians. `layers` reports the median of each layer.
+    """
+
+do {
+    let options = try Options(Array(CommandLine.arguments.dropFirst()))
+    switch options.command {
+    case .help: print(usage)
+    case .peak: try measurePeak(options)
+    case .layers: try measureLayers(options)
+    case .forward: try measureForward(options)
+    }
+} catch let error as BenchError {
+    let line = "backbone-bench: \(error.message)\n"
+    _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    exit(error.isUsage ? 2 : 1)
+}

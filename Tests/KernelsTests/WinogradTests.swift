@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Testing
+
+@testable import Kernels
+
+/// The transforms of F(m, 3) as matrices, from the points alone by the construction of Cook and Toom: an independent
+/// source for those that the kernels have written out.
+private struct WinogradMatrices {
+    let m: Int
+    /// m x (m + 2), (m + 2) x 3 and (m + 2) x (m + 2).
+    private(set) var output: [[Double]]
+    private(set) var weights: [[Double]]
+    private(set) var input: [[Double]]
+
+    init(m: Int) {
+        self.m = m
+        let points: [Double] =
+            switch m {
+            case 2: [0, 1, -1]
+            case 4: [0, 0.625, -0.625, 1.5, -1.5]
+            default: [0, 0.5, -0.5, 1, -1, 2, -2]
+            }
+        func power(_ base: Double, _ exponent: Int) -> Double { (0..<exponent).reduce(1) { value, _ in value * base } }
+        output = (0..<m).map { k in points.map { power($0, k) } + [k == m - 1 ? 1 : 0] }
+        weights = []
+        input = []
+        for point in points {
+            let others = points.filter { $0 != point }
+            let divisor = others.reduce(1) { $0 * (point - $1) }
+            weights.append([0, 1, 2].map { power(point, $0) / divisor })
+            input.append(Self.polynomial(withRoots: others) + [0])
+        }
+        weights.append([0, 0, 1])
+        input.append(Self.polynomial(withRoots: points))
+    }
+
+    /// The coefficients of `prod (x - root)`, of the lowest power first.
+    private static func polynomial(withRoots roots: [Double]) -> [Double] {
+        roots.reduce([1]) { coefficients, root in
+            (0...coefficients.count).map { power in
+                (power > 0 ? coefficients[power - 1] : 0) - (power < coefficients.count ? root * coefficients[power] : 0)
+            }
+        }
+    }
+
+    var magnitudes: WinogradMatrices {
+        var copy = self
+        copy.output = output.map { $0.map(abs) }
+        copy.weights = weights.map { $0.map(abs) }
+        copy.input = input.map { $0.map(abs) }
+        return copy
+    }
+
+    /// `matrix * square * transposed matrix`.
+    func apply(_ matrix: [[Double]], to square: [[Double]]) -> [[Double]] {
+        let half = matrix.map { row in square[0].indices.map { j in row.indices.reduce(0) { $0 + row[$1] * square[$1][j] } } }
+        return half.map { line in matrix.map { row in row.indices.reduce(0) { $0 + row[$1] * line[$1] } } }
+    }
+}
+
+extension ConvolutionCase {
+    /// Images around the size of a tile and of several, channels of few and of many vectors and panels, few channels (a
+    /// block transforms its own tiles) and many (all threads share them).
+    static func winograd(m: Int) -> [ConvolutionCase] {
+        var cases: [ConvolutionCase] = []
+        let sizes = [1, 2, m - 1, m, m + 1, 2 * m, 2 * m + 1, 3 * m - 1].filter { $0 > 0 }
+        for (inputs, outputs) in [(8, 16), (24, 48), (64, 32)] {
+            for (index, height) in sizes.enumerated() {
+                let width = sizes[(3 * index + inputs / 8) % sizes.count]
+                cases.append(winograd(inputs, outputs, height, width, number: cases.count))
+            }
+        }
+        // Enough channels for a shared phase, enough tiles for several groups, and one tile alone.
+        for (inputs, outputs, height, width) in [(520, 32, 3 * m, 2 * m + 1), (520, 16, 1, 1), (64, 16, 13 * m, 7 * m - 1)] {
+            cases.append(winograd(inputs, outputs, height, width, number: cases.count))
+        }
+        return cases
+    }
+
+    private static func winograd(
+        _ inputs: Int, _ outputs: Int, _ height: Int, _ width: Int, number: Int
+    ) -> ConvolutionCase {
+        ConvolutionCase(
+            shape: ConvolutionShape(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: 1, padding: 1,
+                inputHeight: height, inputWidth: width),
+            inputBorder: 1 + number % 2, outputBorder: number / 2 % 2, hasResidual: number % 3 != 0,
+            relu: number % 5 != 0, imageCount: 1 + number % 3, seed: UInt64(5000 + number))
+    }
+}
+
+extension ConvolutionFixture {
+    /// What went into each output by way of the transforms: the sum of magnitudes, of which each rounding is a part.
+    func winogradMagnitudes(m: Int) -> [Double] {
+        let matrices = WinogradMatrices(m: m).magnitudes
+        let (height, width, inputs, outputs) = (
+            shape.inputHeight, shape.inputWidth, shape.inputChannels, shape.outputChannels
+        )
+        let side = m + 2
+        let transformedWeights = (0..<outputs).map { output in
+            (0..<inputs).map { input in
+                let square = (0..<3).map { row in
+                    (0..<3).map { column in
+                        Double(abs(weights[((output * inputs + input) * 3 + row) * 3 + column])) * scale[output]
+                    }
+                }
+                return matrices.apply(matrices.weights, to: square).flatMap { $0 }
+            }
+        }
+        let pixels = input.pixels
+        var all = [Double](repeating: 0, count: testCase.imageCount * height * width * outputs)
+        for image in 0..<testCase.imageCount {
+            for top in stride(from: 0, to: height, by: m) {
+                for left in stride(from: 0, to: width, by: m) {
+                    var products = [[Double]](repeating: .init(repeating: 0, count: side * side), count: outputs)
+                    for channel in 0..<inputs {
+                        let square = (0..<side).map { row in
+                            (0..<side).map { column -> Double in
+                                let (y, x) = (top + row - 1, left + column - 1)
+                                guard (0..<height).contains(y) && (0..<width).contains(x) else { return 0 }
+                                return Double(abs(pixels[((image * height + y) * width + x) * inputs + channel]))
+                            }
+                        }
+                        let transformed = matrices.apply(matrices.input, to: square).flatMap { $0 }
+                        for output in 0..<outputs {
+                            for point in 0..<side * side {
+                                products[output][point] += transformed[point] * transformedWeights[output][channel][point]
+                            }
+                        }
+                    }
+                    for output in 0..<outputs {
+                        let square = (0..<side).map { Array(products[output][$0 * side..<($0 + 1) * side]) }
+                        let values = matrices.apply(matrices.output, to: square)
+                        for row in 0..<min(m, height - top) {
+                            for column in 0..<min(m, width - left) {
+                                let pixel = (image * height + top + row) * width + left + column
+                                all[pixel * outputs + output] = values[row][column]
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return all
+    }
+}
+
+@Suite struct WinogradTests {
+    static let kernels: [(m: Int, kernel: ConvolutionKernel)] =
+        CPUFeatures.detected.contains(.avx2)
+        ? [ConvolutionAlgorithm.winograd2, .winograd4, .winograd6].map {
+            ($0.tileSize, KernelTable.avx2.convolutions[$0])
+        } : []
+
+    static let cases = kernels.flatMap { m, kernel in ConvolutionCase.winograd(m: m).map { (m, kernel, $0) } }
+
+    /// Within the rounding errors of its own arithmetic: at most one for every addition and multiplication in a row, each a
+    /// part of the magnitudes that go through the transforms (Higham, Accuracy and Stability, 3.1).
+    @Test(arguments: cases)
+    func agreesWithTheDefinition(m: Int, kernel: ConvolutionKernel, testCase: ConvolutionCase) throws {
+        #expect(kernel.supports(testCase.shape))
+        let fixture = ConvolutionFixture(testCase)
+        let magnitudes = fixture.winogradMagnitudes(m: m)
+        let expected = zip(fixture.expected(), magnitudes).map { expected, magnitude in
+            Expected(value: expected.value, magnitude: expected.magnitude + magnitude)
+        }
+        // Two lines of the input's transform, the weight's one, the products, two lines of the output's, and the rest.
+        let terms = 2 * (m + 1) + 1 + testCase.shape.inputChannels + 2 * (m + 1) + 2
+        let actual = try fixture.output(of: kernel)
+        expectClose(actual, expected, terms: terms, "\(kernel.name), \(testCase.testDescription)")
+        for order in BlockOrder.all {
+            let again = try fixture.output(of: kernel, order: order)
+            expectSameBits(again, actual, "\(kernel.name), \(order) \(testCase.testDescription)")
+        }
+        if testCase.hasResidual {
+            let inPlace = try fixture.output(of: kernel, isInPlace: true)
+            expectSameBits(inPlace, actual, "\(kernel.name), in place, \(testCase.testDescription)")
+        }
+    }
+
+    /// The bits of an image do not depend on those it is computed with.
+    @Test(arguments: kernels)
+    func computesAnImageAlikeInEveryBatch(m: Int, kernel: ConvolutionKernel) throws {
+        for (inputs, height, width) in [(64, 3 * m + 1, 5 * m), (520, m + 1, 2 * m)] {
+            let shape = ConvolutionShape(
+                inputChannels: inputs, outputChannels: 32, kernelSize: 3, stride: 1, padding: 1, inputHeight: height,
+                inputWidth: width)
+            func output(images: Int) throws -> [Float] {
+                let testCase = ConvolutionCase(
+                    shape: shape, inputBorder: 1, outputBorder: 0, hasResidual: false, relu: true, imageCount: images,
+                    seed: 11)
+                let fixture = ConvolutionFixture(testCase)
+                // The same image again and again.
+                let image = ConvolutionFixture(
+                    ConvolutionCase(
+                        shape: shape, inputBorder: 1, outputBorder: 0, hasResidual: false, relu: true, seed: 11)
+                ).input.pixels
+                fixture.input.set((0..<images).flatMap { _ in image })
+                return try fixture.output(of: kernel)
+            }
+            let alone = try output(images: 1)
+            for images in [2, 3, 7] {
+                let batch = try output(images: images)
+                for image in 0..<images {
+                    let part = Array(batch[image * alone.count..<(image + 1) * alone.count])
+                    expectSameBits(part, alone, "\(kernel.name), image \(image) of \(images)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: kernels)
+    func passesOnNaN(m: Int, kernel: ConvolutionKernel) throws {
+        let shape = ConvolutionShape(
+            inputChannels: 8, outputChannels: 16, kernelSize: 3, stride: 1, padding: 1, inputHeight: 5, inputWidth: 5)
+        let fixture = ConvolutionFixture(
+            ConvolutionCase(shape: shape, inputBorder: 1, outputBorder: 0, hasResidual: false, relu: true, seed: 7))
+        fixture.input.activation.pixel(row: 2, column: 2)[3] = .nan
+        let output = try fixture.output(of: kernel)
+        for row in 1...3 {
+            for column in 1...3 {
+                for channel in 0..<16 {
+                    #expect(output[(row * 5 + column) * 16 + channel].isNaN, "row \(row), column \(column)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: kernels)
+    func refusesWhatItCannotCompute(m: Int, kernel: ConvolutionKernel) {
+        func shape(_ inputs: Int, _ outputs: Int, size: Int = 3, stride: Int = 1) -> ConvolutionShape {
+            ConvolutionShape(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: size, stride: stride, padding: size / 2,
+                inputHeight: 9, inputWidth: 9)
+        }
+        #expect(kernel.supports(shape(8, 16)))
+        #expect(!kernel.supports(shape(7, 16)))
+        #expect(!kernel.supports(shape(8, 8)))
+        #expect(!kernel.supports(shape(8, 16, size: 1)))
+        #expect(!kernel.supports(shape(8, 16, stride: 2)))
+    }
+}
