@@ -31,7 +31,8 @@ let package = Package(
             swiftSettings: library
         ),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
-        .target(name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
+        .target(
+            name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
             name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
@@ -42,7 +43,8 @@ let package = Package(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
         .executableTarget(
-            name: "backbone-bench", dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "Kernels", "Runtime", "CShims"]),
+            name: "backbone-bench",
+            dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "Kernels", "Runtime", "CShims"]),
 
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims", "CTestSupport"]),

@@ -388,8 +388,8 @@ typedef struct backbone_layer {
 /*
  * Computes the features as backbone_forward does, and tells what each layer took.
  *
- * out        receives one row for each layer in the order of computation; NULL to ask for their number alone: nothing is
- *            computed then.
+ * out        receives one row for each layer in the order of computation; NULL to ask for their number alone, and
+ *            compute nothing.
  * capacity   rows that `out` has room for; fewer than there are layers is an error.
  * out_count  receives the number of layers.
  *

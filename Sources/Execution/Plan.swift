@@ -7,11 +7,14 @@ import Runtime
 
 /// What has to be done, in which order and in which memory, to compute the features of images of one size.
 ///
-/// It depends on the network's layers, the kernels and the size of the image alone: never on weights, modes, the number of
-/// threads or the number of images.
+/// It depends on the network's layers, the kernels, the size of the image and whether BatchNorms use the statistics of the
+/// batch: never on weights, the number of threads or the number of images.
 package struct Plan: ~Copyable {
     package let height: Int
     package let width: Int
+    /// Whether sums are computed where one of their terms stands, the residual. A BatchNorm that needs the convolution's
+    /// output as it is does not allow that.
+    package let addsInPlace: Bool
     package private(set) var tensors = UniqueArray<PlanTensor>()
     package private(set) var steps = UniqueArray<PlanStep>()
 
@@ -22,12 +25,13 @@ package struct Plan: ~Copyable {
 
     /// - Throws: `invalidArgument` where the image is too large to be addressed, `outOfMemory`.
     package init(
-        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int
+        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int, addsInPlace: Bool
     ) throws(BackboneError) {
         self.height = height
         self.width = width
-        try addStem(network, planner)
-        for block in 0..<network.blocks.count { try addBlock(network, planner, block) }
+        self.addsInPlace = addsInPlace
+        var features = try addStem(network, planner)
+        for block in 0..<network.blocks.count { features = try addBlock(network, planner, block, input: features) }
         var memory = PlanMemory()
         activationCount = try memory.place(&tensors, steps)
         try addSections(network)
@@ -161,16 +165,15 @@ extension Plan {
 // MARK: - Listing the steps
 
 extension Plan {
-    private var lastTensor: Int { tensors.count - 1 }
-
     private mutating func addTensor(
         height: Int, width: Int, channels: Int, border: Int
     ) throws(BackboneError) -> Int {
         try tensors.append(PlanTensor(height: height, width: width, channels: channels, border: border))
-        return lastTensor
+        return tensors.count - 1
     }
 
-    private mutating func addStem(_ network: borrowing Network, _ planner: Planner) throws(BackboneError) {
+    /// Returns the tensor of the stem's features.
+    private mutating func addStem(_ network: borrowing Network, _ planner: Planner) throws(BackboneError) -> Int {
         let stem = network.units[0]
         let input = try addTensor(height: height, width: width, channels: stem.inputChannels, border: stem.padding)
         try steps.append(.input(to: input))
@@ -181,16 +184,23 @@ extension Plan {
             width: StemPooling.outputSize(tensors[features].width), channels: stem.outputChannels,
             border: network.borderWanted(byBlock: 0))
         try steps.append(.maxPooling(from: features, to: pooled))
+        return pooled
     }
 
-    /// Adds a convolution whose output is a tensor of its own, and returns that tensor.
+    /// Adds a convolution and returns the tensor of its output: the residual's where it may stand there, else one of its own.
     private mutating func addConvolution(
-        _ network: borrowing Network, _ planner: Planner, unit index: Int, from input: Int, residual: Int?, relu: Bool, border: Int
+        _ network: borrowing Network, _ planner: Planner, unit index: Int, from input: Int, residual: Int?, relu: Bool,
+        border: Int
     ) throws(BackboneError) -> Int {
         let unit = network.units[index]
         let shape = ConvolutionShape(unit, height: tensors[input].height, width: tensors[input].width)
-        let output = try addTensor(
-            height: shape.outputHeight, width: shape.outputWidth, channels: unit.outputChannels, border: border)
+        let output: Int
+        if addsInPlace, let residual, tensors[residual].border == border {
+            output = residual
+        } else {
+            output = try addTensor(
+                height: shape.outputHeight, width: shape.outputWidth, channels: unit.outputChannels, border: border)
+        }
         try steps.append(
             .convolution(
                 ConvolutionStep(
@@ -199,12 +209,11 @@ extension Plan {
         return output
     }
 
-    /// The block reads the tensor that was added last.
+    /// Returns the tensor of the block's features.
     private mutating func addBlock(
-        _ network: borrowing Network, _ planner: Planner, _ index: Int
-    ) throws(BackboneError) {
+        _ network: borrowing Network, _ planner: Planner, _ index: Int, input: Int
+    ) throws(BackboneError) -> Int {
         let block = network.blocks[index]
-        let input = lastTensor
         var shortcut = input
         if let unit = block.downsampleUnit {
             shortcut = try addConvolution(
@@ -223,6 +232,7 @@ extension Plan {
         if block.endsStage && network.configuration.outStages.contains(block.stage) {
             try steps.append(.output(stage: block.stage, from: output))
         }
+        return output
     }
 }
 

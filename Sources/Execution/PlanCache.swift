@@ -4,7 +4,7 @@
 import Networks
 import Runtime
 
-/// The plans of the image sizes seen last. Not safe for use from several threads at once; the plans it hands out are.
+/// The plans of the image sizes seen last, for either mode. Not safe for use from several threads at once; the plans it hands out are.
 struct PlanCache: ~Copyable {
     /// More plans are held only while that many are in use.
     static var capacity: Int { 16 }
@@ -23,18 +23,20 @@ struct PlanCache: ~Copyable {
         for index in 0..<entries.count { Heap.destroy(entries[index].plan) }
     }
 
-    /// The plan for a size, made if need be. To be given back when the pass is over.
+    /// The plan for a size and mode, made if need be. To be given back when the pass is over.
     mutating func take(
-        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int
+        _ network: borrowing Network, _ planner: Planner, height: Int, width: Int, addsInPlace: Bool
     ) throws(BackboneError) -> UnsafePointer<Plan> {
         clock += 1
         for index in 0..<entries.count
-        where entries[index].plan.pointee.height == height && entries[index].plan.pointee.width == width {
-            return use(index)
-        }
+        where entries[index].plan.pointee.height == height && entries[index].plan.pointee.width == width
+            && entries[index].plan.pointee.addsInPlace == addsInPlace
+        { return use(index) }
         evict()
         try entries.reserve(entries.count + 1)
-        let plan = try Heap.make(Plan(network, planner, height: height, width: width))
+        let plan = try Heap.make(
+            Plan(
+                network, planner, height: height, width: width, addsInPlace: addsInPlace))
         entries.appendReserved(Entry(plan: plan))
         return use(entries.count - 1)
     }

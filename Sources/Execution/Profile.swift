@@ -38,24 +38,19 @@ extension Session {
         _ body: (borrowing Network, Int, StepProfile) -> Void
     ) throws(BackboneError) -> Int {
         try check(arguments)
-        let plan = try takePlan(height: arguments.input.shape.h, width: arguments.input.shape.w)
-        defer { giveBack(plan) }
+        let plan = try lockForForward(of: arguments.input.shape)
+        defer { unlock(plan) }
         let count = plan.pointee.steps.count
         guard let capacity else { return count }
         guard capacity >= count else {
             throw BackboneError(.invalidArgument, "capacity is \(capacity), the plan has \(count) layers")
         }
         var times = try UniqueArray(repeating: 0, count: count)
-        if arguments.input.shape.n > 0 {
-            try forward(arguments, over: plan, times: times.mutableElements.baseAddress)
-        }
-        try reading { network throws(BackboneError) in
-            for step in 0..<count {
-                var profile = plan.pointee.profile(
-                    step, network, kernels, images: arguments.input.shape.n)
-                profile.nanoseconds = times[step]
-                body(network, step, profile)
-            }
+        if arguments.input.shape.n > 0 { try run(plan, on: arguments, times: times.mutableElements.baseAddress) }
+        for step in 0..<count {
+            var profile = plan.pointee.profile(step, network.pointee, kernels, images: arguments.input.shape.n)
+            profile.nanoseconds = times[step]
+            body(network.pointee, step, profile)
         }
         return count
     }

@@ -31,7 +31,7 @@ package struct Session {
     package func destroy() { Heap.destroy(state) }
 
     /// Addresses inside the state: valid until `destroy`, and to be used only under the lock.
-    private var network: UnsafeMutablePointer<Network> { withUnsafeMutablePointer(to: &state.pointee.network) { $0 } }
+    var network: UnsafeMutablePointer<Network> { withUnsafeMutablePointer(to: &state.pointee.network) { $0 } }
     private var engine: UnsafeMutablePointer<Engine> { withUnsafeMutablePointer(to: &state.pointee.engine) { $0 } }
 
     /// What never changes and needs no lock.
@@ -94,24 +94,23 @@ package struct Session {
     package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
         try check(arguments)
         guard arguments.input.shape.n > 0 else { return }
-        let plan = try takePlan(height: arguments.input.shape.h, width: arguments.input.shape.w)
-        defer { giveBack(plan) }
-        try forward(arguments, over: plan, times: nil)
+        let plan = try lockForForward(of: arguments.input.shape)
+        defer { unlock(plan) }
+        try run(plan, on: arguments, times: nil)
     }
 
     /// Layers never change, so this needs no lock.
     func check(_ arguments: ForwardArguments) throws(BackboneError) { try network.pointee.check(arguments) }
 
-    /// Runs a plan on arguments that have been checked.
+    /// Runs a plan on arguments that have been checked, under the lock of `lockForForward`.
     ///
     /// - Parameter times: Receives the nanoseconds of each step; nil where nobody wants to know.
-    func forward(
-        _ arguments: ForwardArguments, over plan: UnsafePointer<Plan>, times: UnsafeMutablePointer<Int>?
+    func run(
+        _ plan: UnsafePointer<Plan>, on arguments: ForwardArguments, times: UnsafeMutablePointer<Int>?
     ) throws(BackboneError) {
-        try lockForForward(plan)
-        defer { state.pointee.lock.unlock() }
-        let batch = network.pointee.usesBatchStatistics
-        if batch { try network.pointee.checkBatchStatistics(plan.pointee, imageCount: arguments.input.shape.n) }
+        if network.pointee.usesBatchStatistics {
+            try network.pointee.checkBatchStatistics(plan.pointee, imageCount: arguments.input.shape.n)
+        }
         var pass = Pass(network: network, engine: engine, plan: plan, arguments: arguments)
         pass.times = times
         let size = try pass.measure()
@@ -126,36 +125,69 @@ package struct Session {
         giveBack(memory)
     }
 
-    /// Takes the lock with weights that are packed as they are: shared, or exclusive where the forward will change
-    /// running statistics.
-    private func lockForForward(_ plan: UnsafePointer<Plan>) throws(BackboneError) {
-        let lock = state
+    /// Takes the lock and a plan for which weights are packed as they are: the lock is shared, or exclusive where the
+    /// forward will change running statistics.
+    func lockForForward(of shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
         while true {
-            lock.pointee.lock.lockShared()
-            if engine.pointee.isReady(plan.pointee, for: network.pointee) && !network.pointee.usesBatchStatistics { return }
-            lock.pointee.lock.unlock()
-
-            lock.pointee.lock.lockExclusive()
-            do throws(BackboneError) {
-                try network.pointee.requireValues()
-                try engine.pointee.prepare(plan, for: network)
-            } catch {
-                lock.pointee.lock.unlock()
-                throw error
+            state.pointee.lock.lockShared()
+            if !network.pointee.usesBatchStatistics {
+                if let plan = try readyPlan(for: shape) { return plan }
             }
-            if network.pointee.usesBatchStatistics { return }
-            lock.pointee.lock.unlock()
+            state.pointee.lock.unlock()
+
+            state.pointee.lock.lockExclusive()
+            let plan = try preparedPlan(for: shape)
+            if network.pointee.usesBatchStatistics { return plan }
+            unlock(plan)
         }
     }
 
-    func takePlan(height: Int, width: Int) throws(BackboneError) -> UnsafePointer<Plan> {
+    /// Undoes `lockForForward`.
+    func unlock(_ plan: UnsafePointer<Plan>) {
+        giveBack(plan)
+        state.pointee.lock.unlock()
+    }
+
+    /// The plan for a shape if its weights are packed as they are. Unlocks where it throws.
+    private func readyPlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan>? {
+        do throws(BackboneError) {
+            let plan = try takePlan(for: shape)
+            if engine.pointee.isReady(plan.pointee, for: network.pointee) { return plan }
+            giveBack(plan)
+            return nil
+        } catch {
+            state.pointee.lock.unlock()
+            throw error
+        }
+    }
+
+    /// The plan for a shape after packing its weights, for which the caller has the lock alone. Unlocks where it throws.
+    private func preparedPlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
+        do throws(BackboneError) {
+            try network.pointee.requireValues()
+            let plan = try takePlan(for: shape)
+            do throws(BackboneError) {
+                try engine.pointee.prepare(plan, for: network)
+            } catch {
+                giveBack(plan)
+                throw error
+            }
+            return plan
+        } catch {
+            state.pointee.lock.unlock()
+            throw error
+        }
+    }
+
+    private func takePlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
         return try engine.pointee.plans.take(
-            network.pointee, engine.pointee.planner, height: height, width: width)
+            network.pointee, engine.pointee.planner, height: shape.h, width: shape.w,
+            addsInPlace: !network.pointee.usesBatchStatistics)
     }
 
-    func giveBack(_ plan: UnsafePointer<Plan>) {
+    private func giveBack(_ plan: UnsafePointer<Plan>) {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
         engine.pointee.plans.giveBack(plan)

@@ -19,7 +19,8 @@ final class BenchNetwork {
         settings.arithmetic = Int32(options.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
         var handle: OpaquePointer?
         try check(backbone_create(&settings, &handle))
-        net = handle!
+        guard let handle else { throw BenchError(message: "no handle") }
+        net = handle
         inputShape = [Int64(options.batch), 3, Int64(options.height), Int64(options.width)]
         var rows = [Int64](repeating: 0, count: 16)
         try check(backbone_output_shapes(net, inputShape, &rows, 4))
@@ -54,15 +55,15 @@ final class BenchNetwork {
         _ body: (UnsafePointer<backbone_tensor>, UnsafePointer<backbone_tensor>) throws -> Void
     ) throws {
         try image.withUnsafeBufferPointer { image in
-            var input = tensor(UnsafeMutableRawPointer(mutating: image.baseAddress!), inputShape)
+            var input = tensor(UnsafeMutableRawPointer(mutating: image.baseAddress), inputShape)
             var outputs = features.indices.map { index in
-                features[index].withUnsafeMutableBytes { tensor($0.baseAddress!, shapes[index]) }
+                features[index].withUnsafeMutableBytes { tensor($0.baseAddress, shapes[index]) }
             }
             try body(&input, &outputs)
         }
     }
 
-    private func tensor(_ data: UnsafeMutableRawPointer, _ shape: [Int64]) -> backbone_tensor {
+    private func tensor(_ data: UnsafeMutableRawPointer?, _ shape: [Int64]) -> backbone_tensor {
         var tensor = backbone_tensor()
         tensor.data = data
         tensor.shape = (shape[0], shape[1], shape[2], shape[3])

@@ -14,14 +14,19 @@ func measureForward(_ options: Options) throws {
         try network.forward()
         return shims_nanoseconds() - start
     }
-    print("median \(milliseconds(median(times))) ms, fastest \(milliseconds(times.min()!)), slowest \(milliseconds(times.max()!))")
+    let sorted = times.sorted()
+    print(
+        "median \(milliseconds(median(times))) ms, fastest \(milliseconds(sorted[0])), "
+            + "slowest \(milliseconds(sorted[sorted.count - 1]))")
 }
 
 func measureLayers(_ options: Options) throws {
     let network = try BenchNetwork(options)
     for _ in 0..<2 { try network.forward() }
     let runs = try (0..<options.runs).map { _ in try network.profile() }
-    let columns = [(-22, "layer"), (18, "input"), (18, "output"), (-34, "kernel"), (9, "ms"), (9, "GFLOP/s"), (9, "GB/s")]
+    let columns = [
+        (-22, "layer"), (18, "input"), (18, "output"), (-34, "kernel"), (9, "ms"), (9, "GFLOP/s"), (9, "GB/s"),
+    ]
     print(row(columns.map(\.1), columns))
     var total = 0
     for (index, layer) in runs[0].enumerated() {
@@ -37,7 +42,9 @@ func measureLayers(_ options: Options) throws {
     }
     let operations = runs[0].reduce(0) { $0 + $1.operations }
     let whole = median(runs.map { $0.reduce(0) { $0 + Int($1.nanoseconds) } })
-    print("sum of medians \(milliseconds(total)) ms, median of sums \(milliseconds(whole)) ms, \(tenths(Double(operations) / Double(whole))) GFLOP/s of the definition")
+    print(
+        "sum of medians \(milliseconds(total)) ms, median of sums \(milliseconds(whole)) ms, "
+            + "\(tenths(Double(operations) / Double(whole))) GFLOP/s of the definition")
 }
 
 private func name(_ layer: backbone_layer) -> String {

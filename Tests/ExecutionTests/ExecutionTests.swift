@@ -23,7 +23,7 @@ struct PlanTests {
             let network = try Network(
                 Configuration(
                     depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0))
-            let plan = try Plan(network, .any, height: size.0, width: size.1)
+            let plan = try Plan(network, .any, height: size.0, width: size.1, addsInPlace: true)
             // Who wrote which part of memory last: ranges of floats by tensor.
             var contents: [(range: Range<Int>, tensor: Int)] = []
             func range(_ tensor: Int) -> Range<Int> {
@@ -63,7 +63,7 @@ struct PlanTests {
     @Test func memoryIsShared() throws {
         let network = try Network(
             Configuration(depth: 50, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        let plan = try Plan(network, .any, height: 224, width: 224)
+        let plan = try Plan(network, .any, height: 224, width: 224, addsInPlace: false)
         let total = (0..<plan.tensors.count).map { plan.tensors[$0].floatCount }.reduce(0, +)
         #expect(plan.activationCount * 4 < total)
     }
@@ -72,22 +72,27 @@ struct PlanTests {
     func tooLarge(size: (Int, Int)) throws {
         let network = try Network(
             Configuration(depth: 18, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        #expect(throws: BackboneError.self) { _ = try Plan(network, .any, height: size.0, width: size.1) }
+        #expect(throws: BackboneError.self) {
+            _ = try Plan(network, .any, height: size.0, width: size.1, addsInPlace: true)
+        }
     }
 
     @Test func cacheKeepsThePlansSeenLast() throws {
         let network = try Network(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
         var cache = PlanCache()
-        let held = try cache.take(network, .any, height: 5, width: 5)
+        let held = try cache.take(network, .any, height: 5, width: 5, addsInPlace: true)
         for size in 10..<10 + 3 * PlanCache.capacity {
-            cache.giveBack(try cache.take(network, .any, height: size, width: size))
+            cache.giveBack(try cache.take(network, .any, height: size, width: size, addsInPlace: true))
         }
         // In use: it has not been evicted, and it is found again.
-        #expect(try cache.take(network, .any, height: 5, width: 5) == held)
+        #expect(try cache.take(network, .any, height: 5, width: 5, addsInPlace: true) == held)
         #expect(held.pointee.height == 5)
-        let last = try cache.take(network, .any, height: 9 + 3 * PlanCache.capacity, width: 9 + 3 * PlanCache.capacity)
-        #expect(try cache.take(network, .any, height: last.pointee.height, width: last.pointee.width) == last)
+        let size = 9 + 3 * PlanCache.capacity
+        let last = try cache.take(network, .any, height: size, width: size, addsInPlace: true)
+        #expect(try cache.take(network, .any, height: size, width: size, addsInPlace: true) == last)
+        // Training needs another plan.
+        #expect(try cache.take(network, .any, height: size, width: size, addsInPlace: false) != last)
     }
 }
 

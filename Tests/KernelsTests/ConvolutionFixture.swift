@@ -103,11 +103,13 @@ final class ConvolutionFixture {
         kernel.pack(shape, weights, isScaled ? scale : nil, packed.start)
         #expect(isCanary(packed.start[packed.count - 1]))
         let output = TestActivation(
-            imageCount: testCase.imageCount, height: shape.outputHeight, width: shape.outputWidth, channels: shape.outputChannels,
+            imageCount: testCase.imageCount, height: shape.outputHeight, width: shape.outputWidth,
+            channels: shape.outputChannels,
             border: testCase.outputBorder)
         if isInPlace, let residual { output.set(residual.pixels) }
         let task = ConvolutionTask(
-            shape: shape, imageCount: testCase.imageCount, input: input.activation, packedWeights: packed.start, bias: bias.start,
+            shape: shape, imageCount: testCase.imageCount, input: input.activation, packedWeights: packed.start,
+            bias: bias.start,
             residual: isInPlace ? output.activation : residual?.activation, relu: testCase.relu,
             output: output.activation)
         blockCount = (0..<kernel.phaseCount(task)).map { kernel.blockCount(task, $0) }.max() ?? 0
@@ -170,4 +172,3 @@ final class ConvolutionFixture {
     /// Roundings on the way to one value: of the weights, products and sums, and of the epilogue.
     var terms: Int { shape.inputChannels * shape.kernelSize * shape.kernelSize + 4 }
 }
-

@@ -40,7 +40,8 @@ private struct WinogradMatrices {
     private static func polynomial(withRoots roots: [Double]) -> [Double] {
         roots.reduce([1]) { coefficients, root in
             (0...coefficients.count).map { power in
-                (power > 0 ? coefficients[power - 1] : 0) - (power < coefficients.count ? root * coefficients[power] : 0)
+                let above = power > 0 ? coefficients[power - 1] : 0
+                return power < coefficients.count ? above - root * coefficients[power] : above
             }
         }
     }
@@ -55,7 +56,9 @@ private struct WinogradMatrices {
 
     /// `matrix * square * transposed matrix`.
     func apply(_ matrix: [[Double]], to square: [[Double]]) -> [[Double]] {
-        let half = matrix.map { row in square[0].indices.map { j in row.indices.reduce(0) { $0 + row[$1] * square[$1][j] } } }
+        let half = matrix.map { row in
+            square[0].indices.map { column in row.indices.reduce(0) { $0 + row[$1] * square[$1][column] } }
+        }
         return half.map { line in matrix.map { row in row.indices.reduce(0) { $0 + row[$1] * line[$1] } } }
     }
 }
@@ -73,7 +76,8 @@ extension ConvolutionCase {
             }
         }
         // Enough channels for a shared phase, enough tiles for several groups, and one tile alone.
-        for (inputs, outputs, height, width) in [(520, 32, 3 * m, 2 * m + 1), (520, 16, 1, 1), (64, 16, 13 * m, 7 * m - 1)] {
+        let others = [(520, 32, 3 * m, 2 * m + 1), (520, 16, 1, 1), (64, 16, 13 * m, 7 * m - 1)]
+        for (inputs, outputs, height, width) in others {
             cases.append(winograd(inputs, outputs, height, width, number: cases.count))
         }
         return cases
@@ -125,8 +129,9 @@ extension ConvolutionFixture {
                         }
                         let transformed = matrices.apply(matrices.input, to: square).flatMap { $0 }
                         for output in 0..<outputs {
+                            let weights = transformedWeights[output][channel]
                             for point in 0..<side * side {
-                                products[output][point] += transformed[point] * transformedWeights[output][channel][point]
+                                products[output][point] += transformed[point] * weights[point]
                             }
                         }
                     }

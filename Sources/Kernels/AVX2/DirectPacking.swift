@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import KernelsAVX2
+
 /// Weights as the direct convolution reads them: panels of 16 output channels, zeros where there are fewer; in a panel
 /// the order of a window in memory (row, column, input channel), 16 weights for each.
 enum DirectPackingAVX2 {
@@ -12,6 +14,10 @@ enum DirectPackingAVX2 {
         packed: UnsafeMutablePointer<Float>
     ) {
         let depth = shape.windowCount
+        if shape.kernelSize == 1 && shape.outputChannels % panelWidth == 0 {
+            packPointwise(shape, weights: weights, scale: scale, packed: packed)
+            return
+        }
         for panel in 0..<divideRoundingUp(shape.outputChannels, panelWidth) {
             let out = packed + panel * depth * panelWidth
             let lanes = min(panelWidth, shape.outputChannels - panel * panelWidth)
@@ -25,6 +31,23 @@ enum DirectPackingAVX2 {
                         shape, inputs: inputs, weights: weights + output * depth, factor: scale?[output] ?? 1,
                         to: out + lane)
                 }
+            }
+        }
+    }
+
+    /// The greater part of a bottleneck network's weights, in vectors.
+    private static func packPointwise(
+        _ shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        packed: UnsafeMutablePointer<Float>
+    ) {
+        let depth = shape.inputChannels
+        let ones = SIMD16<Double>(repeating: 1)
+        withUnsafeBytes(of: ones) { ones in
+            guard let ones = ones.assumingMemoryBound(to: Double.self).baseAddress else { return }
+            for output in stride(from: 0, to: shape.outputChannels, by: panelWidth) {
+                packPanel(
+                    weights: weights + output * depth, rowStride: depth, count: depth,
+                    scale: scale.map { $0 + output } ?? ones, out: packed + output * depth)
             }
         }
     }

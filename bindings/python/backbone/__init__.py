@@ -16,6 +16,7 @@ from ._entries import Buffer, Entry, Parameter
 from ._errors import CheckpointError, MismatchError
 from ._library import IMAGENET_MEAN, lib
 from ._library import IMAGENET_STD_DEV as IMAGENET_STD
+from ._profile import Layer
 from ._report import LoadReport, Mismatch
 from ._resnet import ResNet
 
@@ -27,6 +28,7 @@ __all__ = [
     "Buffer",
     "CheckpointError",
     "Entry",
+    "Layer",
     "LoadReport",
     "Mismatch",
     "MismatchError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ STAGE_ALL = 15
 
 CHANNELS_AS_GIVEN = 0
 CHANNELS_REVERSED = 1
+
+ARITHMETIC_FAST = 0
+ARITHMETIC_DIRECT = 1
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD_DEV = (58.395, 57.12, 57.375)
@@ -116,6 +119,20 @@ class Tensor(ctypes.Structure):
     ]
 
 
+class Layer(ctypes.Structure):
+    """backbone_layer."""
+
+    _fields_ = [
+        ("name", c_char * 48),
+        ("kernel", c_char_p),
+        ("input_shape", c_int64 * 4),
+        ("output_shape", c_int64 * 4),
+        ("operations", c_int64),
+        ("bytes", c_int64),
+        ("nanoseconds", c_int64),
+    ]
+
+
 # The handles `backbone *` and `backbone_report *` are opaque: c_void_p.
 _handle = c_void_p
 _report = c_void_p
@@ -148,6 +165,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_write_entry": (_status, [_handle, c_size_t, c_void_p, c_size_t]),
     "backbone_output_shapes": (_status, [_handle, POINTER(c_int64), POINTER(c_int64), c_size_t]),
     "backbone_forward": (_status, [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t]),
+    "backbone_profile": (
+        _status,
+        [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t, POINTER(Layer), c_size_t, POINTER(c_size_t)],
+    ),
 }
 
 

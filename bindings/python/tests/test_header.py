@@ -40,6 +40,7 @@ CTYPES = {
     "backbone_report_entry*": POINTER(_library.ReportEntry),
     "backbone_entry_info*": POINTER(_library.EntryInfo),
     "constbackbone_tensor*": POINTER(_library.Tensor),
+    "backbone_layer*": POINTER(_library.Layer),
 }
 
 STRUCTS = {
@@ -47,6 +48,7 @@ STRUCTS = {
     "backbone_report_entry": _library.ReportEntry,
     "backbone_entry_info": _library.EntryInfo,
     "backbone_tensor": _library.Tensor,
+    "backbone_layer": _library.Layer,
 }
 
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from accuracy import BOUNDS, check_features, relative_error
+from accuracy import BOUNDS, DIRECT_BOUNDS, check_features, relative_error
 from fixture_cases import CHECKPOINTS, MODELS, statistics
 from weight_formula import DEPTHS, images, layout, pixels
 
@@ -151,12 +151,17 @@ FULL_SIZE = {
 def test_features_at_full_size(reference, depth, in_channels):
     model = calibrated(reference, depth, in_channels, 64)
     mean, std = statistics(in_channels)
-    with net_like(model, depth, mean=mean, std=std) as net:
+    with (
+        net_like(model, depth, mean=mean, std=std) as net,
+        net_like(model, depth, mean=mean, std=std, arithmetic="direct") as direct,
+    ):
         model.double()
         for batch, size, form in FULL_SIZE[in_channels]:
             x, seen = prepared(form, (batch, in_channels, *size), f"parity/{size}")
-            row = ("live, full size, ResNet", depth)
-            check_features(row, net(x), reference.features(model, seen), f"{x.shape} {form}")
+            expected = reference.features(model, seen)
+            check_features(("live, full size, ResNet", depth), net(x), expected, f"{x.shape} {form}")
+            row = ("live, direct, ResNet", depth)
+            check_features(row, direct(x), expected, f"{x.shape} {form}, direct", DIRECT_BOUNDS)
 
 
 @pytest.mark.parametrize("in_channels", [1, 3, 5])

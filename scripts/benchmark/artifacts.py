@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""The files that engines read and results are compared with: made once, each in a process of its own.
+
+    models/weights/resnet50/weights.pth       what libbackbone reads
+    models/case/resnet50-224/input.npy, C2.npy ... C5.npy
+    models/onnx/resnet50-224/model.onnx
+    models/<engine>/...                        what its `convert` writes
+
+Beside each lies a note of what it was made from: if that changes, it is made again.
+
+As a program, `python -m benchmark.artifacts MODELS KIND COLUMN` makes one, for `prepare`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from . import children
+from .channel import Channel
+from .columns import BY_KEY, Column
+from .engines import engine
+
+_HERE = Path(__file__).parent
+_TIMEOUT = 1200.0
+_GENERIC = ("weights", "case", "onnx")
+
+
+def prepare(models: Path, kind: str, column: Column, environment: dict[str, str], log: Path) -> None:
+    """Make an artifact of a column if it is not there: "weights", "case", "onnx" or that of an engine.
+
+    Raises:
+        ChildError: making it failed.
+    """
+    folder = _folder(models, kind, column)
+    note = folder / "made-from"
+    recipe = _recipe(kind, column)
+    if note.exists() and note.read_text() == recipe:
+        return
+    print(f"==> making {folder.relative_to(models)}", file=sys.stderr)
+    # Under another name until it is complete.
+    partial = folder.with_name(folder.name + ".partial")
+    for old in (partial, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    partial.mkdir(parents=True)
+    children.run(children.python("artifacts", models, kind, column.key), environment, log, _TIMEOUT)
+    (partial / "made-from").write_text(recipe)
+    partial.rename(folder)
+
+
+def weights_file(models: Path, column: Column) -> Path:
+    """The checkpoint of a column's network."""
+    return _folder(models, "weights", column) / "weights.pth"
+
+
+def _folder(models: Path, kind: str, column: Column) -> Path:
+    return models / kind / (column.key if _is_per_column(kind) else f"resnet{column.depth}")
+
+
+def _is_per_column(kind: str) -> bool:
+    return kind in ("case", "onnx") or (kind != "weights" and engine(kind).PER_COLUMN)
+
+
+def _recipe(kind: str, column: Column) -> str:
+    files = ("models.py",) if kind in _GENERIC else ("models.py", f"engines/{kind}.py")
+    texts = [(_HERE / name).read_text() for name in files]
+    packages = (_HERE.parent / "requirements-bench.txt").read_text()
+    if _is_per_column(kind):
+        texts.append(str(column.shape))
+    texts.append(re.sub(r"\s*#.*", "", packages))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest() + "\n"
+
+
+def _make(models: Path, kind: str, column: Column) -> None:
+    folder = _folder(models, kind, column)
+    folder = folder.with_name(folder.name + ".partial")
+    if kind not in _GENERIC:
+        engine(kind).convert(column, models, folder)
+        return
+    from . import models as networks
+
+    if kind == "weights":
+        networks.new_weights(column.depth, folder / "weights.pth")
+    elif kind == "case":
+        networks.new_case(column, weights_file(models, column), folder)
+    else:
+        networks.new_onnx(column, weights_file(models, column), folder)
+
+
+def main() -> int:
+    channel = Channel()
+    models, kind, key = sys.argv[1:]
+
+    def work() -> None:
+        _make(Path(models), kind, BY_KEY[key])
+        channel.send(done=True)
+
+    return channel.guarded(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""The engines: libbackbone and those that people would use instead, one file each.
+
+Each module has
+
+* LABEL, the name in tables; SETTINGS, what it was told, for the report;
+* DISTRIBUTION, the Python package that it is (None for libbackbone);
+* NEEDS, the models of benchmark.models that it starts from ("weights", "onnx");
+* PER_COLUMN, whether it has a model of its own for each input shape, and not just for each depth;
+* convert(column, models, folder), which writes its model to the folder (absent if it takes one of NEEDS as it is);
+* Engine(threads), whose construction imports the library; `load(models, column)` then does all from the file to a
+  network that can run, `set_input(x)` hands over an array (N, C, H, W), `forward()` is what is timed, and `outputs()`
+  gives the features of the last forward in the same order of axes, as views where the library allows.
+
+Modules import their library in Engine and convert alone: a process has that of one engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+OURS = "libbackbone"
+PEERS = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
+
+
+def engine(name: str) -> ModuleType:
+    """The module of an engine."""
+    return importlib.import_module(f".{name}", __name__)
