@@ -129,7 +129,7 @@ enum {
 
 /* Values of backbone_options.arithmetic. */
 enum {
-    /* 3x3 convolutions of stride 1 by Winograd's minimal filtering where it is faster: the same features within a few
+    /* 3x3 convolutions by Winograd's minimal filtering where it is faster: the same features within a few
      * roundings more, for about 1e-5 of their largest value. */
     BACKBONE_ARITHMETIC_FAST = 0,
     /* Every convolution as it is defined, term by term. */

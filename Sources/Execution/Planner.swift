@@ -59,13 +59,15 @@ struct ConvolutionCost {
     }
 
     static func winograd(_ shape: ConvolutionShape, tile: Int) -> ConvolutionCost {
-        let points = Double((tile + 2) * (tile + 2))
+        let side = shape.stride == 1 ? tile + 2 : 2 * tile + 1
+        let points = Double(side * side)
+        let weightPoints = Double((tile + 2) * (tile + 2))
         let tiles =
             Double((shape.outputHeight + tile - 1) / tile) * Double((shape.outputWidth + tile - 1) / tile)
-        let weights = points * Double(shape.inputChannels) * Double(shape.outputChannels)
+        let pairs = Double(shape.inputChannels) * Double(shape.outputChannels)
         let transformed = tiles * points * Double(shape.inputChannels + shape.outputChannels)
         return ConvolutionCost(
-            arithmetic: tiles * weights / productsPerMicrosecond + transformed / transformedPerMicrosecond,
-            memory: 4 * weights / bytesPerMicrosecond)
+            arithmetic: tiles * points * pairs / productsPerMicrosecond + transformed / transformedPerMicrosecond,
+            memory: 4 * weightPoints * pairs / bytesPerMicrosecond)
     }
 }

@@ -5,7 +5,7 @@
 package enum ConvolutionAlgorithm: Int, BitwiseCopyable, Sendable {
     /// A multiplication for each term of the definition.
     case direct = 0
-    /// Winograd's minimal filtering F(m x m, 3 x 3), m = 2, 4, 6: fewer multiplications, larger rounding errors.
+    /// Winograd's minimal filtering F(m x m, 3 x 3), m = 2, 4, 6 (at stride 2 up to 4): fewer multiplications, larger rounding errors.
     case winograd2 = 1
     case winograd4 = 2
     case winograd6 = 3

@@ -48,9 +48,9 @@ package struct KernelTable: Sendable {
         KernelTable(
             convolutions: ConvolutionKernels(
                 direct: DirectConvolutionAVX2.kernel,
-                winograd2: WinogradConvolutionAVX2.kernel(m: 2, name: "convolutionF32_winograd2_avx2"),
-                winograd4: WinogradConvolutionAVX2.kernel(m: 4, name: "convolutionF32_winograd4_avx2"),
-                winograd6: WinogradConvolutionAVX2.kernel(m: 6, name: "convolutionF32_winograd6_avx2")),
+                winograd2: WinogradConvolutionAVX2.kernel2,
+                winograd4: WinogradConvolutionAVX2.kernel4,
+                winograd6: WinogradConvolutionAVX2.kernel6),
             maxPooling: PortableMaxPooling.kernel,
             inputConversion: PortableInputConversion.kernel,
             outputConversion: PortableOutputConversion.kernel,

@@ -15,22 +15,54 @@
 //     input    row i holds the coefficients of prod over j != i of (x - q_j), the last row those of the whole product
 //     weights  (g_0 + g_1 q_i + g_2 q_i^2) / prod over j != i of (q_i - q_j), and g_2 for infinity
 //     output   y_k = sum over i of q_i^k m_i, and + m_infinity for k = m - 1
+//
+// At stride 2 a line is two in one: the first and third weight meet the samples 0, 2, 4, ..., which is F(m, 2) with m + 1
+// points, and the second weight alone meets the samples 1, 3, ..., each of which is a point of its own. The points of the
+// first kind come first. They are ±1 and infinity for m = 2, ±1/2, ±5/4 and infinity for m = 4; 2 m + 1 of both kinds.
 
 /// The pairs of F(4, 3); all their products are exact.
 private let p4: Float = 0.625
 private let q4: Float = 1.5
 
+/// The pairs of F(4, 2), for stride 2.
+private let p2: Float = 0.5
+private let q2: Float = 1.25
+
+/// One of the forms: F(m x m, 3 x 3) at stride 1 or 2. Always built from literals, so that what another form needs is gone
+/// after inlining.
+struct WinogradForm {
+    let m: Int
+    let stride: Int
+
+    @inline(__always)
+    init(_ m: Int, stride: Int) {
+        self.m = m
+        self.stride = stride
+    }
+
+    /// Points of a line, as many as samples of the input.
+    @inline(__always)
+    var side: Int { stride == 1 ? m &+ 2 : 2 &* m &+ 1 }
+
+    /// Points of a line that have weights of their own.
+    @inline(__always)
+    var weightSide: Int { m &+ 2 }
+}
+
 // MARK: - Input
 
-/// Transforms a line of `m + 2` vectors of eight channels that lie `step` floats apart.
+/// Transforms a line of `form.side` vectors of eight channels that lie `step` floats apart.
 @inline(__always)
 func inputLine(
-    _ m: Int, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+    _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,
+    _ outStep: Int
 ) {
-    switch m {
-    case 2: inputLine2(source, step, out, outStep)
-    case 4: inputLine4(source, step, out, outStep)
-    default: inputLine6(source, step, out, outStep)
+    switch (form.stride, form.m) {
+    case (1, 2): inputLine2(source, step, out, outStep)
+    case (1, 4): inputLine4(source, step, out, outStep)
+    case (1, _): inputLine6(source, step, out, outStep)
+    case (_, 2): stridedInputLine2(source, step, out, outStep)
+    default: stridedInputLine4(source, step, out, outStep)
     }
 }
 
@@ -107,17 +139,60 @@ private func inputLine6(
     store(addProduct(d7 - d1, whole, d3 - d5), out + 7 * outStep)
 }
 
+@inline(__always)
+private func stridedInputLine2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d2 = load(source + 2 * step)
+    let d4 = load(source + 4 * step)
+    store(d2 + d0, out)
+    store(d2 - d0, out + outStep)
+    store(d4 - d0, out + 2 * outStep)
+    store(load(source + step), out + 3 * outStep)
+    store(load(source + 3 * step), out + 4 * outStep)
+}
+
+@inline(__always)
+private func stridedInputLine4(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d2 = load(source + 2 * step)
+    let d4 = load(source + 4 * step)
+    let d6 = load(source + 6 * step)
+    let d8 = load(source + 8 * step)
+    // The pair ±p leaves (x^2 - q^2), and with it x^3 - q^2 x and x^2 - q^2.
+    let oddP = subtractProduct(d6, q2 * q2, d2)
+    let evenP = subtractProduct(d4, q2 * q2, d0)
+    store(addProduct(oddP, p2, evenP), out)
+    store(subtractProduct(oddP, p2, evenP), out + outStep)
+    let oddQ = subtractProduct(d6, p2 * p2, d2)
+    let evenQ = subtractProduct(d4, p2 * p2, d0)
+    store(addProduct(oddQ, q2, evenQ), out + 2 * outStep)
+    store(subtractProduct(oddQ, q2, evenQ), out + 3 * outStep)
+    store(
+        addProduct(subtractProduct(d8, p2 * p2 + q2 * q2, d4), p2 * p2 * q2 * q2, d0), out + 4 * outStep)
+    store(load(source + step), out + 5 * outStep)
+    store(load(source + 3 * step), out + 6 * outStep)
+    store(load(source + 5 * step), out + 7 * outStep)
+    store(load(source + 7 * step), out + 8 * outStep)
+}
+
 // MARK: - Output
 
-/// Transforms a line of `m + 2` vectors of eight channels into one of `m`.
+/// Transforms a line of `form.side` vectors of eight channels into one of `form.m`.
 @inline(__always)
 func outputLine(
-    _ m: Int, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+    _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,
+    _ outStep: Int
 ) {
-    switch m {
-    case 2: outputLine2(source, step, out, outStep)
-    case 4: outputLine4(source, step, out, outStep)
-    default: outputLine6(source, step, out, outStep)
+    switch (form.stride, form.m) {
+    case (1, 2): outputLine2(source, step, out, outStep)
+    case (1, 4): outputLine4(source, step, out, outStep)
+    case (1, _): outputLine6(source, step, out, outStep)
+    case (_, 2): stridedOutputLine2(source, step, out, outStep)
+    default: stridedOutputLine4(source, step, out, outStep)
     }
 }
 
@@ -175,33 +250,84 @@ private func outputLine6(
         addProduct(addProduct(load(source + 7 * step) + oddOne, 0.03125, oddHalf), 32, oddTwo), out + 5 * outStep)
 }
 
+@inline(__always)
+private func stridedOutputLine2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let one = load(source)
+    let oneMinus = load(source + step)
+    let infinity = load(source + 2 * step)
+    let first = load(source + 3 * step)
+    let second = load(source + 4 * step)
+    store((one + oneMinus) + first, out)
+    store((one - oneMinus) + infinity + second, out + outStep)
+}
+
+@inline(__always)
+private func stridedOutputLine4(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let p = load(source)
+    let pMinus = load(source + step)
+    let q = load(source + 2 * step)
+    let qMinus = load(source + 3 * step)
+    let infinity = load(source + 4 * step)
+    let first = load(source + 5 * step)
+    let second = load(source + 6 * step)
+    let third = load(source + 7 * step)
+    let fourth = load(source + 8 * step)
+    let evenP = p + pMinus
+    let oddP = p - pMinus
+    let evenQ = q + qMinus
+    let oddQ = q - qMinus
+    store((evenP + evenQ) + first, out)
+    store(addProduct(addProduct(second, p2, oddP), q2, oddQ), out + outStep)
+    store(addProduct(addProduct(third, p2 * p2, evenP), q2 * q2, evenQ), out + 2 * outStep)
+    store(
+        addProduct(addProduct(infinity + fourth, p2 * p2 * p2, oddP), q2 * q2 * q2, oddQ), out + 3 * outStep)
+}
+
 // MARK: - Weights
 
 /// Transforms lines of three weights of eight output channels, `step` doubles apart, into lines of `m + 2`.
 @inline(__always)
 func weightLine(
-    _ m: Int, _ source: UnsafePointer<Double>, _ step: Int, _ out: UnsafeMutablePointer<Double>, _ outStep: Int
+    _ form: WinogradForm, _ source: UnsafePointer<Double>, _ step: Int, _ out: UnsafeMutablePointer<Double>,
+    _ outStep: Int
 ) {
     let g0 = load(source)
     let g1 = load(source + step)
     let g2 = load(source + 2 * step)
-    switch m {
-    case 2:
+    switch (form.stride, form.m) {
+    case (1, 2):
         store(-g0, out)
         weightPair(g0, g1, g2, point: 1, divisor: 2, out + outStep, outStep)
-    case 4:
+        store(g2, out + 3 * outStep)
+    case (1, 4):
         let p = Double(p4)
         let q = Double(q4)
         store(g0 * SIMD8(repeating: 1 / (p * p * q * q)), out)
         weightPair(g0, g1, g2, point: p, divisor: 2 * p * p * (p * p - q * q), out + outStep, outStep)
         weightPair(g0, g1, g2, point: q, divisor: 2 * q * q * (q * q - p * p), out + 3 * outStep, outStep)
-    default:
+        store(g2, out + 5 * outStep)
+    case (1, _):
         store(-g0, out)
         weightPair(g0, g1, g2, point: 0.5, divisor: 2 * 0.25 * (0.25 - 1) * (0.25 - 4), out + outStep, outStep)
         weightPair(g0, g1, g2, point: 1, divisor: 2 * (1 - 0.25) * (1 - 4), out + 3 * outStep, outStep)
         weightPair(g0, g1, g2, point: 2, divisor: 2 * 4 * (4 - 0.25) * (4 - 1), out + 5 * outStep, outStep)
+        store(g2, out + 7 * outStep)
+    case (_, 2):
+        stridedWeightPair(g0, g2, point: 1, divisor: 2, out, outStep)
+        store(g2, out + 2 * outStep)
+        store(g1, out + 3 * outStep)
+    default:
+        let p = Double(p2)
+        let q = Double(q2)
+        stridedWeightPair(g0, g2, point: p, divisor: 2 * p * (p * p - q * q), out, outStep)
+        stridedWeightPair(g0, g2, point: q, divisor: 2 * q * (q * q - p * p), out + 2 * outStep, outStep)
+        store(g2, out + 4 * outStep)
+        store(g1, out + 5 * outStep)
     }
-    store(g2, out + (m + 1) * outStep)
 }
 
 /// The values at `point` and at its negative.
@@ -212,6 +338,18 @@ private func weightPair(
 ) {
     let even = (g0 + g2 * SIMD8(repeating: point * point)) * SIMD8(repeating: 1 / divisor)
     let odd = g1 * SIMD8(repeating: point / divisor)
+    store(even + odd, out)
+    store(even - odd, out + outStep)
+}
+
+/// The same for the two weights of a strided line.
+@inline(__always)
+private func stridedWeightPair(
+    _ g0: SIMD8<Double>, _ g2: SIMD8<Double>, point: Double, divisor: Double, _ out: UnsafeMutablePointer<Double>,
+    _ outStep: Int
+) {
+    let even = g2 * SIMD8(repeating: point / divisor)
+    let odd = g0 * SIMD8(repeating: 1 / divisor)
     store(even + odd, out)
     store(even - odd, out + outStep)
 }

@@ -9,31 +9,47 @@ import Testing
 /// source for those that the kernels have written out.
 private struct WinogradMatrices {
     let m: Int
-    /// m x (m + 2), (m + 2) x 3 and (m + 2) x (m + 2).
+    let stride: Int
+    /// m x side, side x 3 and side x side.
     private(set) var output: [[Double]]
-    private(set) var weights: [[Double]]
-    private(set) var input: [[Double]]
+    private(set) var weights: [[Double]] = []
+    private(set) var input: [[Double]] = []
 
-    init(m: Int) {
+    var side: Int { input.count }
+
+    init(m: Int, stride: Int) {
         self.m = m
+        self.stride = stride
         let points: [Double] =
-            switch m {
-            case 2: [0, 1, -1]
-            case 4: [0, 0.625, -0.625, 1.5, -1.5]
-            default: [0, 0.5, -0.5, 1, -1, 2, -2]
+            switch (stride, m) {
+            case (1, 2): [0, 1, -1]
+            case (1, 4): [0, 0.625, -0.625, 1.5, -1.5]
+            case (1, _): [0, 0.5, -0.5, 1, -1, 2, -2]
+            case (_, 2): [1, -1]
+            default: [0.5, -0.5, 1.25, -1.25]
             }
+        let side = stride == 1 ? m + 2 : 2 * m + 1
+        // At stride 2 the points of samples 0, 2, 4, ..., which two weights meet, come before samples 1, 3, ...
+        func spread(_ coefficients: [Double]) -> [Double] {
+            (0..<side).map { $0 % stride == 0 && $0 / stride < coefficients.count ? coefficients[$0 / stride] : 0 }
+        }
         func power(_ base: Double, _ exponent: Int) -> Double { (0..<exponent).reduce(1) { value, _ in value * base } }
-        output = (0..<m).map { k in points.map { power($0, k) } + [k == m - 1 ? 1 : 0] }
-        weights = []
-        input = []
         for point in points {
             let others = points.filter { $0 != point }
             let divisor = others.reduce(1) { $0 * (point - $1) }
-            weights.append([0, 1, 2].map { power(point, $0) / divisor })
-            input.append(Self.polynomial(withRoots: others) + [0])
+            weights.append(
+                stride == 1 ? [0, 1, 2].map { power(point, $0) / divisor } : [1 / divisor, 0, point / divisor])
+            input.append(spread(Self.polynomial(withRoots: others)))
         }
         weights.append([0, 0, 1])
-        input.append(Self.polynomial(withRoots: points))
+        input.append(spread(Self.polynomial(withRoots: points)))
+        output = (0..<m).map { k in points.map { power($0, k) } + [k == m - 1 ? 1 : 0] }
+        guard stride == 2 else { return }
+        for sample in 0..<m {
+            weights.append([0, 1, 0])
+            input.append((0..<side).map { $0 == 2 * sample + 1 ? 1 : 0 })
+            for k in 0..<m { output[k].append(k == sample ? 1 : 0) }
+        }
     }
 
     /// The coefficients of `prod (x - root)`, of the lowest power first.
@@ -66,30 +82,31 @@ private struct WinogradMatrices {
 extension ConvolutionCase {
     /// Images around the size of a tile and of several, channels of few and of many vectors and panels, few channels (a
     /// block transforms its own tiles) and many (all threads share them).
-    static func winograd(m: Int) -> [ConvolutionCase] {
+    static func winograd(m: Int, stride: Int) -> [ConvolutionCase] {
         var cases: [ConvolutionCase] = []
         let sizes = [1, 2, m - 1, m, m + 1, 2 * m, 2 * m + 1, 3 * m - 1].filter { $0 > 0 }
         for (inputs, outputs) in [(8, 16), (24, 48), (64, 32)] {
             for (index, height) in sizes.enumerated() {
                 let width = sizes[(3 * index + inputs / 8) % sizes.count]
-                cases.append(winograd(inputs, outputs, height, width, number: cases.count))
+                cases.append(winograd(inputs, outputs, stride, height * stride, width * stride, number: cases.count))
             }
         }
         // Enough channels for a shared phase, enough tiles for several groups, and one tile alone.
         let others = [(520, 32, 3 * m, 2 * m + 1), (520, 16, 1, 1), (64, 16, 13 * m, 7 * m - 1)]
         for (inputs, outputs, height, width) in others {
-            cases.append(winograd(inputs, outputs, height, width, number: cases.count))
+            cases.append(winograd(inputs, outputs, stride, height * stride, width * stride, number: cases.count))
         }
         return cases
     }
 
     private static func winograd(
-        _ inputs: Int, _ outputs: Int, _ height: Int, _ width: Int, number: Int
+        _ inputs: Int, _ outputs: Int, _ stride: Int, _ height: Int, _ width: Int, number: Int
     ) -> ConvolutionCase {
+        // At stride 2 odd sizes too, which have the same outputs as the next even ones.
         ConvolutionCase(
             shape: ConvolutionShape(
-                inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: 1, padding: 1,
-                inputHeight: height, inputWidth: width),
+                inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: stride, padding: 1,
+                inputHeight: height - number % stride, inputWidth: width - number / 2 % stride),
             inputBorder: 1 + number % 2, outputBorder: number / 2 % 2, hasResidual: number % 3 != 0,
             relu: number % 5 != 0, imageCount: 1 + number % 3, seed: UInt64(5000 + number))
     }
@@ -98,11 +115,12 @@ extension ConvolutionCase {
 extension ConvolutionFixture {
     /// What went into each output by way of the transforms: the sum of magnitudes, of which each rounding is a part.
     func winogradMagnitudes(m: Int) -> [Double] {
-        let matrices = WinogradMatrices(m: m).magnitudes
+        let matrices = WinogradMatrices(m: m, stride: shape.stride).magnitudes
         let (height, width, inputs, outputs) = (
             shape.inputHeight, shape.inputWidth, shape.inputChannels, shape.outputChannels
         )
-        let side = m + 2
+        let side = matrices.side
+        let (outputHeight, outputWidth) = (shape.outputHeight, shape.outputWidth)
         let transformedWeights = (0..<outputs).map { output in
             (0..<inputs).map { input in
                 let square = (0..<3).map { row in
@@ -114,15 +132,15 @@ extension ConvolutionFixture {
             }
         }
         let pixels = input.pixels
-        var all = [Double](repeating: 0, count: testCase.imageCount * height * width * outputs)
+        var all = [Double](repeating: 0, count: testCase.imageCount * outputHeight * outputWidth * outputs)
         for image in 0..<testCase.imageCount {
-            for top in stride(from: 0, to: height, by: m) {
-                for left in stride(from: 0, to: width, by: m) {
+            for top in stride(from: 0, to: outputHeight, by: m) {
+                for left in stride(from: 0, to: outputWidth, by: m) {
                     var products = [[Double]](repeating: .init(repeating: 0, count: side * side), count: outputs)
                     for channel in 0..<inputs {
                         let square = (0..<side).map { row in
                             (0..<side).map { column -> Double in
-                                let (y, x) = (top + row - 1, left + column - 1)
+                                let (y, x) = (top * shape.stride + row - 1, left * shape.stride + column - 1)
                                 guard (0..<height).contains(y) && (0..<width).contains(x) else { return 0 }
                                 return Double(abs(pixels[((image * height + y) * width + x) * inputs + channel]))
                             }
@@ -138,9 +156,9 @@ extension ConvolutionFixture {
                     for output in 0..<outputs {
                         let square = (0..<side).map { Array(products[output][$0 * side..<($0 + 1) * side]) }
                         let values = matrices.apply(matrices.output, to: square)
-                        for row in 0..<min(m, height - top) {
-                            for column in 0..<min(m, width - left) {
-                                let pixel = (image * height + top + row) * width + left + column
+                        for row in 0..<min(m, outputHeight - top) {
+                            for column in 0..<min(m, outputWidth - left) {
+                                let pixel = (image * outputHeight + top + row) * outputWidth + left + column
                                 all[pixel * outputs + output] = values[row][column]
                             }
                         }
@@ -159,7 +177,11 @@ extension ConvolutionFixture {
             ($0.tileSize, KernelTable.avx2.convolutions[$0])
         } : []
 
-    static let cases = kernels.flatMap { m, kernel in ConvolutionCase.winograd(m: m).map { (m, kernel, $0) } }
+    static let cases = kernels.flatMap { m, kernel in
+        (m <= 4 ? [1, 2] : [1]).flatMap { stride in
+            ConvolutionCase.winograd(m: m, stride: stride).map { (m, kernel, $0) }
+        }
+    }
 
     /// Within the rounding errors of its own arithmetic: at most one for every addition and multiplication in a row, each a
     /// part of the magnitudes that go through the transforms (Higham, Accuracy and Stability, 3.1).
@@ -172,7 +194,7 @@ extension ConvolutionFixture {
             Expected(value: expected.value, magnitude: expected.magnitude + magnitude)
         }
         // Two lines of the input's transform, the weight's one, the products, two lines of the output's, and the rest.
-        let terms = 2 * (m + 1) + 1 + testCase.shape.inputChannels + 2 * (m + 1) + 2
+        let terms = 2 * (m + 1) + 1 + testCase.shape.inputChannels + 2 * (m + 2) + 2
         let actual = try fixture.output(of: kernel)
         expectClose(actual, expected, terms: terms, "\(kernel.name), \(testCase.testDescription)")
         for order in BlockOrder.all {
@@ -188,10 +210,11 @@ extension ConvolutionFixture {
     /// The bits of an image do not depend on those it is computed with.
     @Test(arguments: kernels)
     func computesAnImageAlikeInEveryBatch(m: Int, kernel: ConvolutionKernel) throws {
-        for (inputs, height, width) in [(64, 3 * m + 1, 5 * m), (520, m + 1, 2 * m)] {
+        let layers = [(64, 1, 3 * m + 1, 5 * m), (520, 1, m + 1, 2 * m), (64, 2, 5 * m + 1, 3 * m)]
+        for (inputs, stride, height, width) in layers where stride == 1 || m <= 4 {
             let shape = ConvolutionShape(
-                inputChannels: inputs, outputChannels: 32, kernelSize: 3, stride: 1, padding: 1, inputHeight: height,
-                inputWidth: width)
+                inputChannels: inputs, outputChannels: 32, kernelSize: 3, stride: stride, padding: 1,
+                inputHeight: height, inputWidth: width)
             func output(images: Int) throws -> [Float] {
                 let testCase = ConvolutionCase(
                     shape: shape, inputBorder: 1, outputBorder: 0, hasResidual: false, relu: true, imageCount: images,
@@ -244,6 +267,7 @@ extension ConvolutionFixture {
         #expect(!kernel.supports(shape(7, 16)))
         #expect(!kernel.supports(shape(8, 8)))
         #expect(!kernel.supports(shape(8, 16, size: 1)))
-        #expect(!kernel.supports(shape(8, 16, stride: 2)))
+        #expect(kernel.supports(shape(8, 16, stride: 2)) == (m <= 4))
+        #expect(!kernel.supports(shape(8, 16, stride: 3)))
     }
 }

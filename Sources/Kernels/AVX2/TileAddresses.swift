@@ -38,7 +38,7 @@ struct TileAddresses {
         bias = floats + TileHeights.maximum * width
         let unread = bias + width
 
-        var place = PixelPlace(task.output, index: pixels.lowerBound)
+        var place = PixelPlace(task, index: pixels.lowerBound)
         for tile in 0..<heights.count {
             let rows = heights.rows(of: tile)
             for row in 0..<heights.height(of: tile) {
@@ -49,10 +49,10 @@ struct TileAddresses {
                     outputs[slot] = unread
                     continue
                 }
-                inputs[slot] = UnsafePointer(place.window(of: task.input, task.shape))
-                if let residual = task.residual { residuals[slot] = UnsafePointer(place.pixel(of: residual)) }
-                outputs[slot] = place.pixel(of: task.output)
-                place.advance(in: task.output)
+                inputs[slot] = place.window
+                residuals[slot] = place.residual
+                outputs[slot] = place.output
+                place.advance(in: task)
             }
         }
     }
@@ -78,35 +78,51 @@ struct TileAddresses {
     }
 }
 
-/// The place of an output pixel among those of all images.
+/// An output pixel, of those of all images one behind the other: where it is, and what it is computed from.
 private struct PixelPlace {
+    /// Where its window begins.
+    private(set) var window: UnsafePointer<Float>
+    private(set) var output: UnsafeMutablePointer<Float>
+    /// That of the output where there is no residual.
+    private(set) var residual: UnsafePointer<Float>
     private var image: Int
     private var row: Int
     private var column: Int
 
-    init(_ output: Activation, index: Int) {
-        let (line, column) = index.quotientAndRemainder(dividingBy: output.width)
-        (image, row) = line.quotientAndRemainder(dividingBy: output.height)
+    init(_ task: ConvolutionTask, index: Int) {
+        let (line, column) = index.quotientAndRemainder(dividingBy: task.output.width)
+        (image, row) = line.quotientAndRemainder(dividingBy: task.output.height)
         self.column = column
+        output = task.output.origin
+        residual = UnsafePointer(output)
+        window = residual
+        find(task)
     }
 
-    mutating func advance(in output: Activation) {
+    mutating func advance(in task: ConvolutionTask) {
         column += 1
-        guard column == output.width else { return }
+        if column < task.output.width {
+            window += task.shape.stride * task.input.channels
+            output += task.output.channels
+            residual += task.output.channels
+            return
+        }
         column = 0
         row += 1
-        guard row == output.height else { return }
-        row = 0
-        image += 1
+        if row == task.output.height {
+            row = 0
+            image += 1
+        }
+        // Behind the last pixel there is nothing to be found.
+        if image < task.imageCount { find(task) }
     }
 
-    func pixel(of activation: Activation) -> UnsafeMutablePointer<Float> {
-        activation.pixel(image: image, row: row, column: column)
-    }
-
-    /// Where the pixel's window begins.
-    func window(of input: Activation, _ shape: ConvolutionShape) -> UnsafeMutablePointer<Float> {
-        input.pixel(
-            image: image, row: row * shape.stride - shape.padding, column: column * shape.stride - shape.padding)
+    /// Finds the addresses from image, row and column.
+    private mutating func find(_ task: ConvolutionTask) {
+        let (stride, padding) = (task.shape.stride, task.shape.padding)
+        window = UnsafePointer(
+            task.input.pixel(image: image, row: row * stride - padding, column: column * stride - padding))
+        output = task.output.pixel(image: image, row: row, column: column)
+        residual = UnsafePointer((task.residual ?? task.output).pixel(image: image, row: row, column: column))
     }
 }

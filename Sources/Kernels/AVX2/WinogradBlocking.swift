@@ -9,6 +9,8 @@
 struct WinogradBlocking {
     let isShared: Bool
     let panelCount: Int
+    /// Points of a line, as many as pixels of the input.
+    let side: Int
     /// Floats from one point of transformed inputs to the next, and of products.
     let pointStride: Int
     let productStride: Int
@@ -31,14 +33,16 @@ struct WinogradBlocking {
         tileRows = divideRoundingUp(task.output.height, m)
         tileCount = task.imageCount * tileRows * tileColumns
 
-        let points = (m + 2) * (m + 2)
+        side = task.shape.stride == 1 ? m + 2 : 2 * m + 1
+        let points = side * side
         let fitting = Self.cachedFloats / (points * channels)
         isShared = fitting < Self.fewestTiles
         if isShared {
             let chunkTiles = max(Self.fewestTiles, Self.sharedFloats / (points * channels))
             chunkCount = divideRoundingUp(tileCount, chunkTiles)
             let largest = divideRoundingUp(tileCount, chunkCount)
-            groupCount = divideRoundingUp(largest, Self.groupTiles)
+            let products = points * WinogradConvolutionAVX2.panelWidth
+            groupCount = divideRoundingUp(largest, max(Self.fewestTiles, Self.productFloats / products))
             panelBlocks = min(panelCount, divideRoundingUp(Self.wantedBlocks, groupCount))
             pointStride = Self.padded(largest * channels, to: channels)
             productStride = Self.padded(divideRoundingUp(largest, groupCount) * WinogradConvolutionAVX2.panelWidth)
@@ -59,7 +63,14 @@ struct WinogradBlocking {
         max(count, TileHeights.minimum * row) + row % 16 + 16
     }
 
-    private var points: Int { (m + 2) * (m + 2) }
+    var points: Int { side * side }
+
+    /// Which of the (m + 2)^2 transformed weights a point is multiplied by. At stride 2 the last points of a line share
+    /// theirs.
+    func weightPoint(of point: Int) -> Int {
+        let (row, column) = point.quotientAndRemainder(dividingBy: side)
+        return min(row, m + 1) * (m + 2) + min(column, m + 1)
+    }
 
     // MARK: - Memory
 
@@ -67,7 +78,7 @@ struct WinogradBlocking {
     /// transforms need. A product may compute a few rows more than there are.
     var inputCount: Int { points * pointStride + TileHeights.maximum * channels }
     var productCount: Int { points * productStride + TileHeights.maximum * WinogradConvolutionAVX2.panelWidth }
-    private var transformCount: Int { points * (8 + channels) }
+    private var transformCount: Int { points * (16 + channels) }
 
     var sharedCount: Int { isShared ? inputCount : 0 }
     var scratchCount: Int { productCount + transformCount + (isShared ? 0 : inputCount) }
@@ -118,9 +129,9 @@ struct WinogradBlocking {
     private static let cachedFloats = 60 * 1024
     /// Fewer tiles than that make a thread read weights faster than the third-level cache gives them.
     private static let fewestTiles = 10
-    /// Transformed inputs that all threads share, in the third-level cache: 12 MB.
-    private static let sharedFloats = 3 * 1024 * 1024
-    /// Tiles whose products of a panel stay in the second-level cache.
-    private static let groupTiles = 48
+    /// Transformed inputs that all threads share, in the part of the third-level cache that one can count on: 6 MB.
+    private static let sharedFloats = 3 * 512 * 1024
+    /// Products of a panel that stay in the second-level cache: 112 KB.
+    private static let productFloats = 28 * 1024
     private static let wantedBlocks = 16
 }

@@ -4,11 +4,11 @@
 import CShims
 import KernelsAVX2
 
-/// Convolution of 3 x 3 at stride 1 by Winograd's minimal filtering F(m x m, 3 x 3): the output is cut into tiles of m x m
-/// pixels, each of which takes (m + 2)^2 multiplications per pair of channels instead of 9 m^2.
+/// Convolution of 3 x 3 by Winograd's minimal filtering F(m x m, 3 x 3): the output is cut into tiles of m x m pixels, each
+/// of which takes (m + 2)^2 multiplications per pair of channels at stride 1, (2 m + 1)^2 at stride 2, instead of 9 m^2.
 ///
-/// The transformed inputs of some tiles are, at each of the (m + 2)^2 points, the rows of a matrix that is multiplied by
-/// the transformed weights of that point; a panel of 16 output channels is done with before the next one is begun, so that
+/// The transformed inputs of some tiles are, at each of these points, the rows of a matrix that is multiplied by the
+/// transformed weights of that point; a panel of 16 output channels is done with before the next one is begun, so that
 /// its products never leave the cache. `KernelsAVX2/WinogradLines.swift` has the transforms.
 ///
 /// Where few tiles meet many channels the inputs are transformed in a phase of their own, and panels are shared among
@@ -17,30 +17,63 @@ struct WinogradConvolutionAVX2: Sendable {
     /// Output pixels of a tile in each direction: 2, 4 or 6.
     let m: Int
 
-    static func kernel(m: Int, name: StaticString) -> ConvolutionKernel {
-        let winograd = WinogradConvolutionAVX2(m: m)
-        return ConvolutionKernel(
-            name: name,
-            supports: { shape in
-                shape.kernelSize == 3 && shape.stride == 1 && shape.padding == 1 && shape.inputChannels % 8 == 0
-                    && shape.outputChannels % panelWidth == 0
-            },
-            packedCount: { winograd.points * $0.inputChannels * $0.outputChannels },
-            pack: winograd.pack,
-            phaseCount: { winograd.blocking($0).phaseCount },
-            blockCount: { winograd.blocking($0).blockCount(phase: $1) },
-            sharedCount: { winograd.blocking($0).sharedCount },
-            scratchCount: { winograd.blocking($0).scratchCount },
-            run: winograd.run
+    // Closures that capture nothing: what they captured would be allocated by Swift, which cannot fail.
+
+    static var kernel2: ConvolutionKernel {
+        ConvolutionKernel(
+            name: "convolutionF32_winograd2_avx2",
+            supports: { Self(m: 2).supports($0) },
+            packedCount: { Self(m: 2).packedCount($0) },
+            pack: { Self(m: 2).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
+            phaseCount: { WinogradBlocking($0, m: 2).phaseCount },
+            blockCount: { WinogradBlocking($0, m: 2).blockCount(phase: $1) },
+            sharedCount: { WinogradBlocking($0, m: 2).sharedCount },
+            scratchCount: { WinogradBlocking($0, m: 2).scratchCount },
+            run: { Self(m: 2).run(task: $0, phase: $1, block: $2, memory: $3) }
+        )
+    }
+
+    static var kernel4: ConvolutionKernel {
+        ConvolutionKernel(
+            name: "convolutionF32_winograd4_avx2",
+            supports: { Self(m: 4).supports($0) },
+            packedCount: { Self(m: 4).packedCount($0) },
+            pack: { Self(m: 4).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
+            phaseCount: { WinogradBlocking($0, m: 4).phaseCount },
+            blockCount: { WinogradBlocking($0, m: 4).blockCount(phase: $1) },
+            sharedCount: { WinogradBlocking($0, m: 4).sharedCount },
+            scratchCount: { WinogradBlocking($0, m: 4).scratchCount },
+            run: { Self(m: 4).run(task: $0, phase: $1, block: $2, memory: $3) }
+        )
+    }
+
+    static var kernel6: ConvolutionKernel {
+        ConvolutionKernel(
+            name: "convolutionF32_winograd6_avx2",
+            supports: { Self(m: 6).supports($0) },
+            packedCount: { Self(m: 6).packedCount($0) },
+            pack: { Self(m: 6).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
+            phaseCount: { WinogradBlocking($0, m: 6).phaseCount },
+            blockCount: { WinogradBlocking($0, m: 6).blockCount(phase: $1) },
+            sharedCount: { WinogradBlocking($0, m: 6).sharedCount },
+            scratchCount: { WinogradBlocking($0, m: 6).scratchCount },
+            run: { Self(m: 6).run(task: $0, phase: $1, block: $2, memory: $3) }
         )
     }
 
     static let panelWidth = 16
 
-    /// Pixels of a transformed tile.
-    var points: Int { (m + 2) * (m + 2) }
+    /// Points with weights of their own, at either stride.
+    private var weightPoints: Int { (m + 2) * (m + 2) }
 
-    private func blocking(_ task: ConvolutionTask) -> WinogradBlocking { WinogradBlocking(task, m: m) }
+    private func supports(_ shape: ConvolutionShape) -> Bool {
+        shape.kernelSize == 3 && shape.padding == 1 && (shape.stride == 1 || shape.stride == 2 && m <= 4)
+            && shape.inputChannels % 8 == 0 && shape.outputChannels % Self.panelWidth == 0
+    }
+
+    private func packedCount(_ shape: ConvolutionShape) -> Int {
+        weightPoints * shape.inputChannels * shape.outputChannels
+    }
 }
 
 // MARK: - Weights
@@ -64,9 +97,11 @@ extension WinogradConvolutionAVX2 {
                 let output = panel * Self.panelWidth
                 for input in 0..<inputs {
                     winogradWeights(
-                        m: m, weights: weights + (output * inputs + input) * 9, outputStride: inputs * 9,
+                        m: m, stride: shape.stride, weights: weights + (output * inputs + input) * 9,
+                        outputStride: inputs * 9,
                         scale: scale.map { $0 + output } ?? UnsafePointer(ones),
-                        out: packed + (panel * points * inputs + input) * Self.panelWidth, pointStride: pointStride,
+                        out: packed + (panel * weightPoints * inputs + input) * Self.panelWidth,
+                        pointStride: pointStride,
                         scratch: scratch)
                 }
             }
@@ -78,7 +113,7 @@ extension WinogradConvolutionAVX2 {
 
 extension WinogradConvolutionAVX2 {
     private func run(task: ConvolutionTask, phase: Int, block: Int, memory: ConvolutionMemory) {
-        let blocking = blocking(task)
+        let blocking = WinogradBlocking(task, m: m)
         if !blocking.isShared {
             let tiles = blocking.tiles(of: block)
             let inputs = memory.own + blocking.productCount
@@ -111,24 +146,25 @@ extension WinogradConvolutionAVX2 {
         _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>,
         to inputs: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let side = m + 2
+        let side = blocking.side
         let channels = task.shape.inputChannels
         var out = inputs
         for index in tiles {
             let tile = blocking.tile(index)
-            let top = tile.row * m - 1
-            let left = tile.column * m - 1
+            let top = tile.row * m * task.shape.stride - 1
+            let left = tile.column * m * task.shape.stride - 1
             var source = UnsafePointer(task.input.pixel(image: tile.image, row: top, column: left))
             var rowStride = task.input.rowStride
             if top + side > task.input.height + 1 || left + side > task.input.width + 1 {
                 // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
-                let patch = scratch + points * 8
-                copyPatch(task.input, image: tile.image, top: top, left: left, to: patch)
+                let patch = scratch + blocking.points * 16
+                copyPatch(task.input, side: side, image: tile.image, top: top, left: left, to: patch)
                 source = UnsafePointer(patch)
                 rowStride = side * channels
             }
             winogradInput(
-                m: m, source: source, rowStride: rowStride, pixelStride: channels, channels: channels, out: out,
+                m: m, stride: task.shape.stride, source: source, rowStride: rowStride, pixelStride: channels,
+                channels: channels, out: out,
                 pointStride: blocking.pointStride, scratch: scratch)
             out += channels
         }
@@ -136,15 +172,14 @@ extension WinogradConvolutionAVX2 {
 
     /// Copies what an image has of a tile's input, its border included, and fills the rest with zeros.
     private func copyPatch(
-        _ input: Activation, image: Int, top: Int, left: Int, to patch: UnsafeMutablePointer<Float>
+        _ input: Activation, side: Int, image: Int, top: Int, left: Int, to patch: UnsafeMutablePointer<Float>
     ) {
-        let side = m + 2
         let rowFloats = side * input.channels
         let columns = min(side, input.width + 1 - left)
         for row in 0..<side {
             let out = patch + row * rowFloats
             let count = top + row <= input.height ? columns * input.channels : 0
-            out.update(from: input.pixel(image: image, row: top + row, column: left), count: count)
+            if count > 0 { out.update(from: input.pixel(image: image, row: top + row, column: left), count: count) }
             (out + count).update(repeating: 0, count: rowFloats - count)
         }
     }
@@ -158,8 +193,9 @@ extension WinogradConvolutionAVX2 {
         let channels = task.shape.inputChannels
         let heights = TileHeights(rows: tiles.count)
         let pointFloats = channels * Self.panelWidth
-        var weights = task.packedWeights + panel * points * pointFloats
-        for point in 0..<points {
+        let panelWeights = task.packedWeights + panel * weightPoints * pointFloats
+        for point in 0..<blocking.points {
+            let weights = panelWeights + blocking.weightPoint(of: point) * pointFloats
             let prefetch = PrefetchSchedule(weights + pointFloats, floats: pointFloats, tiles: heights.count)
             for index in 0..<heights.count {
                 let row = heights.start(of: index)
@@ -169,7 +205,6 @@ extension WinogradConvolutionAVX2 {
                     out: products + point * blocking.productStride + row * Self.panelWidth,
                     prefetch: prefetch.start(tile: index), prefetchStep: prefetch.step)
             }
-            weights += pointFloats
         }
         let channel = panel * Self.panelWidth
         for index in tiles {
@@ -185,7 +220,7 @@ extension WinogradConvolutionAVX2 {
                 bias: task.bias + channel, is_relu: task.relu, rows: min(m, task.output.height - row),
                 columns: min(m, task.output.width - column))
             winogradOutput(
-                m: m, products: products + (index - tiles.lowerBound) * Self.panelWidth,
+                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * Self.panelWidth,
                 pointStride: blocking.productStride, target, scratch: scratch)
         }
     }

@@ -48,7 +48,7 @@ class ResNet:
         std: one value per channel that uint8 inputs are then divided by (`backbone.IMAGENET_STD`); None: 1.
         channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of a uint8 input: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
-        arithmetic: "fast": 3x3 convolutions of stride 1 by Winograd's minimal filtering where it is faster, for a few
+        arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, for a few
             roundings more (about 1e-5 of the largest feature). "direct": every convolution as it is defined.
         pretrained: a checkpoint, as for `init_weights`.
 
