@@ -35,10 +35,11 @@ let package = Package(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
-            name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims", "COpenBLAS"], swiftSettings: library),
+            name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "KernelsAVX2", dependencies: ["CShims"], swiftSettings: library + avx2),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
+        // For tests alone: the library loads OpenBLAS itself, when it needs it.
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -87,3 +88,27 @@ long shims_nanoseconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000000000L + now.tv_nsec;
 }
+
+static struct shims_blas blas;
+static char blas_error[256];
+static int blas_is_loaded;
+
+static void load_blas(void) {
+    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (library != NULL) {
+        *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
+        *(void **)&blas.get_num_threads = dlsym(library, "openblas_get_num_threads");
+        *(void **)&blas.set_num_threads = dlsym(library, "openblas_set_num_threads");
+        blas_is_loaded = blas.sgemm != NULL && blas.get_num_threads != NULL && blas.set_num_threads != NULL;
+    }
+    const char *reason = blas_is_loaded ? NULL : dlerror();
+    if (reason != NULL) snprintf(blas_error, sizeof blas_error, "%s", reason);
+}
+
+const struct shims_blas *shims_blas(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_blas);
+    return blas_is_loaded ? &blas : NULL;
+}
+
+const char *shims_blas_error(void) { return blas_error; }

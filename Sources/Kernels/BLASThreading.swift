@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-import COpenBLAS
 import CShims
 
 /// Keeps OpenBLAS from starting threads inside ours.
@@ -12,8 +11,8 @@ package enum BLASThreading {
     package static func enter() {
         let scope = lockedScope()
         if scope.pointee.users == 0 {
-            scope.pointee.saved_threads = openblas_get_num_threads()
-            if scope.pointee.saved_threads != 1 { openblas_set_num_threads(1) }
+            scope.pointee.saved_threads = OpenBLAS.functions.get_num_threads()
+            if scope.pointee.saved_threads != 1 { OpenBLAS.functions.set_num_threads(1) }
         }
         scope.pointee.users += 1
         pthread_mutex_unlock(&scope.pointee.mutex)
@@ -23,7 +22,7 @@ package enum BLASThreading {
         let scope = lockedScope()
         scope.pointee.users -= 1
         if scope.pointee.users == 0, scope.pointee.saved_threads != 1 {
-            openblas_set_num_threads(scope.pointee.saved_threads)
+            OpenBLAS.functions.set_num_threads(scope.pointee.saved_threads)
         }
         pthread_mutex_unlock(&scope.pointee.mutex)
     }
@@ -33,7 +32,7 @@ package enum BLASThreading {
         let scope = shims_the_blas_scope().unsafelyUnwrapped
         if shims_fork_begin(&scope.pointee.process) != 0 {
             pthread_mutex_init(&scope.pointee.mutex, nil)
-            if scope.pointee.users > 0 { openblas_set_num_threads(scope.pointee.saved_threads) }
+            if scope.pointee.users > 0 { OpenBLAS.functions.set_num_threads(scope.pointee.saved_threads) }
             scope.pointee.users = 0
             shims_fork_end(&scope.pointee.process)
         }

@@ -63,8 +63,10 @@ package struct KernelTable: Sendable {
 
     /// The fastest table that the CPU at hand can run.
     ///
-    /// - Throws: `invalidArgument`, see `CPUFeatures.usable`.
+    /// - Throws: `invalidArgument`, see `CPUFeatures.usable`; `io` where the portable kernels have no OpenBLAS.
     package static func best() throws(BackboneError) -> KernelTable {
-        try CPUFeatures.usable().contains(.avx2) ? .avx2 : .portable
+        if try CPUFeatures.usable().contains(.avx2) { return .avx2 }
+        try OpenBLAS.load()
+        return .portable
     }
 }

@@ -66,6 +66,22 @@ void shims_atomic_store(int *value, int desired);
 /* A lock that lets a waiting writer in before further readers. Returns 0 or an error number. */
 int shims_rwlock_init(pthread_rwlock_t *lock);
 
+/*
+ * The functions of OpenBLAS that the portable kernels use. It is loaded when the first of them is chosen, not with this
+ * library: where AVX2 computes, nobody pays for its threads and its memory, or needs to have it.
+ */
+struct shims_blas {
+    /* As cblas_sgemm, with its enumerations as numbers. */
+    void (*sgemm)(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
+                  const float *b, int ldb, float beta, float *c, int ldc);
+    int (*get_num_threads)(void);
+    void (*set_num_threads)(int count);
+};
+
+/* Loads it at the first call. NULL where it cannot be loaded; shims_blas_error then says why. */
+const struct shims_blas *shims_blas(void);
+const char *shims_blas_error(void);
+
 /* Who has set OpenBLAS, process-wide, to one thread; all fields but `process` are guarded by `mutex`. */
 struct shims_blas_scope {
     int process;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-import COpenBLAS
-
 /// Convolution as a matrix product of OpenBLAS: a row of A for each output pixel, which holds the pixel's whole window, a
 /// column of B for each output channel.
 ///
@@ -63,10 +61,10 @@ enum PortableConvolution {
             : scratch + pixels.count * blocking.depth
         let cStride = isInPlace ? shape.outputChannels : channels.count
 
-        cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(pixels.count), blasint(channels.count),
-            blasint(blocking.depth), 1, a, blasint(blocking.depth), task.packedWeights + channels.lowerBound,
-            blasint(shape.outputChannels), 0, c, blasint(cStride))
+        OpenBLAS.functions.sgemm(
+            OpenBLAS.rowMajor, OpenBLAS.noTranspose, OpenBLAS.noTranspose, Int32(pixels.count), Int32(channels.count),
+            Int32(blocking.depth), 1, a, Int32(blocking.depth), task.packedWeights + channels.lowerBound,
+            Int32(shape.outputChannels), 0, c, Int32(cStride))
         finish(task, pixels: pixels, channels: channels, products: c, stride: cStride)
     }
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// The BLAS of the portable kernels: loaded when they are first chosen, since on other CPUs nobody needs it.
+enum OpenBLAS {
+    /// - Throws: `io` where it cannot be loaded.
+    static func load() throws(BackboneError) {
+        guard shims_blas() == nil, let reason = shims_blas_error() else { return }
+        throw BackboneError(
+            .io, "this CPU lacks AVX2 or FMA, and OpenBLAS, which computes without them, is not to be had: \(reason)")
+    }
+
+    /// Its functions; `load` must have succeeded.
+    static var functions: shims_blas {
+        guard let functions = shims_blas() else { preconditionFailure("OpenBLAS is loaded first") }
+        return functions.pointee
+    }
+
+    /// Of cblas.h: CblasRowMajor and CblasNoTrans.
+    static let rowMajor: Int32 = 101
+    static let noTranspose: Int32 = 111
+}
