@@ -72,8 +72,8 @@ int shims_rwlock_init(pthread_rwlock_t *lock);
  */
 struct shims_blas {
     /* As cblas_sgemm, with its enumerations as numbers. */
-    void (*sgemm)(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-                  const float *b, int ldb, float beta, float *c, int ldc);
+    void (*sgemm)(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                  int lda, const float *b, int ldb, float beta, float *c, int ldc);
     int (*get_num_threads)(void);
     void (*set_num_threads)(int count);
 };
