@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 /// Convolution as a matrix product of OpenBLAS: a row of A for each output pixel, which holds the pixel's whole window, a
 /// column of B for each output channel.
 ///
