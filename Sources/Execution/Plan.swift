@@ -17,7 +17,7 @@ package struct Plan: ~Copyable {
     package let addsInPlace: Bool
     package private(set) var tensors = UniqueArray<PlanTensor>()
     package private(set) var steps = UniqueArray<PlanStep>()
-
+    /// All steps, in order.
     package private(set) var sections = UniqueArray<PlanSection>()
 
     /// Floats that the tensors of one image take up together; tensors that are never needed at the same time share them.
@@ -125,16 +125,22 @@ extension ConvolutionShape {
 // MARK: - Sections
 
 extension Plan {
-    /// Floats that a step reads and writes for one image.
+    /// Floats of tensors that a step reads and writes for one image. They are alive at the same time, so that their sum is
+    /// part of `activationCount` and overflows no more than that.
     private func floatCount(of step: PlanStep) -> Int {
         switch step {
         case .input(let to): tensors[to].floatCount
         case .convolution(let convolution):
             tensors[convolution.from].floatCount + tensors[convolution.to].floatCount
-                + (convolution.residual.map { tensors[$0].floatCount } ?? 0)
+                + (addedTensor(convolution).map { tensors[$0].floatCount } ?? 0)
         case .maxPooling(let from, let to): tensors[from].floatCount + tensors[to].floatCount
-        case .output(_, let from): 2 * tensors[from].floatCount
+        case .output(_, let from): tensors[from].floatCount
         }
+    }
+
+    /// The residual, where it has memory of its own.
+    private func addedTensor(_ convolution: ConvolutionStep) -> Int? {
+        convolution.residual == convolution.to ? nil : convolution.residual
     }
 
     /// A section for each stage, the stem's included in the first.

@@ -29,16 +29,21 @@ package struct StepProfile: BitwiseCopyable {
 }
 
 extension Session {
-    /// Describes the steps of a forward, computes it if `isTimed`, and passes each step to `body`.
+    /// Computes a forward and passes each of its steps to `body`.
     ///
+    /// - Parameter capacity: The most steps that `body` can take; nil to be told their number and nothing else.
     /// - Returns: How many steps there are.
-    /// - Throws: As `forward`; `invalidArgument` if there are more than `capacity`, where that is given.
+    /// - Throws: As `forward`; `invalidArgument` if there are more than `capacity`.
     package func profile(
         _ arguments: ForwardArguments, capacity: Int?,
         _ body: (borrowing Network, Int, StepProfile) -> Void
     ) throws(BackboneError) -> Int {
         try check(arguments)
-        let plan = try lockForForward(of: arguments.input.shape)
+        let images = arguments.input.shape.n
+        // Weights are packed for those alone who compute.
+        let computes = capacity != nil && images > 0
+        let plan =
+            computes ? try lockForForward(of: arguments.input.shape) : try lockForReading(of: arguments.input.shape)
         defer { unlock(plan) }
         let count = plan.pointee.steps.count
         guard let capacity else { return count }
@@ -46,9 +51,9 @@ extension Session {
             throw BackboneError(.invalidArgument, "capacity is \(capacity), the plan has \(count) layers")
         }
         var times = try UniqueArray(repeating: 0, count: count)
-        if arguments.input.shape.n > 0 { try run(plan, on: arguments, times: times.mutableElements.baseAddress) }
+        if computes { try run(plan, on: arguments, times: times.mutableElements.baseAddress) }
         for step in 0..<count {
-            var profile = plan.pointee.profile(step, network.pointee, kernels, images: arguments.input.shape.n)
+            var profile = plan.pointee.profile(step, network.pointee, kernels, images: images)
             profile.nanoseconds = times[step]
             body(network.pointee, step, profile)
         }
@@ -64,28 +69,29 @@ extension Plan {
         case .input(let to):
             return StepProfile(
                 kind: .input, kernel: kernels.inputConversion.name, inputShape: shape(to, images),
-                outputShape: shape(to, images), operations: 0, bytes: 2 * bytes(to, images))
+                outputShape: shape(to, images), operations: 0, bytes: bytes([to, to, -1], images))
         case .convolution(let convolution):
             let unit = network.units[convolution.unit]
             let kernel = kernels.convolutions[convolution.algorithm]
             let geometry = ConvolutionShape(
                 unit, height: tensors[convolution.from].height, width: tensors[convolution.from].width)
-            let products = geometry.outputHeight * geometry.outputWidth * geometry.weightCount
-            let residual = convolution.residual.map { bytes($0, images) } ?? 0
+            // The images first: of none there are no operations, however many one would take.
+            let pixels = checkedProduct(checkedProduct(images, geometry.outputHeight), geometry.outputWidth)
             return StepProfile(
                 kind: .convolution(unit: convolution.unit), kernel: kernel.name,
                 inputShape: shape(convolution.from, images), outputShape: shape(convolution.to, images),
-                operations: 2 * products * images,
-                bytes: bytes(convolution.from, images) + bytes(convolution.to, images) + residual
-                    + kernel.packedCount(geometry) * MemoryLayout<Float>.stride)
+                operations: checkedProduct(checkedProduct(pixels, geometry.weightCount), 2) ?? .max,
+                bytes: bytes(
+                    [convolution.from, convolution.to, convolution.residual ?? -1], images,
+                    weights: kernel.packedCount(geometry)))
         case .maxPooling(let from, let to):
             return StepProfile(
                 kind: .maxPooling, kernel: kernels.maxPooling.name, inputShape: shape(from, images),
-                outputShape: shape(to, images), operations: 0, bytes: bytes(from, images) + bytes(to, images))
+                outputShape: shape(to, images), operations: 0, bytes: bytes([from, to, -1], images))
         case .output(let stage, let from):
             return StepProfile(
                 kind: .output(stage: stage), kernel: kernels.outputConversion.name, inputShape: shape(from, images),
-                outputShape: shape(from, images), operations: 0, bytes: 2 * bytes(from, images))
+                outputShape: shape(from, images), operations: 0, bytes: bytes([from, from, -1], images))
         }
     }
 
@@ -93,7 +99,12 @@ extension Plan {
         Dimensions(images, tensors[tensor].channels, tensors[tensor].height, tensors[tensor].width)
     }
 
-    private func bytes(_ tensor: Int, _ images: Int) -> Int {
-        images * tensors[tensor].floatCount * MemoryLayout<Float>.stride
+    /// Of some tensors, and of weights; a number below 0 is no tensor. What has no place in an Int is the largest Int.
+    private func bytes(_ indices: InlineArray<3, Int>, _ images: Int, weights: Int = 0) -> Int {
+        var floats: Int? = weights
+        for index in 0..<3 where indices[index] >= 0 {
+            floats = checkedSum(floats, checkedProduct(images, tensors[indices[index]].floatCount))
+        }
+        return checkedProduct(floats, MemoryLayout<Float>.stride) ?? .max
     }
 }

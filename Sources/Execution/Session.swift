@@ -142,7 +142,18 @@ package struct Session {
         }
     }
 
-    /// Undoes `lockForForward`.
+    /// Takes the lock, shared, and a plan to look at: its weights may not be packed.
+    func lockForReading(of shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
+        state.pointee.lock.lockShared()
+        do throws(BackboneError) {
+            return try takePlan(for: shape)
+        } catch {
+            state.pointee.lock.unlock()
+            throw error
+        }
+    }
+
+    /// Undoes `lockForForward` and `lockForReading`.
     func unlock(_ plan: UnsafePointer<Plan>) {
         giveBack(plan)
         state.pointee.lock.unlock()

@@ -66,6 +66,14 @@ struct BadInputTests {
             expectFailure(backbone_create(&options, &created), invalid, "struct_size", "\(size)")
             #expect(created == nil)
         }
+        // That of the first version ends before `arithmetic`, and what lies behind it is not looked at.
+        options.struct_size = 56
+        options.arithmetic = 77
+        try check(backbone_create(&options, &created))
+        var own56 = defaultOptions()
+        try check(backbone_get_options(created, &own56))
+        #expect(own56.arithmetic == BACKBONE_ARITHMETIC_FAST)
+        backbone_free(created)
         // A newer, larger struct is taken if what this library does not know is zero.
         var bytes = [UInt8](repeating: 0, count: own + 24)
         try bytes.withUnsafeMutableBytes { bytes in
@@ -105,6 +113,8 @@ struct BadInputTests {
             expectRefused("norm_eval", "\(flag)") { $0.norm_eval = flag }
             expectRefused("zero_init_residual", "\(flag)") { $0.zero_init_residual = flag }
             expectRefused("channel_order", "\(flag)") { $0.channel_order = flag }
+            expectRefused("arithmetic", "\(flag)") { $0.arithmetic = flag }
+            expectRefused("options.reserved", "\(flag)") { $0.reserved = flag }
         }
         for threads in [-1, 1025, Int32.max, Int32.min] {
             expectRefused("threads", "\(threads)") { $0.threads = threads }
@@ -122,6 +132,71 @@ struct BadInputTests {
                 expectRefused("std_dev", "[2]") { $0.std_dev = values.baseAddress }
             }
         }
+    }
+
+    @Test func profileArguments() throws {
+        let net = try Net()
+        var pixels = [Float](repeating: 1, count: 3 * 8 * 8)
+        var input = backbone_tensor(&pixels, shape: [1, 3, 8, 8], strides: [192, 64, 8, 1])
+        var shapes = [Int64](repeating: 0, count: 16)
+        try check(backbone_output_shapes(net.handle, [1, 3, 8, 8], &shapes, 4))
+        var features = [Float](repeating: -3, count: 4096)
+        let outputs = features.withUnsafeMutableBufferPointer { features in
+            (0..<4).map { stage in
+                let shape = Array(shapes[4 * stage..<4 * stage + 4])
+                return backbone_tensor(
+                    features.baseAddress.map { $0 + 1024 * stage }, shape: shape,
+                    strides: [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1])
+            }
+        }
+        var layers = [backbone_layer](repeating: backbone_layer(), count: 100)
+        var count = 0
+        let (handle, invalid) = (net.handle, invalid)
+        expectFailure(backbone_profile(handle, &input, outputs, 4, &layers, 100, nil), invalid, "out_count is NULL")
+        expectFailure(backbone_profile(handle, nil, outputs, 4, &layers, 100, &count), invalid, "input is NULL")
+        expectFailure(backbone_profile(handle, &input, nil, 4, &layers, 100, &count), invalid, "outputs is NULL")
+        expectFailure(backbone_profile(handle, &input, outputs, 3, &layers, 100, &count), invalid, "count is 3")
+        // The number alone: nothing is computed.
+        try check(backbone_profile(handle, &input, outputs, 4, nil, 0, &count))
+        #expect(count == 26)
+        #expect(features.allSatisfy { $0 == -3 })
+        for capacity in [25, 0, -1, Int.min] {
+            let status = backbone_profile(handle, &input, outputs, 4, &layers, capacity, &count)
+            expectFailure(status, invalid, "capacity is", "26 layers")
+        }
+        #expect(features.allSatisfy { $0 == -3 })
+        try check(backbone_profile(handle, &input, outputs, 4, &layers, 26, &count))
+        #expect(!features.allSatisfy { $0 == -3 })
+    }
+
+    /// An empty batch needs no memory, however large its images: what they would have taken may not fit any number.
+    @Test(arguments: [18, 50] as [Int32])
+    func profilesOfEmptyBatches(depth: Int32) throws {
+        let net = try Net(depth: depth, baseChannels: 4)
+        var layers = [backbone_layer](repeating: backbone_layer(), count: 100)
+        var (described, refused) = (0, 0)
+        for exponent in 0...40 {
+            let size = Int64(1) << exponent
+            for (height, width) in [(size, size), (size, size / 2 + 1), (size, 1), (size, size / 3 + size / 5 + 1)] {
+                let shape = [0, 3, height, width]
+                var shapes = [Int64](repeating: 0, count: 16)
+                try check(backbone_output_shapes(net.handle, shape, &shapes, 4))
+                var input = backbone_tensor(nil, shape: shape, strides: [0, 0, 0, 0])
+                let outputs = (0..<4).map {
+                    backbone_tensor(nil, shape: Array(shapes[4 * $0..<4 * $0 + 4]), strides: [0, 0, 0, 0])
+                }
+                var count = 0
+                let status = backbone_profile(net.handle, &input, outputs, 4, &layers, 100, &count)
+                if status == BACKBONE_STATUS_OK {
+                    #expect(layers[..<count].allSatisfy { $0.operations == 0 && $0.nanoseconds == 0 && $0.bytes >= 0 })
+                    described += 1
+                } else {
+                    expectFailure(status, invalid, "too large")
+                    refused += 1
+                }
+            }
+        }
+        #expect(described > 100 && refused > 20, "\(described), \(refused)")
     }
 
     @Test func inputShapes() throws {
