@@ -59,11 +59,10 @@ struct ConvolutionCost {
     }
 
     static func winograd(_ shape: ConvolutionShape, tile: Int) -> ConvolutionCost {
-        let side = shape.stride == 1 ? tile + 2 : 2 * tile + 1
-        let points = Double(side * side)
-        let weightPoints = Double((tile + 2) * (tile + 2))
-        let tiles =
-            Double((shape.outputHeight + tile - 1) / tile) * Double((shape.outputWidth + tile - 1) / tile)
+        let geometry = WinogradGeometry(m: tile, stride: shape.stride)
+        let points = Double(geometry.points)
+        let weightPoints = Double(geometry.weightPoints)
+        let tiles = Double(geometry.tileCount(height: shape.outputHeight, width: shape.outputWidth))
         let pairs = Double(shape.inputChannels) * Double(shape.outputChannels)
         let transformed = tiles * points * Double(shape.inputChannels + shape.outputChannels)
         return ConvolutionCost(

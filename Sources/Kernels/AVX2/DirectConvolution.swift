@@ -13,7 +13,7 @@ enum DirectConvolutionAVX2 {
     static var kernel: ConvolutionKernel {
         ConvolutionKernel(
             name: "convolutionF32_direct6x16_avx2",
-            packedCount: { divideRoundingUp($0.outputChannels, panelWidth) * $0.windowCount * panelWidth },
+            packedCount: { divideRoundingUp($0.outputChannels, PanelAVX2.width) * $0.windowCount * PanelAVX2.width },
             pack: DirectPackingAVX2.pack,
             blockCount: { task, _ in DirectBlocking(task).blockCount },
             scratchCount: { DirectBlocking($0).scratchCount },
@@ -21,19 +21,16 @@ enum DirectConvolutionAVX2 {
         )
     }
 
-    /// Output channels of a panel of weights.
-    static let panelWidth = 16
-
     /// Computes the pixels and panels of one block.
     private static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let shape = task.shape
         let blocking = DirectBlocking(task)
         let tiles = TileAddresses(task, pixels: blocking.pixels(of: block), scratch: scratch)
-        let panelFloats = shape.windowCount * panelWidth
+        let panelFloats = shape.windowCount * PanelAVX2.width
         for panel in blocking.panels(of: block) {
-            let channel = panel * panelWidth
+            let channel = panel * PanelAVX2.width
             let weights = task.packedWeights + panel * panelFloats
-            let isWhole = channel + panelWidth <= shape.outputChannels
+            let isWhole = channel + PanelAVX2.width <= shape.outputChannels
             let whole = shims_convolution_panel(
                 segment_count: shape.kernelSize, segment_stride: task.input.rowStride,
                 segment_length: shape.kernelSize * shape.inputChannels, weights: weights,
@@ -58,24 +55,6 @@ extension ConvolutionShape {
     var windowCount: Int { kernelSize * kernelSize * inputChannels }
 }
 
-/// Which part of the next panel of weights each tile asks for, so that it has arrived when its turn comes: weights come
-/// from the third-level cache or from memory, and each is used for the tiles of one panel only.
-struct PrefetchSchedule {
-    private let next: UnsafePointer<Float>
-    private let share: Int
-    /// Bytes between two requests. A tile makes one for every four floats of a window, that is, for four cache lines of its
-    /// own panel.
-    let step: Int
-
-    init(_ next: UnsafePointer<Float>, floats: Int, tiles: Int) {
-        self.next = next
-        share = floats / tiles
-        step = 4 * 64 / tiles
-    }
-
-    func start(tile: Int) -> UnsafeRawPointer { UnsafeRawPointer(next + tile * share) }
-}
-
 /// How a task is cut into blocks: ranges of output pixels by ranges of panels of 16 output channels.
 struct DirectBlocking {
     private let panelCount: Int
@@ -87,7 +66,7 @@ struct DirectBlocking {
     init(_ task: ConvolutionTask) {
         let shape = task.shape
         outputChannels = shape.outputChannels
-        panelCount = divideRoundingUp(outputChannels, DirectConvolutionAVX2.panelWidth)
+        panelCount = divideRoundingUp(outputChannels, PanelAVX2.width)
         pixelCount = task.pixelCount
         let floatsPerPixel = shape.stride * shape.stride * shape.inputChannels
         let wanted = max(DirectBlocking.fewestPixels, DirectBlocking.cachedFloats / floatsPerPixel)

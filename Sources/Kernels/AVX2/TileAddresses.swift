@@ -18,14 +18,14 @@ struct TileAddresses {
         let slots = divideRoundingUp(pixels, TileHeights.maximum) * TileHeights.maximum
         let floatsPerAddress = MemoryLayout<Int>.stride / MemoryLayout<Float>.stride
         return (3 * slots + TileHeights.maximum) * floatsPerAddress
-            + (TileHeights.maximum + 1) * DirectConvolutionAVX2.panelWidth + channels + edgePadding
+            + (TileHeights.maximum + 1) * PanelAVX2.width + channels + edgePadding
     }
 
     /// A tile writes whole panels, also to the pixel that nobody reads.
-    private static let edgePadding = DirectConvolutionAVX2.panelWidth
+    private static let edgePadding = PanelAVX2.width
 
     init(_ task: ConvolutionTask, pixels: Range<Int>, scratch: UnsafeMutablePointer<Float>) {
-        let width = DirectConvolutionAVX2.panelWidth
+        let width = PanelAVX2.width
         heights = TileHeights(rows: pixels.count)
         let slots = heights.count * TileHeights.maximum
         inputs = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UnsafePointer<Float>.self)
@@ -59,7 +59,7 @@ struct TileAddresses {
 
     /// The bias of a panel that is not whole, filled up with zeros.
     func paddedBias(_ task: ConvolutionTask, channel: Int) -> UnsafePointer<Float> {
-        for lane in 0..<DirectConvolutionAVX2.panelWidth {
+        for lane in 0..<PanelAVX2.width {
             bias[lane] = channel + lane < task.shape.outputChannels ? task.bias[channel + lane] : 0
         }
         return UnsafePointer(bias)

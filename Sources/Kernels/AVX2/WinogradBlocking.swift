@@ -8,14 +8,12 @@
 /// tiles are handled in chunks of two phases each: all threads transform, then they share the panels and groups of tiles.
 struct WinogradBlocking {
     let isShared: Bool
+    let geometry: WinogradGeometry
     let panelCount: Int
-    /// Points of a line, as many as pixels of the input.
-    let side: Int
     /// Floats from one point of transformed inputs to the next, and of products.
     let pointStride: Int
     let productStride: Int
 
-    private let m: Int
     private let channels: Int
     private let tileColumns: Int
     private let tileRows: Int
@@ -26,26 +24,25 @@ struct WinogradBlocking {
     private let panelBlocks: Int
 
     init(_ task: ConvolutionTask, m: Int) {
-        self.m = m
+        geometry = WinogradGeometry(m: m, stride: task.shape.stride)
         channels = task.shape.inputChannels
-        panelCount = task.shape.outputChannels / WinogradConvolutionAVX2.panelWidth
-        tileColumns = divideRoundingUp(task.output.width, m)
-        tileRows = divideRoundingUp(task.output.height, m)
+        panelCount = task.shape.outputChannels / PanelAVX2.width
+        tileColumns = geometry.tileColumns(task.output.width)
+        tileRows = geometry.tileRows(task.output.height)
         tileCount = task.imageCount * tileRows * tileColumns
 
-        side = task.shape.stride == 1 ? m + 2 : 2 * m + 1
-        let points = side * side
+        let points = geometry.points
         let fitting = Self.cachedFloats / (points * channels)
         isShared = fitting < Self.fewestTiles
         if isShared {
             let chunkTiles = max(Self.fewestTiles, Self.sharedFloats / (points * channels))
             chunkCount = divideRoundingUp(tileCount, chunkTiles)
             let largest = divideRoundingUp(tileCount, chunkCount)
-            let products = points * WinogradConvolutionAVX2.panelWidth
+            let products = points * PanelAVX2.width
             groupCount = divideRoundingUp(largest, max(Self.fewestTiles, Self.productFloats / products))
             panelBlocks = min(panelCount, divideRoundingUp(Self.wantedBlocks, groupCount))
             pointStride = Self.padded(largest * channels, to: channels)
-            productStride = Self.padded(divideRoundingUp(largest, groupCount) * WinogradConvolutionAVX2.panelWidth)
+            productStride = Self.padded(divideRoundingUp(largest, groupCount) * PanelAVX2.width)
         } else {
             chunkCount = 1
             let groups = divideRoundingUp(tileCount, fitting)
@@ -53,32 +50,23 @@ struct WinogradBlocking {
             panelBlocks = 1
             let largest = divideRoundingUp(tileCount, groupCount)
             pointStride = Self.padded(largest * channels, to: channels)
-            productStride = Self.padded(largest * WinogradConvolutionAVX2.panelWidth)
+            productStride = Self.padded(largest * PanelAVX2.width)
         }
     }
 
     /// Room for the rows that the lowest tile of a product computes, and a cache line more, so that the points do not
     /// fall on the same few sets of the cache.
-    private static func padded(_ count: Int, to row: Int = WinogradConvolutionAVX2.panelWidth) -> Int {
+    private static func padded(_ count: Int, to row: Int = PanelAVX2.width) -> Int {
         max(count, TileHeights.minimum * row) + row % 16 + 16
-    }
-
-    var points: Int { side * side }
-
-    /// Which of the (m + 2)^2 transformed weights a point is multiplied by. At stride 2 the last points of a line share
-    /// theirs.
-    func weightPoint(of point: Int) -> Int {
-        let (row, column) = point.quotientAndRemainder(dividingBy: side)
-        return min(row, m + 1) * (m + 2) + min(column, m + 1)
     }
 
     // MARK: - Memory
 
     /// Floats of the transformed inputs of a group that has its own, of the products of a group and panel, and of what the
     /// transforms need. A product may compute a few rows more than there are.
-    var inputCount: Int { points * pointStride + TileHeights.maximum * channels }
-    var productCount: Int { points * productStride + TileHeights.maximum * WinogradConvolutionAVX2.panelWidth }
-    private var transformCount: Int { points * (16 + channels) }
+    var inputCount: Int { geometry.points * pointStride + TileHeights.maximum * channels }
+    var productCount: Int { geometry.points * productStride + TileHeights.maximum * PanelAVX2.width }
+    private var transformCount: Int { geometry.points * (16 + channels) }
 
     var sharedCount: Int { isShared ? inputCount : 0 }
     var scratchCount: Int { productCount + transformCount + (isShared ? 0 : inputCount) }

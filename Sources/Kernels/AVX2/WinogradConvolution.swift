@@ -61,18 +61,17 @@ struct WinogradConvolutionAVX2: Sendable {
         )
     }
 
-    static let panelWidth = 16
-
-    /// Points with weights of their own, at either stride.
-    private var weightPoints: Int { (m + 2) * (m + 2) }
-
     private func supports(_ shape: ConvolutionShape) -> Bool {
         shape.kernelSize == 3 && shape.padding == 1 && (shape.stride == 1 || shape.stride == 2 && m <= 4)
-            && shape.inputChannels % 8 == 0 && shape.outputChannels % Self.panelWidth == 0
+            && shape.inputChannels % 8 == 0 && shape.outputChannels % PanelAVX2.width == 0
     }
 
     private func packedCount(_ shape: ConvolutionShape) -> Int {
-        weightPoints * shape.inputChannels * shape.outputChannels
+        geometry(shape).weightPoints * shape.inputChannels * shape.outputChannels
+    }
+
+    private func geometry(_ shape: ConvolutionShape) -> WinogradGeometry {
+        WinogradGeometry(m: m, stride: shape.stride)
     }
 }
 
@@ -85,7 +84,8 @@ extension WinogradConvolutionAVX2 {
         packed: UnsafeMutablePointer<Float>
     ) {
         let inputs = shape.inputChannels
-        let pointStride = inputs * Self.panelWidth
+        let weightPoints = geometry(shape).weightPoints
+        let pointStride = inputs * PanelAVX2.width
         // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more.
         var memory = InlineArray<1024, Double>(repeating: 1)
         let scratchCount = 8 * (64 + 9 + 24)
@@ -93,16 +93,15 @@ extension WinogradConvolutionAVX2 {
         span.withUnsafeMutableBufferPointer { memory in
             guard let scratch = memory.baseAddress else { return }
             let ones = scratch + scratchCount
-            for panel in 0..<shape.outputChannels / Self.panelWidth {
-                let output = panel * Self.panelWidth
+            for panel in 0..<shape.outputChannels / PanelAVX2.width {
+                let output = panel * PanelAVX2.width
                 for input in 0..<inputs {
                     winogradWeights(
                         m: m, stride: shape.stride, weights: weights + (output * inputs + input) * 9,
                         outputStride: inputs * 9,
                         scale: scale.map { $0 + output } ?? UnsafePointer(ones),
-                        out: packed + (panel * weightPoints * inputs + input) * Self.panelWidth,
-                        pointStride: pointStride,
-                        scratch: scratch)
+                        out: packed + (panel * weightPoints * inputs + input) * PanelAVX2.width,
+                        pointStride: pointStride, scratch: scratch)
                 }
             }
         }
@@ -146,7 +145,7 @@ extension WinogradConvolutionAVX2 {
         _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>,
         to inputs: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let side = blocking.side
+        let side = blocking.geometry.side
         let channels = task.shape.inputChannels
         var out = inputs
         for index in tiles {
@@ -157,15 +156,14 @@ extension WinogradConvolutionAVX2 {
             var rowStride = task.input.rowStride
             if top + side > task.input.height + 1 || left + side > task.input.width + 1 {
                 // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
-                let patch = scratch + blocking.points * 16
+                let patch = scratch + blocking.geometry.points * 16
                 copyPatch(task.input, side: side, image: tile.image, top: top, left: left, to: patch)
                 source = UnsafePointer(patch)
                 rowStride = side * channels
             }
             winogradInput(
                 m: m, stride: task.shape.stride, source: source, rowStride: rowStride, pixelStride: channels,
-                channels: channels, out: out,
-                pointStride: blocking.pointStride, scratch: scratch)
+                channels: channels, out: out, pointStride: blocking.pointStride, scratch: scratch)
             out += channels
         }
     }
@@ -192,21 +190,22 @@ extension WinogradConvolutionAVX2 {
     ) {
         let channels = task.shape.inputChannels
         let heights = TileHeights(rows: tiles.count)
-        let pointFloats = channels * Self.panelWidth
-        let panelWeights = task.packedWeights + panel * weightPoints * pointFloats
-        for point in 0..<blocking.points {
-            let weights = panelWeights + blocking.weightPoint(of: point) * pointFloats
+        let pointFloats = channels * PanelAVX2.width
+        let geometry = blocking.geometry
+        let panelWeights = task.packedWeights + panel * geometry.weightPoints * pointFloats
+        for point in 0..<geometry.points {
+            let weights = panelWeights + geometry.weightPoint(of: point) * pointFloats
             let prefetch = PrefetchSchedule(weights + pointFloats, floats: pointFloats, tiles: heights.count)
             for index in 0..<heights.count {
                 let row = heights.start(of: index)
                 productTile(
                     height: heights.height(of: index), a: inputs + point * blocking.pointStride + row * channels,
                     aStride: channels, depth: channels, panel: weights,
-                    out: products + point * blocking.productStride + row * Self.panelWidth,
+                    out: products + point * blocking.productStride + row * PanelAVX2.width,
                     prefetch: prefetch.start(tile: index), prefetchStep: prefetch.step)
             }
         }
-        let channel = panel * Self.panelWidth
+        let channel = panel * PanelAVX2.width
         for index in tiles {
             let tile = blocking.tile(index)
             let (row, column) = (tile.row * m, tile.column * m)
@@ -220,7 +219,7 @@ extension WinogradConvolutionAVX2 {
                 bias: task.bias + channel, is_relu: task.relu, rows: min(m, task.output.height - row),
                 columns: min(m, task.output.width - column))
             winogradOutput(
-                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * Self.panelWidth,
+                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * PanelAVX2.width,
                 pointStride: blocking.productStride, target, scratch: scratch)
         }
     }
