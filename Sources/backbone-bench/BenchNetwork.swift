@@ -8,7 +8,7 @@ final class BenchNetwork {
     private let net: OpaquePointer
     private let image: [Float]
     private let inputShape: [Int64]
-    private var features: [[Float]]
+    private let features: [UnsafeMutablePointer<Float>]
     private let shapes: [[Int64]]
 
     init(_ options: Options) throws {
@@ -25,7 +25,7 @@ final class BenchNetwork {
         var rows = [Int64](repeating: 0, count: 16)
         try check(backbone_output_shapes(net, inputShape, &rows, 4))
         shapes = (0..<4).map { Array(rows[4 * $0..<4 * $0 + 4]) }
-        features = shapes.map { [Float](repeating: 0, count: Int($0.reduce(1, *))) }
+        features = shapes.map { .allocate(capacity: Int($0.reduce(1, *))) }
         // Any numbers will do, but the same ones each time: a linear congruential generator.
         var state: UInt32 = 1
         image = (0..<Int(inputShape.reduce(1, *))).map { _ in
@@ -35,7 +35,10 @@ final class BenchNetwork {
         if let weights = options.weights { try check(backbone_load_weights(net, weights, 0, nil)) }
     }
 
-    deinit { backbone_free(net) }
+    deinit {
+        backbone_free(net)
+        features.forEach { $0.deallocate() }
+    }
 
     func forward() throws {
         try withTensors { input, outputs in try check(backbone_forward(net, input, outputs, 4)) }
@@ -56,9 +59,7 @@ final class BenchNetwork {
     ) throws {
         try image.withUnsafeBufferPointer { image in
             var input = tensor(UnsafeMutableRawPointer(mutating: image.baseAddress), inputShape)
-            var outputs = features.indices.map { index in
-                features[index].withUnsafeMutableBytes { tensor($0.baseAddress, shapes[index]) }
-            }
+            var outputs = zip(features, shapes).map { tensor(UnsafeMutableRawPointer($0), $1) }
             try body(&input, &outputs)
         }
     }

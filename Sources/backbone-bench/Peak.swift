@@ -29,12 +29,13 @@ private final class PeakJob {
     /// More than fits into any cache.
     static let floatCount = 32 << 20
 
-    private var results: [Float]
+    /// What each thread has computed, so that none of it can be left out.
+    private let results: UnsafeMutablePointer<Float>
     private let floats: [UnsafeMutablePointer<Float>]
     var body: (PeakJob, Int) -> Void = { _, _ in }
 
     init(threads: Int) {
-        results = [Float](repeating: 0, count: threads)
+        results = .allocate(capacity: threads)
         floats = (0..<threads).map { _ in
             let memory = UnsafeMutablePointer<Float>.allocate(capacity: Self.floatCount)
             memory.initialize(repeating: 1e-3, count: Self.floatCount)
@@ -42,7 +43,10 @@ private final class PeakJob {
         }
     }
 
-    deinit { floats.forEach { $0.deallocate() } }
+    deinit {
+        results.deallocate()
+        floats.forEach { $0.deallocate() }
+    }
 
     func multiply(_ index: Int) { keep(multiplicationPeak(steps: Self.steps, factors: floats[index]), index) }
 
@@ -56,9 +60,7 @@ private final class PeakJob {
         keep((sums.0 + sums.1).sum(), index)
     }
 
-    private func keep(_ value: Float, _ index: Int) {
-        results.withUnsafeMutableBufferPointer { $0[index] = value }
-    }
+    private func keep(_ value: Float, _ index: Int) { results[index] = value }
 }
 
 /// The shortest of some times that the threads of a pool need together, in nanoseconds.
