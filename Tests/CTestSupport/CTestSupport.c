@@ -7,13 +7,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* OpenBLAS 0.3.21 stops its threads before a fork: two threads that fork at once wait for each other forever, and one
+ * that computes meanwhile waits for threads that are gone. */
+static pthread_mutex_t openblas = PTHREAD_MUTEX_INITIALIZER;
+
+void test_lock_openblas(void) { pthread_mutex_lock(&openblas); }
+void test_unlock_openblas(void) { pthread_mutex_unlock(&openblas); }
+
 int test_in_forked_child(int (*body)(void *context), void *context, unsigned seconds) {
-    /* One fork at a time: OpenBLAS 0.3.21 stops its threads before a fork, and two threads that do so at once wait for
-     * each other forever. The child has the lock too, and gives it back as the parent does. */
-    static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&forking);
+    test_lock_openblas();
     pid_t child = fork();
-    pthread_mutex_unlock(&forking);
+    /* The child has the lock too, and gives it back as the parent does. */
+    test_unlock_openblas();
     if (child < 0) return -1000;
     if (child == 0) {
         alarm(seconds);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CTestSupport
 import Testing
 
 @testable import Kernels
@@ -42,6 +43,18 @@ func compute(
     let scratch = try GuardedScratch(kernel.scratchCount(task), count: order.threadCount)
     let shared = try GuardedScratch(kernel.sharedCount(task), count: 1)
     #expect(kernel.phaseCount(task) >= 1, sourceLocation: sourceLocation)
+    // What the kernel asks of its caller, and what other tests that fork ask of this one.
+    let usesOpenBLAS = "\(kernel.name)".hasSuffix("openblas")
+    if usesOpenBLAS {
+        test_lock_openblas()
+        BLASThreading.enter()
+    }
+    defer {
+        if usesOpenBLAS {
+            BLASThreading.leave()
+            test_unlock_openblas()
+        }
+    }
     for phase in 0..<kernel.phaseCount(task) {
         try run(kernel.blockCount(task, phase), order, sourceLocation) { block, worker in
             let memory = ConvolutionMemory(shared: shared.start(of: 0), own: scratch.start(of: worker))

@@ -11,6 +11,10 @@
  */
 int test_in_forked_child(int (*body)(void *context), void *context, unsigned seconds);
 
+/* To be held by a thread that computes with OpenBLAS while others may call test_in_forked_child, which holds it too. */
+void test_lock_openblas(void);
+void test_unlock_openblas(void);
+
 /* Whether this program runs under ThreadSanitizer, which cannot follow a multi-threaded program through a fork. */
 int test_has_thread_sanitizer(void);
 
