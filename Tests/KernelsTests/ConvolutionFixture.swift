@@ -13,13 +13,15 @@ struct ConvolutionCase: CustomTestStringConvertible {
     let hasResidual: Bool
     let relu: Bool
     var imageCount = 1
+    /// Whether weights are packed with factors: without them in front of a BatchNorm in training.
+    var isScaled = true
     let seed: UInt64
 
     var testDescription: String {
         """
         \(shape.inputChannels)->\(shape.outputChannels) \(shape.kernelSize)x\(shape.kernelSize) s\(shape.stride) \
         p\(shape.padding) on \(imageCount) x \(shape.inputHeight)x\(shape.inputWidth), borders \(inputBorder) and \(outputBorder), \
-        residual \(hasResidual), relu \(relu), seed \(seed)
+        residual \(hasResidual), relu \(relu), scaled \(isScaled), seed \(seed)
         """
     }
 
@@ -41,6 +43,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
                             ConvolutionCase(
                                 shape: shape, inputBorder: shape.padding + number % 3 / 2, outputBorder: number / 2 % 2,
                                 hasResidual: number % 3 == 0, relu: number / 3 % 2 == 0, imageCount: 1 + number / 5 % 3,
+                                isScaled: number % 7 != 0,
                                 seed: UInt64(number)))
                     }
                 }
@@ -59,7 +62,8 @@ struct ConvolutionCase: CustomTestStringConvertible {
             padding: layer.2 / 2, inputHeight: layer.4, inputWidth: layer.5)
         return ConvolutionCase(
             shape: shape, inputBorder: shape.padding + number % 2, outputBorder: number / 2 % 2,
-            hasResidual: number % 3 == 0, relu: true, imageCount: 1 + number % 2, seed: UInt64(1000 + number))
+            hasResidual: number % 3 == 0, relu: true, imageCount: 1 + number % 2, isScaled: number % 4 != 0,
+            seed: UInt64(1000 + number))
     }
 }
 
@@ -80,7 +84,8 @@ final class ConvolutionFixture {
         shape = testCase.shape
         var generator = SeededGenerator(seed: testCase.seed)
         weights = generator.floats(shape.weightCount)
-        scale = generator.floats(shape.outputChannels, in: 0.5...2).map(Double.init)
+        let factors = generator.floats(shape.outputChannels, in: 0.5...2).map(Double.init)
+        scale = testCase.isScaled ? factors : factors.map { _ in 1 }
         bias = TestMemory(generator.floats(shape.outputChannels))
         let (images, outputPixels) = (testCase.imageCount, shape.outputHeight * shape.outputWidth)
         input = TestActivation(
@@ -97,10 +102,10 @@ final class ConvolutionFixture {
 
     /// The output of a kernel, after a look at the surroundings. `isInPlace`: the residual is where the output goes.
     func output(
-        of kernel: ConvolutionKernel, order: BlockOrder = .forward, isInPlace: Bool = false, isScaled: Bool = true
+        of kernel: ConvolutionKernel, order: BlockOrder = .forward, isInPlace: Bool = false
     ) throws -> [Float] {
         let packed = TestMemory([Float](repeating: canary, count: kernel.packedCount(shape) + 1))
-        kernel.pack(shape, weights, isScaled ? scale : nil, packed.start)
+        kernel.pack(shape, weights, testCase.isScaled ? scale : nil, packed.start)
         #expect(isCanary(packed.start[packed.count - 1]))
         let output = TestActivation(
             imageCount: testCase.imageCount, height: shape.outputHeight, width: shape.outputWidth,

@@ -64,10 +64,12 @@ import Testing
         let shape = ConvolutionShape(
             inputChannels: 3, outputChannels: 7, kernelSize: 1, stride: 1, padding: 0, inputHeight: 1, inputWidth: 1)
         let fixture = ConvolutionFixture(
-            ConvolutionCase(shape: shape, inputBorder: 0, outputBorder: 0, hasResidual: false, relu: false, seed: 3))
+            ConvolutionCase(
+                shape: shape, inputBorder: 0, outputBorder: 0, hasResidual: false, relu: false,
+                isScaled: false, seed: 3))
         let pixel = fixture.input.activation.origin
         (pixel[0], pixel[1], pixel[2]) = (0, 1, 0)
-        let output = try fixture.output(of: kernel, isScaled: false)
+        let output = try fixture.output(of: kernel)
         expectSameBits(output, (0..<7).map { fixture.weights[$0 * 3 + 1] + fixture.bias.start[$0] }, "\(kernel.name)")
     }
 }

@@ -108,7 +108,7 @@ extension ConvolutionCase {
                 inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: stride, padding: 1,
                 inputHeight: height - number % stride, inputWidth: width - number / 2 % stride),
             inputBorder: 1 + number % 2, outputBorder: number / 2 % 2, hasResidual: number % 3 != 0,
-            relu: number % 5 != 0, imageCount: 1 + number % 3, seed: UInt64(5000 + number))
+            relu: number % 5 != 0, imageCount: 1 + number % 3, isScaled: number % 4 != 0, seed: UInt64(5000 + number))
     }
 }
 
