@@ -23,9 +23,9 @@ struct Pass {
     /// Images of a share but the last, which may have fewer.
     private let shareCount: Int
     /// The image of the batch that is the first of the share.
-    private var firstImage = 0
+    private(set) var firstImage = 0
     /// Nil while the pass only finds out how much scratch memory its kernels want.
-    private var memory: Workspace?
+    private(set) var memory: Workspace?
     private var scratchCount = 0
     private var sharedCount = 0
 
@@ -88,141 +88,53 @@ struct Pass {
             var first = 0
             while first < imageCount {
                 let images = first..<min(first + together, imageCount)
-                for step in section.firstStep..<section.endStep { perform(step: step, images) }
+                for band in 0..<section.bandCount {
+                    for step in section.firstStep..<section.endStep {
+                        perform(step, plan.pointee.rows(of: step, section, band: band), images)
+                    }
+                }
                 first = memory == nil ? imageCount : images.upperBound
             }
         }
     }
 
-    private mutating func perform(step: Int, _ images: Range<Int>) {
-        guard let times, memory != nil else { return perform(plan.pointee.steps[step], images) }
+    private mutating func perform(_ step: Int, _ rows: BandStep, _ images: Range<Int>) {
+        if rows.rows.isEmpty { return }
+        guard let times, memory != nil else { return performUntimed(step, rows, images) }
         let start = shims_nanoseconds()
-        perform(plan.pointee.steps[step], images)
+        performUntimed(step, rows, images)
         times[step] += shims_nanoseconds() - start
     }
 
-    private mutating func perform(_ step: PlanStep, _ images: Range<Int>) {
+    private mutating func performUntimed(_ index: Int, _ rows: BandStep, _ images: Range<Int>) {
+        let step = plan.pointee.steps[index]
+        if let target = step.target { for image in visited(images) { prepare(target, rows, image) } }
         switch step {
         case .input(let to):
-            for image in visited(images) {
-                zeroBorder(to, image)
-                perform(.inputConversion(inputConversion(to, image)))
-            }
+            for image in visited(images) { perform(.inputConversion(inputConversion(to, rows, image))) }
         case .convolution(let convolution):
-            for image in visited(images) { zeroBorder(convolution.to, image) }
             let normalizes = network.pointee.usesBatchStatistics(unit: convolution.unit)
-            perform(.convolution(task(convolution, images, isAlone: normalizes), convolution.algorithm))
-            if normalizes { normalize(convolution, images) }
+            perform(.convolution(task(convolution, rows, images, isAlone: normalizes), convolution.algorithm))
+            if normalizes { normalize(convolution, rows, images) }
         case .maxPooling(let from, let to):
-            for image in visited(images) {
-                zeroBorder(to, image)
-                perform(
-                    .maxPooling(
-                        MaxPoolingTask(
-                            kernelSize: StemPooling.kernelSize, stride: StemPooling.stride,
-                            padding: StemPooling.padding, input: activation(from, image),
-                            output: activation(to, image))))
-            }
+            for image in visited(images) { perform(.maxPooling(maxPooling(from, to, rows, image))) }
         case .output(let stage, let from):
-            for image in visited(images) { perform(.outputConversion(outputConversion(stage, from, image))) }
+            for image in visited(images) { perform(.outputConversion(outputConversion(stage, from, rows, image))) }
         }
     }
 
     /// The images that are gone through one by one; a single one while the pass is measured, since all need the same
     /// memory and there may be any number of them.
-    private func visited(_ images: Range<Int>) -> Range<Int> {
+    func visited(_ images: Range<Int>) -> Range<Int> {
         memory == nil ? images.lowerBound..<images.lowerBound + 1 : images
     }
 
-    private mutating func perform(_ work: Work) {
+    mutating func perform(_ work: Work) {
         if let memory {
             work.run(engine.pointee.kernels, engine.pointee.pool, memory)
         } else {
             scratchCount = max(scratchCount, work.scratchCount(engine.pointee.kernels))
             sharedCount = max(sharedCount, work.sharedCount(engine.pointee.kernels))
-        }
-    }
-}
-
-// MARK: - Tasks
-
-extension Pass {
-    /// A tensor of one of the share's images, or of that and the ones behind it: each image has a block of memory of its
-    /// own for all its tensors, so that groups of images may be at different steps.
-    private func activation(_ index: Int, _ image: Int) -> Activation {
-        let tensor = plan.pointee.tensors[index]
-        // Without memory yet, tasks have the right sizes at addresses that nobody looks at.
-        let block =
-            switch memory {
-            case .some(let memory): memory.activations + (plan.pointee.activationCount * image + tensor.offset)
-            case .none: UnsafeMutablePointer<Float>(bitPattern: Heap.alignment).unsafelyUnwrapped
-            }
-        return Activation(
-            block: block, height: tensor.height, width: tensor.width, channels: tensor.channels, border: tensor.border,
-            imageStride: plan.pointee.activationCount)
-    }
-
-    /// Memory is shared by tensors that follow each other, so a border is written anew in each pass.
-    private mutating func zeroBorder(_ tensor: Int, _ image: Int) {
-        guard plan.pointee.tensors[tensor].border > 0 else { return }
-        perform(.borderZeroing(BorderZeroingTask(activation: activation(tensor, image))))
-    }
-
-    private func inputConversion(_ to: Int, _ image: Int) -> InputConversionTask {
-        let view = arguments.input
-        return InputConversionTask(
-            source: view.address(image: firstImage + image), element: view.element, channelStride: view.strides.c,
-            rowStride: view.strides.h, columnStride: view.strides.w, mean: engine.pointee.normalization.means,
-            standardDeviation: engine.pointee.normalization.standardDeviations,
-            reversesChannels: engine.pointee.normalization.reversesChannels, output: activation(to, image))
-    }
-
-    private func outputConversion(_ stage: Int, _ from: Int, _ image: Int) -> OutputConversionTask {
-        let view = arguments.outputs[network.pointee.configuration.outStages.index(of: stage)]
-        return OutputConversionTask(
-            input: activation(from, image),
-            destination: view.address(image: firstImage + image).assumingMemoryBound(to: Float.self),
-            channelStride: view.strides.c, rowStride: view.strides.h, columnStride: view.strides.w)
-    }
-
-    /// - Parameter isAlone: Whether residual sum and ReLU are left to a BatchNorm behind it.
-    private func task(_ step: ConvolutionStep, _ images: Range<Int>, isAlone: Bool) -> ConvolutionTask {
-        let input = activation(step.from, images.lowerBound)
-        let weights = engine.pointee.packedAddresses(step)
-        return ConvolutionTask(
-            shape: ConvolutionShape(network.pointee.units[step.unit], height: input.height, width: input.width),
-            imageCount: images.count, input: input, packedWeights: weights.weights, bias: weights.bias,
-            residual: isAlone ? nil : step.residual.map { activation($0, images.lowerBound) },
-            relu: step.relu && !isAlone, output: activation(step.to, images.lowerBound))
-    }
-
-    /// BatchNorm of a convolution's output in place with the statistics of the batch, which the network takes into its
-    /// running ones.
-    private mutating func normalize(_ step: ConvolutionStep, _ images: Range<Int>) {
-        let first = activation(step.to, images.lowerBound)
-        let mean =
-            switch memory {
-            case .some(let memory): memory.statistics
-            case .none: UnsafeMutablePointer<Double>(bitPattern: Heap.alignment).unsafelyUnwrapped
-            }
-        let variance = mean + first.channels
-        perform(
-            .batchStatistics(
-                BatchStatisticsTask(input: first, imageCount: images.count, mean: mean, variance: variance)))
-        if memory != nil {
-            network.pointee.updateRunningStatistics(
-                unit: step.unit, mean: mean, variance: variance, count: images.count * first.height * first.width)
-        }
-        let parameters = network.pointee.units[step.unit]
-        for image in visited(images) {
-            let output = activation(step.to, image)
-            perform(
-                .batchNormalization(
-                    BatchNormalizationTask(
-                        input: output, mean: mean, variance: variance, epsilon: BatchNorm.epsilon,
-                        weight: network.pointee.floats + parameters.normWeightOffset,
-                        bias: network.pointee.floats + parameters.normBiasOffset,
-                        residual: step.residual.map { activation($0, image) }, relu: step.relu, output: output)))
         }
     }
 }

@@ -15,10 +15,12 @@ package struct Plan: ~Copyable {
     /// Whether sums are computed where one of their terms stands, the residual. A BatchNorm that needs the convolution's
     /// output as it is does not allow that.
     package let addsInPlace: Bool
-    package private(set) var tensors = UniqueArray<PlanTensor>()
+    package internal(set) var tensors = UniqueArray<PlanTensor>()
     package private(set) var steps = UniqueArray<PlanStep>()
     /// All steps, in order.
-    package private(set) var sections = UniqueArray<PlanSection>()
+    package internal(set) var sections = UniqueArray<PlanSection>()
+    /// Of all sections in bands.
+    var bands = UniqueArray<BandStep>()
 
     /// Floats that the tensors of one image take up together; tensors that are never needed at the same time share them.
     package private(set) var activationCount = 0
@@ -30,11 +32,16 @@ package struct Plan: ~Copyable {
         self.height = height
         self.width = width
         self.addsInPlace = addsInPlace
+        var pieces = UniqueArray<PlanPiece>()
+        try pieces.append(PlanPiece(firstStep: 0, stage: 0))
         var features = try addStem(network, planner)
-        for block in 0..<network.blocks.count { features = try addBlock(network, planner, block, input: features) }
+        for block in 0..<network.blocks.count {
+            try pieces.append(PlanPiece(firstStep: steps.count, stage: network.blocks[block].stage))
+            features = try addBlock(network, planner, block, input: features)
+        }
+        try addSections(network, pieces, cachedFloats: planner.cachedFloats)
         var memory = PlanMemory()
-        activationCount = try memory.place(&tensors, steps)
-        try addSections(network)
+        activationCount = try memory.place(&tensors, steps, sections)
     }
 
     /// How many of `count` images are given memory at the same time: as equal shares as possible of what fits.
@@ -48,15 +55,6 @@ package struct Plan: ~Copyable {
     private static var batchFloats: Int { 24 << 20 }
 }
 
-/// Consecutive steps that are done for some images before they are done for the next ones, so that what one step writes
-/// is still in the cache when the next one reads it, and weights are read for as many images as possible.
-package struct PlanSection: BitwiseCopyable {
-    package let firstStep: Int
-    package let endStep: Int
-    /// At least 1.
-    package let imagesTogether: Int
-}
-
 /// The activations between two steps of a plan, as they lie in memory for each image.
 package struct PlanTensor: BitwiseCopyable {
     package let height: Int
@@ -64,8 +62,13 @@ package struct PlanTensor: BitwiseCopyable {
     package let channels: Int
     /// Zero pixels around the image: as many as the widest padding of the convolutions that read it.
     package let border: Int
-    /// Floats with the border, rounded up so that the next tensor is aligned.
-    package let floatCount: Int
+    /// Rows that are kept at a time: all of them with the border, or, of what is used within one section in bands alone, so
+    /// many that what is still to be read is there.
+    private(set) var keptRows: Int
+    /// Floats of all rows, with the border.
+    let wholeFloatCount: Int
+    /// Floats of the rows that are kept, rounded up so that the next tensor is aligned.
+    package private(set) var floatCount: Int
     /// Where it begins in the activations of one image.
     package var offset = 0
 
@@ -78,6 +81,20 @@ package struct PlanTensor: BitwiseCopyable {
         self.width = width
         self.channels = channels
         self.border = border
+        keptRows = height + 2 * border
+        wholeFloatCount = count
+        floatCount = aligned
+    }
+
+    /// The first of the rows that are kept when nothing has been computed yet.
+    var firstRow: Int { -border }
+
+    /// Keeps no more than so many rows at a time.
+    mutating func keep(rows: Int) {
+        guard rows < keptRows, let aligned = Heap.aligned(rows * (width + 2 * border) * channels, Float.self) else {
+            return
+        }
+        keptRows = rows
         floatCount = aligned
     }
 }
@@ -120,52 +137,6 @@ extension ConvolutionShape {
             inputChannels: unit.inputChannels, outputChannels: unit.outputChannels, kernelSize: unit.kernelSize,
             stride: unit.stride, padding: unit.padding, inputHeight: height, inputWidth: width)
     }
-}
-
-// MARK: - Sections
-
-extension Plan {
-    /// Floats of tensors that a step reads and writes for one image. They are alive at the same time, so that their sum is
-    /// part of `activationCount` and overflows no more than that.
-    private func floatCount(of step: PlanStep) -> Int {
-        switch step {
-        case .input(let to): tensors[to].floatCount
-        case .convolution(let convolution):
-            tensors[convolution.from].floatCount + tensors[convolution.to].floatCount
-                + (addedTensor(convolution).map { tensors[$0].floatCount } ?? 0)
-        case .maxPooling(let from, let to): tensors[from].floatCount + tensors[to].floatCount
-        case .output(_, let from): tensors[from].floatCount
-        }
-    }
-
-    /// The residual, where it has memory of its own.
-    private func addedTensor(_ convolution: ConvolutionStep) -> Int? {
-        convolution.residual == convolution.to ? nil : convolution.residual
-    }
-
-    /// A section for each stage, the stem's included in the first.
-    private mutating func addSections(_ network: borrowing Network) throws(BackboneError) {
-        var first = 0
-        var stage = 0
-        var largest = 1
-        for index in 0..<steps.count {
-            if case .convolution(let convolution) = steps[index], network.units[convolution.unit].stage != stage {
-                try addSection(first, index, largest: largest)
-                (first, stage, largest) = (index, network.units[convolution.unit].stage, 1)
-            }
-            largest = max(largest, floatCount(of: steps[index]))
-        }
-        try addSection(first, steps.count, largest: largest)
-    }
-
-    private mutating func addSection(_ first: Int, _ end: Int, largest: Int) throws(BackboneError) {
-        guard first < end else { return }
-        try sections.append(
-            PlanSection(firstStep: first, endStep: end, imagesTogether: max(1, Self.cachedFloats / largest)))
-    }
-
-    /// What a step reads and writes stays in the third-level cache: 8 MB.
-    private static var cachedFloats: Int { 2 << 20 }
 }
 
 // MARK: - Listing the steps

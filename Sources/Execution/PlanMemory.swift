@@ -15,9 +15,11 @@ struct PlanMemory: ~Copyable {
 
     /// Sets the offsets and returns the size of the block in floats.
     mutating func place(
-        _ tensors: inout UniqueArray<PlanTensor>, _ steps: borrowing UniqueArray<PlanStep>
+        _ tensors: inout UniqueArray<PlanTensor>, _ steps: borrowing UniqueArray<PlanStep>,
+        _ sections: borrowing UniqueArray<PlanSection>
     ) throws(BackboneError) -> Int {
-        try findLifetimes(tensorCount: tensors.count, steps)
+        lifetimes = try UniqueArray(repeating: Lifetime(firstStep: .max, lastStep: .min), count: tensors.count)
+        for section in 0..<sections.count { findLifetimes(in: sections[section], steps) }
         var size = 0
         // Tensors were listed in the order in which they are written.
         for tensor in 0..<tensors.count {
@@ -31,30 +33,19 @@ struct PlanMemory: ~Copyable {
         return size
     }
 
-    private mutating func findLifetimes(
-        tensorCount: Int, _ steps: borrowing UniqueArray<PlanStep>
-    ) throws(BackboneError) {
-        lifetimes = try UniqueArray(repeating: Lifetime(firstStep: .max, lastStep: .min), count: tensorCount)
-        for step in 0..<steps.count {
-            switch steps[step] {
-            case .input(let to):
-                use(to, at: step)
-            case .convolution(let convolution):
-                use(convolution.from, at: step)
-                use(convolution.to, at: step)
-                if let residual = convolution.residual { use(residual, at: step) }
-            case .maxPooling(let from, let to):
-                use(from, at: step)
-                use(to, at: step)
-            case .output(_, let from):
-                use(from, at: step)
-            }
+    private mutating func findLifetimes(in section: PlanSection, _ steps: borrowing UniqueArray<PlanStep>) {
+        for index in section.firstStep..<section.endStep {
+            // In bands, all steps of a section take place in turn.
+            let time = section.bandCount > 1 ? section.firstStep..<section.endStep : index..<index + 1
+            if let source = steps[index].source { use(source, time) }
+            if let residual = steps[index].residual { use(residual, time) }
+            if let target = steps[index].target { use(target, time) }
         }
     }
 
-    private mutating func use(_ tensor: Int, at step: Int) {
-        lifetimes[tensor].firstStep = min(lifetimes[tensor].firstStep, step)
-        lifetimes[tensor].lastStep = max(lifetimes[tensor].lastStep, step)
+    private mutating func use(_ tensor: Int, _ steps: Range<Int>) {
+        lifetimes[tensor].firstStep = min(lifetimes[tensor].firstStep, steps.lowerBound)
+        lifetimes[tensor].lastStep = max(lifetimes[tensor].lastStep, steps.upperBound - 1)
     }
 
     /// The lowest place where a tensor overlaps none of those before it that are alive with it.

@@ -103,7 +103,7 @@ extension Plan {
     private func bytes(_ indices: InlineArray<3, Int>, _ images: Int, weights: Int = 0) -> Int {
         var floats: Int? = weights
         for index in 0..<3 where indices[index] >= 0 {
-            floats = checkedSum(floats, checkedProduct(images, tensors[indices[index]].floatCount))
+            floats = checkedSum(floats, checkedProduct(images, tensors[indices[index]].wholeFloatCount))
         }
         return checkedProduct(floats, MemoryLayout<Float>.stride) ?? .max
     }

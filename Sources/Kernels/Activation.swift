@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A view of the activations of an image, or of the first of several that lie at equal distances: `height` x `width` pixels of `channels` floats, channels last (NHWC), inside
-/// a border of `border` zero pixels on all four sides, so that a padded convolution reads its windows without a test.
+/// A view of the activations of an image, or of the first of several that lie at equal distances: `height` x `width`
+/// pixels of `channels` floats, channels last (NHWC), inside a border of `border` zero pixels on all four sides, so that a
+/// padded convolution reads its windows without a test. A view of some of an image's rows has the rows around them in the
+/// place of zeros.
 ///
 /// It owns nothing. The memory behind it is one block of `(height + 2 * border) * (width + 2 * border) * channels`
 /// floats; `origin` is the first channel of pixel (0, 0), inside the border.
@@ -22,12 +24,21 @@ package struct Activation: BitwiseCopyable {
     package init(
         block: UnsafeMutablePointer<Float>, height: Int, width: Int, channels: Int, border: Int, imageStride: Int = 0
     ) {
+        self.init(
+            origin: block + (border * (width + 2 * border) + border) * channels, height: height, width: width,
+            channels: channels, border: border, imageStride: imageStride)
+    }
+
+    /// The view of which `origin` is the first channel of pixel (0, 0).
+    package init(
+        origin: UnsafeMutablePointer<Float>, height: Int, width: Int, channels: Int, border: Int, imageStride: Int = 0
+    ) {
+        self.origin = origin
         self.height = height
         self.width = width
         self.channels = channels
         self.border = border
         self.imageStride = imageStride
-        origin = block + (border * (width + 2 * border) + border) * channels
     }
 
     /// The first channel of a pixel; rows and columns from `-border` on.

@@ -8,22 +8,28 @@ package struct MaxPoolingTask: BitwiseCopyable {
     package let stride: Int
     /// At most half of `kernelSize`, so that every window holds a pixel.
     package let padding: Int
+    /// How many rows above those of the input the first window begins: `padding`, unless input and output are some rows
+    /// from the middle of an image.
+    package let topPadding: Int
     /// Its border is not read.
     package let input: Activation
-    /// `floor((size + 2 * padding - kernelSize) / stride) + 1` high and wide. Only its pixels are written.
+    /// `floor((width + 2 * padding - kernelSize) / stride) + 1` wide. Only its pixels are written.
     package let output: Activation
 
-    package init(kernelSize: Int, stride: Int, padding: Int, input: Activation, output: Activation) {
+    package init(
+        kernelSize: Int, stride: Int, padding: Int, topPadding: Int? = nil, input: Activation, output: Activation
+    ) {
         self.kernelSize = kernelSize
         self.stride = stride
         self.padding = padding
+        self.topPadding = topPadding ?? padding
         self.input = input
         self.output = output
     }
 
     /// The input rows of the windows of an output row.
     func rows(of outputRow: Int) -> Range<Int> {
-        let start = outputRow * stride - padding
+        let start = outputRow * stride - topPadding
         return max(start, 0)..<min(start + kernelSize, input.height)
     }
 
