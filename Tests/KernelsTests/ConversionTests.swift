@@ -57,7 +57,7 @@ struct StridedLayout: CustomTestStringConvertible {
             let expected = elements(channels, height, width).map { c, y, x in
                 source[origin + c * channel + y * row + x * column]
             }
-            for kernel in [KernelTable.reference.inputConversion, KernelTable.portable.inputConversion] {
+            for kernel in KernelTable.all.map(\.inputConversion) {
                 let output = TestActivation(height: height, width: width, channels: channels, border: 3)
                 try source.withUnsafeBytes { bytes in
                     let task = InputConversionTask(
@@ -87,7 +87,7 @@ struct StridedLayout: CustomTestStringConvertible {
                     let value = Float(source[origin + from * channel + y * row + x * column])
                     return isNormalized ? (value - mean[c]) / deviation[c] : value
                 }
-                for kernel in [KernelTable.reference.inputConversion, KernelTable.portable.inputConversion] {
+                for kernel in KernelTable.all.map(\.inputConversion) {
                     let output = TestActivation(height: height, width: width, channels: channels, border: 3)
                     try source.withUnsafeBytes { bytes in
                         try mean.withUnsafeBufferPointer { mean in
@@ -121,7 +121,7 @@ struct StridedLayout: CustomTestStringConvertible {
             for (index, (c, y, x)) in elements(channels, height, width).enumerated() {
                 expected[origin + c * channel + y * row + x * column] = pixels[index]
             }
-            for kernel in [KernelTable.reference.outputConversion, KernelTable.portable.outputConversion] {
+            for kernel in KernelTable.all.map(\.outputConversion) {
                 for order in BlockOrder.all(for: kernel.name) {
                     var actual = [Float](repeating: canary, count: count)
                     try actual.withUnsafeMutableBufferPointer { actual in

@@ -36,7 +36,7 @@ import Testing
         for index in stride(from: 5, to: pixels.count, by: 19) { pixels[index] = -.infinity }
         let expected = definition(testCase, pixels)
         let input = TestActivation(pixels: pixels, height: height, width: width, channels: channels, border: 1)
-        for kernel in [KernelTable.reference.maxPooling, KernelTable.portable.maxPooling] {
+        for kernel in KernelTable.all.map(\.maxPooling) {
             for order in BlockOrder.all(for: kernel.name) {
                 let output = TestActivation(
                     height: (height + 2 * testCase.padding - testCase.kernelSize) / testCase.stride + 1,
@@ -87,8 +87,10 @@ import Testing
             pixels: generator.floats(height * width * channels), height: height, width: width, channels: channels,
             border: 0)
         var results: [[Float]] = []
-        let portable = KernelTable.portable.maxPooling
-        for (kernel, order) in [(KernelTable.reference.maxPooling, .forward)] + BlockOrder.all.map({ (portable, $0) }) {
+        let runs = KernelTable.all.map(\.maxPooling).flatMap { kernel in
+            BlockOrder.all(for: kernel.name).map { (kernel, $0) }
+        }
+        for (kernel, order) in runs {
             let output = TestActivation(height: 31, width: 34, channels: channels, border: 1)
             let task = MaxPoolingTask(
                 kernelSize: 3, stride: 2, padding: 1, input: input.activation, output: output.activation)

@@ -115,3 +115,10 @@ private final class Job {
 
     init(_ body: @escaping (Int, Int) -> Void) { self.body = body }
 }
+
+extension KernelTable {
+    /// Those that this CPU can run.
+    static var all: [KernelTable] {
+        [.reference, .portable] + (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
+    }
+}

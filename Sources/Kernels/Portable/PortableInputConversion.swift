@@ -11,9 +11,12 @@ enum PortableInputConversion {
         rowBlockCount(height: task.output.height, rowFloats: task.output.rowFloats)
     }
 
-    /// A block is a range of rows.
+    static func rows(of block: Int, _ task: InputConversionTask) -> Range<Int> {
+        blockRange(block, of: blockCount(task: task), count: task.output.height)
+    }
+
     static func run(task: InputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
-        for row in blockRange(block, of: blockCount(task: task), count: task.output.height) {
+        for row in rows(of: block, task) {
             switch task.element {
             case .float32: convertFloats(task, row: row)
             case .uint8: convertBytes(task, row: row)
