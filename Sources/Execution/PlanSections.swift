@@ -129,7 +129,9 @@ extension Plan {
 
     /// What a step does in one band of its section, or all it does.
     func rows(of step: Int, _ section: PlanSection, band: Int) -> BandStep {
-        if section.bandCount > 1 { return bands[section.firstBand + band * section.stepCount + step - section.firstStep] }
+        if section.bandCount > 1 {
+            return bands[section.firstBand + band * section.stepCount + step - section.firstStep]
+        }
         let source = steps[step].source
         let target = steps[step].target
         let height = (target ?? source).map { tensors[$0].height } ?? 0

@@ -82,10 +82,11 @@ struct BandTests {
             try result.withUnsafeMutableBytes { result in
                 var start = 0
                 for index in shapes.indices {
-                    outputs[index] = view(result.baseAddress! + start, shapes[index])
+                    outputs[index] = view(try #require(result.baseAddress) + start, shapes[index])
                     start += counts[index] * MemoryLayout<Float>.stride
                 }
-                try session.forward(ForwardArguments(input: view(image.baseAddress!, input), outputs: outputs))
+                try session.forward(
+                    ForwardArguments(input: view(try #require(image.baseAddress), input), outputs: outputs))
             }
         }
         return result

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 
 from .engines import OURS
-from .report import label
+from .report import label, milliseconds
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
@@ -89,7 +89,7 @@ def _panel(axis, columns: list[dict], threads: int, engines: list[str]) -> None:
             text.set(zorder=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
         top = max([top, *heights])
     axis.axhline(1, color=_COLOURS[OURS], linewidth=1, linestyle="--", zorder=2)
-    names = [f"{column['title']}\nours {_milliseconds(_times(column, threads)[OURS])} ms" for column in columns]
+    names = [f"{column['title']}\nours {milliseconds(_times(column, threads)[OURS])} ms" for column in columns]
     axis.set_xticks(range(len(columns)), names, fontsize=10, color=_TEXT)
     axis.set_xlim(-0.55, len(columns) - 0.45)
     axis.set_ylim(0, top * 1.1)
@@ -97,7 +97,3 @@ def _panel(axis, columns: list[dict], threads: int, engines: list[str]) -> None:
     axis.tick_params(axis="both", length=0, colors=_TEXT)
     axis.grid(axis="y", color="#e3e3e3", zorder=0)
     axis.spines[["top", "right", "left"]].set_visible(False)
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"

@@ -125,7 +125,7 @@ def _times(results: dict, threads: int) -> str:
             elif cell["failure"]:
                 row.append("wrong" if cell["failure"].startswith("wrong") else "failed")
             else:
-                time = _milliseconds(cell["median_ms"])
+                time = milliseconds(cell["median_ms"])
                 row.append(f"**{time}**" if cell["median_ms"] == best[column["key"]] else time)
         rows.append(row)
     ratios = {r["column"]: r for r in results["ratios"] if r["threads"] == threads}
@@ -142,7 +142,7 @@ def _after_pause(results: dict, threads: int) -> str:
     for name in results["engines"]:
         cells = [_cell(column, name, threads) for column in columns]
         times = (cell and cell["median_after_pause_ms"] for cell in cells)
-        rows.append([label(name), *(_milliseconds(time) if time else "" for time in times)])
+        rows.append([label(name), *(milliseconds(time) if time else "" for time in times)])
     return _table(rows)
 
 
@@ -173,7 +173,7 @@ def _startup(startup: dict) -> str:
         if row["failure"]:
             shown = ["failed"] * 4
         else:
-            shown = [f"{_milliseconds(row[key])} ms" for key in times] + [_mebibytes(row["peak_memory"])]
+            shown = [f"{milliseconds(row[key])} ms" for key in times] + [_mebibytes(row["peak_memory"])]
         rows.append([label(name), *shown, disk])
     text = (
         f"{title}, {_plural(startup['threads'], 'thread')}; medians of {startup['processes']} fresh processes, with "
@@ -236,7 +236,7 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _milliseconds(value: float) -> str:
+def milliseconds(value: float) -> str:
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 

@@ -48,8 +48,9 @@ class ResNet:
         std: one value per channel that uint8 inputs are then divided by (`backbone.IMAGENET_STD`); None: 1.
         channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of a uint8 input: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
-        arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, for a few
-            roundings more (about 1e-5 of the largest feature). "direct": every convolution as it is defined.
+        arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
+            rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
+            3e-4. "direct": every convolution as it is defined.
         pretrained: a checkpoint, as for `init_weights`.
 
     Raises:

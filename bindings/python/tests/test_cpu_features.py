@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+# The libraries that are mapped in the end: NumPy brings an OpenBLAS under another name.
 PROGRAM = """
 import sys
 import numpy as np
@@ -17,13 +18,20 @@ import backbone
 
 image = np.random.default_rng(1).standard_normal((1, 3, 70, 50), np.float32)
 np.savez(sys.argv[1], *backbone.ResNet(18)(image))
+with open("/proc/self/maps") as maps:
+    print(any("/libopenblas.so.0" in line or "/libopenblasp-r" in line for line in maps))
 """
 
 
-def run(path: os.PathLike[str], disabled: str) -> subprocess.CompletedProcess[str]:
+def run(path: os.PathLike[str], disabled: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, path],
-        env={**os.environ, "BACKBONE_DISABLE_CPU_FEATURES": disabled, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={
+            **os.environ,
+            "BACKBONE_DISABLE_CPU_FEATURES": disabled,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **variables,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -42,6 +50,8 @@ def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
         path = os.path.join(tmp_path, name + ".npz")
         result = run(path, disabled)
         assert result.returncode == 0, result.stderr
+        # OpenBLAS is loaded by the portable kernels alone.
+        assert result.stdout.strip() == str(name != "all" or not has_avx2())
         with np.load(path) as stages:
             features.append([stages[stage] for stage in stages.files])
     best, portable, listed = features
@@ -59,3 +69,12 @@ def test_unknown_feature(tmp_path: os.PathLike[str], disabled: str) -> None:
     assert result.returncode != 0
     assert "ValueError" in result.stderr
     assert f"BACKBONE_DISABLE_CPU_FEATURES is {disabled}" in result.stderr
+
+
+def test_openblas_that_cannot_be_loaded(tmp_path: os.PathLike[str]) -> None:
+    with open(os.path.join(tmp_path, "libopenblas.so.0"), "wb") as library:
+        library.write(b"no library")
+    result = run(os.path.join(tmp_path, "x.npz"), "avx2", LD_LIBRARY_PATH=os.fspath(tmp_path))
+    assert result.returncode != 0
+    assert "OSError" in result.stderr
+    assert "libopenblas.so.0" in result.stderr

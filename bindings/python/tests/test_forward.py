@@ -68,6 +68,15 @@ def test_batch_is_preserved_and_all_is_finite(new_net, depth, batch):
         assert np.isfinite(feature).all() and feature.min() >= 0 and feature.max() > 0
 
 
+def test_batch_that_is_computed_in_shares_gives_the_bits_of_each_image():
+    # No more than 96 MB of activations are kept at a time: a few images of this size.
+    with backbone.ResNet(18) as net:
+        x = np.random.default_rng(RNG_SEED).standard_normal((9, 3, 480, 640), dtype=np.float32)
+        together = net(x)
+        for index in (0, 3, 4, 8):
+            assert_same_bits([stage[index : index + 1] for stage in together], net(x[index : index + 1]))
+
+
 def test_empty_batch_gives_empty_features(new_net):
     net = new_net()
     features = net(np.empty((0, 3, 64, 32), np.float32))

@@ -12,7 +12,10 @@ import numpy as np
 from ..columns import Column
 
 LABEL = "libbackbone"
-SETTINGS = "the zip .pth as torch.save wrote it; outputs into arrays allocated before"
+SETTINGS = (
+    "the zip .pth as torch.save wrote it; outputs into arrays allocated before; the first forward packs the weights, "
+    "loading does not"
+)
 DISTRIBUTION = None
 NEEDS = ("weights",)
 
