@@ -58,7 +58,7 @@ struct ConvolutionCost {
     /// Floats that the transforms read or write at a point of a tile.
     private static let transformedPerMicrosecond = 18_000.0
     /// Bytes of weights. Those of a whole network exceed the caches: each forward reads them from memory again.
-    private static let bytesPerMicrosecond = 14_000.0
+    private static let bytesPerMicrosecond = 18_000.0
 
     static func direct(_ shape: ConvolutionShape) -> ConvolutionCost {
         let products = Double(shape.outputHeight) * Double(shape.outputWidth) * Double(shape.weightCount)
