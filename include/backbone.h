@@ -250,10 +250,10 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  * in a dict or OrderedDict. Nothing in the file is executed; values of unknown classes are skipped.
  *
  * The dict of tensors may lie under keys (`state_dict`, `model.state_dict`, ...), names may have a prefix of any depth
- * (`module.`, `backbone.bottom_up.`, ...), and they may be those of torchvision, mmdetection and timm, of detectron2, or
- * blobs of Caffe2. All three are found by the names: exactly one dict and prefix must hold a stem and a first stage, more
- * than one is an error that lists them (see backbone_load_options). If none does, the names must be those of the network
- * or begin with `module.`, and the dict must be the object itself or the only one with such names.
+ * (`module.`, `backbone.bottom_up.`, ...), and they may be those of torchvision, mmdetection and timm, of detectron2,
+ * or blobs of Caffe2. All three are found by the names: exactly one dict and prefix must hold a stem and a first stage;
+ * more than one is an error that lists them (see backbone_load_options). If none does, as in a file of a few layers,
+ * exactly one dict must have names of a ResNet, behind `module.` or nothing.
  *
  * BatchNorms of detectron2 and Caffe2 that come without any statistics get mean 0 and variance 1 - norm_eps: exactly
  * weight * x + bias. Deep stems (ResNet-C, -D) are not built here and refused.
@@ -310,8 +310,8 @@ enum {
     BACKBONE_REPORT_MISSING = 1,    /* in the network, not in the file */
     BACKBONE_REPORT_UNEXPECTED = 2, /* in the file, not in the network */
     BACKBONE_REPORT_IGNORABLE = 3,  /* of no consequence: num_batches_tracked that the file lacks, statistics that files
-                                       of its dialect lack, names outside of the prefix, fc.* that the network lacks, and
-                                       stages that this network does not build */
+                                       of its dialect lack, names outside of the prefix, fc.* that the network lacks,
+                                       and stages that this network does not build */
     BACKBONE_REPORT_MISMATCHED = 4  /* in both, with different shapes */
 };
 

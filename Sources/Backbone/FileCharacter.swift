@@ -84,7 +84,8 @@ extension LoadReport {
         }
         if defaultCount > 0 {
             try warn(
-                "its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are affine")
+                "its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are affine"
+            )
         }
         let biases = stateDict.convolutionBiases
         if let first = biases.first {
@@ -97,7 +98,9 @@ extension LoadReport {
     /// Sets what the file's character is, and warns where it contradicts the network that it is loaded into.
     mutating func compare(_ character: FileCharacter, with network: Configuration) throws(BackboneError) {
         try set(.style, "\(character.styleName)")
-        guard let style = character.style, network.depth.blockKind == .bottleneck, style != network.style else { return }
+        guard let style = character.style, network.depth.blockKind == .bottleneck, style != network.style else {
+            return
+        }
         let other: StaticString = network.style == .caffe ? "caffe" : "pytorch"
         try warn(
             "the weights seem to be of style \(character.styleName), as \(character.reason); the network's style is \(other)"
@@ -115,19 +118,24 @@ extension LoadReport {
             if deviations[channel] > 10 { divides = true }
         }
         if character.expectsPixels == true && divides {
-            try warn("the stem seems to expect pixels less their mean, not divided, but std_dev of the network divides them")
+            try warn(
+                "the stem seems to expect pixels less their mean, not divided, but std_dev of the network divides them")
         }
         if character.expectsPixels == false && hasMeans && !divides {
-            try warn("the stem seems to expect inputs of deviation 1, but std_dev of the network does not divide pixels")
+            try warn(
+                "the stem seems to expect inputs of deviation 1, but std_dev of the network does not divide pixels")
         }
         // ImageNet's mean is highest in red. Means are in the order of the network's channels.
         guard channels == 3, hasMeans, let style = character.style else { return }
         let difference = means[0] - means[2]
         if style == .caffe && difference > 5 {
-            try warn("weights of style caffe expect BGR, but mean of the network is highest in its first channel, as of RGB")
+            try warn(
+                "weights of style caffe expect BGR, but mean of the network is highest in its first channel, as of RGB")
         }
         if style == .pytorch && difference < -5 {
-            try warn("weights of style pytorch expect RGB, but mean of the network is highest in its last channel, as of BGR")
+            try warn(
+                "weights of style pytorch expect RGB, but mean of the network is highest in its last channel, as of BGR"
+            )
         }
     }
 }

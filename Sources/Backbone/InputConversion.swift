@@ -18,7 +18,8 @@ enum InputConversion {
         let isMap = options.input_channels == Int32(BACKBONE_INPUT_CHANNELS_MAP)
         guard isMap || (options.channel_map == nil && options.channel_map_length == 0) else {
             throw BackboneError(
-                .invalidArgument, "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
+                .invalidArgument,
+                "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
         }
         switch Int(options.input_channels) {
         case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
@@ -53,7 +54,8 @@ enum InputConversion {
         switch self {
         case .sum where networkChannels != 1:
             throw BackboneError(
-                .invalidArgument, "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), not 1")
+                .invalidArgument,
+                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), not 1")
         case .map(let map) where map.count != networkChannels:
             throw BackboneError(
                 .invalidArgument,

@@ -77,13 +77,14 @@ extension StateDict {
         let counts = outline.blockCounts
         var deepest = 0
         for index in 0..<4 where counts[index] > 0 { deepest = index + 1 }
+        let stemText: StaticString = outline.stem == nil ? "it has no stem" : "it has a stem"
         guard let depth = Depth.matching(counts, isBottleneck: outline.isBottleneck), let stem = outline.stem else {
             throw located(
                 BackboneError(
                     .badCheckpoint,
                     """
                     its names describe no ResNet of depth 18, 34, 50, 101 or 152: \
-                    \(outline.stem == nil ? "it has no stem" : "it has a stem"), and layer1 to layer4 have \
+                    \(stemText), and layer1 to layer4 have \
                     \(counts[0]), \(counts[1]), \(counts[2]) and \(counts[3]) blocks
                     """))
         }

@@ -14,7 +14,9 @@ func load(
     _ out: UnsafeMutablePointer<OpaquePointer?>?
 ) throws(BackboneError) {
     try request.conversion.check(networkChannels: session.configuration.inChannels)
-    try withReport(of: try session.reading { network throws(BackboneError) in try match(stateDict, network, request) }, out) {
+    try withReport(
+        of: try session.reading { network throws(BackboneError) in try match(stateDict, network, request) }, out
+    ) {
         report throws(BackboneError) in
         try report.pointee.describe(stateDict)
         try report.pointee.verdict(strict: request.isStrict)

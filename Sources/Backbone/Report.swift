@@ -59,7 +59,8 @@ public func backbone_report_get_property(
         let report = try Backbone.report(report)
         let out = try require(out, "out")
         guard let known = LoadReport.Property(rawValue: property) else {
-            throw BackboneError(.invalidArgument, "property is \(property), expected 0 (container) to 9 (input conversion)")
+            throw BackboneError(
+                .invalidArgument, "property is \(property), expected 0 (container) to 9 (input conversion)")
         }
         out.pointee = report.pointee.property(known)
     }

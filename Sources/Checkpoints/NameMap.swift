@@ -32,7 +32,8 @@ struct NameMap: ~Copyable {
             let (a, b) = (catalog.name(Int(order[position - 1])), catalog.name(Int(order[position])))
             throw BackboneError(
                 .badCheckpoint,
-                equal(a, b) ? "it has two tensors '\(a)'" : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
+                equal(a, b)
+                    ? "it has two tensors '\(a)'" : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
         }
     }
 

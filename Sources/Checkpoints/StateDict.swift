@@ -37,19 +37,11 @@ public struct StateDict: ~Copyable {
             let container = try Container.recognize(file)
             switch container {
             case .zip:
-                let archive = try TorchZip(file)
-                let found = try archive.findCandidates()
-                let choice = try StateDictChoice.choose(from: found.list, selection)
-                let catalog = try archive.catalog(of: found.values[choice.candidate])
-                var key = UniqueArray<UInt8>()
-                try key.append(found.list[choice.candidate].key.elements)
-                try self.init(file, catalog, container, key: key, choice, archive.origin, path: path)
+                let chosen = try StateDict.choose(from: TorchZip(file), selection)
+                try self.init(file, container, chosen, path: path)
             case .safetensors:
-                let catalog = try SafetensorsHeader.read(file)
-                var candidates = UniqueArray<Candidate>()
-                try candidates.append(try Candidate(catalog))
-                let choice = try StateDictChoice.choose(from: candidates, selection)
-                try self.init(file, catalog, container, key: UniqueArray(), choice, .unknown, path: path)
+                let chosen = try StateDict.choose(from: SafetensorsHeader.read(file), selection)
+                try self.init(file, container, chosen, path: path)
             }
         } catch {
             throw error.located(in: path)
@@ -57,24 +49,19 @@ public struct StateDict: ~Copyable {
     }
 
     private init(
-        _ file: consuming ByteFile, _ catalog: consuming TensorCatalog, _ container: Container,
-        key: consuming UniqueArray<UInt8>, _ choice: borrowing StateDictChoice, _ origin: Origin,
-        path: UnsafePointer<CChar>
+        _ file: consuming ByteFile, _ container: Container, _ chosen: consuming Chosen, path: UnsafePointer<CChar>
     ) throws(BackboneError) {
-        let names = try NameMap(catalog, prefix: choice.prefix.elements, choice.dialect)
-        var ownPrefix = UniqueArray<UInt8>()
-        try ownPrefix.append(choice.prefix.elements)
         var ownPath = UniqueArray<CChar>()
         try ownPath.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
         self.file = file
-        self.catalog = catalog
-        self.names = names
         self.container = container
-        self.origin = origin
-        wrapper = key
-        prefix = ownPrefix
-        dialect = choice.dialect
         self.path = ownPath
+        catalog = chosen.catalog
+        names = chosen.names
+        wrapper = chosen.key
+        prefix = chosen.prefix
+        dialect = chosen.dialect
+        origin = chosen.origin
     }
 
     /// How many names there are, in the order of the file.
@@ -109,5 +96,55 @@ public struct StateDict: ~Copyable {
     /// An error with the path in front.
     package func located(_ error: BackboneError) -> BackboneError {
         path.elements.baseAddress.map { error.located(in: $0) } ?? error
+    }
+}
+
+// MARK: - Opening
+
+extension StateDict {
+    /// The state dict of a file that was chosen, before the file goes with it.
+    fileprivate struct Chosen: ~Copyable {
+        let catalog: TensorCatalog
+        let names: NameMap
+        let key: UniqueArray<UInt8>
+        let prefix: UniqueArray<UInt8>
+        let dialect: Dialect
+        let origin: Origin
+
+        init(
+            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing StateDictChoice, _ origin: Origin
+        ) throws(BackboneError) {
+            let names = try NameMap(catalog, prefix: choice.prefix.elements, choice.dialect)
+            var ownKey = UniqueArray<UInt8>()
+            var ownPrefix = UniqueArray<UInt8>()
+            try ownKey.append(key)
+            try ownPrefix.append(choice.prefix.elements)
+            self.catalog = catalog
+            self.names = names
+            self.key = ownKey
+            prefix = ownPrefix
+            dialect = choice.dialect
+            self.origin = origin
+        }
+    }
+
+    fileprivate static func choose(
+        from archive: borrowing TorchZip, _ selection: StateDictSelection
+    ) throws(BackboneError) -> Chosen {
+        var candidates = UniqueArray<Candidate>()
+        var values = UniqueArray<UInt32>()
+        try archive.findCandidates(to: &candidates, values: &values)
+        let choice = try StateDictChoice.choose(from: candidates, selection)
+        let catalog = try archive.catalog(of: values[choice.candidate])
+        return try Chosen(catalog, key: candidates[choice.candidate].key.elements, choice, archive.origin)
+    }
+
+    fileprivate static func choose(
+        from catalog: consuming TensorCatalog, _ selection: StateDictSelection
+    ) throws(BackboneError) -> Chosen {
+        var candidates = UniqueArray<Candidate>()
+        try candidates.append(try Candidate(catalog))
+        let choice = try StateDictChoice.choose(from: candidates, selection)
+        return try Chosen(catalog, key: candidates[0].key.elements, choice, .unknown)
     }
 }

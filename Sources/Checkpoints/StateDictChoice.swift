@@ -61,7 +61,9 @@ struct StateDictChoice: ~Copyable {
         if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
         guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
         if isPrefixGiven { throw absentPrefix(wanted.elements, places, candidates) }
-        for index in range { try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, prefix: nil)) }
+        for index in range {
+            try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, prefix: nil))
+        }
         // Matching will say that nothing in it belongs to the network.
         if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
         throw ambiguous(fitting, candidates)
@@ -75,7 +77,8 @@ struct StateDictChoice: ~Copyable {
         for index in 0..<candidates.count where equal(candidates[index].key.elements, key) { return index..<index + 1 }
         var message: Message = "there is no dict of tensors under the key '\(key)'; there is one under "
         for index in 0..<candidates.count {
-            message = "\(message)\(index == 0 ? "" : ", ")\(describe(candidates[index]))"
+            let separator: StaticString = index == 0 ? "" : ", "
+            message = "\(message)\(separator)\(describe(candidates[index]))"
         }
         throw BackboneError(.invalidArgument, message)
     }
@@ -112,7 +115,8 @@ struct StateDictChoice: ~Copyable {
         var message: Message = "no name of a ResNet begins with the prefix '\(prefix)'"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? "; found: " : ", "
-            message = "\(message)\(separator)'\(places[index].prefix)' under \(describe(candidates[places[index].candidate]))"
+            message =
+                "\(message)\(separator)'\(places[index].prefix)' under \(describe(candidates[places[index].candidate]))"
         }
         if places.isEmpty, candidates.count > 0, candidates[0].count > 0 {
             message = "\(message); the first name is '\(candidates[0][0])'"

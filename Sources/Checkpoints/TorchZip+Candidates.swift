@@ -12,27 +12,22 @@ extension TorchZip {
         let depth: Int
     }
 
-    /// Dicts of tensors, and the index of the value that each one is.
-    struct Candidates: ~Copyable {
-        var list = UniqueArray<Candidate>()
-        var values = UniqueArray<UInt32>()
-    }
-
     /// Dicts are looked at no deeper than "a.b.c": a state dict lies near the surface.
     private static var deepest: Int { 3 }
     /// Dicts that are looked at.
     private static var limit: Int { 256 }
 
-    /// Every dict of tensors, the shallowest first.
+    /// Finds every dict of tensors, the shallowest first, and the index of its value.
     ///
     /// - Throws: `badCheckpoint` that says what there is if there is none; `outOfMemory`.
-    func findCandidates() throws(BackboneError) -> Candidates {
+    func findCandidates(
+        to candidates: inout UniqueArray<Candidate>, values: inout UniqueArray<UInt32>
+    ) throws(BackboneError) {
         let root = UInt32(pickle.root)
         guard pickle[root].kind == .dict else {
             throw BackboneError(
                 .badCheckpoint, "it holds \(pickle.describe(root)), not a state dict; save model.state_dict() instead")
         }
-        var candidates = Candidates()
         var dicts = UniqueArray<Dict>()
         try dicts.append(Dict(value: root, key: UniqueArray(), depth: 0))
         var position = 0
@@ -44,15 +39,14 @@ extension TorchZip {
             let depth = dicts[position].depth
             try visit(value, key.elements, depth, names: &names, dicts: &dicts)
             if names.count > 0 {
-                try candidates.list.append(try Candidate(key: key, names: names))
-                try candidates.values.append(value)
+                try candidates.append(try Candidate(key: key, names: names))
+                try values.append(value)
             }
             position += 1
         }
-        guard candidates.list.count > 0 else {
+        guard candidates.count > 0 else {
             throw BackboneError(.badCheckpoint, "it holds no state dict: \(contents(of: root))")
         }
-        return candidates
     }
 
     /// Collects the names of the tensors in a dict, and the dicts in it.

@@ -219,7 +219,8 @@ extension Pass {
             perform(
                 .batchNormalization(
                     BatchNormalizationTask(
-                        input: output, mean: mean, variance: variance, epsilon: network.pointee.configuration.normEpsilon,
+                        input: output, mean: mean, variance: variance,
+                        epsilon: network.pointee.configuration.normEpsilon,
                         weight: network.pointee.floats + parameters.normWeightOffset,
                         bias: network.pointee.floats + parameters.normBiasOffset,
                         residual: step.residual.map { activation($0, image) }, relu: step.relu, output: output)))

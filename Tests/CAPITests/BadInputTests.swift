@@ -120,7 +120,9 @@ struct BadInputTests {
         for threads in [-1, 1025, Int32.max, Int32.min] {
             expectRefused("threads", "\(threads)") { $0.threads = threads }
         }
-        for value in [Float.nan, .infinity, -.infinity, 0, -1e-5] { expectRefused("norm_eps") { $0.norm_eps = value } }
+        for value in [Float.nan, .infinity, -.infinity, 0, -1e-5] {
+            expectRefused("norm_eps", "finite and positive") { $0.norm_eps = value }
+        }
         for value in [Float.nan, .infinity, -.infinity] {
             let values = [1, value, 1]
             values.withUnsafeBufferPointer { values in
