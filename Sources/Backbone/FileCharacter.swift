@@ -16,6 +16,11 @@ import Runtime
 struct StemScale {
     private let gain: Double
 
+    /// Of a stem that is not known as a whole.
+    static var unknown: StemScale { StemScale(gain: 0) }
+
+    private init(gain: Double) { self.gain = gain }
+
     private static var limit: Double { 0.05 }
 
     /// - Parameters:
@@ -38,7 +43,7 @@ struct StemScale {
         gain = (total / Double(max(outputs, 1))).squareRoot()
     }
 
-    /// Whether the inputs were pixels that nothing divides; nil if the weights are no numbers or all zero.
+    /// Whether the inputs were pixels that nothing divides; nil if the weights are unknown, no numbers, or all zero.
     var expectsPixels: Bool? { gain.isFinite && gain > 0 ? gain < StemScale.limit : nil }
 }
 
@@ -49,8 +54,8 @@ struct FileCharacter {
     let reason: StaticString
     let expectsPixels: Bool?
 
-    init(_ stateDict: borrowing StateDict, _ scale: StemScale?) {
-        expectsPixels = scale?.expectsPixels
+    init(_ stateDict: borrowing StateDict, _ scale: StemScale) {
+        expectsPixels = scale.expectsPixels
         if stateDict.origin == .caffe {
             (style, reason) = (.caffe, "its author is MSRA, Caffe2 or Detectron")
         } else if stateDict.dialect == .caffe2 {

@@ -99,10 +99,10 @@ extension StateDict {
     }
 }
 
-/// The scale of the stem of a file of which nothing has been read; nil if it is not whole.
+/// The scale of the stem of a file of which nothing has been read; unknown if it is not whole.
 private func stemScale(
     _ stateDict: borrowing StateDict, _ network: borrowing Network, _ report: borrowing LoadReport
-) throws(BackboneError) -> StemScale? {
+) throws(BackboneError) -> StemScale {
     let unit = network.units[0]
     let floats = try Buffer<Float>(count: unit.valueCount)
     var destinations = UniqueArray<TensorDestination>()
@@ -121,7 +121,7 @@ private func stemScale(
         (floats.start + offset).update(
             repeating: network.affineStatistic(entry) ?? 0, count: unit.outputChannels)
     }
-    guard network.hasStem(isLoaded) else { return nil }
+    guard network.hasStem(isLoaded) else { return .unknown }
     try stateDict.read(destinations)
     return StemScale(
         weights: floats.start + unit.valueOffset, normWeight: floats.start + unit.normWeightOffset,

@@ -107,8 +107,8 @@ private func load(
     }
     // Without the lock: forwards go on meanwhile.
     try stateDict.read(destinations)
-    let scale = try session.reading { network throws(BackboneError) -> StemScale? in
-        let scale = network.hasStem(isLoaded) ? stem.scale(network, values) : nil
+    let scale = try session.reading { network throws(BackboneError) -> StemScale in
+        let scale = network.hasStem(isLoaded) ? stem.scale(network, values) : .unknown
         stem.convert(conversion, network.units[0], values)
         return scale
     }
