@@ -112,7 +112,7 @@ extension StateDict {
         let origin: Origin
 
         init(
-            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing StateDictChoice, _ origin: Origin
+            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing BackboneChoice, _ origin: Origin
         ) throws(BackboneError) {
             let names = try NameMap(catalog, prefix: choice.prefix.elements, choice.dialect)
             var ownKey = UniqueArray<UInt8>()
@@ -134,7 +134,7 @@ extension StateDict {
         var candidates = UniqueArray<Candidate>()
         var values = UniqueArray<UInt32>()
         try archive.findCandidates(to: &candidates, values: &values)
-        let choice = try StateDictChoice.choose(from: candidates, selection)
+        let choice = try BackboneChoice.choose(from: candidates, selection)
         let catalog = try archive.catalog(of: values[choice.candidate])
         return try Chosen(catalog, key: candidates[choice.candidate].key.elements, choice, archive.origin)
     }
@@ -144,7 +144,7 @@ extension StateDict {
     ) throws(BackboneError) -> Chosen {
         var candidates = UniqueArray<Candidate>()
         try candidates.append(try Candidate(catalog))
-        let choice = try StateDictChoice.choose(from: candidates, selection)
+        let choice = try BackboneChoice.choose(from: candidates, selection)
         return try Chosen(catalog, key: candidates[0].key.elements, choice, .unknown)
     }
 }

@@ -110,7 +110,7 @@ struct ChoiceTests {
             try candidates.append(try Candidate(key: path, names: names))
         }
         let selection = StateDictSelection(key: key.map(text.bytes), prefix: prefix.map(text.bytes))
-        let choice = try StateDictChoice.choose(from: candidates, selection)
+        let choice = try BackboneChoice.choose(from: candidates, selection)
         return withExtendedLifetime(text) {
             Outcome(
                 key: dicts[choice.candidate].key, prefix: String(decoding: choice.prefix.elements, as: UTF8.self),

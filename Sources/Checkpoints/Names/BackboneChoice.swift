@@ -17,7 +17,7 @@ package struct StateDictSelection {
 }
 
 /// Which dict of tensors of a file is the backbone's, what its names begin with there, and whose names they are.
-struct StateDictChoice: ~Copyable {
+struct BackboneChoice: ~Copyable {
     let candidate: Int
     let prefix: UniqueArray<UInt8>
     let dialect: Dialect
@@ -39,7 +39,7 @@ struct StateDictChoice: ~Copyable {
     ///   is not clear or the network has a deep stem, naming what there is in both cases; `outOfMemory`.
     static func choose(
         from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection
-    ) throws(BackboneError) -> StateDictChoice {
+    ) throws(BackboneError) -> BackboneChoice {
         let range = try candidatesWanted(candidates, selection.key)
         let wanted = try completed(selection.prefix)
         let isPrefixGiven = selection.prefix != nil
@@ -49,7 +49,7 @@ struct StateDictChoice: ~Copyable {
         for index in 0..<places.count where !isPrefixGiven || equal(places[index].prefix, wanted.elements) {
             try fitting.append(places[index])
         }
-        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
 
         for index in range {
@@ -58,14 +58,14 @@ struct StateDictChoice: ~Copyable {
                 in: candidates[index], at: index, prefix: isPrefixGiven ? wanted.elements : nil)
             if try place.score(in: candidates[index]) > 0 { try fitting.append(place) }
         }
-        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
         if isPrefixGiven { throw absentPrefix(wanted.elements, places, candidates) }
         for index in range {
             try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, prefix: nil))
         }
         // Matching will say that nothing in it belongs to the network.
-        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         throw ambiguous(fitting, candidates)
     }
 
