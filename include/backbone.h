@@ -137,6 +137,13 @@ enum {
     BACKBONE_ARITHMETIC_DIRECT = 1
 };
 
+/* Values of backbone_options.style: where the stride of a Bottleneck (depth 50 and more) sits. No weight tells it, and
+ * weights of one style compute something else in a network of the other. */
+enum {
+    BACKBONE_STYLE_PYTORCH = 0, /* on the 3x3 convolution: torchvision, timm */
+    BACKBONE_STYLE_CAFFE = 1    /* on the first 1x1 convolution: weights of He et al. (MSRA), Caffe2, Detectron */
+};
+
 /* Initialisers for arrays that options.mean and options.std_dev may point to: ImageNet, RGB, pixels from 0 to 255. */
 #define BACKBONE_IMAGENET_MEAN {123.675f, 116.28f, 103.53f}
 #define BACKBONE_IMAGENET_STD_DEV {58.395f, 57.12f, 57.375f}
@@ -164,6 +171,8 @@ typedef struct backbone_options {
     const float *mean;         /* in_channels values subtracted from uint8 inputs; NULL: 0 */
     const float *std_dev;      /* in_channels positive values they are then divided by; NULL: 1 */
     int32_t arithmetic;        /* BACKBONE_ARITHMETIC_*; default fast */
+    int32_t style;             /* BACKBONE_STYLE_*; default pytorch; of no effect on depths 18 and 34 */
+    float norm_eps;            /* added to the variances of every BatchNorm, finite and positive; default 1e-5 */
     int32_t reserved;          /* 0 */
 } backbone_options;
 
@@ -209,14 +218,49 @@ BACKBONE_API backbone_status backbone_init_weights(backbone *net, uint64_t seed)
 /* What a load did; see "The load report". */
 typedef struct backbone_report backbone_report;
 
+/* Values of backbone_load_options.input_channels: what to do with a stem of the file for F input channels where the
+ * network has N. */
+enum {
+    BACKBONE_INPUT_CHANNELS_EXACT = 0,  /* F must be N */
+    BACKBONE_INPUT_CHANNELS_SUM = 1,    /* N is 1: the sum over the file's channels, for gray images */
+    BACKBONE_INPUT_CHANNELS_REPEAT = 2, /* channel c becomes F/N times the file's channel c modulo F (timm's rule) */
+    BACKBONE_INPUT_CHANNELS_MAP = 3     /* channel c becomes the file's channel channel_map[c], zeros for -1;
+                                           {2, 1, 0} turns weights for BGR into weights for RGB */
+};
+
+/* How to load. Fill it with backbone_load_options_init; its fields grow as those of backbone_options do. */
+typedef struct backbone_load_options {
+    uint32_t struct_size;       /* sizeof(backbone_load_options) */
+    int32_t strict;             /* 0: names that the file lacks keep their values. 1: a missing or unexpected name is an
+                                   error; default 0 */
+    const char *key;            /* the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for
+                                   the object itself); NULL, the default: found by the names in it */
+    const char *prefix;         /* what the names of the backbone begin with ("backbone."; a missing last dot is added;
+                                   "" for nothing); NULL, the default: found by the names */
+    int32_t input_channels;     /* BACKBONE_INPUT_CHANNELS_*; default exact */
+    int32_t channel_map_length; /* must be the network's in_channels for BACKBONE_INPUT_CHANNELS_MAP, else 0 */
+    const int32_t *channel_map; /* that many channels of the file from 0, or -1; else NULL */
+} backbone_load_options;
+
+/* Writes the defaults, as backbone_options_init does. */
+BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *options, size_t struct_size);
+
 /*
  * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told
  * from the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides,
- * in a dict or OrderedDict, which may be the value of `state_dict` or `model` in an outer dict, and their names may
- * begin with `module.`. Nothing in the file is executed; values of unknown classes are skipped.
+ * in a dict or OrderedDict. Nothing in the file is executed; values of unknown classes are skipped.
  *
- * strict      0: names that the file lacks keep their values. 1: a missing or unexpected name is an error.
- *             In both cases it is an error if any shape differs (no broadcasting), and if no name matches.
+ * The dict of tensors may lie under keys (`state_dict`, `model.state_dict`, ...), names may have a prefix of any depth
+ * (`module.`, `backbone.bottom_up.`, ...), and they may be those of torchvision, mmdetection and timm, of detectron2,
+ * or blobs of Caffe2. All three are found by the names: exactly one dict and prefix must hold a stem and a first stage;
+ * more than one is an error that lists them (see backbone_load_options). If none does, as in a file of a few layers,
+ * exactly one dict must have names of a ResNet, behind `module.` or nothing.
+ *
+ * BatchNorms of detectron2 and Caffe2 that come without any statistics get mean 0 and variance 1 - norm_eps: exactly
+ * weight * x + bias. Deep stems (ResNet-C, -D) are not built here and refused.
+ *
+ * strict      as in backbone_load_options. In both cases it is an error if any shape differs (no broadcasting), and if
+ *             no name matches.
  * out_report  receives what was found, to be given to backbone_report_free; NULL if not wanted. It is also given with
  *             BACKBONE_STATUS_MISMATCH; with any other failure it is set to NULL.
  *
@@ -224,6 +268,34 @@ typedef struct backbone_report backbone_report;
  */
 BACKBONE_API backbone_status backbone_load_weights(backbone *net, const char *path, int32_t strict,
                                                    backbone_report **out_report);
+
+/* Loads a checkpoint as backbone_load_weights does, with options; NULL for the defaults. */
+BACKBONE_API backbone_status backbone_load_weights_with(backbone *net, const char *path,
+                                                        const backbone_load_options *options,
+                                                        backbone_report **out_report);
+
+/*
+ * Tells what a checkpoint is without a network: the report of loading it into the network that its own names and shapes
+ * describe. Fails with BACKBONE_STATUS_BAD_CHECKPOINT where they describe none that is built here, and gives the report
+ * with BACKBONE_STATUS_MISMATCH.
+ *
+ * options  as for backbone_load_weights_with; NULL for the defaults.
+ */
+BACKBONE_API backbone_status backbone_inspect(const char *path, const backbone_load_options *options,
+                                              backbone_report **out_report);
+
+/*
+ * Creates the network that a checkpoint describes, and loads it.
+ *
+ * options       as for backbone_create, but `depth` and `base_channels` are those of the file, and so is `in_channels`
+ *               unless load_options.input_channels asks for a conversion; NULL for the defaults.
+ * load_options  as for backbone_load_weights_with; NULL for the defaults.
+ * out           receives the handle, to be given to backbone_free; set to NULL on failure.
+ * out_report    as for backbone_load_weights.
+ */
+BACKBONE_API backbone_status backbone_create_from_file(const char *path, const backbone_options *options,
+                                                       const backbone_load_options *load_options, backbone **out,
+                                                       backbone_report **out_report);
 
 /*
  * Writes all parameters and buffers to a safetensors file under their PyTorch names (float32; num_batches_tracked
@@ -238,16 +310,25 @@ enum {
     BACKBONE_REPORT_LOADED = 0,     /* in both, and loaded */
     BACKBONE_REPORT_MISSING = 1,    /* in the network, not in the file */
     BACKBONE_REPORT_UNEXPECTED = 2, /* in the file, not in the network */
-    BACKBONE_REPORT_IGNORABLE = 3,  /* of no consequence: num_batches_tracked that the file lacks, fc.* that the network
-                                       lacks, and stages that this network does not build */
+    BACKBONE_REPORT_IGNORABLE = 3,  /* of no consequence: num_batches_tracked that the file lacks, statistics that files
+                                       of its dialect lack, names outside of the prefix, fc.* that the network lacks,
+                                       and stages that this network does not build */
     BACKBONE_REPORT_MISMATCHED = 4  /* in both, with different shapes */
 };
 
 /* Properties of a report. */
 enum {
     BACKBONE_REPORT_CONTAINER = 0, /* "zip" or "safetensors" */
-    BACKBONE_REPORT_WRAPPER = 1,   /* "state_dict", "model", or "" */
-    BACKBONE_REPORT_PREFIX = 2     /* "module." or "" */
+    BACKBONE_REPORT_WRAPPER = 1,   /* keys that lead to the dict of tensors, "model.state_dict"; "" if there are none */
+    BACKBONE_REPORT_PREFIX = 2,    /* "module.", "backbone.bottom_up.", ...; "" if there is none */
+    BACKBONE_REPORT_DIALECT = 3,   /* whose names: "torchvision" (mmdetection, timm), "detectron2" or "caffe2" */
+    BACKBONE_REPORT_DEPTH = 4,     /* "50" as the file's names tell, "" if they do not */
+    BACKBONE_REPORT_BASE_CHANNELS = 5,  /* "64", of the file's stem; "" if it has none */
+    BACKBONE_REPORT_INPUT_CHANNELS = 6, /* "3", of the file's stem; "" if it has none */
+    BACKBONE_REPORT_DTYPE = 7,     /* of the convolutions' weights: "float32", "float16", ..., or "mixed" */
+    BACKBONE_REPORT_STYLE = 8,     /* "pytorch", "caffe", or "" if it cannot be told. No weight tells it for certain; it
+                                      is told from names, marks of the file, and the scale of the stem's weights. */
+    BACKBONE_REPORT_INPUT_CONVERSION = 9 /* "sum", "repeat" or "map" if the stem was converted, else "" */
 };
 
 typedef struct backbone_report_entry {
@@ -268,6 +349,19 @@ BACKBONE_API backbone_status backbone_report_get_entry(const backbone_report *re
 /* A property (BACKBONE_REPORT_CONTAINER ...) as text that lives until backbone_report_free. */
 BACKBONE_API backbone_status backbone_report_get_property(const backbone_report *report, int32_t property,
                                                           const char **out);
+
+/* How many warnings there are: reasons to doubt that the network computes what was trained. */
+BACKBONE_API backbone_status backbone_report_warning_count(const backbone_report *report, size_t *out);
+
+/* Warning `index` as a line of text that lives until backbone_report_free. */
+BACKBONE_API backbone_status backbone_report_get_warning(const backbone_report *report, size_t index, const char **out);
+
+/*
+ * The whole report as a JSON object that lives until backbone_report_free: the properties by name ("container", ...),
+ * "warnings", and an object "names" with a list for each class ("loaded", ...) of objects with "name", "expected" and
+ * "actual", the shapes, null where one side has no such name.
+ */
+BACKBONE_API backbone_status backbone_report_to_json(const backbone_report *report, const char **out);
 
 /* Frees a report; NULL is allowed. A report is independent of the handle and may outlive it. */
 BACKBONE_API void backbone_report_free(backbone_report *report);

@@ -26,10 +26,12 @@ public func backbone_create(
     }
 }
 
-private func makeSession(_ options: backbone_options) throws(BackboneError) -> Session {
+/// Builds what options ask for.
+func makeSession(_ options: backbone_options) throws(BackboneError) -> Session {
     let configuration = try Configuration(
         depth: options.depth, inChannels: options.in_channels, baseChannels: options.base_channels,
-        outStages: options.out_stages, normEval: options.norm_eval, zeroInitResidual: options.zero_init_residual)
+        outStages: options.out_stages, normEval: options.norm_eval, zeroInitResidual: options.zero_init_residual,
+        style: options.style, normEpsilon: options.norm_eps)
     guard options.threads >= 0 && options.threads <= maximumThreads else {
         throw BackboneError(.invalidArgument, "threads is \(options.threads), expected 0 to \(maximumThreads)")
     }
@@ -88,6 +90,8 @@ public func backbone_get_options(
         options.mean = session.means
         options.std_dev = session.standardDeviations
         options.arithmetic = Int32(session.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
+        options.style = configuration.style.rawValue
+        options.norm_eps = Float(configuration.normEpsilon)
         options.write(to: out, size: size)
     }
 }

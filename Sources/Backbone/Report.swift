@@ -59,9 +59,45 @@ public func backbone_report_get_property(
         let report = try Backbone.report(report)
         let out = try require(out, "out")
         guard let known = LoadReport.Property(rawValue: property) else {
-            throw BackboneError(.invalidArgument, "property is \(property), expected 0 (container) to 2 (prefix)")
+            throw BackboneError(
+                .invalidArgument, "property is \(property), expected 0 (container) to 9 (input conversion)")
         }
         out.pointee = report.pointee.property(known)
+    }
+}
+
+@_cdecl("backbone_report_warning_count") @implementation
+public func backbone_report_warning_count(
+    _ report: OpaquePointer!, _ out: UnsafeMutablePointer<Int>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let report = try Backbone.report(report)
+        try require(out, "out").pointee = report.pointee.warningCount
+    }
+}
+
+@_cdecl("backbone_report_get_warning") @implementation
+public func backbone_report_get_warning(
+    _ report: OpaquePointer!, _ index: Int, _ out: UnsafeMutablePointer<UnsafePointer<CChar>?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let report = try Backbone.report(report)
+        let out = try require(out, "out")
+        guard let warning = report.pointee.warning(index) else {
+            throw BackboneError(
+                .invalidArgument, "index is \(index), the report has \(report.pointee.warningCount) warnings")
+        }
+        out.pointee = warning
+    }
+}
+
+@_cdecl("backbone_report_to_json") @implementation
+public func backbone_report_to_json(
+    _ report: OpaquePointer!, _ out: UnsafeMutablePointer<UnsafePointer<CChar>?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let report = try Backbone.report(report)
+        try require(out, "out").pointee = report.pointee.jsonText
     }
 }
 

@@ -23,72 +23,23 @@ public func backbone_load_weights(
         out_report?.pointee = nil
         let session = try session(net)
         let path = try require(path, "path")
-        let strict = try requireFlag(strict, "strict")
-        let stateDict = try StateDict(path: path)
-        let report = try Heap.make(match(stateDict, session))
-        // The report goes to the caller who wants one, also where it says why nothing was loaded.
-        var isWanted = false
-        defer { if isWanted { out_report?.pointee = OpaquePointer(report) } else { Heap.destroy(report) } }
-        do throws(BackboneError) {
-            try report.pointee.verdict(strict: strict)
-            try load(stateDict, report, session)
-        } catch {
-            isWanted = out_report != nil && error.kind == .mismatch
-            throw error
-        }
-        isWanted = out_report != nil
+        let request = try LoadRequest(strict: strict)
+        try load(try StateDict(path: path, request.selection), request, session, out_report)
     }
 }
 
-/// Compares the names and shapes of a checkpoint with those of the network.
-private func match(_ stateDict: borrowing StateDict, _ session: Session) throws(BackboneError) -> LoadReport {
-    try session.reading { network throws(BackboneError) in
-        var expected = UniqueArray<ExpectedTensor>()
-        try expected.reserve(network.entries.count)
-        for index in 0..<network.entries.count {
-            let entry = network.entries[index]
-            let isCount = entry.role == .batchesTracked
-            expected.appendReserved(
-                ExpectedTensor(
-                    name: network.name(of: entry), shape: network.shape(ofEntry: index),
-                    dtype: isCount ? .int64 : .float32, mayBeMissing: isCount))
-        }
-        var ignorable = UniqueArray<StaticString>()
-        try ignorable.append("fc.")
-        let deepest = network.configuration.outStages.deepest
-        if deepest < 2 { try ignorable.append("layer2.") }
-        if deepest < 3 { try ignorable.append("layer3.") }
-        if deepest < 4 { try ignorable.append("layer4.") }
-        return try stateDict.match(expected, ignorable: ignorable)
+@_cdecl("backbone_load_weights_with") @implementation
+public func backbone_load_weights_with(
+    _ net: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ options: UnsafePointer<backbone_load_options>!,
+    _ out_report: UnsafeMutablePointer<OpaquePointer?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        out_report?.pointee = nil
+        let session = try session(net)
+        let path = try require(path, "path")
+        let request = try LoadRequest(options)
+        try load(try StateDict(path: path, request.selection), request, session, out_report)
     }
-}
-
-/// Reads what matches beside the network's values, and then puts it in their place.
-private func load(
-    _ stateDict: borrowing StateDict, _ report: UnsafePointer<LoadReport>, _ session: Session
-) throws(BackboneError) {
-    var isLoaded = UniqueArray<Bool>()
-    var destinations = UniqueArray<TensorDestination>()
-    let values = try session.reading { network throws(BackboneError) in
-        let values = try network.makeValues()
-        isLoaded = try UniqueArray(repeating: false, count: network.entries.count)
-        let count = report.pointee.count(of: .loaded)
-        try destinations.reserve(count)
-        for index in 0..<count {
-            let match = report.pointee.match(index)
-            let entry = network.entries[match.expected]
-            let address = network.address(of: entry, in: values)
-            isLoaded[match.expected] = true
-            destinations.appendReserved(
-                entry.role == .batchesTracked
-                    ? TensorDestination(tensor: match.tensor, int64: address.assumingMemoryBound(to: Int64.self))
-                    : TensorDestination(tensor: match.tensor, float32: address.assumingMemoryBound(to: Float.self)))
-        }
-        return values
-    }
-    // Without the lock: forwards go on meanwhile.
-    try stateDict.read(destinations)
-    session.adopt(values, isLoaded: isLoaded)
 }
 
 @_cdecl("backbone_save_weights") @implementation

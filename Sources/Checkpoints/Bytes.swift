@@ -44,6 +44,10 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return count >= prefix.count && equal(slice(0, prefix.count), prefix)
     }
 
+    func hasPrefix(_ prefix: Bytes) -> Bool {
+        count >= prefix.count && equal(slice(0, prefix.count), prefix)
+    }
+
     func hasSuffix(_ suffix: StaticString) -> Bool {
         let suffix = bytes(of: suffix)
         return count >= suffix.count && equal(slice(count - suffix.count, suffix.count), suffix)

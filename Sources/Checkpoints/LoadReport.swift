@@ -23,6 +23,15 @@ public struct LoadReport: ~Copyable {
         case container = 0
         case wrapper = 1
         case prefix = 2
+        case dialect = 3
+        case depth = 4
+        case baseChannels = 5
+        case inputChannels = 6
+        case dtype = 7
+        case style = 8
+        case inputConversion = 9
+
+        static var count: Int { 10 }
     }
 
     /// A name of which both sides know: indices into the list of expected tensors and into the state dict.
@@ -45,6 +54,8 @@ public struct LoadReport: ~Copyable {
 
     /// How many sizes of a shape are kept.
     package static var shapeCapacity: Int { 8 }
+    /// Input channels of a stem that is converted: no more than a network may have, whatever a file says.
+    static var maximumConvertedChannels: Int64 { 4096 }
 
     // Not private: the compiler must see it from other modules to free the table that holds it.
     struct Record {
@@ -64,26 +75,38 @@ public struct LoadReport: ~Copyable {
     private var order = UniqueArray<Int32>()
     /// Where each class begins in `order`, and where the last ends.
     private var starts: [6 of Int] = .init(repeating: 0)
-    private let container: StaticString
-    private let wrapper: StaticString
-    private let prefix: StaticString
+    /// Expected tensors that are to get their default values.
+    private var defaults = UniqueArray<Int>()
+    /// Where each property begins in `text`.
+    private var properties: [10 of Int] = .init(repeating: 0)
+    /// Where each warning begins in `text`.
+    private var warnings = UniqueArray<Int>()
+    /// The whole report, see `renderJSON`.
+    var json = UniqueArray<UInt8>()
     private let path: Int
 
     init(of dict: borrowing StateDict) throws(BackboneError) {
-        container = dict.container.name
-        wrapper = dict.wrapper
-        prefix = dict.prefix
-        path = 0
+        // In front of the path lies the empty text, which properties have until they are set.
+        path = 1
+        try text.append(0)
         for index in 0..<dict.path.count { try text.append(UInt8(bitPattern: dict.path[index])) }
+        try set(.container, bytes(of: dict.container.name))
+        try set(.wrapper, dict.wrapper.elements)
+        try set(.prefix, dict.prefix.elements)
+        try set(.dialect, bytes(of: dict.dialect.name))
+        let outline = dict.outline
+        if let stem = outline.stem {
+            try set(.baseChannels, "\(stem.outputs)")
+            try set(.inputChannels, "\(stem.inputs)")
+        }
+        if let dtype = outline.dtype { try set(.dtype, bytes(of: outline.hasMixedTypes ? "mixed" : dtype.name)) }
     }
 
     mutating func append(
         _ nameClass: NameClass, name: Bytes, expected: UnsafeBufferPointer<Int64>?,
         actual: UnsafeBufferPointer<Int64>?, match: Match? = nil
     ) throws(BackboneError) {
-        let start = text.count
-        try text.append(name)
-        try text.append(0)
+        let start = try append(name)
         try append(expected)
         try append(actual)
         try records.append(
@@ -98,6 +121,24 @@ public struct LoadReport: ~Copyable {
         }
     }
 
+    /// Adds a text with its terminating zero, and tells where it begins.
+    private mutating func append(_ string: Bytes) throws(BackboneError) -> Int {
+        let start = text.count
+        try text.append(string)
+        try text.append(0)
+        return start
+    }
+
+    private mutating func append(_ message: Message) throws(BackboneError) -> Int {
+        let start = text.count
+        for index in 0..<message.count { try text.append(message[index]) }
+        try text.append(0)
+        return start
+    }
+
+    /// Notes that an expected tensor that the file lacks is to get its default value.
+    mutating func appendDefault(_ expected: Int) throws(BackboneError) { try defaults.append(expected) }
+
     /// Sorts the records by class, after the last was appended.
     mutating func finish() throws(BackboneError) {
         try order.reserve(records.count)
@@ -110,6 +151,27 @@ public struct LoadReport: ~Copyable {
         starts[NameClass.count] = order.count
     }
 }
+
+// MARK: - Building
+
+extension LoadReport {
+    private mutating func set(_ property: Property, _ value: Bytes) throws(BackboneError) {
+        properties[Int(property.rawValue)] = try append(value)
+    }
+
+    /// Sets a property; texts that were handed out before become invalid.
+    package mutating func set(_ property: Property, _ value: Message) throws(BackboneError) {
+        properties[Int(property.rawValue)] = try append(value)
+    }
+
+    /// Adds a reason to doubt that the network computes what was trained.
+    package mutating func warn(_ warning: Message) throws(BackboneError) {
+        let start = try append(warning)
+        try warnings.append(start)
+    }
+}
+
+// MARK: - Reading
 
 extension LoadReport {
     package func count(of nameClass: NameClass) -> Int {
@@ -141,64 +203,35 @@ extension LoadReport {
         return match
     }
 
+    /// How many expected tensors are to get their default values.
+    package var defaultCount: Int { defaults.count }
+
+    /// The position of one of them in the list of expected tensors.
+    package func expectedDefault(_ index: Int) -> Int { defaults[index] }
+
     /// A property of the file as a string that lives as long as the report.
     package func property(_ property: Property) -> UnsafePointer<CChar> {
-        let text: StaticString
-        switch property {
-        case .container: text = container
-        case .wrapper: text = wrapper
-        case .prefix: text = prefix
-        }
-        return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+        string(at: properties[Int(property.rawValue)])
     }
+
+    package var warningCount: Int { warnings.count }
+
+    /// Warning `index` as a string that lives as long as the report; nil if there are not so many.
+    package func warning(_ index: Int) -> UnsafePointer<CChar>? {
+        index >= 0 && index < warnings.count ? string(at: warnings[index]) : nil
+    }
+
+    /// The path of the file.
+    var location: UnsafePointer<CChar> { string(at: path) }
 
     private func string(at start: Int) -> UnsafePointer<CChar> {
         UnsafeRawPointer(text.elements.baseAddress.unsafelyUnwrapped + start).assumingMemoryBound(to: CChar.self)
     }
-
-    /// Decides whether the checkpoint may be loaded.
-    ///
-    /// - Parameter strict: whether missing and unexpected names are errors too.
-    /// - Throws: `mismatch` where shapes differ, where no name is of the network, and for what `strict` forbids.
-    package func verdict(strict: Bool) throws(BackboneError) {
-        let location = string(at: path)
-        if let first = entry(.mismatched, 0) {
-            var message: Message = """
-                \(path: location): tensor '\(first.name)' has shape \(shape: first.actual), expected \
-                \(shape: first.expected)
-                """
-            let total = count(of: .mismatched)
-            if total > 1 { message = "\(message); \(total) tensors in all differ in shape" }
-            throw BackboneError(.mismatch, message)
-        }
-        if count(of: .loaded) == 0 {
-            var message: Message = "\(path: location): no name in it belongs to the network"
-            if let found = entry(.unexpected, 0), let wanted = entry(.missing, 0) {
-                message = "\(message): the first is '\(found.name)', expected '\(wanted.name)'"
-            }
-            throw BackboneError(.mismatch, message)
-        }
-        guard strict else { return }
-        if let first = entry(.missing, 0) {
-            throw BackboneError(
-                .mismatch,
-                "\(path: location): \(count(of: .missing)) names of the network are missing, the first is '\(first.name)'"
-            )
-        }
-        if let first = entry(.unexpected, 0) {
-            throw BackboneError(
-                .mismatch,
-                """
-                \(path: location): \(count(of: .unexpected)) names do not belong to the network, the first is \
-                '\(first.name)'
-                """)
-        }
-    }
 }
 
 extension LoadReport.Entry {
-    fileprivate var expected: UnsafeBufferPointer<Int64> { shape(expectedShape, expectedRank) }
-    fileprivate var actual: UnsafeBufferPointer<Int64> { shape(actualShape, actualRank) }
+    var expected: UnsafeBufferPointer<Int64> { shape(expectedShape, expectedRank) }
+    var actual: UnsafeBufferPointer<Int64> { shape(actualShape, actualRank) }
 
     private func shape(_ sizes: UnsafePointer<Int64>, _ rank: Int32) -> UnsafeBufferPointer<Int64> {
         UnsafeBufferPointer(start: sizes, count: min(max(Int(rank), 0), LoadReport.shapeCapacity))

@@ -19,14 +19,23 @@ package struct ExpectedTensor: BitwiseCopyable {
     package let kind: Kind
     /// Whether it is of no consequence if the file lacks it: `num_batches_tracked` before PyTorch 0.4.1.
     package let mayBeMissing: Bool
+    /// The value of all elements where a file has no statistics at all, and its dialect allows that.
+    package let statistic: Float?
+    /// Whether dimension 1, the input channels of a stem, may be another: the caller converts.
+    package let mayDifferInChannels: Bool
 
     /// - Parameters:
     ///   - name: and `shape` are borrowed until the matching is done.
-    package init(name: Bytes, shape: UnsafeBufferPointer<Int64>, dtype: Kind, mayBeMissing: Bool) {
+    package init(
+        name: Bytes, shape: UnsafeBufferPointer<Int64>, dtype: Kind, mayBeMissing: Bool, statistic: Float? = nil,
+        mayDifferInChannels: Bool = false
+    ) {
         self.name = name
         self.shape = shape
         kind = dtype
         self.mayBeMissing = mayBeMissing
+        self.statistic = statistic
+        self.mayDifferInChannels = mayDifferInChannels
     }
 }
 
@@ -35,7 +44,7 @@ extension StateDict {
     ///
     /// - Parameters:
     ///   - expected: in the order of the network.
-    ///   - prefixes: of names in the file that are of no consequence where the network lacks them, as "fc.".
+    ///   - prefixes: of our names that are of no consequence where the network lacks them, as "fc.".
     /// - Returns: what was found, whether it is good or bad; `LoadReport.verdict` tells.
     /// - Throws: `badCheckpoint` naming the tensor where something that the network needs is no tensor or has integers
     ///   for floats or floats for integers; `outOfMemory`.
@@ -44,25 +53,31 @@ extension StateDict {
     ) throws(BackboneError) -> LoadReport {
         var report = try LoadReport(of: self)
         var isUsed = try UniqueArray<Bool>(repeating: false, count: count)
+        let hasDefaults = dialect.mayLackStatistics && !outline.hasStatistics
         for position in 0..<expected.count {
             let wanted = expected[position]
             guard let index = find(wanted.name) else {
+                let isDefault = hasDefaults && wanted.statistic != nil
                 try report.append(
-                    wanted.mayBeMissing ? .ignorable : .missing, name: wanted.name, expected: wanted.shape, actual: nil)
+                    isDefault || wanted.mayBeMissing ? .ignorable : .missing, name: wanted.name, expected: wanted.shape,
+                    actual: nil)
+                if isDefault { try report.appendDefault(position) }
                 continue
             }
             isUsed[index] = true
             try checkType(of: index, for: wanted)
-            let isSame = equal(wanted.shape, shape(index))
             try report.append(
-                isSame ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape, actual: shape(index),
-                match: LoadReport.Match(expected: position, tensor: index))
+                fits(index, wanted) ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape,
+                actual: shape(index), match: LoadReport.Match(expected: position, tensor: index))
         }
         for index in 0..<count where !isUsed[index] && catalog.entries[index].isTensor {
-            var isIgnorable = false
-            for position in 0..<prefixes.count where name(index).hasPrefix(prefixes[position]) { isIgnorable = true }
+            var isOfNoConsequence = isOutside(index) || isIgnorable(index)
+            if let name = name(index) {
+                for position in 0..<prefixes.count where name.hasPrefix(prefixes[position]) { isOfNoConsequence = true }
+            }
             try report.append(
-                isIgnorable ? .ignorable : .unexpected, name: nameInFile(index), expected: nil, actual: shape(index))
+                isOfNoConsequence ? .ignorable : .unexpected, name: nameInFile(index), expected: nil,
+                actual: shape(index))
         }
         try report.finish()
         return report
@@ -84,11 +99,33 @@ extension StateDict {
         default: return
         }
     }
+
+    /// Whether a tensor has the shape that is wanted. Shapes are the same or not: [] is not [1], and nothing is
+    /// broadcast.
+    private func fits(_ index: Int, _ wanted: ExpectedTensor) -> Bool {
+        let (found, expected) = (shape(index), wanted.shape)
+        guard found.count == expected.count else { return false }
+        for axis in 0..<found.count where found[axis] != expected[axis] {
+            let isConverted = wanted.mayDifferInChannels && axis == 1 && found[axis] > 0
+            guard isConverted && found[axis] <= LoadReport.maximumConvertedChannels else { return false }
+        }
+        return true
+    }
 }
 
-/// Shapes are the same or not: [] is not [1], and nothing is broadcast.
-private func equal(_ a: UnsafeBufferPointer<Int64>, _ b: UnsafeBufferPointer<Int64>) -> Bool {
-    guard a.count == b.count else { return false }
-    for axis in 0..<a.count where a[axis] != b[axis] { return false }
-    return true
+extension StateDict {
+    /// Biases of convolutions, which a ResNet lacks: how many, and the index of the first. Those that files of the
+    /// dialect are known to have for nothing do not count.
+    package var convolutionBiases: (count: Int, first: Int?) {
+        var result: (count: Int, first: Int?) = (0, nil)
+        for index in 0..<count {
+            guard let name = name(index), isResNetName(name), !isIgnorable(index), dtype(index) != nil else { continue }
+            guard
+                equal(name, "conv1.bias") || name.hasSuffix(".conv1.bias") || name.hasSuffix(".conv2.bias")
+                    || name.hasSuffix(".conv3.bias") || name.hasSuffix(".downsample.0.bias")
+            else { continue }
+            result = (result.count + 1, result.first ?? index)
+        }
+        return result
+    }
 }

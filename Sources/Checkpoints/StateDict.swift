@@ -10,32 +10,38 @@ import Runtime
 public struct StateDict: ~Copyable {
     let file: ByteFile
     let catalog: TensorCatalog
-    /// The catalog's entries in the order of their names, without those that lack the prefix.
-    private let order: UniqueArray<Int32>
+    /// Our names for the catalog's entries.
+    private let names: NameMap
     /// For messages, with a terminating zero.
     let path: UniqueArray<CChar>
 
     package let container: Container
-    /// The key of the outer dict under which the state dict was found; "" if there is no outer dict.
-    package let wrapper: StaticString
-    /// What all names in the file begin with and `name` does not tell: "module." of `DataParallel`, or "".
-    package let prefix: StaticString
+    /// The keys that lead to the dict of tensors, joined by dots; empty for the object itself.
+    let wrapper: UniqueArray<UInt8>
+    /// What the backbone's names in the file begin with and `name` does not tell.
+    let prefix: UniqueArray<UInt8>
+    /// Whose names the file has.
+    package let dialect: Dialect
+    package let origin: Origin
 
     /// Opens a checkpoint and reads all of it but the numbers.
     ///
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`; the message begins with the path.
-    package init(path: UnsafePointer<CChar>) throws(BackboneError) {
+    /// - Parameter selection: which state dict of the file is wanted.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, and `invalidArgument` if what was selected is not
+    ///   there; the message begins with the path.
+    package init(
+        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection()
+    ) throws(BackboneError) {
         do throws(BackboneError) {
             let file = try ByteFile(path: path)
             let container = try Container.recognize(file)
             switch container {
             case .zip:
-                let archive = try TorchZip(file)
-                let found = try archive.findStateDict()
-                try self.init(file, archive.catalog(of: found.dict), container, wrapper: found.wrapper, path: path)
+                let chosen = try StateDict.choose(from: TorchZip(file), selection)
+                try self.init(file, container, chosen, path: path)
             case .safetensors:
-                let catalog = try SafetensorsHeader.read(file)
-                try self.init(file, catalog, container, wrapper: "", path: path)
+                let chosen = try StateDict.choose(from: SafetensorsHeader.read(file), selection)
+                try self.init(file, container, chosen, path: path)
             }
         } catch {
             throw error.located(in: path)
@@ -43,61 +49,26 @@ public struct StateDict: ~Copyable {
     }
 
     private init(
-        _ file: consuming ByteFile, _ catalog: consuming TensorCatalog, _ container: Container, wrapper: StaticString,
-        path: UnsafePointer<CChar>
+        _ file: consuming ByteFile, _ container: Container, _ chosen: consuming Chosen, path: UnsafePointer<CChar>
     ) throws(BackboneError) {
-        let prefix = StateDict.commonPrefix(of: catalog)
-        let order = try StateDict.orderedByName(catalog, prefix: prefix)
         var ownPath = UniqueArray<CChar>()
         try ownPath.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
         self.file = file
-        self.catalog = catalog
-        self.order = order
         self.container = container
-        self.wrapper = wrapper
-        self.prefix = prefix
         self.path = ownPath
-    }
-
-    /// "module." if the names of all tensors begin with it.
-    private static func commonPrefix(of catalog: borrowing TensorCatalog) -> StaticString {
-        let prefix: StaticString = "module."
-        var count = 0
-        for index in 0..<catalog.entries.count where catalog.entries[index].isTensor {
-            guard catalog.name(index).hasPrefix(prefix) else { return "" }
-            count += 1
-        }
-        return count > 0 ? prefix : ""
-    }
-
-    private static func orderedByName(
-        _ catalog: borrowing TensorCatalog, prefix: StaticString
-    ) throws(BackboneError) -> UniqueArray<Int32> {
-        var order = UniqueArray<Int32>()
-        try order.reserve(catalog.entries.count)
-        for index in 0..<catalog.entries.count where catalog.name(index).hasPrefix(prefix) {
-            try order.append(Int32(index))
-        }
-        // The prefix is common to all, so it does not change their order.
-        sort(order.mutableElements) { compare(catalog.name(Int($0)), catalog.name(Int($1))) < 0 }
-        for position in 1..<max(order.count, 1) {
-            let name = catalog.name(Int(order[position]))
-            if equal(name, catalog.name(Int(order[position - 1]))) {
-                throw BackboneError(.badCheckpoint, "it has two tensors '\(name)'")
-            }
-        }
-        return order
+        catalog = chosen.catalog
+        names = chosen.names
+        wrapper = chosen.key
+        prefix = chosen.prefix
+        dialect = chosen.dialect
+        origin = chosen.origin
     }
 
     /// How many names there are, in the order of the file.
     package var count: Int { catalog.entries.count }
 
-    /// The name of tensor `index` without the prefix; valid as long as this lives.
-    package func name(_ index: Int) -> Bytes {
-        let name = catalog.name(index)
-        guard name.hasPrefix(prefix) else { return name }
-        return name.slice(prefix.utf8CodeUnitCount, name.count - prefix.utf8CodeUnitCount)
-    }
+    /// Our name of tensor `index`, nil if it does not belong to the backbone; valid as long as this lives.
+    package func name(_ index: Int) -> Bytes? { names.name(index) }
 
     /// The name of tensor `index` as the file spells it.
     package func nameInFile(_ index: Int) -> Bytes { catalog.name(index) }
@@ -110,21 +81,70 @@ public struct StateDict: ~Copyable {
     /// The shape of tensor `index`; valid as long as this lives.
     package func shape(_ index: Int) -> UnsafeBufferPointer<Int64> { catalog.shape(index) }
 
-    /// The index of the tensor with that name, without the prefix.
-    package func find(_ name: Bytes) -> Int? {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            let comparison = compare(self.name(Int(order[middle])), name)
-            if comparison == 0 { return Int(order[middle]) }
-            if comparison < 0 { low = middle + 1 } else { high = middle }
-        }
-        return nil
+    /// The index of the tensor with one of our names.
+    package func find(_ name: Bytes) -> Int? { names.find(name) }
+
+    /// Whether tensor `index` belongs to another part of the model: its name lacks the backbone's prefix.
+    func isOutside(_ index: Int) -> Bool { !nameInFile(index).hasPrefix(prefix.elements) }
+
+    /// Whether tensor `index` is one that files of this dialect have and nobody needs.
+    func isIgnorable(_ index: Int) -> Bool {
+        let name = nameInFile(index)
+        return dialect.isIgnorable(name.slice(prefix.count, name.count - prefix.count))
     }
 
     /// An error with the path in front.
-    func located(_ error: BackboneError) -> BackboneError {
+    package func located(_ error: BackboneError) -> BackboneError {
         path.elements.baseAddress.map { error.located(in: $0) } ?? error
+    }
+}
+
+// MARK: - Opening
+
+extension StateDict {
+    /// The state dict of a file that was chosen, before the file goes with it.
+    fileprivate struct Chosen: ~Copyable {
+        let catalog: TensorCatalog
+        let names: NameMap
+        let key: UniqueArray<UInt8>
+        let prefix: UniqueArray<UInt8>
+        let dialect: Dialect
+        let origin: Origin
+
+        init(
+            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing BackboneChoice, _ origin: Origin
+        ) throws(BackboneError) {
+            let names = try NameMap(catalog, prefix: choice.prefix.elements, choice.dialect)
+            var ownKey = UniqueArray<UInt8>()
+            var ownPrefix = UniqueArray<UInt8>()
+            try ownKey.append(key)
+            try ownPrefix.append(choice.prefix.elements)
+            self.catalog = catalog
+            self.names = names
+            self.key = ownKey
+            prefix = ownPrefix
+            dialect = choice.dialect
+            self.origin = origin
+        }
+    }
+
+    fileprivate static func choose(
+        from archive: borrowing TorchZip, _ selection: StateDictSelection
+    ) throws(BackboneError) -> Chosen {
+        var candidates = UniqueArray<Candidate>()
+        var values = UniqueArray<UInt32>()
+        try archive.findCandidates(to: &candidates, values: &values)
+        let choice = try BackboneChoice.choose(from: candidates, selection)
+        let catalog = try archive.catalog(of: values[choice.candidate])
+        return try Chosen(catalog, key: candidates[choice.candidate].key.elements, choice, archive.origin)
+    }
+
+    fileprivate static func choose(
+        from catalog: consuming TensorCatalog, _ selection: StateDictSelection
+    ) throws(BackboneError) -> Chosen {
+        var candidates = UniqueArray<Candidate>()
+        try candidates.append(try Candidate(catalog))
+        let choice = try BackboneChoice.choose(from: candidates, selection)
+        return try Chosen(catalog, key: candidates[0].key.elements, choice, .unknown)
     }
 }

@@ -4,62 +4,6 @@
 import Runtime
 
 extension TorchZip {
-    /// Keys under which checkpoints keep their state dict beside other things.
-    private static var wrapperCount: Int { 2 }
-    private static func wrapper(_ index: Int) -> StaticString { index == 0 ? "state_dict" : "model" }
-
-    /// Finds the dict of tensors: the object itself, or the value of a well-known key of it.
-    ///
-    /// - Returns: the value's index, and that key or "".
-    func findStateDict() throws(BackboneError) -> (dict: UInt32, wrapper: StaticString) {
-        let root = UInt32(pickle.root)
-        guard pickle[root].kind == .dict else {
-            throw BackboneError(
-                .badCheckpoint, "it holds \(pickle.describe(root)), not a state dict; save model.state_dict() instead")
-        }
-        var found: (dict: UInt32, wrapper: StaticString)?
-        for index in 0..<TorchZip.wrapperCount {
-            let wrapper = TorchZip.wrapper(index)
-            guard let value = pickle.value(of: wrapper, in: root), holdsTensors(value) else { continue }
-            if let found {
-                throw BackboneError(
-                    .badCheckpoint, "it holds two state dicts, under '\(found.wrapper)' and '\(wrapper)'")
-            }
-            found = (value, wrapper)
-        }
-        if let found { return found }
-        if holdsTensors(root) { return (root, "") }
-        throw BackboneError(.badCheckpoint, "it holds no state dict: \(contents(of: root))")
-    }
-
-    private func holdsTensors(_ dict: UInt32) -> Bool {
-        guard pickle[dict].kind == .dict else { return false }
-        var pair = pickle[dict].first
-        while pair != PickleValue.none {
-            let entry = pickle.pairs[Int(pair)]
-            if pickle[entry.key].kind == .string && pickle[entry.value].kind == .tensor { return true }
-            pair = entry.next
-        }
-        return false
-    }
-
-    /// What a message says of a dict without tensors.
-    private func contents(of dict: UInt32) -> Message {
-        var text: Message = "there are no tensors in it"
-        var pair = pickle[dict].first
-        var count = 0
-        while pair != PickleValue.none && count < 5 {
-            let entry = pickle.pairs[Int(pair)]
-            if let key = pickle.string(entry.key) {
-                let separator: StaticString = count == 0 ? "; " : ", "
-                text = "\(text)\(separator)'\(key)' is \(pickle.describe(entry.value))"
-                count += 1
-            }
-            pair = entry.next
-        }
-        return text
-    }
-
     /// The entries of a state dict with string keys, in its order. As in Python a key that comes again keeps its place
     /// and gets the last value.
     private func entries(of dict: UInt32) throws(BackboneError) -> UniqueArray<Pickle.Pair> {

@@ -151,10 +151,11 @@ struct PackedWeights: ~Copyable {
             _ unit: ConvolutionUnit, scales: UnsafeMutablePointer<Double>, bias: UnsafeMutablePointer<Float>
         ) {
             let values = network.pointee.floats
+            let epsilon = network.pointee.configuration.normEpsilon
             for channel in 0..<unit.outputChannels {
                 let variance = Double(values[unit.runningVarOffset + channel])
                 let scale =
-                    Double(values[unit.normWeightOffset + channel]) / (variance + BatchNorm.epsilon).squareRoot()
+                    Double(values[unit.normWeightOffset + channel]) / (variance + epsilon).squareRoot()
                 let shift = Double(values[unit.runningMeanOffset + channel]) * scale
                 scales[channel] = scale
                 bias[channel] = Float(Double(values[unit.normBiasOffset + channel]) - shift)

@@ -134,7 +134,8 @@ extension Pass {
             perform(
                 .batchNormalization(
                     BatchNormalizationTask(
-                        input: output, mean: mean, variance: variance, epsilon: BatchNorm.epsilon,
+                        input: output, mean: mean, variance: variance,
+                        epsilon: network.pointee.configuration.normEpsilon,
                         weight: network.pointee.floats + parameters.normWeightOffset,
                         bias: network.pointee.floats + parameters.normBiasOffset,
                         residual: residual(step, rows, image), relu: step.relu, output: output)))

@@ -5,10 +5,21 @@ import Runtime
 
 /// The constants of a BatchNorm, those of PyTorch's `nn.BatchNorm2d`.
 package enum BatchNorm {
-    /// Added to variances.
-    package static var epsilon: Double { 1e-5 }
+    /// Added to variances, unless a network asks for something else.
+    package static var defaultEpsilon: Float { 1e-5 }
     /// The share of the newest batch in the running statistics.
     package static var momentum: Double { 0.1 }
+
+    /// What to compute with for an epsilon that a caller asks for. PyTorch's default is no float: the double that is
+    /// meant by it is taken.
+    ///
+    /// - Throws: `invalidArgument` if it is not finite and positive.
+    static func epsilon(_ value: Float) throws(BackboneError) -> Double {
+        guard value > 0 && value.isFinite else {
+            throw BackboneError(.invalidArgument, "norm_eps must be finite and positive, default 1e-5")
+        }
+        return value == defaultEpsilon ? 1e-5 : Double(value)
+    }
 }
 
 extension Network {

@@ -12,6 +12,9 @@ package struct Configuration: BitwiseCopyable, Sendable {
     package let outStages: StageSet
     /// BatchNorms use running statistics in training mode too.
     package let normEval: Bool
+    package let style: Style
+    /// Added to the variances of every BatchNorm.
+    package let normEpsilon: Double
     /// Initialisation starts every residual branch at zero (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
     package let zeroInitResidual: Bool
 
@@ -22,7 +25,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
     /// Checks numbers as they come from a caller; the error names the option at fault.
     package init(
         depth: Int32, inChannels: Int32, baseChannels: Int32, outStages: UInt32, normEval: Int32,
-        zeroInitResidual: Int32
+        zeroInitResidual: Int32, style: Int32 = Style.pytorch.rawValue, normEpsilon: Float = BatchNorm.defaultEpsilon
     ) throws(BackboneError) {
         guard let depth = Depth(rawValue: depth) else {
             throw BackboneError(.invalidArgument, "depth is \(depth), expected 18, 34, 50, 101 or 152")
@@ -45,6 +48,11 @@ package struct Configuration: BitwiseCopyable, Sendable {
         guard zeroInitResidual == 0 || zeroInitResidual == 1 else {
             throw BackboneError(.invalidArgument, "zero_init_residual is \(zeroInitResidual), expected 0 or 1")
         }
+        guard let style = Style(rawValue: style) else {
+            throw BackboneError(.invalidArgument, "style is \(style), expected 0 (pytorch) or 1 (caffe)")
+        }
+        self.normEpsilon = try BatchNorm.epsilon(normEpsilon)
+        self.style = style
         self.depth = depth
         self.inChannels = Int(inChannels)
         self.baseChannels = Int(baseChannels)

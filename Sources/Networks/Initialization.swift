@@ -29,6 +29,20 @@ extension Network {
         }
     }
 
+    /// The value of a statistic with which a BatchNorm computes exactly `weight * x + bias`; nil for other entries.
+    package func affineStatistic(_ entry: StateEntry) -> Float? {
+        switch entry.role {
+        case .runningMean: 0
+        case .runningVar: Float(1 - configuration.normEpsilon)
+        default: nil
+        }
+    }
+
+    /// Writes that value to some values of this network.
+    package func writeAffineStatistic(_ entry: StateEntry, to values: borrowing NetworkValues) {
+        if let value = affineStatistic(entry) { fill(address(of: entry, in: values), entry, with: value) }
+    }
+
     private func fill(_ out: UnsafeMutableRawPointer, _ entry: StateEntry, with value: Float) {
         out.assumingMemoryBound(to: Float.self).update(repeating: value, count: entry.elementCount)
     }

@@ -62,10 +62,13 @@ struct NetworkBuilder: ~Copyable {
                 place, convolution: "conv2", norm: "bn2", from: width, to: width, kernelSize: 3, padding: 1,
                 endsResidualBranch: true)
         case .bottleneck:
-            try addUnit(place, convolution: "conv1", norm: "bn1", from: inputChannels, to: width, kernelSize: 1)
+            let isCaffe = configuration.style == .caffe
             try addUnit(
-                place, convolution: "conv2", norm: "bn2", from: width, to: width, kernelSize: 3, stride: stride,
-                padding: 1)
+                place, convolution: "conv1", norm: "bn1", from: inputChannels, to: width, kernelSize: 1,
+                stride: isCaffe ? stride : 1)
+            try addUnit(
+                place, convolution: "conv2", norm: "bn2", from: width, to: width, kernelSize: 3,
+                stride: isCaffe ? 1 : stride, padding: 1)
             try addUnit(
                 place, convolution: "conv3", norm: "bn3", from: width, to: outputChannels, kernelSize: 1,
                 endsResidualBranch: true)

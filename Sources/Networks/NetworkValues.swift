@@ -48,6 +48,14 @@ extension Network {
         replaceValues(new)
     }
 
+    /// Whether all of the stem that a forward in evaluation mode uses is among the entries that were loaded.
+    package func hasStem(_ isLoaded: borrowing UniqueArray<Bool>) -> Bool {
+        for index in 0..<entries.count where entries[index].unit == 0 && entries[index].role != .batchesTracked {
+            if !isLoaded[index] { return false }
+        }
+        return true
+    }
+
     /// Whether the values take up memory yet.
     package var hasValues: Bool { values != nil }
 

@@ -27,6 +27,9 @@ package struct StateEntry: BitwiseCopyable, Sendable {
     /// Where the same sizes begin in the network's list of sizes, which has an address.
     let shapeOffset: Int
 
+    /// Whether it is the weight of the first convolution, whose input channels are the image's.
+    package var isStemWeight: Bool { unit == 0 && role == .convolutionWeight }
+
     package var elementCount: Int { Int(shape.0 * shape.1 * shape.2 * shape.3) }
 
     /// Size in bytes: float32, num_batches_tracked int64.

@@ -114,10 +114,14 @@ struct BadInputTests {
             expectRefused("zero_init_residual", "\(flag)") { $0.zero_init_residual = flag }
             expectRefused("channel_order", "\(flag)") { $0.channel_order = flag }
             expectRefused("arithmetic", "\(flag)") { $0.arithmetic = flag }
+            expectRefused("style", "\(flag)") { $0.style = flag }
             expectRefused("options.reserved", "\(flag)") { $0.reserved = flag }
         }
         for threads in [-1, 1025, Int32.max, Int32.min] {
             expectRefused("threads", "\(threads)") { $0.threads = threads }
+        }
+        for value in [Float.nan, .infinity, -.infinity, 0, -1e-5] {
+            expectRefused("norm_eps", "finite and positive") { $0.norm_eps = value }
         }
         for value in [Float.nan, .infinity, -.infinity] {
             let values = [1, value, 1]

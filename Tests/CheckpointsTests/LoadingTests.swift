@@ -62,8 +62,8 @@ struct LoadingTests {
 
     @Test(arguments: wrapped) func wrappersPrefixesAndContainers(file: String, wrapper: String, prefix: String) throws {
         let dict = try StateDict(path: fixture(file))
-        #expect(dict.wrapper.description == wrapper)
-        #expect(dict.prefix.description == prefix)
+        #expect(dict.wrapperString == wrapper)
+        #expect(dict.prefixString == prefix)
         #expect(dict.container == (file.hasSuffix(".pth") ? .zip : .safetensors))
         let tensors = Dictionary(uniqueKeysWithValues: try load(fixture(file)).map { ($0.name, $0.tensor) })
         #expect(tensors == LoadingTests.small)
@@ -77,7 +77,7 @@ struct LoadingTests {
     @Test func aPrefixOfSomeNamesStays() throws {
         let dict = try StateDict(path: fixture("module-not-all.pth"))
         #expect((0..<dict.count).map { dict.nameString($0) } == ["module.conv1.weight", "bn1.bias"])
-        #expect(dict.prefix.description == "")
+        #expect(dict.prefixString == "")
     }
 
     @Test func whatIsNoTensorIsSkipped() throws {

@@ -44,7 +44,11 @@ struct Loaded: Equatable {
 }
 
 extension StateDict {
-    func nameString(_ index: Int) -> String { String(decoding: name(index), as: UTF8.self) }
+    /// Our name of a tensor, the file's where there is none.
+    func nameString(_ index: Int) -> String { String(decoding: name(index) ?? nameInFile(index), as: UTF8.self) }
+
+    var wrapperString: String { String(decoding: wrapper.elements, as: UTF8.self) }
+    var prefixString: String { String(decoding: prefix.elements, as: UTF8.self) }
 }
 
 /// Everything that can be read in a checkpoint, by way of the same calls as the library's.

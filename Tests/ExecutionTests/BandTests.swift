@@ -15,6 +15,7 @@ struct BandTests {
         let stages: UInt32
         let height: Int
         let width: Int
+        var style = Style.pytorch.rawValue
     }
 
     /// Small enough for kernels without optimization.
@@ -22,7 +23,7 @@ struct BandTests {
         Case(depth: 18, stages: 3, height: 803, width: 7),
         Case(depth: 18, stages: 1, height: 397, width: 21),
         Case(depth: 50, stages: 1, height: 301, width: 25),
-        Case(depth: 50, stages: 2, height: 402, width: 13),
+        Case(depth: 50, stages: 2, height: 402, width: 13, style: Style.caffe.rawValue),
         // Bands where a tile has more rows than an image.
         Case(depth: 18, stages: 3, height: 21, width: 300),
         Case(depth: 50, stages: 1, height: 3, width: 801),
@@ -41,7 +42,7 @@ struct BandTests {
             let network = try Network(
                 Configuration(
                     depth: testCase.depth, inChannels: 3, baseChannels: 16, outStages: testCase.stages, normEval: 0,
-                    zeroInitResidual: 0))
+                    zeroInitResidual: 0, style: testCase.style))
             let plan = try Plan(
                 network, planner, height: testCase.height, width: testCase.width, addsInPlace: true)
             bandCounts.append((0..<plan.sections.count).map { plan.sections[$0].bandCount }.max() ?? 0)

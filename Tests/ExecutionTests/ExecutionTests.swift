@@ -19,10 +19,11 @@ struct PlanTests {
     /// No tensor is overwritten while somebody still reads it: checked by playing the plan over the block of memory.
     @Test(arguments: [18, 34, 50, 101, 152] as [Int32], [(224, 224), (33, 65), (1, 1), (7, 300)])
     func tensorsSurviveUntilTheirLastUse(depth: Int32, size: (Int, Int)) throws {
-        for stages in [15, 1, 6] as [UInt32] {
+        for (stages, style) in [(15, 0), (1, 0), (6, 0), (15, 1)] as [(UInt32, Int32)] {
             let network = try Network(
                 Configuration(
-                    depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0))
+                    depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0,
+                    style: style))
             let plan = try Plan(network, .any, height: size.0, width: size.1, addsInPlace: true)
             // Who wrote which part of memory last: ranges of floats by tensor.
             var contents: [(range: Range<Int>, tensor: Int)] = []

@@ -68,6 +68,13 @@ CHECKPOINTS = {
     152: Checkpoint(3, 2, "float16", wrapper="state_dict", tracked=False),
 }
 
+# Networks with other options and the weights of a stored checkpoint, by depth: (name, options).
+VARIANTS = {
+    18: [("eps", {"norm_eps": 0.05})],
+    50: [("caffe", {"style": "caffe"}), ("caffe-eps", {"style": "caffe", "norm_eps": 1e-3})],
+    101: [("caffe", {"style": "caffe"})],
+}
+
 # What num_batches_tracked holds in the checkpoints that have it.
 TRACKED = 7
 

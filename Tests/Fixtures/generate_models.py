@@ -22,6 +22,7 @@ from fixture_cases import (
     TRACKED,
     TRAINING,
     TRAINING_FORWARDS,
+    VARIANTS,
     Case,
     relative_errors,
     statistics,
@@ -138,8 +139,26 @@ def trained(depth, source):
     return stored, errors
 
 
+def varied(depth, source):
+    """Features of the stored checkpoint in networks with other options, evaluating and training."""
+    stored, errors = {}, np.zeros(4)
+    for name, options in VARIANTS.get(depth, ()):
+        checkpoint = CHECKPOINTS[depth]
+        style, eps = options.get("style", "pytorch"), options.get("norm_eps", 1e-5)
+        model = ResNet(depth, checkpoint.in_channels, checkpoint.base_channels, style=style, eps=eps)
+        model.load_state_dict(source.state_dict())
+        summaries, found = evaluated(model.eval(), NARROW, f"{depth}/{name}")
+        stored |= summaries
+        errors = np.maximum(errors, found)
+        if checkpoint.in_channels == 3:
+            exact = features(model.train(), training_input(0))
+            for stage in range(4):
+                stored |= summary(f"{depth}/{name}/training/C{stage + 2}", exact[stage], whole=0)
+    return stored, errors
+
+
 def stored_arrays(depth):
-    """Everything in the .npz of a depth, the object in its .pth, and rows for the table of errors."""
+    """Everything in the .npz of a depth, the object in its .pth, rows for the table of errors, and the variants."""
     stored, full_errors = full_size(depth)
     model, saved = narrow(depth)
     summaries, narrow_errors = evaluated(model, NARROW, "narrow")
@@ -149,7 +168,10 @@ def stored_arrays(depth):
         summaries, errors = trained(depth, model)
         stored |= summaries
         rows.append(("training", errors))
-    return stored, saved, rows
+    variants, errors = varied(depth, model)
+    if variants:
+        rows.append(("other options", errors))
+    return stored, saved, rows, variants
 
 
 def main():
@@ -163,11 +185,13 @@ def main():
     MODELS.mkdir(exist_ok=True)
     print(f"{'float32 against float64':28}{'C2':>9}{'C3':>9}{'C4':>9}{'C5':>9}")
     for depth in arguments.depth or DEPTHS:
-        stored, saved, rows = stored_arrays(depth)
+        stored, saved, rows, variants = stored_arrays(depth)
         for title, errors in rows:
             print(f"{f'ResNet-{depth} {title}':28}" + "".join(f"{error:9.1e}" for error in errors), flush=True)
         if not arguments.dry_run:
             np.savez_compressed(MODELS / f"resnet{depth}.npz", **stored)
+            if variants:
+                np.savez_compressed(MODELS / f"variants{depth}.npz", **variants)
             torch.save(saved, MODELS / f"resnet{depth}.pth")
 
 

@@ -17,12 +17,12 @@ from weight_formula import DEPTHS, layout, weight
 class BasicBlock(nn.Module):
     expansion = 1
 
-    def __init__(self, inplanes, planes, stride, downsample):
+    def __init__(self, inplanes, planes, stride, downsample, style, eps):
         super().__init__()
         self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
+        self.bn1 = nn.BatchNorm2d(planes, eps)
         self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
+        self.bn2 = nn.BatchNorm2d(planes, eps)
         self.downsample = downsample
 
     def forward(self, x):
@@ -34,14 +34,15 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     expansion = 4
 
-    def __init__(self, inplanes, planes, stride, downsample):
+    def __init__(self, inplanes, planes, stride, downsample, style, eps):
         super().__init__()
-        self.conv1 = nn.Conv2d(inplanes, planes, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
+        strides = (stride, 1) if style == "caffe" else (1, stride)
+        self.conv1 = nn.Conv2d(inplanes, planes, 1, strides[0], bias=False)
+        self.bn1 = nn.BatchNorm2d(planes, eps)
+        self.conv2 = nn.Conv2d(planes, planes, 3, strides[1], 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes, eps)
         self.conv3 = nn.Conv2d(planes, planes * 4, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(planes * 4)
+        self.bn3 = nn.BatchNorm2d(planes * 4, eps)
         self.downsample = downsample
 
     def forward(self, x):
@@ -54,13 +55,15 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """C2 to C5 of an image. Freezing holds in training mode, as in mmdetection."""
 
-    def __init__(self, depth, in_channels=3, base_channels=64, frozen_stages=-1, norm_eval=False):
+    def __init__(
+        self, depth, in_channels=3, base_channels=64, frozen_stages=-1, norm_eval=False, style="pytorch", eps=1e-5
+    ):
         super().__init__()
         expansion, blocks = DEPTHS[depth]
         block = Bottleneck if expansion == 4 else BasicBlock
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.conv1 = nn.Conv2d(in_channels, base_channels, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(base_channels)
+        self.bn1 = nn.BatchNorm2d(base_channels, eps)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         inplanes = base_channels
         for stage, count in enumerate(blocks):
@@ -69,8 +72,8 @@ class ResNet(nn.Module):
                 stride, downsample = 2 if stage and not number else 1, None
                 if stride != 1 or inplanes != planes * expansion:
                     projection = nn.Conv2d(inplanes, planes * expansion, 1, stride, bias=False)
-                    downsample = nn.Sequential(projection, nn.BatchNorm2d(planes * expansion))
-                layers.append(block(inplanes, planes, stride, downsample))
+                    downsample = nn.Sequential(projection, nn.BatchNorm2d(planes * expansion, eps))
+                layers.append(block(inplanes, planes, stride, downsample, style, eps))
                 inplanes = planes * expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
 

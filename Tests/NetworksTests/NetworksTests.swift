@@ -33,6 +33,31 @@ struct InitializationTests {
     }
 }
 
+struct DepthTests {
+    private func matching(_ counts: [Int], bottleneck: Bool) -> Int32? {
+        var list: [4 of Int] = .init(repeating: 0)
+        for (index, count) in counts.enumerated() { list[index] = count }
+        return Depth.matching(list, isBottleneck: bottleneck)?.rawValue
+    }
+
+    /// The numbers of blocks in table 1 of He et al. 2015.
+    @Test func depthsByBlocks() {
+        #expect(matching([2, 2, 2, 2], bottleneck: false) == 18)
+        #expect(matching([3, 4, 6, 3], bottleneck: false) == 34)
+        #expect(matching([3, 4, 6, 3], bottleneck: true) == 50)
+        #expect(matching([3, 4, 23, 3], bottleneck: true) == 101)
+        #expect(matching([3, 8, 36, 3], bottleneck: true) == 152)
+        // A stage is enough where it is one network's alone.
+        #expect(matching([0, 0, 23, 0], bottleneck: true) == 101)
+        #expect(matching([0, 8, 0, 0], bottleneck: true) == 152)
+        #expect(matching([3, 0, 0, 0], bottleneck: false) == 34)
+        #expect(matching([3, 4, 0, 0], bottleneck: true) == nil)
+        for counts in [[0, 0, 0, 0], [2, 2, 2, 3], [3, 4, 24, 3], [1000, 1000, 1000, 1000], [1, 1, 1, 1]] {
+            #expect(matching(counts, bottleneck: true) == nil && matching(counts, bottleneck: false) == nil)
+        }
+    }
+}
+
 struct AdoptionTests {
     private func network() throws -> Configuration {
         try Configuration(

@@ -115,6 +115,39 @@ static backbone_status try_load(backbone *net) {
     backbone_report_free(report);
     return status;
 }
+/* With a stem that is converted, which takes memory of its own. */
+static backbone_status try_load_with(backbone *net) {
+    static const int32_t channels[] = {2, 1, 0};
+    backbone_load_options options;
+    backbone_load_options_init(&options, sizeof options);
+    options.input_channels = BACKBONE_INPUT_CHANNELS_MAP;
+    options.channel_map = channels;
+    options.channel_map_length = 3;
+    return backbone_load_weights_with(net, path, &options, NULL);
+}
+static backbone_status try_inspect(backbone *net) {
+    (void)net;
+    backbone_report *report = NULL;
+    backbone_status status = backbone_inspect(path, NULL, &report);
+    CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_report_free(report);
+    return status;
+}
+static backbone_status try_create_from_file(backbone *net) {
+    (void)net;
+    backbone *other = NULL;
+    backbone_report *report = NULL;
+    backbone_options options;
+    backbone_options_init(&options, sizeof options);
+    /* Where the CPUs cannot be counted for want of memory, their number is a guess and no error. */
+    options.threads = 2;
+    backbone_status status = backbone_create_from_file(path, &options, NULL, &other, &report);
+    CHECK((other != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_report_free(report);
+    backbone_free(other);
+    return status;
+}
 static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
 
 static const struct {
@@ -124,7 +157,8 @@ static const struct {
 } attempts[] = {
     {"create", try_create}, {"init_weights", try_init}, {"forward", try_forward},
     {"forward in training mode", try_training}, {"read_entry", try_read}, {"write_entry", try_write},
-    {"save_weights", try_save}, {"load_weights", try_load},
+    {"save_weights", try_save}, {"load_weights", try_load}, {"load_weights_with", try_load_with},
+    {"inspect", try_inspect}, {"create_from_file", try_create_from_file},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the

@@ -16,6 +16,7 @@ from ._entries import Buffer, Entry, Parameter
 from ._errors import CheckpointError, MismatchError
 from ._library import IMAGENET_MEAN, lib
 from ._library import IMAGENET_STD_DEV as IMAGENET_STD
+from ._loading import inspect
 from ._profile import Layer
 from ._report import LoadReport, Mismatch
 from ._resnet import ResNet
@@ -34,6 +35,7 @@ __all__ = [
     "MismatchError",
     "Parameter",
     "ResNet",
+    "inspect",
     "library_version",
 ]
 

@@ -52,6 +52,20 @@ def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
     return encoded
 
 
+def encoded_text(label: str, text: str) -> bytes:
+    """`text` as a C string.
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it contains a zero byte, where C would take it to end.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{label} is a {type(text).__name__}; it must be a str")
+    if "\0" in text:
+        raise ValueError(f"{label} is {text!r}; it must not contain a zero byte")
+    return text.encode(errors="backslashreplace")
+
+
 def checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]:
     """The stages to return, 0 for C2 to 3 for C5.
 

@@ -41,6 +41,14 @@ CHANNELS_REVERSED = 1
 ARITHMETIC_FAST = 0
 ARITHMETIC_DIRECT = 1
 
+STYLE_PYTORCH = 0
+STYLE_CAFFE = 1
+
+INPUT_CHANNELS_EXACT = 0
+INPUT_CHANNELS_SUM = 1
+INPUT_CHANNELS_REPEAT = 2
+INPUT_CHANNELS_MAP = 3
+
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD_DEV = (58.395, 57.12, 57.375)
 
@@ -53,6 +61,13 @@ REPORT_MISMATCHED = 4
 REPORT_CONTAINER = 0
 REPORT_WRAPPER = 1
 REPORT_PREFIX = 2
+REPORT_DIALECT = 3
+REPORT_DEPTH = 4
+REPORT_BASE_CHANNELS = 5
+REPORT_INPUT_CHANNELS = 6
+REPORT_DTYPE = 7
+REPORT_STYLE = 8
+REPORT_INPUT_CONVERSION = 9
 
 DTYPE_FLOAT32 = 0
 DTYPE_UINT8 = 1
@@ -76,7 +91,23 @@ class Options(ctypes.Structure):
         ("mean", POINTER(c_float)),
         ("std_dev", POINTER(c_float)),
         ("arithmetic", c_int32),
+        ("style", c_int32),
+        ("norm_eps", c_float),
         ("reserved", c_int32),
+    ]
+
+
+class LoadOptions(ctypes.Structure):
+    """backbone_load_options."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("strict", c_int32),
+        ("key", c_char_p),
+        ("prefix", c_char_p),
+        ("input_channels", c_int32),
+        ("channel_map_length", c_int32),
+        ("channel_map", POINTER(c_int32)),
     ]
 
 
@@ -150,10 +181,20 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_get_options": (_status, [_handle, POINTER(Options)]),
     "backbone_init_weights": (_status, [_handle, c_uint64]),
     "backbone_load_weights": (_status, [_handle, c_char_p, c_int32, POINTER(_report)]),
+    "backbone_load_options_init": (_status, [POINTER(LoadOptions), c_size_t]),
+    "backbone_load_weights_with": (_status, [_handle, c_char_p, POINTER(LoadOptions), POINTER(_report)]),
+    "backbone_inspect": (_status, [c_char_p, POINTER(LoadOptions), POINTER(_report)]),
+    "backbone_create_from_file": (
+        _status,
+        [c_char_p, POINTER(Options), POINTER(LoadOptions), POINTER(_handle), POINTER(_report)],
+    ),
     "backbone_save_weights": (_status, [_handle, c_char_p]),
     "backbone_report_count": (_status, [_report, c_int32, POINTER(c_size_t)]),
     "backbone_report_get_entry": (_status, [_report, c_int32, c_size_t, POINTER(ReportEntry)]),
     "backbone_report_get_property": (_status, [_report, c_int32, POINTER(c_char_p)]),
+    "backbone_report_warning_count": (_status, [_report, POINTER(c_size_t)]),
+    "backbone_report_get_warning": (_status, [_report, c_size_t, POINTER(c_char_p)]),
+    "backbone_report_to_json": (_status, [_report, POINTER(c_char_p)]),
     "backbone_report_free": (None, [_report]),
     "backbone_freeze": (_status, [_handle, c_int32]),
     "backbone_set_training": (_status, [_handle, c_int32]),

@@ -39,13 +39,24 @@ class LoadReport:
         loaded: names in both, whose values are now the checkpoint's, or would be if the load had not failed.
         missing: names of the network that the checkpoint lacks; they keep their values.
         unexpected: names of the checkpoint that the network lacks.
-        ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, `fc.*` that the network
-            lacks, and stages that this network does not build.
+        ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, statistics that
+            checkpoints of its dialect lack, names outside of the prefix, `fc.*` that the network lacks, and stages that
+            this network does not build.
         mismatched: names in both with different shapes; if there is one, the load failed.
         container: "zip" or "safetensors"; "mapping" for `load_state_dict`.
-        wrapper: the key under which the checkpoint held its tensors, "state_dict" or "model"; or "".
-        prefix: what was taken off the names, "module."; or "".
+        wrapper: the keys under which the checkpoint held its tensors, "state_dict" or "model.state_dict"; or "".
+        prefix: what was taken off the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.
+        dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "detectron2" or "caffe2".
+        depth: of the checkpoint's network, as its names tell; None if they do not.
+        base_channels: of the checkpoint's stem; None if it has none.
+        input_channels: of the checkpoint's stem; None if it has none.
+        dtype: of the convolutions' weights in the checkpoint: "float32", "float16", ..., or "mixed".
+        style: "pytorch" or "caffe", where the stride of the checkpoint's Bottlenecks sat; "" if it cannot be told. No
+            weight tells it for certain: it is told from names, marks of the file, and the scale of the stem.
+        input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
+        warnings: reasons to doubt that the network computes what was trained.
+        json: the whole report with all shapes as a JSON object, see backbone_report_to_json; "" for `load_state_dict`.
     """
 
     loaded: tuple[str, ...]
@@ -57,6 +68,15 @@ class LoadReport:
     wrapper: str
     prefix: str
     succeeded: bool = True
+    dialect: str = "torchvision"
+    depth: int | None = None
+    base_channels: int | None = None
+    input_channels: int | None = None
+    dtype: str = ""
+    style: str = ""
+    input_conversion: str = ""
+    warnings: tuple[str, ...] = ()
+    json: str = ""
 
     def __str__(self) -> str:
         origin = self.container
@@ -65,11 +85,16 @@ class LoadReport:
         if self.prefix:
             origin += f", prefix {self.prefix!r} removed"
         outcome = "loaded" if self.succeeded else "fit, none was loaded"
+        if self.dialect != "torchvision":
+            origin += f", names of {self.dialect}"
+        if self.input_conversion:
+            origin += f", input channels converted by {self.input_conversion!r}"
         lines = [f"{origin}: {len(self.loaded)} {outcome}"]
         for title in ("mismatched", "missing", "unexpected", "ignorable"):
             names = [str(item) for item in getattr(self, title)]
             if names:
                 lines.append(f"  {len(names)} {title}: {listed(names)}")
+        lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -106,6 +131,15 @@ def take_report(pointer: ctypes.c_void_p, succeeded: bool) -> LoadReport:
             wrapper=_property(pointer, _library.REPORT_WRAPPER),
             prefix=_property(pointer, _library.REPORT_PREFIX),
             succeeded=succeeded,
+            dialect=_property(pointer, _library.REPORT_DIALECT),
+            depth=_number(pointer, _library.REPORT_DEPTH),
+            base_channels=_number(pointer, _library.REPORT_BASE_CHANNELS),
+            input_channels=_number(pointer, _library.REPORT_INPUT_CHANNELS),
+            dtype=_property(pointer, _library.REPORT_DTYPE),
+            style=_property(pointer, _library.REPORT_STYLE),
+            input_conversion=_property(pointer, _library.REPORT_INPUT_CONVERSION),
+            warnings=_warnings(pointer),
+            json=_json(pointer),
         )
     finally:
         lib.backbone_report_free(pointer)
@@ -128,6 +162,26 @@ def _property(pointer: ctypes.c_void_p, which: int) -> str:
     value = ctypes.c_char_p()
     check(lib.backbone_report_get_property(pointer, which, ctypes.byref(value)))
     return _text(value.value)
+
+
+def _number(pointer: ctypes.c_void_p, which: int) -> int | None:
+    text = _property(pointer, which)
+    return int(text) if text else None
+
+
+def _json(pointer: ctypes.c_void_p) -> str:
+    value = ctypes.c_char_p()
+    check(lib.backbone_report_to_json(pointer, ctypes.byref(value)))
+    return _text(value.value)
+
+
+def _warnings(pointer: ctypes.c_void_p) -> tuple[str, ...]:
+    count, value, texts = ctypes.c_size_t(), ctypes.c_char_p(), []
+    check(lib.backbone_report_warning_count(pointer, ctypes.byref(count)))
+    for index in range(count.value):
+        check(lib.backbone_report_get_warning(pointer, index, ctypes.byref(value)))
+        texts.append(_text(value.value))
+    return tuple(texts)
 
 
 def _text(value: bytes | None) -> str:

@@ -18,14 +18,16 @@ from . import _library
 from ._arguments import checked_out_indices, encoded_path, int32, integer, per_channel
 from ._arrays import FloatArray, check_disjoint, input_tensor, new_output, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
-from ._errors import MismatchError, check, error_of
+from ._errors import check
 from ._handle import Handle
 from ._library import lib
+from ._loading import InputChannels, inspect, load_options, reported
 from ._profile import Layer, layer_of
-from ._report import LoadReport, take_report
+from ._report import LoadReport
 from ._state_dict import load_mapping
 
 _ARITHMETICS = {"fast": _library.ARITHMETIC_FAST, "direct": _library.ARITHMETIC_DIRECT}
+_STYLES = {"pytorch": _library.STYLE_PYTORCH, "caffe": _library.STYLE_CAFFE}
 _CHANNEL_ORDERS = {"as_given": _library.CHANNELS_AS_GIVEN, "reversed": _library.CHANNELS_REVERSED}
 
 
@@ -51,6 +53,9 @@ class ResNet:
         arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
             rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
             3e-4. "direct": every convolution as it is defined.
+        style: where the stride of a Bottleneck (depth 50 and more) sits. "pytorch": on the 3x3 convolution. "caffe": on
+            the first 1x1 convolution, as weights of MSRA, Caffe2 and Detectron want it.
+        norm_eps: added to the variances of every BatchNorm.
         pretrained: a checkpoint, as for `init_weights`.
 
     Raises:
@@ -81,12 +86,16 @@ class ResNet:
         std: Sequence[float] | None = None,
         channel_order: Literal["as_given", "reversed"] = "as_given",
         arithmetic: Literal["fast", "direct"] = "fast",
+        style: Literal["pytorch", "caffe"] = "pytorch",
+        norm_eps: float = 1e-5,
         pretrained: str | os.PathLike[str] | None = None,
     ) -> None:
         if channel_order not in _CHANNEL_ORDERS:
             raise ValueError(f"channel_order is {channel_order!r}; it must be 'as_given' or 'reversed'")
         if arithmetic not in _ARITHMETICS:
             raise ValueError(f"arithmetic is {arithmetic!r}; it must be 'fast' or 'direct'")
+        if style not in _STYLES:
+            raise ValueError(f"style is {style!r}; it must be 'pytorch' or 'caffe'")
         if pretrained is not None:
             encoded_path("pretrained", pretrained)
         options = _library.Options()
@@ -102,6 +111,8 @@ class ResNet:
         options.zero_init_residual = bool(zero_init_residual)
         options.channel_order = _CHANNEL_ORDERS[channel_order]
         options.arithmetic = _ARITHMETICS[arithmetic]
+        options.style = _STYLES[style]
+        options.norm_eps = norm_eps
         # `options` keeps these arrays alive, and the library copies them.
         options.mean = per_channel("mean", mean, options.in_channels)
         options.std_dev = per_channel("std", std, options.in_channels)
@@ -113,6 +124,7 @@ class ResNet:
         self._in_channels: int = options.in_channels
         self._out_indices = out_indices
         self._entry_table: tuple[Entry, ...] | None = None
+        self._report: LoadReport | None = None
         if pretrained is not None:
             try:
                 self.load_weights(pretrained)
@@ -120,7 +132,53 @@ class ResNet:
                 self.close()
                 raise
 
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        strict: bool = False,
+        key: str | None = None,
+        prefix: str | None = None,
+        input_channels: InputChannels = "exact",
+        **options: Any,
+    ) -> ResNet:
+        """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
+
+        Args:
+            path: the file.
+            strict: as for `load_weights`, and so are `key`, `prefix` and `input_channels`.
+            options: as for the constructor, without `depth` and `base_channels`, which are the file's. `in_channels` is
+                the file's too if it is not given.
+
+        Raises: as `inspect`, the constructor and `load_weights` do.
+        """
+        found = inspect(path, key=key, prefix=prefix)
+        options = {"in_channels": found.input_channels} | options
+        net = cls(found.depth or 0, base_channels=found.base_channels or 0, **options)
+        try:
+            net.load_weights(path, strict, key=key, prefix=prefix, input_channels=input_channels)
+        except BaseException:
+            net.close()
+            raise
+        return net
+
     # ---- What it is ----
+
+    @property
+    def report(self) -> LoadReport | None:
+        """The report of the last file that was loaded."""
+        return self._report
+
+    @property
+    def style(self) -> str:
+        """"pytorch" or "caffe": where the stride of a Bottleneck sits."""
+        return next(name for name, value in _STYLES.items() if value == self._options().style)
+
+    @property
+    def norm_eps(self) -> float:
+        """What is added to the variances of every BatchNorm."""
+        return float(self._options().norm_eps)
 
     @property
     def depth(self) -> int:
@@ -191,33 +249,45 @@ class ResNet:
             check(lib.backbone_init_weights(net, number))
         return None
 
-    def load_weights(self, path: str | os.PathLike[str], strict: bool = False) -> LoadReport:
+    def load_weights(
+        self,
+        path: str | os.PathLike[str],
+        strict: bool = False,
+        *,
+        key: str | None = None,
+        prefix: str | None = None,
+        input_channels: InputChannels = "exact",
+    ) -> LoadReport:
         """Load a zip `.pth` as torch.save writes it, or a safetensors file. Nothing in it is executed.
 
-        Everything is checked first: a failed load changes nothing.
+        Names may be those of torchvision, mmdetection and timm, of detectron2, or of Caffe2. Everything is checked
+        first: a failed load changes nothing.
 
         Args:
             path: the file; what it is is told from its content.
             strict: missing and unexpected names are errors. Otherwise missing names keep their values.
+            key: the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for the object
+                itself); None: found by the names.
+            prefix: what the names of the backbone begin with ("backbone.", "" for nothing); None: found by the names.
+            input_channels: what to do with a stem for F input channels where the network has N. "exact": refuse it.
+                "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c
+                modulo F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0)
+                turns weights for BGR into weights for RGB.
 
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
-            CheckpointError: it is damaged or of no kind that is read here.
+            CheckpointError: it is damaged, of no kind that is read here, or holds more than one ResNet.
+            ValueError: it has no such key or prefix, or the channels do not fit.
             MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
         """
         encoded = encoded_path("path", path)
-        report = ctypes.c_void_p()
+        options = load_options(strict, key, prefix, input_channels)
         with self._handle as net:
-            status = lib.backbone_load_weights(net, encoded, bool(strict), ctypes.byref(report))
-            # Made now: the next call of the library would replace the message.
-            error = error_of(status) if status != _library.STATUS_OK else None
-        result = take_report(report, succeeded=error is None) if report else None
-        if isinstance(error, MismatchError):
-            error.report = result
-        if error is not None:
-            raise error
-        assert result is not None
-        return result
+            report = reported(
+                lambda out: int(lib.backbone_load_weights_with(net, encoded, ctypes.byref(options), out))
+            )
+        self._report = report
+        return report
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all parameters and buffers to a safetensors file, which appears only when it is complete.

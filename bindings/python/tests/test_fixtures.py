@@ -17,6 +17,7 @@ from fixture_cases import (
     TRACKED,
     TRAINING,
     TRAINING_FORWARDS,
+    VARIANTS,
     relative_errors,
     statistics,
     training_input,
@@ -101,6 +102,28 @@ def test_stored_checkpoint_loads_whole(depth):
 def test_features_of_a_stored_checkpoint(depth, case):
     with narrow_net(depth, case.reverse) as net:
         compare(net, case, ("stored, narrow, ResNet", depth), "narrow")
+
+
+@pytest.mark.parametrize(
+    ("depth", "name", "options"), [(depth, *variant) for depth, variants in VARIANTS.items() for variant in variants]
+)
+def test_other_options(depth, name, options):
+    row = ("stored, other options, ResNet", depth)
+    with np.load(MODELS / f"variants{depth}.npz") as file:
+        arrays = dict(file)
+
+    def check(net, x, key):
+        for stage, feature in enumerate(net(x)):
+            check_error(row, stage, max(relative_errors(arrays, f"{depth}/{name}/{key}/C{stage + 2}", feature)), key)
+
+    for case in NARROW:
+        with narrow_net(depth, case.reverse, **options) as net:
+            check(net, case.input(net.in_channels), case.name)
+    with narrow_net(depth, **options) as net:
+        assert net.style == options.get("style", "pytorch")
+        assert net.norm_eps == pytest.approx(options.get("norm_eps", 1e-5), rel=1e-7)
+        if net.in_channels == 3:
+            check(net.train(), training_input(0), "training")
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

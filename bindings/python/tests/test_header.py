@@ -37,6 +37,8 @@ CTYPES = {
     "backbone_report**": POINTER(c_void_p),
     "backbone_options*": POINTER(_library.Options),
     "constbackbone_options*": POINTER(_library.Options),
+    "backbone_load_options*": POINTER(_library.LoadOptions),
+    "constbackbone_load_options*": POINTER(_library.LoadOptions),
     "backbone_report_entry*": POINTER(_library.ReportEntry),
     "backbone_entry_info*": POINTER(_library.EntryInfo),
     "constbackbone_tensor*": POINTER(_library.Tensor),
@@ -45,6 +47,7 @@ CTYPES = {
 
 STRUCTS = {
     "backbone_options": _library.Options,
+    "backbone_load_options": _library.LoadOptions,
     "backbone_report_entry": _library.ReportEntry,
     "backbone_entry_info": _library.EntryInfo,
     "backbone_tensor": _library.Tensor,

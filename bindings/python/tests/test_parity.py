@@ -41,18 +41,7 @@ def reference(torch):
 
 @pytest.fixture(scope="module")
 def torchvision_resnet(torch):
-    """torchvision.models.resnet, also where torchvision is built for CUDA and PyTorch is not.
-
-    There its compiled operators cannot be loaded, and it refuses to be imported for want of these two.
-    """
-    try:
-        from torchvision.models import resnet
-    except RuntimeError:
-        operators = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        from torchvision.models import resnet
-    return resnet
+    return pytest.importorskip("torchvision_import").models("resnet")
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +98,13 @@ def test_reference_is_torchvisions_model(torch, torchvision_resnet, reference, d
 
 def test_generator_makes_the_stored_fixtures(torch):
     generator = pytest.importorskip("generate_models")
-    stored, saved, rows = generator.stored_arrays(18)
-    with np.load(MODELS / "resnet18.npz") as file:
-        assert set(file.files) == set(stored)
-        for name, expected in stored.items():
-            assert file[name].dtype == expected.dtype
-            np.testing.assert_allclose(file[name], expected, rtol=1e-6, atol=1e-7, err_msg=name)
+    stored, saved, rows, variants = generator.stored_arrays(18)
+    for path, arrays in (("resnet18.npz", stored), ("variants18.npz", variants)):
+        with np.load(MODELS / path) as file:
+            assert set(file.files) == set(arrays)
+            for name, expected in arrays.items():
+                assert file[name].dtype == expected.dtype
+                np.testing.assert_allclose(file[name], expected, rtol=1e-6, atol=1e-7, err_msg=name)
     on_disk = torch.load(MODELS / "resnet18.pth", weights_only=True)
     assert list(on_disk) == list(saved)
     for name, value in saved.items():

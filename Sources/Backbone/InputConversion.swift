@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CBackbone
+import Runtime
+
+/// What becomes of a stem of the file for another number of input channels than the network has.
+enum InputConversion {
+    case exact
+    /// One channel: the sum over the file's.
+    case sum
+    /// The file's channels again and again, scaled so that the sum over all channels stays what it was.
+    case `repeat`
+    /// For each channel of the network the one of the file, -1 for zeros.
+    case map(UnsafeBufferPointer<Int32>)
+
+    init(_ options: backbone_load_options) throws(BackboneError) {
+        let isMap = options.input_channels == Int32(BACKBONE_INPUT_CHANNELS_MAP)
+        guard isMap || (options.channel_map == nil && options.channel_map_length == 0) else {
+            throw BackboneError(
+                .invalidArgument,
+                "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
+        }
+        switch Int(options.input_channels) {
+        case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
+        case Int(BACKBONE_INPUT_CHANNELS_SUM): self = .sum
+        case Int(BACKBONE_INPUT_CHANNELS_REPEAT): self = .repeat
+        case Int(BACKBONE_INPUT_CHANNELS_MAP):
+            let map = try require(options.channel_map, "channel_map")
+            self = .map(UnsafeBufferPointer(start: map, count: max(Int(options.channel_map_length), 0)))
+        default:
+            throw BackboneError(
+                .invalidArgument,
+                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat) or 3 (map)")
+        }
+    }
+
+    var name: StaticString {
+        switch self {
+        case .exact: ""
+        case .sum: "sum"
+        case .repeat: "repeat"
+        case .map: "map"
+        }
+    }
+
+    var isExact: Bool {
+        if case .exact = self { return true }
+        return false
+    }
+
+    /// Checks that this makes sense for a network of so many input channels.
+    func check(networkChannels: Int) throws(BackboneError) {
+        switch self {
+        case .sum where networkChannels != 1:
+            throw BackboneError(
+                .invalidArgument,
+                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), not 1")
+        case .map(let map) where map.count != networkChannels:
+            throw BackboneError(
+                .invalidArgument,
+                "channel_map_length is \(map.count), but in_channels of the network is \(networkChannels)")
+        default: return
+        }
+    }
+
+    /// Checks a map against the channels that the file has.
+    func check(fileChannels: Int) throws(BackboneError) {
+        guard case .map(let map) = self else { return }
+        for index in 0..<map.count where map[index] < -1 || Int(map[index]) >= fileChannels {
+            throw BackboneError(
+                .invalidArgument,
+                "channel_map[\(index)] is \(map[index]), expected -1 to \(fileChannels - 1): channels of the file")
+        }
+    }
+
+    /// Whether weights for that many channels stay as they are.
+    func keeps(fileChannels: Int, networkChannels: Int) -> Bool {
+        if case .map = self { return false }
+        return fileChannels == networkChannels
+    }
+
+    /// Writes the weights of a stem.
+    ///
+    /// - Parameters:
+    ///   - source: (outputs, fileChannels, area), checked by `check(fileChannels:)`.
+    ///   - out: (outputs, networkChannels, area).
+    func convert(
+        _ source: UnsafePointer<Float>, fileChannels: Int, to out: UnsafeMutablePointer<Float>, networkChannels: Int,
+        outputs: Int, area: Int
+    ) {
+        for output in 0..<outputs {
+            let weights = source + output * fileChannels * area
+            for channel in 0..<networkChannels {
+                let row = out + (output * networkChannels + channel) * area
+                for index in 0..<area {
+                    row[index] = value(
+                        channel, of: weights + index, stride: area, fileChannels: fileChannels,
+                        networkChannels: networkChannels)
+                }
+            }
+        }
+    }
+
+    /// The weight of one channel at one place: `weights[c * stride]` is that of channel c of the file.
+    private func value(
+        _ channel: Int, of weights: UnsafePointer<Float>, stride: Int, fileChannels: Int, networkChannels: Int
+    ) -> Float {
+        switch self {
+        case .exact: return weights[channel * stride]
+        case .sum:
+            var sum = 0.0
+            for index in 0..<fileChannels { sum += Double(weights[index * stride]) }
+            return Float(sum)
+        case .repeat:
+            let factor = Double(fileChannels) / Double(networkChannels)
+            return Float(Double(weights[channel % fileChannels * stride]) * factor)
+        case .map(let map):
+            let index = Int(map[channel])
+            return index < 0 ? 0 : weights[index * stride]
+        }
+    }
+}

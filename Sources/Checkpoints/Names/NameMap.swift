@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// Our names for the tensors of a file, and a way to find a tensor by them.
+struct NameMap: ~Copyable {
+    /// Our name of each tensor in `text`; an empty one where there is none.
+    private var names = UniqueArray<TextRange>()
+    private var text = UniqueArray<UInt8>()
+    /// Indices of those that have one, in the order of our names.
+    private var order = UniqueArray<Int32>()
+
+    /// - Throws: `badCheckpoint` naming both if two tensors have the same name for us; `outOfMemory`.
+    init(_ catalog: borrowing TensorCatalog, prefix: Bytes, _ dialect: Dialect) throws(BackboneError) {
+        try names.reserve(catalog.entries.count)
+        for index in 0..<catalog.entries.count {
+            let name = catalog.name(index)
+            let start = text.count
+            var isKnown = false
+            if name.hasPrefix(prefix) {
+                isKnown = try dialect.translate(name.slice(prefix.count, name.count - prefix.count), to: &text)
+            }
+            if isKnown { try order.append(Int32(index)) } else { text.truncate(to: start) }
+            // No more text than the catalog's, whose offsets fit: no dialect's names are longer for us than a bound.
+            names.appendReserved(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
+        }
+        let map = (names.elements, text.elements)
+        func name(_ index: Int32) -> Bytes { map.1.slice(map.0[Int(index)]) }
+        sort(order.mutableElements) { compare(name($0), name($1)) < 0 }
+        for position in 1..<max(order.count, 1) where equal(name(order[position]), name(order[position - 1])) {
+            let (a, b) = (catalog.name(Int(order[position - 1])), catalog.name(Int(order[position])))
+            throw BackboneError(
+                .badCheckpoint,
+                equal(a, b)
+                    ? "it has two tensors '\(a)'" : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
+        }
+    }
+
+    /// Our name of tensor `index`, nil if it does not belong to the backbone.
+    func name(_ index: Int) -> Bytes? {
+        let range = names[index]
+        return range.count > 0 ? text.elements.slice(range) : nil
+    }
+
+    /// The index of the tensor with one of our names.
+    func find(_ name: Bytes) -> Int? {
+        var low = 0
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            let index = Int(order[middle])
+            let comparison = compare(text.elements.slice(names[index]), name)
+            if comparison == 0 { return index }
+            if comparison < 0 { low = middle + 1 } else { high = middle }
+        }
+        return nil
+    }
+}

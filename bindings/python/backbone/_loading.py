@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Options of a load, and loading without a network."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, SupportsIndex
+
+from . import _library
+from ._arguments import encoded_path, encoded_text, int32
+from ._errors import MismatchError, error_of
+from ._library import lib
+from ._report import LoadReport, take_report
+
+InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
+
+_MODES = {
+    "exact": _library.INPUT_CHANNELS_EXACT,
+    "sum": _library.INPUT_CHANNELS_SUM,
+    "repeat": _library.INPUT_CHANNELS_REPEAT,
+}
+
+
+def load_options(strict: bool, key: str | None, prefix: str | None, input_channels: InputChannels) -> Any:
+    """A backbone_load_options that keeps alive what it points to."""
+    options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
+    if key is not None:
+        options.key = encoded_text("key", key)
+    if prefix is not None:
+        options.prefix = encoded_text("prefix", prefix)
+    if isinstance(input_channels, str):
+        if input_channels not in _MODES:
+            raise ValueError(
+                f"input_channels is {input_channels!r}; it must be 'exact', 'sum', 'repeat' or a sequence of channels"
+            )
+        options.input_channels = _MODES[input_channels]
+        return options
+    try:
+        channels = [int32("input_channels[...]", channel) for channel in input_channels]
+    except TypeError:
+        raise TypeError(f"input_channels is {input_channels!r}; it must be a str or a sequence of int") from None
+    options.input_channels = _library.INPUT_CHANNELS_MAP
+    options.channel_map_length = len(channels)
+    # One more, so that an empty map is no NULL: the library explains what is wrong with it.
+    options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
+    return options
+
+
+def reported(call: Callable[[Any], int]) -> LoadReport:
+    """What a function that takes an `out_report` reports."""
+    pointer = ctypes.c_void_p()
+    status = call(ctypes.byref(pointer))
+    # Made now: the next call of the library would replace the message.
+    error = error_of(status) if status != _library.STATUS_OK else None
+    report = take_report(pointer, succeeded=error is None) if pointer else None
+    if isinstance(error, MismatchError):
+        error.report = report
+    if error is not None:
+        raise error
+    assert report is not None
+    return report
+
+
+def inspect(path: str | os.PathLike[str], *, key: str | None = None, prefix: str | None = None) -> LoadReport:
+    """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
+
+    `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
+
+    Args:
+        path: the file.
+        key: as for `ResNet.load_weights`.
+        prefix: as for `ResNet.load_weights`.
+
+    Raises:
+        FileNotFoundError, OSError: the file cannot be opened or read.
+        CheckpointError: it is damaged, of no kind that is read here, or of no network that is built here.
+        ValueError: it has no such key or prefix.
+        MismatchError: its shapes are not those of the network that its names describe; `.report` lists them.
+    """
+    encoded = encoded_path("path", path)
+    options = load_options(False, key, prefix, "exact")
+    return reported(lambda out: int(lib.backbone_inspect(encoded, ctypes.byref(options), out)))
