@@ -14,10 +14,15 @@ func followingLinks(_ path: UnsafePointer<CChar>) throws(BackboneError) -> Uniqu
     // As many as the kernel follows.
     for _ in 0...40 {
         var status = stat()
-        guard let start = current.elements.baseAddress, lstat(start, &status) == 0, shims_is_link(&status) != 0 else {
+        guard let start = current.elements.baseAddress, let room = target.mutableElements.baseAddress else {
             return current
         }
-        guard let room = target.mutableElements.baseAddress else { return current }
+        if lstat(start, &status) != 0 {
+            // The file is yet to be made, or the folder that it is to be in is missing.
+            guard shims_errno() == ENOENT else { throw BackboneError.system("cannot write it", shims_errno()) }
+            return current
+        }
+        if shims_is_link(&status) == 0 { return current }
         let length = readlink(start, room, target.count)
         guard length > 0, length < target.count else { throw BackboneError.system("cannot follow it", shims_errno()) }
         let isAbsolute = target[0] == CChar(bitPattern: UInt8(ascii: "/"))

@@ -132,7 +132,8 @@ public struct ReplacementFile: ~Copyable {
         try folder.append(0)
         while true {
             let descriptor = shims_open_folder(folder.elements.baseAddress)
-            if descriptor >= 0 || shims_errno() != EINTR { return descriptor }
+            if descriptor >= 0 || shims_errno() == EACCES { return descriptor }
+            guard shims_errno() == EINTR else { throw BackboneError.system("cannot open its folder", shims_errno()) }
         }
     }
 }

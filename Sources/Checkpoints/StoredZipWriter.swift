@@ -3,6 +3,11 @@
 
 import Runtime
 
+/// 1.0: members are neither compressed nor folders.
+private let zipVersion: UInt16 = 10
+/// 1980-01-01, the first day there is.
+private let zipDate: UInt16 = 0x21
+
 /// Writes a zip archive of stored members whose bytes begin at multiples of 64, as PyTorch maps them.
 ///
 /// The headers have every number, so that nothing follows a member, and neither times nor anything else of the machine:
@@ -10,6 +15,7 @@ import Runtime
 struct StoredZipWriter: ~Copyable {
     private var file: ReplacementFile
     private let crc: CRC32
+    private var header = UniqueArray<UInt8>()
     private var directory = UniqueArray<UInt8>()
     private var memberCount = 0
     /// Bytes written, which 32 bits must hold: wider numbers, which no ResNet needs, are not written.
@@ -17,10 +23,6 @@ struct StoredZipWriter: ~Copyable {
 
     private static var alignment: Int { 64 }
     private static var localHeaderSize: Int { 30 }
-    /// 1.0: members are neither compressed nor folders.
-    private static var version: UInt16 { 10 }
-    /// 1980-01-01, the first day there is.
-    private static var date: UInt16 { 0x21 }
 
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
         let crc = try CRC32()
@@ -41,11 +43,10 @@ struct StoredZipWriter: ~Copyable {
         else {
             throw BackboneError(.invalidArgument, "the weights are too large for a .pth file; write .safetensors")
         }
-        let numbers = try fields(
-            checksum: crc.update(0, memory, count: count), size: UInt32(count), nameSize: UInt16(name.count))
-        var header = UniqueArray<UInt8>()
+        let checksum = crc.update(0, memory, count: count)
+        header.removeAll()
         try header.append("PK\u{3}\u{4}")
-        try header.append(numbers.elements)
+        try header.append(fieldsOfMember: checksum, size: UInt32(count), nameSize: UInt16(name.count))
         try header.append(littleEndian: UInt16(4 + padding))
         try header.append(name)
         try header.append("FB")
@@ -55,29 +56,14 @@ struct StoredZipWriter: ~Copyable {
         try file.write(memory, count: count)
 
         try directory.append("PK\u{1}\u{2}")
-        try directory.append(littleEndian: StoredZipWriter.version)  // of the writer
-        try directory.append(numbers.elements)
+        try directory.append(littleEndian: zipVersion)  // of the writer
+        try directory.append(fieldsOfMember: checksum, size: UInt32(count), nameSize: UInt16(name.count))
         for _ in 0..<4 { try directory.append(littleEndian: UInt16(0)) }  // extra, comment, disk, attributes
         try directory.append(littleEndian: UInt32(0))  // attributes of the file
         try directory.append(littleEndian: UInt32(start))
         try directory.append(name)
         memberCount += 1
         position = payloadEnd
-    }
-
-    /// What a local header and an entry of the directory have in common.
-    private func fields(checksum: UInt32, size: UInt32, nameSize: UInt16) throws(BackboneError) -> UniqueArray<UInt8> {
-        var fields = UniqueArray<UInt8>()
-        try fields.append(littleEndian: StoredZipWriter.version)  // to read it
-        try fields.append(littleEndian: UInt16(0))  // flags
-        try fields.append(littleEndian: UInt16(0))  // stored
-        try fields.append(littleEndian: UInt16(0))  // time
-        try fields.append(littleEndian: StoredZipWriter.date)
-        try fields.append(littleEndian: checksum)
-        try fields.append(littleEndian: size)
-        try fields.append(littleEndian: size)
-        try fields.append(littleEndian: nameSize)
-        return fields
     }
 
     /// Writes the directory and puts the file into its place.
@@ -95,5 +81,22 @@ struct StoredZipWriter: ~Copyable {
         try directory.append(littleEndian: UInt16(0))  // comment
         if let bytes = directory.elements.baseAddress { try file.write(bytes, count: directory.count) }
         try file.commit()
+    }
+}
+
+extension UniqueArray where Element == UInt8 {
+    /// What a local header and an entry of the directory have in common.
+    fileprivate mutating func append(
+        fieldsOfMember checksum: UInt32, size: UInt32, nameSize: UInt16
+    ) throws(BackboneError) {
+        try append(littleEndian: zipVersion)  // to read it
+        try append(littleEndian: UInt16(0))  // flags
+        try append(littleEndian: UInt16(0))  // stored
+        try append(littleEndian: UInt16(0))  // time
+        try append(littleEndian: zipDate)
+        try append(littleEndian: checksum)
+        try append(littleEndian: size)
+        try append(littleEndian: size)
+        try append(littleEndian: nameSize)
     }
 }

@@ -41,9 +41,12 @@ private func stateDictPickle(
     var pickle = try PickleWriter()
     try pickle.writeOrderedDict()
     try pickle.write(.mark)
+    var key = UniqueArray<UInt8>()
     for index in 0..<tensors.count {
+        key.removeAll()
+        try key.append(decimal: UInt64(index))
         try pickle.write(text: tensors[index].name)
-        try pickle.write(tensors[index], storage: index)
+        try pickle.write(tensors[index], storage: key.elements)
     }
     try pickle.write(.setItems)
     try pickle.writeMetadata(of: tensors)
@@ -52,7 +55,7 @@ private func stateDictPickle(
 
 extension PickleWriter {
     /// `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, backward_hooks)`
-    fileprivate mutating func write(_ tensor: TensorSource, storage: Int) throws(BackboneError) {
+    fileprivate mutating func write(_ tensor: TensorSource, storage key: Bytes) throws(BackboneError) {
         guard let count = tensor.elementCount else { throw tooLarge(tensor) }
         try write(.rebuildTensor)
         try write(.mark)
@@ -60,9 +63,7 @@ extension PickleWriter {
         try write(.mark)
         try write(.storage)
         try write(tensor.dtype == .int64 ? .longStorage : .floatStorage)
-        var key = UniqueArray<UInt8>()
-        try key.append(decimal: UInt64(storage))
-        try write(text: key.elements)
+        try write(text: key)
         try write(.cpu)
         try write(natural: count)
         try write(.tuple)

@@ -46,6 +46,7 @@ enum { SIDE = 40, BATCH = 2, PIXELS = BATCH * 3 * SIDE * SIDE };
 static float pixels[PIXELS];
 static float features[4][BATCH * 64 * 10 * 10];
 static char path[] = "/tmp/backbone-XXXXXX";
+static char zip_path[] = "/tmp/backbone-XXXXXX.pth";
 
 /* The number of threads is given: a create that finds it out can do without the memory to read about quotas. */
 static backbone_status create_into(backbone **out) {
@@ -108,14 +109,17 @@ static backbone_status try_write(backbone *net) {
     backbone_find_entry(net, "bn1.weight", &index);
     return backbone_write_entry(net, index, values, sizeof values);
 }
-static backbone_status try_load(backbone *net) {
+static backbone_status load(backbone *net, const char *from) {
     backbone_report *report = NULL;
-    backbone_status status = backbone_load_weights(net, path, 1, &report);
+    backbone_status status = backbone_load_weights(net, from, 1, &report);
     CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
     backbone_report_free(report);
     return status;
 }
+static backbone_status try_load(backbone *net) { return load(net, path); }
+static backbone_status try_load_zip(backbone *net) { return load(net, zip_path); }
 static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
+static backbone_status try_save_zip(backbone *net) { return backbone_save_weights(net, zip_path); }
 
 static const struct {
     const char *name;
@@ -124,7 +128,8 @@ static const struct {
 } attempts[] = {
     {"create", try_create}, {"init_weights", try_init}, {"forward", try_forward},
     {"forward in training mode", try_training}, {"read_entry", try_read}, {"write_entry", try_write},
-    {"save_weights", try_save}, {"load_weights", try_load},
+    {"save_weights", try_save}, {"load_weights", try_load}, {"save_weights, .pth", try_save_zip},
+    {"load_weights, .pth", try_load_zip},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
@@ -146,8 +151,7 @@ static void forwards_again_allocate_nothing(void) {
 int main(void) {
     for (int i = 0; i < PIXELS; i++) pixels[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
     backbone *net = create();
-    int file = mkstemp(path);
-    CHECK(file >= 0, "cannot write %s", path);
+    CHECK(mkstemp(path) >= 0 && mkstemps(zip_path, 4) >= 0, "cannot write %s and %s", path, zip_path);
     CHECK(backbone_save_weights(net, path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     static float expected[4][BATCH * 64 * 10 * 10];
@@ -183,6 +187,7 @@ int main(void) {
     forwards_again_allocate_nothing();
     CHECK(allocations > 100, "only %ld allocations came by", allocations);
     unlink(path);
+    unlink(zip_path);
     printf("%d failed\n", failures);
     return failures != 0;
 }
