@@ -12,17 +12,20 @@ private struct Session: @unchecked Sendable {
     static let shared: Session = {
         let name = getenv("BACKBONE_FUZZ_TARGET").map { String(cString: $0) } ?? ""
         guard let target = Target.all.first(where: { $0.name == name }) else {
-            fputs("BACKBONE_FUZZ_TARGET is '\(name)', not one of \(Target.all.map(\.name))\n", stderr)
-            exit(2)
+            stop("BACKBONE_FUZZ_TARGET is '\(name)', not one of \(Target.all.map(\.name))")
         }
         var template = Array("/dev/shm/backbone-fuzz-XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0, unlink(template) == 0 else {
-            fputs("there is no memory to write files to\n", stderr)
-            exit(2)
+            stop("/dev/shm is not there to write files to")
         }
         return Session(target: target, descriptor: descriptor, path: "/proc/self/fd/\(descriptor)")
     }()
+}
+
+private func stop(_ text: String) -> Never {
+    _ = (text + "\n").withCString { write(2, $0, strlen($0)) }
+    exit(2)
 }
 
 /// Called by libFuzzer for each of its inputs.
