@@ -4,7 +4,7 @@
 """Writes Tests/Fixtures/hostile: one small file for each attack on a reader of checkpoints, and what has to come of it.
 
 manifest.txt has a line for each file: its name, the status that loading it into a network of one channel must give
-(`*`: any but memory), and a text that the message must hold. Status 0 stands for files that look hostile and are not:
+(`*`: 0, 5 or 6), and a text that the message must hold. Status 0 stands for files that look hostile and are not:
 their `bn1.weight`, which is 0.25, is loaded, and nothing else happens. Plain Python; the same bytes at every run.
 
     python3 Tests/Fixtures/generate_hostile.py                  # Tests/Fixtures/hostile

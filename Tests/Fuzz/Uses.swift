@@ -74,7 +74,8 @@ private struct Network: @unchecked Sendable {
         options.threads = 1
         var created: OpaquePointer?
         check(backbone_create(&options, &created))
-        handle = created!
+        guard let created else { fatalError("no network was made") }
+        handle = created
     }
 
     func weights() -> [UInt8] {

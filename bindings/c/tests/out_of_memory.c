@@ -3,13 +3,15 @@
 
 /*
  * Lets the library's allocations fail, each in turn and all from each one on, and expects a status instead of the end
- * of the process, and a handle that is as it was.
+ * of the process, and a handle that is as it was. Of each folder that is named, every file is loaded in the same way,
+ * sound or hostile.
  *
  * The library allocates through posix_memalign alone, and this program's own stands in its place.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +150,39 @@ static void forwards_again_allocate_nothing(void) {
     backbone_free(net);
 }
 
-int main(void) {
+/* Files that are refused for want of memory, whatever else is wrong with them: no other error may hide that. */
+static void every_file_of(const char *folder) {
+    backbone *net = create();
+    long files = 0, refusals = 0;
+    DIR *list = opendir(folder);
+    CHECK(list != NULL, "%s", folder);
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.') continue;
+        files++;
+        for (persistent = 0; persistent < 2; persistent++) {
+            /* Later ones are further rounds of loops that have failed before. */
+            for (long nth = 0; nth < 400; nth++) {
+                backbone_report *report = NULL;
+                countdown = nth;
+                has_failed = 0;
+                backbone_status status = backbone_load_weights(net, file, 0, &report);
+                countdown = -1;
+                backbone_report_free(report);
+                if (!has_failed) break;
+                refusals++;
+                CHECK(status == BACKBONE_STATUS_OUT_OF_MEMORY, "%s, allocation %ld: status %d", file, nth, (int)status);
+            }
+        }
+    }
+    if (list != NULL) closedir(list);
+    CHECK(files > 50 && refusals > files, "%s: %ld refusals of %ld files", folder, refusals, files);
+    printf("%s: %ld files, %ld times without memory\n", folder, files, refusals);
+    backbone_free(net);
+}
+
+int main(int argc, char **argv) {
     for (int i = 0; i < PIXELS; i++) pixels[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
     backbone *net = create();
     CHECK(mkstemp(path) >= 0 && mkstemps(zip_path, 4) >= 0, "cannot write %s and %s", path, zip_path);
@@ -185,6 +219,7 @@ int main(void) {
         }
     }
     forwards_again_allocate_nothing();
+    for (int i = 1; i < argc; i++) every_file_of(argv[i]);
     CHECK(allocations > 100, "only %ld allocations came by", allocations);
     unlink(path);
     unlink(zip_path);
