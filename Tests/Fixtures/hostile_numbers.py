@@ -5,7 +5,7 @@
 import struct
 
 from forge import MARK, PROTO2, PROTO4, STOP, call, dict_of, name_of, number, storage, tensor, text, tuple_of
-from hostile_corpus import ANY, BAD, GOOD_PICKLE, MISMATCH, NAME, OK, WIDE, WIDER, beside, checkpoint, one
+from hostile_corpus import ANY, BAD, GOOD_PICKLE, MISMATCH, NAME, OK, VALUE, WIDE, WIDER, beside, checkpoint, one
 
 
 def pickle_numbers(corpus):
@@ -52,6 +52,13 @@ def pickle_numbers(corpus):
     # Sound views of one number, which none of our shapes is.
     for name, shape in {"giant": (2**40,), "wide": (2**20, 2**20), "negative-free": (1, 2**30)}.items():
         corpus.add(f"view-{name}.pth", one(tensor(shape, (0,) * len(shape))), MISMATCH, NAME)
+    # Eight numbers, of which the last one or the one behind it is reached.
+    reaching = {"row": ((2,), (7,), 0), "rows": ((2, 2), (1, 6), 0), "offset": ((2,), (4,), 3), "one": ((1,), (9,), 7),
+                "scalar": ((), (), 7), "repeated": ((3, 2), (0, 3), 4)}
+    for name, (shape, strides, offset) in reaching.items():
+        for end, further, status in (("last", 0, OK if name == "one" else MISMATCH), ("behind", 1, BAD)):
+            value = tensor(shape, strides, offset + further, data=storage(count=8))
+            corpus.add(f"reach-{name}-{end}.pth", checkpoint(PROTO2 + dict_of((NAME, value)) + STOP, VALUE * 8), status)
     corpus.add("view-unused-stride.pth", one(tensor((1,), (2**63 - 1,))), OK)
     corpus.add("tensor-of-itself.pth", one(name_of("torch._utils", "_rebuild_tensor_v2") + MARK + b"K\1q\0h\0h\0h\0tR"),
                BAD)

@@ -21,13 +21,14 @@ struct Target: Sendable {
 
 typealias Input = UnsafeBufferPointer<UInt8>
 
-/// A zip archive with a pickle and a storage of 64 bytes. All checksums are 0, which stands for none: the fuzzer need not
-/// find any.
-private func pickleInZip(_ pickle: Input) -> [UInt8] {
+/// A zip archive with a pickle and two storages, of as many bytes as the first byte says and of 8. All checksums are 0,
+/// which stands for none: the fuzzer need not find any.
+private func pickleInZip(_ input: Input) -> [UInt8] {
     var file: [UInt8] = []
     var directory: [UInt8] = []
     let members: [(name: String, data: [UInt8])] = [
-        ("a/data.pkl", Array(pickle)), ("a/data/0", (0..<64).map { UInt8($0) }),
+        ("a/data.pkl", Array(input.dropFirst())), ("a/data/0", (0..<(input.first ?? 0)).map { $0 }),
+        ("a/data/1", Array(repeating: 0, count: 8)),
     ]
     for (name, data) in members {
         // Version, flags, method, time, date, checksum, two sizes, sizes of the name and of the extra field.

@@ -18,7 +18,10 @@ LONGEST = 8192
 def pickles(path):
     try:
         with zipfile.ZipFile(path) as archive:
-            return [archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")]
+            names = archive.namelist()
+            sizes = [archive.getinfo(name).file_size for name in names if name.endswith("/data/0")]
+            pickles = [archive.read(name) for name in names if name.endswith("data.pkl")]
+            return [bytes([(sizes or [0])[0] % 256]) + pickle for pickle in pickles]
     except Exception:  # hostile files are among them
         return []
 

@@ -6,8 +6,9 @@
  * memory, with the network as it was. The process is killed if it starts a program or a thread, opens a file to write,
  * or changes a folder.
  *
- *     hostile FOLDER   with a manifest.txt, as Tests/Fixtures/generate_hostile.py makes it: NAME, STATUS and TEXT by
- *                      tabs; without one, every file of the folder may be sound, bad or no match
+ *     hostile FOLDER       with a manifest.txt, as Tests/Fixtures/generate_hostile.py makes it: NAME, STATUS and TEXT,
+ *                          with tabs between them
+ *     hostile FOLDER any   every file of the folder; it may be sound, bad or no match
  */
 
 #define _GNU_SOURCE
@@ -253,26 +254,34 @@ static void load_manifest(FILE *manifest, const char *folder) {
     }
 }
 
-int main(int argc, char **argv) {
-    if (argc != 2) {
-        fprintf(stderr, "usage: hostile FOLDER\n");
-        return 2;
-    }
-    char path[4096];
-    snprintf(path, sizeof path, "%s/manifest.txt", argv[1]);
-    remove(marker);
-    check_filter();
-    FILE *manifest = fopen(path, "r");
-    DIR *list = manifest == NULL ? opendir(argv[1]) : NULL;
-    CHECK(manifest != NULL || list != NULL, "%s: %s", argv[1], strerror(errno));
-    if (manifest != NULL) {
-        load_manifest(manifest, argv[1]);
-        fclose(manifest);
-    }
+static void load_folder(const char *folder) {
+    DIR *list = opendir(folder);
+    CHECK(list != NULL, "%s: %s", folder, strerror(errno));
     for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
-        if (entry->d_name[0] != '.') load_apart(argv[1], entry->d_name, "*", "");
+        if (entry->d_name[0] != '.') load_apart(folder, entry->d_name, "*", "");
     }
     if (list != NULL) closedir(list);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "any") != 0)) {
+        fprintf(stderr, "usage: hostile FOLDER [any]\n");
+        return 2;
+    }
+    remove(marker);
+    check_filter();
+    if (argc == 3) {
+        load_folder(argv[1]);
+    } else {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/manifest.txt", argv[1]);
+        FILE *manifest = fopen(path, "r");
+        CHECK(manifest != NULL, "%s: %s", path, strerror(errno));
+        if (manifest != NULL) {
+            load_manifest(manifest, argv[1]);
+            fclose(manifest);
+        }
+    }
     CHECK(count > 0, "%s holds no files", argv[1]);
     printf("%d files, %d failed\n", count, failures);
     return failures != 0;
