@@ -60,3 +60,12 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `scripts/fuzz` sets this: a program that only links with the fuzzer's own main.
+if Context.environment["BACKBONE_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "backbone-fuzz", dependencies: ["Backbone", "CBackbone", "Checkpoints", "Runtime"],
+            path: "Tests/Fuzz", exclude: ["seeds.py", "checkpoints.dict"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -298,8 +298,15 @@ BACKBONE_API backbone_status backbone_create_from_file(const char *path, const b
                                                        backbone_report **out_report);
 
 /*
- * Writes all parameters and buffers to a safetensors file under their PyTorch names (float32; num_batches_tracked
- * int64). The file appears under its name only when it is complete; a failure leaves an older file as it was.
+ * Writes all parameters and buffers to a file under their PyTorch names (float32; num_batches_tracked int64).
+ *
+ * path   ends in .pth, .pt, .bin or .pth.tar, in either case of letters: a zip .pth as torch.save writes a state_dict,
+ *        which PyTorch 1.6 and later reads, with weights_only=True too. Else: a safetensors file. The same weights give
+ *        the same bytes. If it is a symbolic link, the file behind it is written.
+ *
+ * The file appears under its name only when it is complete and on the disk, and has the permissions of an older file;
+ * a failure leaves an older file as it was. (One failure comes later: where the folder cannot be brought to the disk,
+ * the new file is in its place, and BACKBONE_STATUS_IO says that a loss of power might undo that.)
  */
 BACKBONE_API backbone_status backbone_save_weights(const backbone *net, const char *path);
 

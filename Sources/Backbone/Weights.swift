@@ -59,7 +59,7 @@ public func backbone_save_weights(_ net: OpaquePointer!, _ path: UnsafePointer<C
                         ? TensorSource(name: name, shape: shape, int64: address.assumingMemoryBound(to: Int64.self))
                         : TensorSource(name: name, shape: shape, float32: address.assumingMemoryBound(to: Float.self)))
             }
-            try writeSafetensors(sources, to: path)
+            try writeCheckpoint(sources, to: path)
         }
     }
 }

@@ -21,9 +21,10 @@ public struct ByteFile: ~Copyable {
         try ByteFile.requireRegularFile(status)
         let descriptor = shims_open_for_reading(path)
         guard descriptor >= 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
-        guard fstat(descriptor, &status) == 0, shims_is_regular_file(&status) != 0 else {
+        let error = fstat(descriptor, &status) == 0 ? 0 : shims_errno()
+        guard error == 0, shims_is_regular_file(&status) != 0 else {
             close(descriptor)
-            throw BackboneError(.io, "it is no regular file")
+            throw error == 0 ? BackboneError(.io, "it is no regular file") : .system("cannot open it", error)
         }
         self.descriptor = descriptor
         size = Int(status.st_size)

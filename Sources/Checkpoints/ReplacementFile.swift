@@ -9,30 +9,37 @@ import Runtime
 // Public: see UniqueArray.
 public struct ReplacementFile: ~Copyable {
     private let descriptor: Int32
+    /// Of the file to replace, behind all links.
     private let path: UniqueArray<CChar>
     private let temporaryPath: UniqueArray<CChar>
+    /// Of the file to replace, nil if there is none.
+    private let permissions: mode_t?
     private var isInPlace = false
 
-    /// - Parameter path: of the file to replace or make.
+    /// - Parameter path: of the file to replace or make. If it is a symbolic link, the file behind it is replaced. A
+    ///   file that exists must be one that could be written to; its permissions go over to the new one.
     /// - Throws: `fileNotFound` if there is no such folder, `io`, `outOfMemory`.
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
-        var own = UniqueArray<CChar>()
-        try own.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
+        let target = try followingLinks(path)
+        let permissions = try ReplacementFile.permissions(of: target.elements.baseAddress)
         var attempt = 0
         while true {
-            let temporary = try ReplacementFile.temporaryPath(beside: path, attempt)
-            let descriptor = shims_create_exclusively(temporary.elements.baseAddress)
+            let temporary = try ReplacementFile.temporaryPath(beside: target.elements, attempt)
+            // Never open to more people than the older file.
+            let descriptor = shims_create_exclusively(temporary.elements.baseAddress, permissions ?? 0o666)
             if descriptor >= 0 {
                 self.descriptor = descriptor
-                self.path = own
+                self.path = target
                 temporaryPath = temporary
+                self.permissions = permissions
                 return
             }
             // Left over from a process of the same number that was killed.
-            guard shims_errno() == EEXIST, attempt < 100 else {
-                throw BackboneError.system("cannot write beside it", shims_errno())
+            let error = shims_errno()
+            guard error == EINTR || error == EEXIST, attempt < 100 else {
+                throw BackboneError.system("cannot write beside it", error)
             }
-            attempt += 1
+            if error == EEXIST { attempt += 1 }
         }
     }
 
@@ -41,15 +48,30 @@ public struct ReplacementFile: ~Copyable {
         if !isInPlace, let temporary = temporaryPath.elements.baseAddress { unlink(temporary) }
     }
 
+    /// The permissions of the file to replace, nil if there is none.
+    private static func permissions(of path: UnsafePointer<CChar>?) throws(BackboneError) -> mode_t? {
+        var status = stat()
+        guard let path else { return nil }
+        guard stat(path, &status) == 0 else {
+            if shims_errno() == ENOENT { return nil }
+            throw BackboneError.system("cannot write it", shims_errno())
+        }
+        // A rename would put a file into the place of a device or an empty folder as well.
+        guard shims_is_regular_file(&status) != 0 else {
+            throw BackboneError(
+                .io, shims_is_directory(&status) != 0 ? "it is a folder, not a file" : "it is no regular file")
+        }
+        guard access(path, W_OK) == 0 else { throw BackboneError.system("cannot write it", shims_errno()) }
+        return status.st_mode & 0o7777
+    }
+
     /// `<folder>/.backbone-<process>-<attempt>`
     private static func temporaryPath(
-        beside path: UnsafePointer<CChar>, _ attempt: Int
+        beside path: UnsafeBufferPointer<CChar>, _ attempt: Int
     ) throws(BackboneError) -> UniqueArray<CChar> {
-        var folder = strlen(path)
-        while folder > 0 && path[folder - 1] != CChar(bitPattern: UInt8(ascii: "/")) { folder -= 1 }
         let name: Message = ".backbone-\(getpid())-\(attempt)"
         var text = UniqueArray<CChar>()
-        try text.append(UnsafeBufferPointer(start: path, count: folder))
+        try text.append(UnsafeBufferPointer(rebasing: path[0..<folderLength(of: path)]))
         var end = try UniqueArray<CChar>(repeating: 0, count: Message.capacity + 1)
         if let start = end.mutableElements.baseAddress { name.write(to: start) }
         try text.append(UnsafeBufferPointer(rebasing: end.elements[0...name.count]))
@@ -61,8 +83,10 @@ public struct ReplacementFile: ~Copyable {
         while done < count {
             // Linux writes at most 2 GB at once.
             let written = CShims.write(descriptor, memory + done, min(count - done, 1 << 30))
-            if written >= 0 {
+            if written > 0 {
                 done += written
+            } else if written == 0 {
+                throw BackboneError(.io, "cannot write it: nothing more is taken")
             } else if shims_errno() != EINTR {
                 throw BackboneError.system("cannot write it", shims_errno())
             }
@@ -70,11 +94,46 @@ public struct ReplacementFile: ~Copyable {
     }
 
     /// Puts the file, which is now complete, into its place.
+    ///
+    /// - Throws: `io`. The older file is then as it was, unless only the last step failed, which makes sure that the new
+    ///   name outlasts a loss of power.
     mutating func commit() throws(BackboneError) {
-        guard fsync(descriptor) == 0 else { throw BackboneError.system("cannot write it to the disk", shims_errno()) }
+        if let permissions, fchmod(descriptor, permissions) != 0 {
+            throw BackboneError.system("cannot give it the permissions of the older file", shims_errno())
+        }
+        try ReplacementFile.synchronize(descriptor)
+        // Who may not list a folder may still write to it, and then does without that last step.
+        let folder = try openFolder()
+        defer { if folder >= 0 { close(folder) } }
         guard rename(temporaryPath.elements.baseAddress, path.elements.baseAddress) == 0 else {
             throw BackboneError.system("cannot put it into its place", shims_errno())
         }
         isInPlace = true
+        if folder >= 0 { try ReplacementFile.synchronize(folder) }
+    }
+
+    private static func synchronize(_ descriptor: Int32) throws(BackboneError) {
+        while fsync(descriptor) != 0 {
+            switch shims_errno() {
+            case EINTR: continue
+            // There are file systems that cannot, above all for folders.
+            case EINVAL, ENOTSUP: return
+            default: throw BackboneError.system("cannot write it to the disk", shims_errno())
+            }
+        }
+    }
+
+    /// A descriptor of the folder that the file is in, -1 if it may not be opened.
+    private func openFolder() throws(BackboneError) -> Int32 {
+        let length = folderLength(of: path.elements)
+        var folder = UniqueArray<CChar>()
+        try folder.append(UnsafeBufferPointer(rebasing: path.elements[0..<length]))
+        if length == 0 { try folder.append(CChar(bitPattern: UInt8(ascii: "."))) }
+        try folder.append(0)
+        while true {
+            let descriptor = shims_open_folder(folder.elements.baseAddress)
+            if descriptor >= 0 || shims_errno() == EACCES { return descriptor }
+            guard shims_errno() == EINTR else { throw BackboneError.system("cannot open its folder", shims_errno()) }
+        }
     }
 }

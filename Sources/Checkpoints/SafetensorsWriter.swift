@@ -3,64 +3,23 @@
 
 import Runtime
 
-/// A tensor to be written: its name, and its numbers one after the other in the order of its shape.
-package struct TensorSource: BitwiseCopyable {
-    let name: Bytes
-    let shape: UnsafeBufferPointer<Int64>
-    let dtype: DType
-    let memory: UnsafeRawPointer
-
-    /// - Parameter memory: with `name` and `shape` borrowed until the file is written.
-    package init(name: Bytes, shape: UnsafeBufferPointer<Int64>, float32 memory: UnsafePointer<Float>) {
-        self.name = name
-        self.shape = shape
-        dtype = .float32
-        self.memory = UnsafeRawPointer(memory)
-    }
-
-    /// - Parameter memory: with `name` and `shape` borrowed until the file is written.
-    package init(name: Bytes, shape: UnsafeBufferPointer<Int64>, int64 memory: UnsafePointer<Int64>) {
-        self.name = name
-        self.shape = shape
-        dtype = .int64
-        self.memory = UnsafeRawPointer(memory)
-    }
-
-    fileprivate var size: Int? {
-        var size: Int? = dtype.size
-        for axis in 0..<shape.count { size = checkedProduct(size, Int(shape[axis])) }
-        return size
-    }
-}
-
 /// Writes tensors to a safetensors file, which appears at `path` only when it is complete.
 ///
 /// Names stand in the header in the order given. Numbers of eight bytes come first in the file and the header is padded
 /// to a multiple of eight, so that every number lies at a multiple of its size for those who map the file.
 ///
 /// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
-package func writeSafetensors(
-    _ tensors: borrowing UniqueArray<TensorSource>, to path: UnsafePointer<CChar>
+func writeSafetensors(
+    _ tensors: UnsafeBufferPointer<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
-    do throws(BackboneError) {
-        let list = tensors.elements
-        let header = try safetensorsHeader(list)
-        var file = try ReplacementFile(path: path)
-        var length = UInt64(header.count).littleEndian
-        try file.write(&length, count: 8)
-        if let start = header.elements.baseAddress { try file.write(start, count: header.count) }
-        for index in 0..<list.count where list[index].dtype == .int64 { try file.write(list[index]) }
-        for index in 0..<list.count where list[index].dtype != .int64 { try file.write(list[index]) }
-        try file.commit()
-    } catch {
-        throw error.located(in: path)
-    }
-}
-
-extension ReplacementFile {
-    fileprivate func write(_ tensor: TensorSource) throws(BackboneError) {
-        try write(tensor.memory, count: tensor.size ?? 0)
-    }
+    let header = try safetensorsHeader(tensors)
+    var file = try ReplacementFile(path: path)
+    var length = UInt64(header.count).littleEndian
+    try file.write(&length, count: 8)
+    if let start = header.elements.baseAddress { try file.write(start, count: header.count) }
+    for index in 0..<tensors.count where tensors[index].dtype == .int64 { try file.write(tensors[index]) }
+    for index in 0..<tensors.count where tensors[index].dtype != .int64 { try file.write(tensors[index]) }
+    try file.commit()
 }
 
 private func safetensorsHeader(
@@ -68,7 +27,7 @@ private func safetensorsHeader(
 ) throws(BackboneError) -> UniqueArray<UInt8> {
     // The wide numbers begin the file.
     var wide: Int? = 0
-    for index in 0..<tensors.count where tensors[index].dtype == .int64 { wide = sum(wide, tensors[index].size) }
+    for index in 0..<tensors.count where tensors[index].dtype == .int64 { wide = checkedSum(wide, tensors[index].size) }
     var nextWide: Int? = 0
     var next = wide
     var json = UniqueArray<UInt8>()
@@ -76,7 +35,7 @@ private func safetensorsHeader(
     for index in 0..<tensors.count {
         let tensor = tensors[index]
         let start = tensor.dtype == .int64 ? nextWide : next
-        guard let start, let end = sum(start, tensor.size) else {
+        guard let start, let end = checkedSum(start, tensor.size) else {
             throw BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large to be written")
         }
         if tensor.dtype == .int64 { nextWide = end } else { next = end }
@@ -98,13 +57,8 @@ private func safetensorsHeader(
     return json
 }
 
-private func sum(_ a: Int?, _ b: Int?) -> Int? {
-    guard let a, let b else { return nil }
-    return checkedSum(a, b)
-}
-
 extension UniqueArray where Element == UInt8 {
-    fileprivate mutating func append(decimal number: UInt64) throws(BackboneError) {
+    mutating func append(decimal number: UInt64) throws(BackboneError) {
         if number >= 10 { try append(decimal: number / 10) }
         try append(UInt8(ascii: "0") + UInt8(number % 10))
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// What is written is a safetensors file by the letter of the format, and an older file stays whole until then.
+/// What is written follows the formats by the letter, and an older file stays whole until then.
 struct SavingTests {
     private func write(
         _ tensors: [(name: String, shape: [Int64], floats: [Float]?, integers: [Int64]?)], to path: String
@@ -36,7 +36,7 @@ struct SavingTests {
                 try sources.append(TensorSource(name: name, shape: shape, int64: start(copy(integers))))
             }
         }
-        try writeSafetensors(sources, to: path)
+        try writeCheckpoint(sources, to: path)
     }
 
     private let tensors: [(name: String, shape: [Int64], floats: [Float]?, integers: [Int64]?)] = [
@@ -45,17 +45,76 @@ struct SavingTests {
         ("more", [1], nil, [-7]),
     ]
 
-    @Test func whatIsWrittenIsRead() throws {
+    @Test(arguments: ["a.safetensors", "a.pth"]) func whatIsWrittenIsRead(name: String) throws {
         let scratch = try Scratch()
-        try write(tensors, to: scratch.path("a.safetensors"))
-        let loaded = try load(scratch.path("a.safetensors"))
+        try write(tensors, to: scratch.path(name))
+        #expect(try StateDict(path: scratch.path(name)).container == (name == "a.pth" ? .zip : .safetensors))
+        let loaded = try load(scratch.path(name))
         #expect(loaded.map(\.name) == tensors.map(\.name))
         for (tensor, expected) in zip(loaded, tensors) {
             #expect(tensor.tensor.shape == expected.shape)
             #expect(tensor.tensor.bits == (expected.floats ?? []).map(\.bitPattern))
             #expect(tensor.tensor.integers == expected.integers ?? [])
         }
-        #expect(scratch.names == ["a.safetensors"])
+        #expect(scratch.names == [name])
+    }
+
+    @Test(arguments: [
+        ("a.pth", true), ("a.pt", true), ("a.bin", true), ("a.pth.tar", true), ("A.PTH", true), (".pth", true),
+        ("a.safetensors", false), ("a", false), ("pth", false), ("a.pth.safetensors", false), ("a.tar", false),
+        ("a.pthx", false), ("a\u{e}pth", false),
+    ])
+    func theEndingChoosesTheFormat(name: String, isZip: Bool) throws {
+        let scratch = try Scratch()
+        try write(tensors, to: scratch.path(name))
+        let beginning = try Data(contentsOf: URL(fileURLWithPath: scratch.path(name))).prefix(4)
+        #expect((Array(beginning) == Array("PK\u{3}\u{4}".utf8)) == isZip)
+    }
+
+    /// Neither the name nor the time is in the bytes.
+    @Test func theSameWeightsAreTheSameBytes() throws {
+        let scratch = try Scratch()
+        try write(tensors, to: scratch.path("a.pth"))
+        try write(tensors, to: scratch.path("another.pt"))
+        #expect(FileManager.default.contentsEqual(atPath: scratch.path("a.pth"), andPath: scratch.path("another.pt")))
+    }
+
+    /// Shapes whose sizes have no place in a number are errors. The memory is never looked at.
+    @Test(arguments: ["a.pth", "a.safetensors"], [[Int64.max, 2], [1 << 62, 4, 0], [1 << 61, 2]] as [[Int64]])
+    func anAbsurdShapeIsAnError(name: String, shape: [Int64]) throws {
+        let scratch = try Scratch()
+        do {
+            try write([("w", shape, [1], nil)], to: scratch.path(name))
+            Issue.record("it was written")
+        } catch let error as BackboneError {
+            #expect(error.kind == .invalidArgument)
+            #expect(error.text.hasSuffix("tensor 'w' is too large to be written"), "\(error.text)")
+        }
+        #expect(scratch.names.isEmpty)
+    }
+
+    /// The numbers of a zip archive have 32 bits. The tensor is mapped, not filled: the system's one page of zeros.
+    @Test func moreThanFourGigabytesAreNoZip() throws {
+        let scratch = try Scratch()
+        let count = 1 << 30
+        let memory = mmap(nil, 4 * count, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        let floats = try #require(memory != MAP_FAILED ? memory : nil).assumingMemoryBound(to: Float.self)
+        defer { munmap(floats, 4 * count) }
+        let (name, shape) = (Array("w".utf8), [Int64(count)])
+        try name.withUnsafeBufferPointer { name in
+            try shape.withUnsafeBufferPointer { shape in
+                var sources = UniqueArray<TensorSource>()
+                try sources.append(TensorSource(name: name, shape: shape, float32: floats))
+                do {
+                    try writeCheckpoint(sources, to: scratch.path("a.pth"))
+                    Issue.record("it was written")
+                } catch let error as BackboneError {
+                    #expect(error.kind == .invalidArgument)
+                    #expect(error.text.contains("too large for a .pth file"), "\(error.text)")
+                }
+            }
+        }
+        #expect(scratch.names.isEmpty)
     }
 
     /// The format as its README tells it, read by other code than the library's.
@@ -99,14 +158,13 @@ struct SavingTests {
     @Test func aFailureLeavesNothingBehind() throws {
         let scratch = try Scratch()
         #expect(throws: BackboneError.self) { try write(tensors, to: scratch.path("none/a.safetensors")) }
-        // A folder that is not empty cannot be replaced by a file.
-        try FileManager.default.createDirectory(atPath: scratch.path("folder/inner"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: scratch.path("folder"), withIntermediateDirectories: true)
         do {
             try write(tensors, to: scratch.path("folder"))
             Issue.record("a folder was replaced")
         } catch let error as BackboneError {
             #expect(error.kind == .io)
-            #expect(error.text.contains("/folder: cannot put it into its place"), "\(error.text)")
+            #expect(error.text.hasSuffix("/folder: it is a folder, not a file"), "\(error.text)")
         }
         #expect(scratch.names == ["folder"])
     }
@@ -118,6 +176,68 @@ struct SavingTests {
         } catch let error as BackboneError {
             #expect(error.kind == .fileNotFound)
             #expect(error.text.hasPrefix("/nowhere-at-all/a.safetensors: "))
+        }
+    }
+
+    @Test func theFileBehindALinkIsReplaced() throws {
+        let scratch = try Scratch()
+        let files = FileManager.default
+        try files.createDirectory(atPath: scratch.path("inner"), withIntermediateDirectories: true)
+        _ = try scratch.write("inner/a.pth", Array("old".utf8))
+        try files.createSymbolicLink(atPath: scratch.path("inner/second"), withDestinationPath: "a.pth")
+        try files.createSymbolicLink(
+            atPath: scratch.path("first.pth"), withDestinationPath: scratch.path("inner/second"))
+        try write(tensors, to: scratch.path("first.pth"))
+        #expect(try files.destinationOfSymbolicLink(atPath: scratch.path("first.pth")) == scratch.path("inner/second"))
+        #expect(try files.destinationOfSymbolicLink(atPath: scratch.path("inner/second")) == "a.pth")
+        #expect(try load(scratch.path("inner/a.pth")).count == tensors.count)
+        #expect(try files.contentsOfDirectory(atPath: scratch.path("inner")).sorted() == ["a.pth", "second"])
+        #expect(scratch.names == ["first.pth", "inner"])
+
+        // A link to nothing yet gets its file; a link to itself is an error.
+        try files.createSymbolicLink(atPath: scratch.path("dangling.pth"), withDestinationPath: "inner/new.pth")
+        try write(tensors, to: scratch.path("dangling.pth"))
+        #expect(try load(scratch.path("inner/new.pth")).count == tensors.count)
+        try files.createSymbolicLink(atPath: scratch.path("loop.pth"), withDestinationPath: "loop.pth")
+        do {
+            try write(tensors, to: scratch.path("loop.pth"))
+            Issue.record("a link to itself was written")
+        } catch let error as BackboneError {
+            #expect(error.kind == .io)
+            #expect(error.text.contains("loop.pth: cannot follow it"), "\(error.text)")
+        }
+    }
+
+    @Test func permissionsOfAnOlderFileAreKept() throws {
+        let scratch = try Scratch()
+        func permissions(_ name: String) -> mode_t {
+            var status = stat()
+            stat(scratch.path(name), &status)
+            return status.st_mode & 0o7777
+        }
+        for mode in [0o600, 0o664, 0o777, 0o640] as [mode_t] {
+            let path = try scratch.write("a.pth", Array("old".utf8))
+            chmod(path, mode)
+            try write(tensors, to: path)
+            #expect(permissions("a.pth") == mode)
+        }
+        try write(tensors, to: scratch.path("new.pth"))
+        let ordinary = try scratch.write("ordinary", [])
+        #expect(permissions("new.pth") == permissions(URL(fileURLWithPath: ordinary).lastPathComponent))
+    }
+
+    /// As root, renaming would put a file into the place of a device.
+    @Test func whatIsNoFileIsNotReplaced() throws {
+        let scratch = try Scratch()
+        mkfifo(scratch.path("pipe"), 0o600)
+        for path in [scratch.path("pipe"), "/dev/null"] {
+            do {
+                try write(tensors, to: path)
+                Issue.record("\(path) was replaced")
+            } catch let error as BackboneError {
+                #expect(error.kind == .io)
+                #expect(error.text.hasSuffix("it is no regular file"), "\(error.text)")
+            }
         }
     }
 }

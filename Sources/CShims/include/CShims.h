@@ -31,12 +31,14 @@ static inline int shims_errno(void) { return errno; }
 
 /* open and snprintf are variadic, which Swift does not import. */
 static inline int shims_open_for_reading(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
-static inline int shims_create_exclusively(const char *path) {
-    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+static inline int shims_create_exclusively(const char *path, mode_t permissions) {
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
 }
+static inline int shims_open_folder(const char *path) { return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
 
 /* Macros on the mode of a file. */
 static inline int shims_is_directory(const struct stat *status) { return S_ISDIR(status->st_mode); }
+static inline int shims_is_link(const struct stat *status) { return S_ISLNK(status->st_mode); }
 static inline int shims_is_regular_file(const struct stat *status) { return S_ISREG(status->st_mode); }
 
 /* madvise(MADV_HUGEPAGE), which only Linux has. Returns 0 or -1. */

@@ -3,13 +3,15 @@
 
 /*
  * Lets the library's allocations fail, each in turn and all from each one on, and expects a status instead of the end
- * of the process, and a handle that is as it was.
+ * of the process, and a handle that is as it was. Of each folder that is named, every file is loaded in the same way,
+ * sound or hostile.
  *
  * The library allocates through posix_memalign alone, and this program's own stands in its place.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +48,7 @@ enum { SIDE = 40, BATCH = 2, PIXELS = BATCH * 3 * SIDE * SIDE };
 static float pixels[PIXELS];
 static float features[4][BATCH * 64 * 10 * 10];
 static char path[] = "/tmp/backbone-XXXXXX";
+static char zip_path[] = "/tmp/backbone-XXXXXX.pth";
 
 /* The number of threads is given: a create that finds it out can do without the memory to read about quotas. */
 static backbone_status create_into(backbone **out) {
@@ -108,13 +111,15 @@ static backbone_status try_write(backbone *net) {
     backbone_find_entry(net, "bn1.weight", &index);
     return backbone_write_entry(net, index, values, sizeof values);
 }
-static backbone_status try_load(backbone *net) {
+static backbone_status load(backbone *net, const char *from) {
     backbone_report *report = NULL;
-    backbone_status status = backbone_load_weights(net, path, 1, &report);
+    backbone_status status = backbone_load_weights(net, from, 1, &report);
     CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
     backbone_report_free(report);
     return status;
 }
+static backbone_status try_load(backbone *net) { return load(net, path); }
+static backbone_status try_load_zip(backbone *net) { return load(net, zip_path); }
 /* With a stem that is converted, which takes memory of its own. */
 static backbone_status try_load_with(backbone *net) {
     static const int32_t channels[] = {2, 1, 0};
@@ -149,6 +154,7 @@ static backbone_status try_create_from_file(backbone *net) {
     return status;
 }
 static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
+static backbone_status try_save_zip(backbone *net) { return backbone_save_weights(net, zip_path); }
 
 static const struct {
     const char *name;
@@ -157,8 +163,9 @@ static const struct {
 } attempts[] = {
     {"create", try_create}, {"init_weights", try_init}, {"forward", try_forward},
     {"forward in training mode", try_training}, {"read_entry", try_read}, {"write_entry", try_write},
-    {"save_weights", try_save}, {"load_weights", try_load}, {"load_weights_with", try_load_with},
-    {"inspect", try_inspect}, {"create_from_file", try_create_from_file},
+    {"save_weights", try_save}, {"load_weights", try_load}, {"save_weights, .pth", try_save_zip},
+    {"load_weights, .pth", try_load_zip}, {"load_weights_with", try_load_with}, {"inspect", try_inspect},
+    {"create_from_file", try_create_from_file},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
@@ -177,11 +184,42 @@ static void forwards_again_allocate_nothing(void) {
     backbone_free(net);
 }
 
-int main(void) {
+/* Files that are refused for want of memory, whatever else is wrong with them: no other error may hide that. */
+static void every_file_of(const char *folder) {
+    backbone *net = create();
+    long files = 0, refusals = 0;
+    DIR *list = opendir(folder);
+    CHECK(list != NULL, "%s", folder);
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.') continue;
+        files++;
+        for (persistent = 0; persistent < 2; persistent++) {
+            /* Later ones are further rounds of loops that have failed before. */
+            for (long nth = 0; nth < 400; nth++) {
+                backbone_report *report = NULL;
+                countdown = nth;
+                has_failed = 0;
+                backbone_status status = backbone_load_weights(net, file, 0, &report);
+                countdown = -1;
+                backbone_report_free(report);
+                if (!has_failed) break;
+                refusals++;
+                CHECK(status == BACKBONE_STATUS_OUT_OF_MEMORY, "%s, allocation %ld: status %d", file, nth, (int)status);
+            }
+        }
+    }
+    if (list != NULL) closedir(list);
+    CHECK(files > 50 && refusals > files, "%s: %ld refusals of %ld files", folder, refusals, files);
+    printf("%s: %ld files, %ld times without memory\n", folder, files, refusals);
+    backbone_free(net);
+}
+
+int main(int argc, char **argv) {
     for (int i = 0; i < PIXELS; i++) pixels[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
     backbone *net = create();
-    int file = mkstemp(path);
-    CHECK(file >= 0, "cannot write %s", path);
+    CHECK(mkstemp(path) >= 0 && mkstemps(zip_path, 4) >= 0, "cannot write %s and %s", path, zip_path);
     CHECK(backbone_save_weights(net, path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     static float expected[4][BATCH * 64 * 10 * 10];
@@ -215,8 +253,10 @@ int main(void) {
         }
     }
     forwards_again_allocate_nothing();
+    for (int i = 1; i < argc; i++) every_file_of(argv[i]);
     CHECK(allocations > 100, "only %ld allocations came by", allocations);
     unlink(path);
+    unlink(zip_path);
     printf("%d failed\n", failures);
     return failures != 0;
 }

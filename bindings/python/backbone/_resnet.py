@@ -290,10 +290,14 @@ class ResNet:
         return report
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write all parameters and buffers to a safetensors file, which appears only when it is complete.
+        """Write all parameters and buffers to a file, which appears only when it is complete.
+
+        Args:
+            path: ending in .pth, .pt, .bin or .pth.tar: a zip .pth that `torch.load` reads (PyTorch 1.6 and later, with
+                weights_only=True too). Else: a safetensors file. The same weights give the same bytes.
 
         Raises:
-            FileNotFoundError, OSError: the file cannot be written.
+            FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
         """
         encoded = encoded_path("path", path)
         with self._handle as net:

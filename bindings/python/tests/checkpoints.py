@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Writers of checkpoint files from NumPy arrays, made from the descriptions of the formats; no PyTorch needed."""
+"""Writers of checkpoint files from NumPy arrays and a reader, made from the descriptions of the formats; no PyTorch
+needed."""
 
 import io
 import json
@@ -97,3 +98,40 @@ def write_pth(path, value):
             archive.writestr(f"archive/data/{key}", array.tobytes("A"))
         archive.writestr("archive/version", "3\n")
     return path
+
+
+class _Unpickler(pickle.Unpickler):
+    """The unpickler of the standard library, with NumPy arrays for what torch's names stand for."""
+
+    def __init__(self, archive, root):
+        super().__init__(io.BytesIO(archive.read(f"{root}/data.pkl")))
+        self.archive, self.root = archive, root
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return self.rebuild
+        dtypes = {storage: dtype for dtype, storage in _STORAGES.items()}
+        assert module == "torch" and name in dtypes, (module, name)
+        return np.dtype(dtypes[name])
+
+    def persistent_load(self, identity):
+        label, dtype, key, location, count = identity
+        assert (label, location) == ("storage", "cpu")
+        array = np.frombuffer(self.archive.read(f"{self.root}/data/{key}"), dtype)
+        assert array.size == count
+        return array
+
+    @staticmethod
+    def rebuild(storage, offset, size, stride, requires_grad, hooks):
+        assert requires_grad is False and hooks == OrderedDict() and type(hooks) is OrderedDict
+        strides = [step * storage.itemsize for step in stride]
+        return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
+
+
+def read_pth(path):
+    """The object in a zip as torch.save writes it, whose tensors are arrays."""
+    with zipfile.ZipFile(path) as archive:
+        (root,) = {name.split("/")[0] for name in archive.namelist()}
+        return _Unpickler(archive, root).load()

@@ -4,11 +4,17 @@
 """Initialisation, checkpoints, state dicts, parameters."""
 
 import math
+import os
+import struct
+import subprocess
+import sys
+import textwrap
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import pytest
-from checkpoints import write_pth, write_safetensors
+from checkpoints import read_pth, write_pth, write_safetensors
 
 import backbone
 
@@ -249,16 +255,18 @@ def test_entries_live_as_long_as_their_network():
 # ---- Files ----
 
 
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
 @pytest.mark.parametrize("depth", [18, 50])
-def test_save_then_load_round_trips(tmp_path, depth):
-    path = tmp_path / "weights.safetensors"
+def test_save_then_load_round_trips(tmp_path, depth, ending):
+    path = tmp_path / f"weights.{ending}"
     with backbone.ResNet(depth, base_channels=8) as net, backbone.ResNet(depth, base_channels=8) as other:
         state = random_state(net.state_dict())
         net.load_state_dict(state)
         net.save_weights(path)
         report = other.load_weights(path, strict=True)
         assert sorted(report.loaded) == sorted(state)
-        assert (report.container, report.wrapper, report.prefix) == ("safetensors", "", "")
+        container = "zip" if ending == "pth" else ending
+        assert (report.container, report.wrapper, report.prefix) == (container, "", "")
         assert_equal(other.state_dict(), state)
 
 
@@ -414,3 +422,83 @@ def test_file_that_cannot_be_written_is_an_exception_and_leaves_nothing(tmp_path
         with pytest.raises(OSError, match=tmp_path.name):
             net.save_weights(tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+
+# ---- Files that are written ----
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.pt", "x.bin", "x.pth.tar"])
+def test_saved_zip_is_what_pythons_own_readers_take_it_for(tmp_path, name):
+    path = tmp_path / name
+    with backbone.ResNet(50, base_channels=8) as net:
+        state = random_state(net.state_dict())
+        net.load_state_dict(state)
+        net.save_weights(path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        storages = [f"archive/data/{index}" for index in range(len(state))]
+        assert archive.namelist() == ["archive/data.pkl", "archive/byteorder", *storages, "archive/version"]
+        assert archive.read("archive/byteorder") == b"little" and archive.read("archive/version") == b"3\n"
+        assert archive.comment == b""
+        data, end = path.read_bytes(), 0
+        for info in archive.infolist():
+            assert (info.compress_type, info.flag_bits) == (zipfile.ZIP_STORED, 0)
+            # Nothing lies between the members, and their bytes begin where they can be mapped.
+            assert info.header_offset == end
+            header = struct.unpack_from("<4sHHHHHLLLHH", data, info.header_offset)
+            assert header[0] == b"PK\3\4" and header[6:9] == (info.CRC, info.file_size, info.file_size)
+            start = info.header_offset + 30 + header[9] + header[10]
+            assert start % 64 == 0
+            extra = data[start - header[10] : start]
+            assert extra[:2] == b"FB" and struct.unpack_from("<H", extra, 2) == (len(extra) - 4,)
+            end = start + info.file_size
+        assert data[end : end + 4] == b"PK\1\2"
+    read = read_pth(path)
+    assert type(read) is OrderedDict
+    assert_equal(read, state)
+    norms = [entry.rpartition(".")[0] for entry in state if entry.endswith("running_mean")]
+    assert read._metadata == OrderedDict((norm, {"version": 2}) for norm in norms)
+
+
+def test_same_weights_are_the_same_bytes(tmp_path):
+    with backbone.ResNet(18, base_channels=8) as net, backbone.ResNet(18, base_channels=8) as other:
+        net.save_weights(tmp_path / "a.pth")
+        other.save_weights(tmp_path / "another.bin")
+    assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "another.bin").read_bytes()
+
+
+def test_saving_through_a_link_writes_the_file_behind_it(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "old.pth").write_text("old")
+    os.chmod(tmp_path / "real" / "old.pth", 0o640)
+    (tmp_path / "link.pth").symlink_to("real/old.pth")
+    with backbone.ResNet(18, base_channels=8) as net:
+        net.save_weights(tmp_path / "link.pth")
+        assert os.readlink(tmp_path / "link.pth") == "real/old.pth"
+        assert_equal(read_pth(tmp_path / "real" / "old.pth"), net.state_dict())
+    assert (tmp_path / "real" / "old.pth").stat().st_mode & 0o7777 == 0o640
+    assert os.listdir(tmp_path / "real") == ["old.pth"]
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+@pytest.mark.parametrize("limit", [0, 100, 4096, 100_000, 350_000])
+def test_full_disk_is_an_exception_and_leaves_the_older_file(tmp_path, ending, limit):
+    path = tmp_path / f"x.{ending}"
+    path.write_text("old")
+    program = f"""
+        import resource, signal, sys
+        import backbone
+        net = backbone.ResNet(18, base_channels=8)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+        try:
+            net.save_weights({str(path)!r})
+        except OSError as error:
+            sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 1 and f"x.{ending}: cannot write it: File too large" in result.stderr
+    assert os.listdir(tmp_path) == [path.name]
+    assert path.read_text() == "old"

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// Writes tensors to a file, which appears at `path` only when it is complete: as `torch.save` does if the path ends as
+/// its files do, else as safetensors.
+///
+/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
+package func writeCheckpoint(
+    _ tensors: borrowing UniqueArray<TensorSource>, to path: UnsafePointer<CChar>
+) throws(BackboneError) {
+    do throws(BackboneError) {
+        switch Container(forWriting: path) {
+        case .zip: try writeTorchZip(tensors.elements, to: path)
+        default: try writeSafetensors(tensors.elements, to: path)
+        }
+    } catch {
+        throw error.located(in: path)
+    }
+}
+
+extension Container {
+    /// The kind of file to write under a path, from its ending in either case of letters.
+    init(forWriting path: UnsafePointer<CChar>) {
+        let length = strlen(path)
+        func ends(_ ending: StaticString) -> Bool {
+            let ending = bytes(of: ending)
+            guard length >= ending.count else { return false }
+            for index in 0..<ending.count {
+                let byte = UInt8(bitPattern: path[length - ending.count + index])
+                let isUppercase = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                if (isUppercase ? byte | 0x20 : byte) != ending[index] { return false }
+            }
+            return true
+        }
+        self = ends(".pth") || ends(".pt") || ends(".bin") || ends(".pth.tar") ? .zip : .safetensors
+    }
+}

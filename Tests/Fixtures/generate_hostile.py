@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+"""Writes Tests/Fixtures/hostile: one small file for each attack on a reader of checkpoints, and what has to come of it.
+
+manifest.txt has a line for each file: its name, the status that loading it into a network of one channel must give
+(`*`: 0, 5 or 6), and a text that the message must hold. Status 0 stands for files that look hostile and are not:
+their `bn1.weight`, which is 0.25, is loaded, and nothing else happens. Plain Python; the same bytes at every run.
+
+    python3 Tests/Fixtures/generate_hostile.py                  # Tests/Fixtures/hostile
+    python3 Tests/Fixtures/generate_hostile.py --large FOLDER   # files of megabytes, made for a test and not kept
+"""
+
+import argparse
+from pathlib import Path
+
+import hostile_foreigners
+import hostile_large
+import hostile_numbers
+import hostile_pickles
+import hostile_safetensors
+import hostile_zips
+from hostile_corpus import Corpus
+
+FOLDER = Path(__file__).parent / "hostile"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", metavar="FOLDER", help="write the large files there instead")
+    arguments = parser.parse_args(arguments)
+    if arguments.large:
+        corpus = Corpus(arguments.large)
+        hostile_large.large(corpus)
+    else:
+        corpus = Corpus(FOLDER)
+        hostile_pickles.code(corpus)
+        hostile_pickles.bombs(corpus)
+        hostile_numbers.pickle_numbers(corpus)
+        hostile_zips.zips(corpus)
+        hostile_safetensors.headers(corpus)
+        hostile_foreigners.foreigners(corpus)
+    corpus.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+"""Files that have to be megabytes to be an attack."""
+
+import struct
+
+from forge import MARK, PROTO2, STOP, archive, dict_of, member, name_of, safetensors, storage, tensor, text
+from hostile_corpus import ANY, BAD, NAME, OK, VALUE, beside, checkpoint, members
+
+
+def large(corpus):
+    """Files that have to be megabytes to be an attack."""
+    payload = VALUE * 8
+
+    def many(count):
+        pairs = [(f"x{i}", tensor(data=storage(key=str(i + 1)))) for i in range(count)]
+        pickle = PROTO2 + dict_of((NAME, tensor()), *pairs) + STOP
+        return archive([member("a/data.pkl", pickle), *(member(f"a/data/{i}", VALUE) for i in range(count + 1))],
+                       end={"count": min(count + 2, 0xFFFF)}, end64={})
+
+    corpus.add("tensors-60000.pth", many(60_000), OK)
+    corpus.add("tensors-100000.pth", many(100_000), BAD)
+    for count, status in ((60_000, OK), (100_000, BAD)):
+        entry = '"x%d":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
+        entries = ",".join(entry % (i, 4 * i + 4, 4 * i + 8) for i in range(count))
+        good = '"bn1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
+        header = "{" + good + "," + entries + "}"
+        corpus.add(f"tensors-{count}.safetensors", safetensors(header, VALUE * (count + 1)), status)
+    shared = PROTO2 + dict_of((NAME, tensor(data=storage(count=8))), ("x", b"]")) + STOP
+    corpus.add("shared.pth", checkpoint(shared, payload), OK)
+    # One long name again and again: comparing it with itself must not take long.
+    long = text("w" * 1000) + b"q\0"
+    again = PROTO2 + b"}" + long + b"0" + (b"h\0" + b"Ns") * 60_000 + text(NAME) + tensor() + b"s" + STOP
+    corpus.add("name-60000-times.pth", checkpoint(again), OK)
+    longer = text("w" * 1_000_000) + b"q\0"
+    again = PROTO2 + b"}" + longer + b"0" + (b"h\0" + b"Ns") * 100_000 + text(NAME) + tensor() + b"s" + STOP
+    corpus.add("name-of-megabyte.pth", checkpoint(again), ANY)
+    # As many keys that differ at their ends alone.
+    keys = b"".join(text("w" * 1000 + f"{i:06}") + b"Ns" for i in range(10_000))
+    corpus.add("names-alike.pth", checkpoint(PROTO2 + b"}" + keys + text(NAME) + tensor() + b"s" + STOP), OK)
+    corpus.add("instructions.pth", beside(b"N0" * (1 << 20)), BAD, "instructions")
+    corpus.add("instructions-fewer.pth", beside(b"N0" * 1_000_000 + b"N"), OK)
+    corpus.add("values.pth", beside(MARK + b"N" * 2_000_000 + b"t"), OK)
+    corpus.add("memo-sparse.pth", beside(b"N" + b"r" + struct.pack("<L", 2_000_000)), OK)
+    corpus.add("deep-lists.pth", beside(b"]" * 1_000_000 + b"a" * 999_999), OK)
+    corpus.add("globals.pth", beside(MARK + name_of("os", "system") * 1_000_000 + b"t"), OK)
+    first = text("storage") + b"q\0" + name_of("torch", "FloatStorage") + b"q\1"
+    storages = (MARK + b"h\0h\1h\0h\0K\1tQ") * 200_000
+    corpus.add("storages.pth", beside(MARK + first + storages + b"t"), OK)
+    corpus.add("pickle-of-65-megabytes.pth", beside(b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)), BAD)
+    named = [member(f"a/{i:05}" + "x" * 900, b"") for i in range(10_000)]
+    corpus.add("names-of-members.pth", archive([*members(), *named]), OK)
+    corpus.add("depth.safetensors", safetensors('{"a":' * 3_000_000), BAD)
+    corpus.add("spaces.safetensors", safetensors("{" + " " * (15 << 20) + "}"), ANY)
+    corpus.add("header-of-17-megabytes.safetensors", safetensors("{" + " " * (17 << 20) + "}"), BAD)
+    corpus.add("ends.pth", b"PK\3\4" + b"PK\5\6" * (1 << 20), BAD)
+    corpus.add("zeros.pth", b"\0" * (8 << 20), BAD)
