@@ -27,15 +27,15 @@ public struct StateDict: ~Copyable {
     package init(path: UnsafePointer<CChar>) throws(BackboneError) {
         do throws(BackboneError) {
             let file = try ByteFile(path: path)
-            let container = try Container.recognize(file)
-            switch container {
-            case .zip:
-                let archive = try TorchZip(file)
-                let found = try archive.findStateDict()
-                try self.init(file, archive.catalog(of: found.dict), container, wrapper: found.wrapper, path: path)
-            case .safetensors:
-                let catalog = try SafetensorsHeader.read(file)
+            let container = try Container.recognize(file.reference)
+            if container == .safetensors {
+                let catalog = try SafetensorsHeader.read(file.reference)
                 try self.init(file, catalog, container, wrapper: "", path: path)
+            } else {
+                let checkpoint = try PickledCheckpoint(file.reference, container)
+                let chosen = try checkpoint.chooseStateDict(checkpoint.candidates())
+                let catalog = try checkpoint.catalog(of: chosen.candidate)
+                try self.init(file, catalog, container, wrapper: chosen.wrapper, path: path)
             }
         } catch {
             throw error.located(in: path)
