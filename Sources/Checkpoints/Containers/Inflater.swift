@@ -55,8 +55,10 @@ struct Inflater: ~Copyable {
             switch state {
             case .betweenBlocks: try beginBlock()
             case .stored(let left):
-                let part = min(left, count - done)
-                for _ in 0..<part { emit(UInt8(truncatingIfNeeded: try input.take(8)), to: out, &done) }
+                let wanted = min(left, count - done, Inflater.windowSize)
+                let part = wanted > 0 ? try input.copyBytes(wanted, to: out + done) : 0
+                remember(out + done, count: part)
+                done += part
                 state = part < left ? .stored(left - part) : isLastBlock ? .atEnd : .betweenBlocks
             case .coded: try decode(to: out, &done, count)
             case .atEnd: throw Inflater.damaged("they are fewer than the archive says")
@@ -90,6 +92,15 @@ struct Inflater: ~Copyable {
         unpacked &+= 1
         out[done] = byte
         done &+= 1
+    }
+
+    /// Puts bytes that were unpacked without `emit`, at most as many as the window has, into it.
+    private mutating func remember(_ bytes: UnsafePointer<UInt8>, count: Int) {
+        let start = unpacked & (Inflater.windowSize - 1)
+        let first = min(count, Inflater.windowSize - start)
+        (window.start + start).update(from: bytes, count: first)
+        window.start.update(from: bytes + first, count: count - first)
+        unpacked &+= count
     }
 
     private mutating func copyMatch(to out: UnsafeMutablePointer<UInt8>, _ done: inout Int, _ count: Int) {

@@ -51,7 +51,12 @@ func readLegacyCheckpoint(_ file: FileReference, _ range: Range<Int>) throws(Bac
 func readLegacyStorage(
     _ file: FileReference, _ range: Range<Int>
 ) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
-    let checkpoint = try readLegacyCheckpoint(file, range)
+    try onlyStorage(of: readLegacyCheckpoint(file, range))
+}
+
+private func onlyStorage(
+    of checkpoint: borrowing PickledCheckpoint
+) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
     let root = checkpoint.pickle[checkpoint.pickle.root]
     guard root.kind == .storage else {
         throw BackboneError(.badCheckpoint, "it holds \(checkpoint.pickle.describe(checkpoint.pickle.root))")
@@ -113,23 +118,29 @@ func readPlace(
 
 /// What the tensors of a pickle say of its storages.
 private struct StorageClaims: ~Copyable {
-    /// The storages that have a key, in the order of the keys, then in that of the pickle.
+    private struct Claim {
+        var key: TextRange
+        var elementSize: Int
+    }
+
+    /// In the order of the keys, then in that of the pickle.
+    private var claims = UniqueArray<Claim>()
     private var order = UniqueArray<Int32>()
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {
-        for index in 0..<pickle.storages.count where StorageClaims.key(index, pickle) != nil {
-            try order.append(Int32(index))
+        for index in 0..<pickle.storages.count {
+            let storage = pickle.storages[index]
+            guard case .key(let text) = storage.source, let key = pickle.texts[Int(text)].value,
+                let dtype = storage.dtype
+            else { continue }
+            try claims.append(Claim(key: key, elementSize: dtype.size))
+            try order.append(Int32(order.count))
         }
-        func key(_ index: Int32) -> Bytes { StorageClaims.key(Int(index), pickle) ?? Bytes(start: nil, count: 0) }
+        let (claims, text) = (claims.elements, pickle.text.elements)
         sort(order.mutableElements) {
-            let comparison = compare(key($0), key($1))
+            let comparison = compare(text.slice(claims[Int($0)].key), text.slice(claims[Int($1)].key))
             return comparison != 0 ? comparison < 0 : $0 < $1
         }
-    }
-
-    private static func key(_ index: Int, _ pickle: borrowing Pickle) -> Bytes? {
-        guard case .key(let text) = pickle.storages[index].source else { return nil }
-        return pickle.texts[Int(text)].value.map { pickle.text.elements.slice($0) }
     }
 
     /// The size of the elements of a storage as the first tensor in it has it; nil if no tensor is.
@@ -138,12 +149,10 @@ private struct StorageClaims: ~Copyable {
         var high = order.count
         while low < high {
             let middle = (low + high) / 2
-            guard let found = StorageClaims.key(Int(order[middle]), pickle) else { return nil }
+            let found = pickle.text(claims[Int(order[middle])].key)
             if compare(found, key) < 0 { low = middle + 1 } else { high = middle }
         }
-        guard low < order.count, let found = StorageClaims.key(Int(order[low]), pickle), equal(found, key) else {
-            return nil
-        }
-        return pickle.storages[Int(order[low])].dtype?.size
+        guard low < order.count, equal(pickle.text(claims[Int(order[low])].key), key) else { return nil }
+        return claims[Int(order[low])].elementSize
     }
 }

@@ -12,9 +12,9 @@ extension PickledCheckpoint {
         var builder = try CatalogBuilder(self)
         if pickle[candidate.value].kind == .dict {
             let entries = try pickle.entries(of: candidate.value)
-            for index in 0..<entries.count {
-                guard let name = pickle.string(entries[index].key) else { continue }
-                try builder.add(name, entries[index].value, self)
+            for entry in entries.elements {
+                guard let name = pickle.string(entry.key) else { continue }
+                try builder.add(name, entry.value, self)
             }
         } else {
             var walk = try ModuleWalk(candidate.value)

@@ -24,7 +24,13 @@ extension Pickle {
             }
             try entries.append(entry)
         }
-        return try withoutRepetitions(entries)
+        var kept = UniqueArray<Pair>()
+        try kept.reserve(entries.count)
+        try markRepetitions(entries.mutableElements)
+        for index in 0..<entries.count where entries[index].value != PickleValue.none {
+            try kept.append(entries[index])
+        }
+        return kept
     }
 
     /// How many items a dict or list has; no more than `limit` are counted.
@@ -39,12 +45,12 @@ extension Pickle {
         return count
     }
 
-    private func withoutRepetitions(_ entries: consuming UniqueArray<Pair>) throws(BackboneError) -> UniqueArray<Pair> {
+    /// Gives the first of all entries with the same key the value of the last, and the others none.
+    private func markRepetitions(_ entries: UnsafeMutableBufferPointer<Pair>) throws(BackboneError) {
         var order = UniqueArray<Int32>()
         try order.reserve(entries.count)
         for index in 0..<entries.count { try order.append(Int32(index)) }
-        let list = entries.mutableElements
-        func key(_ index: Int32) -> Bytes { string(list[Int(index)].key) ?? Bytes(start: nil, count: 0) }
+        func key(_ index: Int32) -> Bytes { string(entries[Int(index)].key) ?? Bytes(start: nil, count: 0) }
         sort(order.mutableElements) {
             let comparison = compare(key($0), key($1))
             return comparison != 0 ? comparison < 0 : $0 < $1
@@ -52,19 +58,12 @@ extension Pickle {
         var first = 0
         for position in 1..<max(order.count, 1) {
             if equal(key(order[first]), key(order[position])) {
-                list[Int(order[first])].value = list[Int(order[position])].value
-                // Marks an entry as gone.
-                list[Int(order[position])].value = PickleValue.none
+                entries[Int(order[first])].value = entries[Int(order[position])].value
+                entries[Int(order[position])].value = PickleValue.none
             } else {
                 first = position
             }
         }
-        var kept = UniqueArray<Pair>()
-        try kept.reserve(entries.count)
-        for index in 0..<entries.count where entries[index].value != PickleValue.none {
-            try kept.append(entries[index])
-        }
-        return kept
     }
 
     /// What a message says of a dict that holds nothing that is wanted.

@@ -80,7 +80,7 @@ struct ModuleWalk: ~Copyable {
         // The first is to be on top.
         for index in stride(from: children.count - 1, through: 0, by: -1) {
             guard stack.count < Limits.modules else { throw ModuleWalk.tooMany() }
-            let child = children[index]
+            let child = children.elements[index]
             try stack.append(Visit(module: child.value, key: child.key, nameCount: name.count, depth: depth + 1))
         }
     }
@@ -110,13 +110,12 @@ struct ModuleWalk: ~Copyable {
         }
         let tensors = try take(dict, checkpoint)
         let prefixCount = name.count
-        for index in 0..<tensors.count {
-            let value = tensors[index].value
-            guard checkpoint.pickle[value].kind != .none, let own = checkpoint.pickle.string(tensors[index].key),
+        for entry in tensors.elements {
+            guard checkpoint.pickle[entry.value].kind != .none, let own = checkpoint.pickle.string(entry.key),
                 try !isUnsaved(own, of: state, checkpoint)
             else { continue }
             try name.append(own)
-            try builder.add(name.elements, value, checkpoint)
+            try builder.add(name.elements, entry.value, checkpoint)
             while name.count > prefixCount { _ = name.removeLast() }
         }
     }
