@@ -9,9 +9,8 @@ import Runtime
 /// It is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that looks.
 // Public: see UniqueArray.
 public struct ByteFile: ~Copyable {
-    private let descriptor: Int32
-    /// Its length in bytes when it was opened.
-    let size: Int
+    /// The file for those who read while its owner lives.
+    let reference: FileReference
 
     /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them.
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
@@ -26,17 +25,30 @@ public struct ByteFile: ~Copyable {
             close(descriptor)
             throw error == 0 ? BackboneError(.io, "it is no regular file") : .system("cannot open it", error)
         }
-        self.descriptor = descriptor
-        size = Int(status.st_size)
+        reference = FileReference(descriptor: descriptor, size: Int(status.st_size))
     }
 
-    deinit { close(descriptor) }
+    deinit { close(reference.descriptor) }
 
     private static func requireRegularFile(_ status: stat) throws(BackboneError) {
         var status = status
         if shims_is_directory(&status) != 0 { throw BackboneError(.io, "it is a folder, not a file") }
         if shims_is_regular_file(&status) == 0 { throw BackboneError(.io, "it is no regular file") }
     }
+
+    var size: Int { reference.size }
+
+    /// See `FileReference.read`.
+    func read(at offset: Int, count: Int) throws(BackboneError) -> UniqueArray<UInt8> {
+        try reference.read(at: offset, count: count)
+    }
+}
+
+/// An open file that someone else closes: valid while the `ByteFile` it is from lives.
+struct FileReference: BitwiseCopyable {
+    fileprivate let descriptor: Int32
+    /// Its length in bytes when it was opened.
+    let size: Int
 
     /// Reads bytes `offset ..< offset + count` of the file.
     ///

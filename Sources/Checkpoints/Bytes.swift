@@ -95,8 +95,22 @@ extension UnsafeBufferPointer where Element == UInt8 {
     }
 }
 
+/// The value of a hexadecimal digit, nil if it is none.
+func hexadecimalDigit(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}
+
 extension UniqueArray where Element == UInt8 {
     mutating func append(_ text: StaticString) throws(BackboneError) {
         try append(bytes(of: text))
+    }
+
+    mutating func append(message text: Message) throws(BackboneError) {
+        for index in 0..<text.count { try append(text[index]) }
     }
 }

@@ -90,13 +90,7 @@ struct JSONReader {
         guard let digits = reader.take(4) else { return nil }
         var value: UInt32 = 0
         for index in 0..<4 {
-            let digit: UInt8
-            switch digits[index] {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = digits[index] - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = digits[index] - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = digits[index] - UInt8(ascii: "A") + 10
-            default: return nil
-            }
+            guard let digit = hexadecimalDigit(digits[index]) else { return nil }
             value = value << 4 | UInt32(digit)
         }
         return value

@@ -16,10 +16,32 @@ enum Limits {
     static var zipMembers: Int { 131_072 }
     /// Bytes of the central directory of a zip archive.
     static var zipDirectoryBytes: Int { 32 << 20 }
-    /// Bytes of the pickle that describes a checkpoint. Offsets into it fit 32 bits.
+    /// Bytes that a deflated byte can become: two bits for each 258 (RFC 1951: the longest match, in codes of one bit).
+    static var inflation: Int { 1032 }
+    /// Members of a tar archive; a checkpoint has four, and each may have a header of attributes.
+    static var tarMembers: Int { 64 }
+    /// Bytes of the extended attributes of one member of a tar archive.
+    static var tarAttributeBytes: Int { 64 << 10 }
+    /// Bytes of a pickle in a zip archive, which is read whole; and of the texts of any pickle. Offsets into them fit
+    /// 32 bits.
     static var pickleBytes: Int { 64 << 20 }
-    /// Instructions of a pickle. Each makes at most one value, so this bounds the memory of them all.
+    /// Bytes of a text of a pickle that are kept; only the place of longer ones is. Longer than any name that is read.
+    static var pickleTextBytes: Int { 4096 }
+    /// Instructions of all pickles of a checkpoint. Each makes at most one value, so this bounds the memory of them all.
     static var pickleInstructions: Int { 1 << 21 }
+    /// How many dicts deep state dicts are looked for.
+    static var candidateDepth: Int { 3 }
+    /// State dicts of a checkpoint among which one is chosen.
+    static var candidates: Int { 256 }
+    /// Modules inside each other.
+    static var moduleDepth: Int { 64 }
+    /// Modules of a network, each counted wherever it is used, and attributes of one.
+    static var modules: Int { 16_384 }
+    static var moduleAttributes: Int { 1024 }
+    /// Parameters, buffers and names of buffers of all modules that are looked at.
+    static var moduleEntries: Int { 1 << 20 }
+    /// Bytes of the names that the tensors of all modules get, which are longer than those in the file.
+    static var moduleNameBytes: Int { 16 << 20 }
     /// Bytes of the header of a safetensors file.
     static var safetensorsHeaderBytes: Int { 16 << 20 }
     /// Bytes of a file that are read, checked and used while they are in the second-level cache.

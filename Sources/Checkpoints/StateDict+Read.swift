@@ -67,19 +67,22 @@ extension StateDict {
         let storage = catalog.storages[index]
         let first = list[Int(group[0])]
         if group.count == 1, case .float32(let memory) = first.memory, fillsStorage(first.tensor) {
-            try reader.read(storage, of: nameInFile(first.tensor), from: file, into: memory)
+            try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: memory)
             return
         }
         var areContiguous = true
         for position in group where !catalog.isContiguous(list[Int(position)].tensor) { areContiguous = false }
         if areContiguous {
-            try reader.read(storage, of: nameInFile(first.tensor), from: file) { piece, start, count in
+            let name = nameInFile(first.tensor)
+            try reader.read(storage, of: name, from: catalog, file.reference) { piece, start, count in
                 for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
             }
         } else {
-            // Elements in any order need the whole storage, which is not larger than the file.
+            // Elements in any order need the whole storage, which is not larger than the file, or than what it can
+            // become where it is deflated.
             let whole = try Buffer<UInt8>(count: storage.size)
-            try reader.read(storage, of: nameInFile(first.tensor), from: file, into: whole.start)
+            try reader.read(
+                storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: whole.start)
             for position in group { try gather(from: whole.start, to: list[Int(position)]) }
         }
     }
@@ -140,58 +143,5 @@ extension StateDict {
                 axis -= 1
             }
         }
-    }
-}
-
-/// Reads storages in pieces that stay in cache, and checks their checksums.
-struct StorageReader: ~Copyable {
-    private let crc: CRC32
-    private let piece: Buffer<UInt8>
-
-    init() throws(BackboneError) {
-        let crc = try CRC32()
-        piece = try Buffer<UInt8>(count: Limits.chunkBytes)
-        self.crc = crc
-    }
-
-    /// Reads a storage to where its bytes are wanted.
-    func read(
-        _ storage: TensorCatalog.Storage, of name: Bytes, from file: borrowing ByteFile,
-        into memory: UnsafeMutableRawPointer
-    ) throws(BackboneError) {
-        var checksum: UInt32 = 0
-        var start = 0
-        while start < storage.size {
-            let count = min(Limits.chunkBytes, storage.size - start)
-            try file.read(at: storage.position + start, count: count, into: memory + start)
-            if storage.checksum != nil { checksum = crc.update(checksum, memory + start, count: count) }
-            start += count
-        }
-        try check(checksum, storage, name)
-    }
-
-    /// Reads a storage piece by piece and shows each to `use` with its first byte's place and its size. A storage is
-    /// shown in part even if its checksum turns out wrong.
-    func read(
-        _ storage: TensorCatalog.Storage, of name: Bytes, from file: borrowing ByteFile,
-        use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
-    ) throws(BackboneError) {
-        var checksum: UInt32 = 0
-        var start = 0
-        while start < storage.size {
-            let count = min(Limits.chunkBytes, storage.size - start)
-            try file.read(at: storage.position + start, count: count, into: piece.start)
-            if storage.checksum != nil { checksum = crc.update(checksum, piece.start, count: count) }
-            use(piece.start, start, count)
-            start += count
-        }
-        try check(checksum, storage, name)
-    }
-
-    private func check(
-        _ checksum: UInt32, _ storage: TensorCatalog.Storage, _ name: Bytes
-    ) throws(BackboneError) {
-        guard let expected = storage.checksum, expected != checksum else { return }
-        throw BackboneError(.badCheckpoint, "the storage of tensor '\(name)' is damaged: its checksum is wrong")
     }
 }

@@ -34,13 +34,12 @@ public struct StateDict: ~Copyable {
     ) throws(BackboneError) {
         do throws(BackboneError) {
             let file = try ByteFile(path: path)
-            let container = try Container.recognize(file)
-            switch container {
-            case .zip:
-                let chosen = try StateDict.choose(from: TorchZip(file), selection)
+            let container = try Container.recognize(file.reference)
+            if container == .safetensors {
+                let chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection)
                 try self.init(file, container, chosen, path: path)
-            case .safetensors:
-                let chosen = try StateDict.choose(from: SafetensorsHeader.read(file), selection)
+            } else {
+                let chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection)
                 try self.init(file, container, chosen, path: path)
             }
         } catch {
@@ -129,14 +128,22 @@ extension StateDict {
     }
 
     fileprivate static func choose(
-        from archive: borrowing TorchZip, _ selection: StateDictSelection
+        from checkpoint: borrowing PickledCheckpoint, _ selection: StateDictSelection
     ) throws(BackboneError) -> Chosen {
-        var candidates = UniqueArray<Candidate>()
-        var values = UniqueArray<UInt32>()
-        try archive.findCandidates(to: &candidates, values: &values)
-        let choice = try BackboneChoice.choose(from: candidates, selection)
-        let catalog = try archive.catalog(of: values[choice.candidate])
-        return try Chosen(catalog, key: candidates[choice.candidate].key.elements, choice, archive.origin)
+        let found = try checkpoint.candidates()
+        var named = UniqueArray<Candidate>()
+        // Who own the names of modules, which are nowhere in the file.
+        var catalogs = UniqueArray<TensorCatalog>()
+        var effort = ModuleWalk.Effort()
+        for index in 0..<found.list.count {
+            var key = UniqueArray<UInt8>()
+            try key.append(found.path(found.list[index]))
+            let names = try checkpoint.names(of: found.list[index], &catalogs, &effort)
+            try named.append(try Candidate(key: key, names: names))
+        }
+        let choice = try BackboneChoice.choose(from: named, selection)
+        let catalog = try checkpoint.catalog(of: found.list[choice.candidate])
+        return try Chosen(catalog, key: named[choice.candidate].key.elements, choice, checkpoint.origin)
     }
 
     fileprivate static func choose(

@@ -24,18 +24,33 @@ struct TensorCatalog: ~Copyable {
         var isTensor: Bool { storage >= 0 }
     }
 
-    /// A run of bytes in the file.
+    /// A run of bytes that hold numbers.
     struct Storage {
+        enum Place {
+            /// The file has them as they are.
+            case file
+            /// The file has them deflated, in so many bytes.
+            case deflated(Int)
+            /// They are in `memory`: the file has them in a form of which only a parser knows.
+            case memory
+        }
+
         var position: Int
+        /// Of the bytes themselves, whatever form the file has them in.
         var size: Int
         /// The CRC-32 of the bytes, nil if the file tells none.
         var checksum: UInt32?
+        var place = Place.file
+        /// The size of the numbers whose bytes come in the opposite order; 1 if there are none such.
+        var reversedSize = 1
     }
 
     private(set) var entries = UniqueArray<Entry>()
     private(set) var storages = UniqueArray<Storage>()
     private var dimensions = UniqueArray<Int64>()
     private var text = UniqueArray<UInt8>()
+    /// The bytes of storages that are not in the file.
+    var memory = UniqueArray<UInt8>()
 
     init() {}
 
@@ -93,11 +108,13 @@ extension TensorCatalog {
 
     /// Adds a tensor.
     ///
-    /// - Parameter strides: in elements; nil for row-major order.
-    /// - Throws: `badCheckpoint` naming the tensor if any of its elements lies outside of its storage.
+    /// - Parameters:
+    ///   - strides: in elements; nil for row-major order.
+    ///   - view: the elements of the storage among which it must lie and from whose first `offset` counts; nil for all.
+    /// - Throws: `badCheckpoint` naming the tensor if any of its elements lies outside of its storage or view.
     mutating func add(
         name: Bytes, dtype: DType, storage: Int32, offset: Int, shape: UnsafeBufferPointer<Int64>,
-        strides: UnsafeBufferPointer<Int64>?
+        strides: UnsafeBufferPointer<Int64>?, view: Range<Int>? = nil
     ) throws(BackboneError) {
         var entry = Entry(name: try add(name: name), obstacle: TextRange())
         guard shape.count <= Limits.dimensions else {
@@ -120,7 +137,20 @@ extension TensorCatalog {
             try addRowMajorStrides(of: shape)
         }
         try entries.append(entry)
-        try checkGeometry(of: entries.count - 1)
+        let stored = storages[Int(storage)].size / dtype.size
+        try checkGeometry(of: entries.count - 1, stored: view?.count ?? stored)
+        if let view {
+            guard view.lowerBound >= 0, view.upperBound <= stored else {
+                throw BackboneError(
+                    .badCheckpoint,
+                    """
+                    tensor '\(name)' is in elements \(view.lowerBound) to \(view.upperBound) of a storage of \(stored) \
+                    elements
+                    """)
+            }
+            // Cannot overflow: the tensor is in the view, and the view in the storage; or it is empty.
+            entries[entries.count - 1].offset = view.lowerBound &+ offset
+        }
     }
 
     private mutating func addRowMajorStrides(of shape: UnsafeBufferPointer<Int64>) throws(BackboneError) {
@@ -136,11 +166,10 @@ extension TensorCatalog {
 
     /// Checks that a tensor has a sane number of elements, all of them inside its storage:
     /// offset + sum((size - 1) * stride) < elements of the storage.
-    private func checkGeometry(of index: Int) throws(BackboneError) {
+    private func checkGeometry(of index: Int, stored: Int) throws(BackboneError) {
         let entry = entries[index]
         let shape = shape(index)
         let strides = strides(index)
-        let stored = storages[Int(entry.storage)].size / entry.dtype.size
         var count: Int? = 1
         var isEmpty = false
         var last: Int? = entry.offset

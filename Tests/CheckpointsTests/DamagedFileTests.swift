@@ -73,12 +73,20 @@ struct DamagedFileTests {
         #expect(tensors[0].tensor == Loaded(shape: [2], bits: [Float(3).bitPattern, Float(4).bitPattern]))
     }
 
-    static let small = ["ordered.pth", "protocol4.pth", "ordered.safetensors"]
+    static let small = [
+        "ordered.pth", "protocol4.pth", "ordered.safetensors", "small-deflated.pth", "small-legacy.pth",
+        "small-pickle.pkl", "small-numpy0.pkl", "small-numpy2.pkl", "small-numpy5.pkl", "small-python2.pkl",
+        "small-tar.pth",
+    ]
 
     @Test(arguments: small) func cutAtEveryByte(file: String) throws {
         let bytes = try fixtureBytes(file)
         let scratch = try Scratch()
         for length in 0..<bytes.count {
+            // The zeros that fill and end a tar archive are many and all alike.
+            if file == "small-tar.pth" && (length >= bytes.count - 1024 || bytes[length] == 0 && length % 16 != 0) {
+                continue
+            }
             let path = try scratch.write("cut", Array(bytes[..<length]))
             guard let error = failure(path) else {
                 Issue.record("\(length) of \(bytes.count) bytes loaded")
@@ -90,9 +98,8 @@ struct DamagedFileTests {
     }
 
     /// A flipped byte is an error, or it lies where nothing that is read depends on it, or in a name.
-    @Test(arguments: ["ordered.pth", "ordered.safetensors"], [UInt8(0xff), 0x01]) func flippedAtEveryByte(
-        file: String, mask: UInt8
-    ) throws {
+    @Test(arguments: ["ordered.pth", "ordered.safetensors", "small-deflated.pth"], [UInt8(0xff), 0x01])
+    func flippedAtEveryByte(file: String, mask: UInt8) throws {
         let bytes = try fixtureBytes(file)
         let whole = try load(fixture(file))
         let scratch = try Scratch()
@@ -117,12 +124,17 @@ struct DamagedFileTests {
     }
 
     /// Without checksums every parser sees the flipped bytes.
-    @Test(arguments: ["no-checksums.pth"], [UInt8(0xff), 0x01, 0x80])
+    @Test(
+        arguments: [
+            "no-checksums.pth", "small-legacy.pth", "small-views.pth", "small-pickle.pkl", "small-numpy0.pkl",
+            "small-numpy2.pkl", "small-numpy5.pkl", "small-python2.pkl", "small-tar.pth",
+        ], [UInt8(0xff), 0x01])
     func flippedWithoutChecksums(file: String, mask: UInt8) throws {
         let bytes = try fixtureBytes(file)
         let scratch = try Scratch()
         var loaded = 0
         for position in 0..<bytes.count {
+            if file == "small-tar.pth" && bytes[position] == 0 && position % 16 != 0 { continue }
             var flipped = bytes
             flipped[position] ^= mask
             let error = failure(try scratch.write("flipped", flipped))

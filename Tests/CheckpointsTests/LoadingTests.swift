@@ -9,23 +9,81 @@ import Testing
 
 /// What PyTorch and safetensors wrote is read bit for bit as PyTorch reads it.
 struct LoadingTests {
-    static let files = ["f32", "f16", "bf16", "f64"].flatMap { ["layouts-\($0).pth", "layouts-\($0).safetensors"] }
+    static let files = ["f32", "f16", "bf16", "f64"].flatMap { type in
+        [".pth", ".safetensors", "-deflated.pth", "-big.pth", "-legacy.pth", "-tar.pth"].map { "layouts-\(type)\($0)" }
+    }
+    static let arrays = ["f32", "f16", "f64"].map { "layouts-\($0)-numpy.pkl" }
+    static let variants =
+        ["big-deflated.pth", "views.pth", "legacy4.pth", "legacy1.pth", "tar-views.pth", "pickle.pkl"]
+        + (0...5).map { "numpy\($0).pkl" } + (0...2).map { "python2-\($0).pkl" }
+        + ["numpy-big.pkl", "numpy.pth", "numpy-deflated.pth"]
 
-    @Test(arguments: files) func everyLayoutOfEveryType(file: String) throws {
-        let expected = try fixtureBits(file.split(separator: ".")[0] + ".bin")
-        let shapes = try fixtureLines("layouts.txt").map { $0.split(separator: " ") }
-        let loaded = Dictionary(uniqueKeysWithValues: try load(fixture(file)).map { ($0.name, $0.tensor) })
-        #expect(loaded.count == shapes.count)
+    @Test(arguments: files + arrays + variants.map { "layouts-f32-\($0)" })
+    func everyLayoutOfEveryTypeInEveryContainer(file: String) throws {
+        let type = file.split(separator: ".")[0].split(separator: "-")[1]
+        try compare(load(fixture(file)), shapes: "layouts.txt", bits: "layouts-\(type).bin")
+    }
+
+    /// Compares names, shapes, bits and the order with what the generator has stored.
+    private func compare(
+        _ loaded: [(name: String, tensor: Loaded)], shapes: String, bits: String, inOrder: Bool = false
+    ) throws {
+        let expected = try fixtureBits(bits)
+        let lines = try fixtureLines(shapes).map { $0.split(separator: " ") }
+        let names = loaded.map { $0.name.replacing(" ", with: "_") }
+        if inOrder { #expect(names == lines.map { String($0[0]) }) }
+        let tensors = Dictionary(uniqueKeysWithValues: zip(names, loaded.map(\.tensor)))
+        #expect(tensors.count == lines.count)
         var position = 0
-        for line in shapes {
+        for line in lines {
             let shape = line.dropFirst().compactMap { Int64($0) }
             let count = Int(shape.reduce(1, *))
-            let tensor = try #require(loaded[String(line[0])], "\(line[0])")
+            let tensor = try #require(tensors[String(line[0])], "\(line[0])")
             #expect(tensor.shape == shape, "\(line[0])")
-            #expect(tensor.bits == Array(expected[position..<position + count]), "\(line[0])")
+            let stored =
+                tensor.integers.isEmpty ? tensor.bits : tensor.integers.map { Float($0).bitPattern }
+            #expect(stored == Array(expected[position..<position + count]), "\(line[0])")
             position += count
         }
         #expect(position == expected.count)
+    }
+
+    @Test func everyWayToWriteATensor() throws {
+        try compare(load(fixture("rebuilds.pth")), shapes: "rebuilds.txt", bits: "rebuilds.bin", inOrder: true)
+    }
+
+    @Test(arguments: [
+        "whole-zip.pth", "whole-under-key.pth", "whole-protocol4.pth", "whole-legacy.pth", "whole-tar.pth",
+        "whole-pickle.pkl",
+    ])
+    func aWholeModuleHasTheNamesOfItsStateDict(file: String) throws {
+        try compare(load(fixture(file)), shapes: "module.txt", bits: "module.bin", inOrder: true)
+        #expect(try StateDict(path: fixture(file)).wrapperString == (file.contains("key") ? "model" : ""))
+    }
+
+    @Test func stateDictsOfATrainingCheckpointAreFoundWithTheirPaths() throws {
+        let file = try ByteFile(path: fixture("training.pth"))
+        let checkpoint = try PickledCheckpoint(file.reference, .zip)
+        let candidates = try checkpoint.candidates()
+        let paths = (0..<candidates.list.count).map {
+            String(decoding: candidates.path(candidates.list[$0]), as: UTF8.self)
+        }
+        // The checkpoint itself holds a NumPy array.
+        #expect(paths == ["", "state_dict"])
+        let nested = try ByteFile(path: fixture("nested.pth"))
+        let inner = try PickledCheckpoint(nested.reference, .zip)
+        let found = try inner.candidates()
+        let places = (0..<found.list.count).map { index in
+            "\(String(decoding: found.path(found.list[index]), as: UTF8.self)) \(found.list[index].depth)"
+        }
+        #expect(places == [" 0", "ema 1", "model.state_dict 2", "a.b.c 3"])
+        let names = try (0..<found.list.count).map { index in
+            let catalog = try inner.catalog(of: found.list[index])
+            return (0..<catalog.entries.count).filter { catalog.entries[$0].isTensor }.map {
+                String(decoding: catalog.name($0), as: UTF8.self)
+            }
+        }
+        #expect(names == [["w"], ["weight", "bias"], ["x"], ["y"]])
     }
 
     @Test(arguments: ["f16", "bf16", "f64"]) func valuesAreConvertedAsPyTorchDoes(type: String) throws {
@@ -58,13 +116,20 @@ struct LoadingTests {
         ("parameters.pth", "", ""), ("protocol3.pth", "state_dict", ""), ("protocol4.pth", "state_dict", ""),
         ("protocol5.pth", "state_dict", ""), ("rezipped.pth", "", ""), ("zip64.pth", "", ""), ("comment.pth", "", ""),
         ("no-checksums.pth", "", ""), ("by-hand.pth", "", ""), ("ordered.safetensors", "", ""),
+        ("deflated-by-hand.pth", "", ""), ("deflated-stored.pth", "", ""), ("small-deflated.pth", "", ""),
+        ("small-legacy.pth", "", ""), ("small-tar.pth", "", ""), ("small-pickle.pkl", "", ""),
+        ("small-numpy0.pkl", "", ""), ("small-numpy2.pkl", "", ""), ("small-numpy5.pkl", "", ""),
+        ("small-python2.pkl", "", ""),
     ]
 
     @Test(arguments: wrapped) func wrappersPrefixesAndContainers(file: String, wrapper: String, prefix: String) throws {
         let dict = try StateDict(path: fixture(file))
         #expect(dict.wrapperString == wrapper)
         #expect(dict.prefixString == prefix)
-        #expect(dict.container == (file.hasSuffix(".pth") ? .zip : .safetensors))
+        let kinds: [(String, Container)] = [
+            ("-legacy.", .legacy), ("-tar.", .tar), (".pkl", .pickle), (".safetensors", .safetensors),
+        ]
+        #expect(dict.container == kinds.first { file.contains($0.0) }?.1 ?? .zip)
         let tensors = Dictionary(uniqueKeysWithValues: try load(fixture(file)).map { ($0.name, $0.tensor) })
         #expect(tensors == LoadingTests.small)
     }

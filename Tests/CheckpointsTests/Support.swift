@@ -67,6 +67,8 @@ func load(_ path: String) throws -> [(name: String, tensor: Loaded)] {
         guard let dtype = dict.dtype(index) else { continue }
         let shape = Array(dict.shape(index))
         let count = Int(shape.reduce(1, *))
+        // No network expects so much of a damaged file, and with strides of 0 there need not be so much in it.
+        if count > 1 << 20 { throw BackboneError(.badCheckpoint, "\(path: path): tensor \(index) is absurdly large") }
         result.append((dict.nameString(index), Loaded(shape: shape)))
         counts.append(count)
         // One more that must stay as it is.

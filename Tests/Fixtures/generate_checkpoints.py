@@ -12,12 +12,14 @@ import argparse
 import io
 import pickle
 import struct
+import tarfile
 import warnings
 import zipfile
 import zlib
 from collections import OrderedDict
 from pathlib import Path
 
+import checkpoint_containers as containers
 import numpy as np
 import safetensors.torch
 import torch
@@ -152,6 +154,11 @@ def write_wrappers():
     }
     save("training.pth", training)
     save("module-object.pth", network)
+    # State dicts at every depth: `far` is too deep, `again` was found before, keys that are no strings do not count.
+    inner = {"x": torch.ones(1), "note": "text"}
+    nested = {"model": {"state_dict": inner, 5: {"z": torch.ones(1)}}, "w": torch.ones(2), "again": {"b": inner}}
+    nested["a"] = {"b": {"c": {"y": torch.ones(1), "far": {"v": torch.ones(1)}}}}
+    save("nested.pth", dict(nested, ema=torch.nn.Linear(2, 1)))
     save("tensor.pth", torch.ones(2))
     save("nothing.pth", {"epoch": 1, "optimizer": {"state": {}}, "names": ["a"]})
     save("empty-dict.pth", {})
@@ -199,6 +206,101 @@ def write_containers():
     )
 
 
+def write_old_containers():
+    """The layouts and the two tensors of `small` in every other container, each read by PyTorch or Python first."""
+
+    def written(name, write, value, *arguments, **options):
+        write(FOLDER / name, value, *arguments, **options)
+        found = containers.read(FOLDER / name)
+        for key, tensor in value.items():
+            expected = torch.as_tensor(tensor.astype(tensor.dtype.newbyteorder("="))) if numpy(tensor) else tensor
+            actual = torch.as_tensor(found[key].copy()) if numpy(found[key]) else found[key]
+            assert list(found) == list(value) and torch.equal(actual, expected), (name, key)
+
+    def numpy(value):
+        return isinstance(value, (np.ndarray, np.generic))
+
+    def deflated(path, value):
+        torch.save(value, path)
+        containers.rezip(path, path.with_suffix(".zip"))
+        path.with_suffix(".zip").rename(path)
+
+    for label, dtype in DTYPES.items():
+        tensors = layouts(dtype)
+        written(f"layouts-{label}-deflated.pth", deflated, tensors)
+        written(f"layouts-{label}-big.pth", containers.write_big_endian, tensors)
+        written(f"layouts-{label}-legacy.pth", containers.write_legacy, tensors)
+        written(f"layouts-{label}-tar.pth", containers.write_tar, tensors)
+        if label != "bf16":
+            written(f"layouts-{label}-numpy.pkl", containers.write_pickle, arrays(tensors), 4)
+    tensors = layouts(torch.float32)
+    written("layouts-f32-big-deflated.pth", containers.write_big_endian, tensors, deflated=True)
+    # PyTorch has always written these little-endian, whatever the file says of the machine.
+    written("layouts-f32-views.pth", containers.write_legacy, tensors, views=True, little_endian=False)
+    written("layouts-f32-legacy4.pth", containers.write_legacy, tensors, protocol=4)
+    written("layouts-f32-legacy1.pth", containers.write_legacy, tensors, protocol=1)
+    ustar = tarfile.USTAR_FORMAT
+    written("layouts-f32-tar-views.pth", containers.write_tar, tensors, views=True, format=ustar)
+    written("layouts-f32-pickle.pkl", containers.write_pickle, tensors, 4)
+    for protocol in range(6):
+        written(f"layouts-f32-numpy{protocol}.pkl", containers.write_pickle, arrays(tensors), protocol)
+    for protocol in (0, 1, 2):
+        name = f"layouts-f32-python2-{protocol}.pkl"
+        written(name, containers.write_python2_pickle, arrays(tensors), protocol)
+    swapped = OrderedDict((n, a.astype(a.dtype.newbyteorder(">"))) for n, a in arrays(tensors).items())
+    written("layouts-f32-numpy-big.pkl", containers.write_pickle, swapped, 2)
+    save("layouts-f32-numpy.pth", arrays(tensors))
+    rezip("layouts-f32-numpy-deflated.pth", "layouts-f32-numpy.pth", compression=zipfile.ZIP_DEFLATED)
+
+    written("small-deflated.pth", deflated, small())
+    written("small-legacy.pth", containers.write_legacy, small())
+    written("small-views.pth", containers.write_legacy, small(), views=True)
+    written("small-tar.pth", containers.write_tar, small())
+    written("small-pickle.pkl", containers.write_pickle, small(), 4)
+    for protocol in (0, 2, 5):
+        written(f"small-numpy{protocol}.pkl", containers.write_pickle, arrays(small()), protocol)
+    written("small-python2.pkl", containers.write_python2_pickle, arrays(small()))
+
+
+def arrays(tensors):
+    """The same as NumPy has it: scalars among them, and the order of Fortran."""
+    result = OrderedDict((name, tensor.detach().numpy()) for name, tensor in tensors.items())
+    if "scalar" in result:
+        result["scalar"] = result["scalar"][()]
+    return result
+
+
+def write_modules():
+    """Whole modules, with the names and numbers of their state dicts."""
+    torch.manual_seed(3)
+    shared = torch.nn.Conv2d(1, 2, 1)
+    network = torch.nn.Sequential(
+        OrderedDict(
+            conv1=torch.nn.Conv2d(1, 2, 3, bias=False),
+            bn1=torch.nn.BatchNorm2d(2),
+            relu=torch.nn.ReLU(),
+            layer1=torch.nn.Sequential(shared, torch.nn.BatchNorm2d(2, affine=False), shared),
+        )
+    )
+    network.register_buffer("kept", torch.arange(3.0))
+    network.register_buffer("dropped", torch.ones(3), persistent=False)
+    network.bn1.weight.note = "written in another way"
+    state = network.state_dict()
+    assert "dropped" not in state
+    lines = [f"{name} {' '.join(map(str, tensor.shape))}".strip() for name, tensor in state.items()]
+    (FOLDER / "module.txt").write_text("\n".join(lines) + "\n")
+    (FOLDER / "module.bin").write_bytes(b"".join(bits(tensor) for tensor in state.values()))
+    save("whole-zip.pth", network)
+    save("whole-under-key.pth", {"epoch": 1, "model": network})
+    save("whole-protocol4.pth", network, pickle_protocol=4)
+    containers.write_legacy(FOLDER / "whole-legacy.pth", network)
+    containers.write_tar(FOLDER / "whole-tar.pth", network)
+    containers.write_pickle(FOLDER / "whole-pickle.pkl", network, 4)
+    for name in ("whole-zip.pth", "whole-legacy.pth", "whole-tar.pth", "whole-pickle.pkl"):
+        loaded = containers.read(FOLDER / name).state_dict()
+        assert list(loaded) == list(state) and all(torch.equal(loaded[key], state[key]) for key in state), name
+
+
 # ---- what nobody should write ------------------------------------------------------------------------------------
 
 BAD_CHECKPOINT, MISMATCH = 5, 6
@@ -223,6 +325,8 @@ def zip_archive(members, gap=b"", end=None):
         crc, flags, method = m.get("crc", zlib.crc32(data)), m.get("flags", 0), m.get("method", 0)
         offset = m.get("offset", out.tell())
         size = m.get("size", len(data))
+        packed_size = len(data) if method == 8 else size
+        extra = struct.pack("<HHQ", 1, 8, size) if size >= 2**32 else m.get("extra", b"")
         if "offset" not in m:
             local_name = m.get("local_name", m["name"]).encode()
             out.write(
@@ -235,7 +339,7 @@ def zip_archive(members, gap=b"", end=None):
                     0,
                     crc,
                     len(data),
-                    m.get("local_size", len(data)),
+                    m.get("local_size", min(size, 2**32 - 1) if method == 8 else len(data)),
                     len(local_name),
                     0,
                 )
@@ -250,17 +354,17 @@ def zip_archive(members, gap=b"", end=None):
             method,
             0,
             crc,
-            size,
-            size,
+            packed_size,
+            min(size, 2**32 - 1),
             len(name),
-            len(m.get("extra", b"")),
+            len(extra),
             0,
             m.get("disk", 0),
             0,
             0,
             offset,
         )
-        directory += name + m.get("extra", b"")
+        directory += name + extra
     start = out.tell()
     out.write(directory)
     count = len(members)
@@ -306,7 +410,8 @@ def write_bad_zips():
     write("bad-local-flags.pth", zip_archive(parts(local_flags=8)), "'a/data/0' differ")
     write("bad-local-size.pth", zip_archive(parts(local_size=7)), "'a/data/0' differ")
     write("bad-encrypted.pth", zip_archive(parts(flags=1)), "'a/data/0' of the zip archive is encrypted")
-    write("bad-method.pth", zip_archive(parts(method=8)), "'a/data/0' of the zip archive is compressed (method 8)")
+    write("bad-method.pth", zip_archive(parts(method=12)), "'a/data/0' of the zip archive is compressed by method 12")
+    write_bad_deflated(write, parts)
     write("bad-checksum.pth", zip_archive(parts(crc=5)), "tensor 'conv1.weight' is damaged")
     write("bad-disk.pth", zip_archive(parts(disk=1)), "a/data/0")
     write("bad-extra.pth", zip_archive(parts(extra=b"\1\0\x08\0" + b"\0" * 8)), "a/data/0")
@@ -320,7 +425,7 @@ def write_bad_zips():
     write("bad-no-pickle.pth", zip_archive([member("a/b", b"")]), "no data.pkl")
     write("bad-deep-pickle.pth", zip_archive([member("a/b/data.pkl", data)]), "no data.pkl")
     write("bad-two-pickles.pth", zip_archive(parts() + [member("b/data.pkl", data)]), "two checkpoints")
-    write("bad-big-endian.pth", zip_archive(parts() + [member("a/byteorder", b"big")]), "byte order is 'big'")
+    write("bad-byte-order.pth", zip_archive(parts() + [member("a/byteorder", b"vax")]), "byte order is 'vax'")
     write("bad-torchscript.pth", zip_archive(parts() + [member("a/constants.pkl", b"")]), "TorchScript")
     write("bad-storage-missing.pth", zip_archive(parts()[:2]), "storage '1' of tensor 'bn1.bias' is missing")
     short = [parts()[0], member("a/data/0", first[:-4]), parts()[2]]
@@ -331,8 +436,37 @@ def write_bad_zips():
         "cut off",
     )
     write("bad-empty.pth", zip_archive([]), "empty zip")
-    rezip("bad-deflated.pth", "ordered.pth", compression=zipfile.ZIP_DEFLATED)
-    expect("bad-deflated.pth", "is compressed (method 8)")
+
+
+def write_bad_deflated(write, parts):
+    """Members that are no deflated data, or not those that the directory speaks of."""
+
+    def packed(data, level=9):
+        packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+        return packer.compress(data) + packer.flush()
+
+    def archive(data, size=24, name=0, **changes):
+        changes = dict(data=data, method=8, size=size, crc=zlib.crc32(parts()[name]["data"]), **changes)
+        members = parts()
+        members[name] = dict(members[name], **changes)
+        return zip_archive(members)
+
+    first = parts()[1]["data"]
+    good, body = packed(first), parts()[0]["data"]
+    (FOLDER / "deflated-by-hand.pth").write_bytes(archive(good, name=1))
+    (FOLDER / "deflated-stored.pth").write_bytes(archive(packed(first, 0), name=1))
+    wrong = "tensor 'conv1.weight' is damaged: its compressed bytes are wrong: "
+    write("bad-deflated-long.pth", archive(packed(first + b"x"), name=1), wrong + "they are more than")
+    write("bad-deflated-short.pth", archive(packed(first[:-1]), name=1), wrong + "they are fewer than")
+    write("bad-deflated-cut.pth", archive(good[:-3], name=1), wrong)
+    write("bad-deflated-after.pth", archive(good + b"x", name=1), wrong + "they are more than")
+    write("bad-deflated-kind.pth", archive(b"\7" + good, name=1), wrong + "a block of unknown kind")
+    write("bad-deflated-block.pth", archive(b"\1\5\0\5\0hello", name=1), wrong + "the size of a block")
+    # The fixed code, a match of 3 bytes one byte before the first.
+    write("bad-deflated-distance.pth", archive(bytes([0b00000011, 0b00000010, 0]), name=1), wrong + "a match begins")
+    write("bad-deflated-bomb.pth", archive(b"\3\0", size=1 << 40, name=1), "'a/data/0' contradict each other")
+    write("bad-deflated-bytes.pth", archive(packed(first[::-1]), name=1), "checksum is wrong")
+    write("bad-deflated-pickle.pth", archive(packed(body)[:-9], size=len(body)), "record 'a/data.pkl': its compressed")
 
 
 # Instructions of the pickles made by hand.
@@ -468,7 +602,7 @@ def write_bad_pickles():
         PROTO + name_of("torchvision.models.resnet", "ResNet") + b")\x81}b" + STOP,
         "an object of torchvision.models.resnet.ResNet, not a state dict",
     )
-    write("bad-none.pth", b"", "without a protocol")
+    write("bad-none.pth", b"", "cut off")
     write("bad-protocol.pth", b"\x80\x09" + b"}" + STOP, "protocol 9")
     write("bad-opcode.pth", PROTO + b"\xff" + STOP, "unknown instruction 255")
     write("bad-stack.pth", PROTO + STOP, "nothing is on the stack")
@@ -498,6 +632,149 @@ def write_bad_pickles():
     write("bad-name-utf8.pth", PROTO + DICT + text(b"w\xff") + tensor() + b"s" + STOP, "not UTF-8")
     write("bad-name-zero.pth", PROTO + DICT + text("w\0x") + tensor() + b"s" + STOP, "not UTF-8 text")
     write("bad-name-long.pth", PROTO + DICT + text("w" * 1025) + tensor() + b"s" + STOP, "1025 bytes is too long")
+
+
+def write_rebuilds():
+    """Every way in which PyTorch has written a tensor, by hand, and what it makes of each."""
+    utils, hooks = "torch._utils", name_of("collections", "OrderedDict") + b")R"
+    eight = MARK + integer(2) + integer(3) + TUPLE, MARK + integer(3) + integer(1) + TUPLE
+    four = [storage(), integer(1), *eight]
+    plain = tuple_of(*four, b"\x89", hooks)
+    half = name_of("torch.storage", "UntypedStorage")
+    untyped = tuple_of(text("storage"), half, text("0"), text("cpu"), integer(32)) + PERSID
+    untyped = untyped.replace(text("0"), text("1"))
+    legacy = name_of("torch", "FloatTensor") + b")R" + tuple_of(*four) + BUILD
+    pairs = b"](" + b"](" + text("a") + tensor() + b"e" + b"](" + text("b") + tensor((2,), (3,)) + b"ee"
+    shape = tuple_of(integer(8))
+    values = {
+        "v1": name_of(utils, "_rebuild_tensor") + tuple_of(*four) + REDUCE,
+        "v2": tensor((2, 2), (1, 2), 3),
+        "metadata": name_of(utils, "_rebuild_tensor_v2") + tuple_of(*four, b"\x89", hooks, b"}") + REDUCE,
+        "v3": name_of(utils, "_rebuild_tensor_v3")
+        + tuple_of(untyped, *four[1:], b"\x89", hooks, name_of("torch", "float16"))
+        + REDUCE,
+        "parameter": name_of(utils, "_rebuild_parameter") + tuple_of(tensor(), b"\x88", hooks) + REDUCE,
+        "parameter with state": name_of(utils, "_rebuild_parameter_with_state")
+        + tuple_of(tensor(), b"\x88", hooks, dict_of(("note", text("x"))))
+        + REDUCE,
+        "from type": name_of("torch._tensor", "_rebuild_from_type_v2")
+        + tuple_of(name_of(utils, "_rebuild_tensor_v2"), name_of("torch.nn.parameter", "Parameter"), plain, b"}")
+        + REDUCE,
+        "from type of old": name_of("torch.tensor", "_rebuild_from_type_v2")
+        + tuple_of(name_of(utils, "_rebuild_tensor_v2"), name_of("torch", "Tensor"), plain, b"}")
+        + REDUCE,
+        "tensor of old": legacy,
+        "parameter of old": name_of("torch.nn.parameter", "Parameter")
+        + b")\x81"
+        + tuple_of(legacy, b"N", hooks, b"\x88", b"\x89")
+        + BUILD,
+        "parameter of a tensor": name_of("torch.nn.parameter", "Parameter")
+        + tuple_of(tensor())
+        + REDUCE
+        + tuple_of(b"\x88", b"\x89", hooks)
+        + BUILD,
+        "size": tensor().replace(shape, name_of("torch", "Size") + tuple_of(shape) + REDUCE),
+    }
+    body = PROTO + name_of("collections", "OrderedDict") + MARK + pairs + TUPLE + REDUCE + MARK
+    body += b"".join(text(key) + value for key, value in values.items()) + b"u" + STOP
+    numbers = struct.pack("<8f", *range(8))
+    records = {"data.pkl": body, "version": b"3\n", "byteorder": b"little", "data/0": numbers, "data/1": numbers}
+    (FOLDER / "rebuilds.pth").write_bytes(zip_archive([member("a/" + key, data) for key, data in records.items()]))
+    state = torch.load(FOLDER / "rebuilds.pth", weights_only=False)
+    lines = [f"{name.replace(' ', '_')} {' '.join(map(str, value.shape))}" for name, value in state.items()]
+    assert list(state) == ["a", "b", *values]
+    (FOLDER / "rebuilds.txt").write_text("\n".join(lines) + "\n")
+    (FOLDER / "rebuilds.bin").write_bytes(b"".join(bits(value) for value in state.values()))
+
+
+def write_bad_containers():
+    """Files of the older kinds that contradict themselves. What `small` writes ends in 4 + 2 or 2 + 6 numbers."""
+
+    def write(name, data, expected):
+        (FOLDER / name).write_bytes(data)
+        expect(name, expected)
+
+    data = (FOLDER / "small-legacy.pth").read_bytes()
+    (last,) = struct.unpack("<q", data[-16:-8])
+    assert last == 2
+    write("bad-legacy-huge.pth", data[:-16] + struct.pack("<q", 2**62 + 2) + data[-8:], "elements of 4 bytes, but 8")
+    write("bad-legacy-negative.pth", data[:-16] + struct.pack("<q", -2) + data[-8:], "elements of 4 bytes, but 8")
+    write("bad-legacy-more.pth", data[:-16] + struct.pack("<q", 3) + data[-8:], "to have 3 elements of 4 bytes, but 8")
+    write("bad-legacy-fewer.pth", data[:-16] + struct.pack("<q", 1) + data[-8:], "4 bytes follow the last storage")
+    write("bad-legacy-after.pth", data + b"x", "1 bytes follow the last storage")
+    write("bad-legacy-cut.pth", data[:-17], "at byte 432 is said to have 6 elements of 4 bytes, but 23")
+    version = b"\x80\x02M\xe9\x03."
+    write("bad-legacy-version.pth", data.replace(version, b"\x80\x02M\xe8\x03."), "protocol version is 1000")
+    keys = text("14070") + b"q\x01" + text("14071") + b"q\x02e."
+    assert keys in data
+    write("bad-legacy-keys.pth", data.replace(keys, keys.replace(b"14071", b"14079")), "that no tensor has")
+    write("bad-legacy-twice.pth", data.replace(keys, keys.replace(b"14071", b"14070")), "two storages '14070'")
+
+    views = (FOLDER / "layouts-f32-views.pth").read_bytes()
+    shared = b"K\x0aK\x1e\x87"
+    assert views.count(shared) == 1
+    write("bad-view-outside.pth", views.replace(shared, b"K\x0aK\x1d\x87"), "'shared_high' leaves its storage of 29")
+    write("bad-view-beyond.pth", views.replace(shared, b"K\x0dK\x1e\x87"), "in elements 13 to 43 of a storage of 40")
+
+    tar = (FOLDER / "small-tar.pth").read_bytes()
+    write("bad-tar-cut.pth", tar[:-1024][:-512], "the tar archive is cut off")
+    position = tar.index(b"sys_info")
+    flipped = bytearray(tar)
+    flipped[position] ^= 1
+    write("bad-tar-header.pth", bytes(flipped), "the tar archive is damaged at byte")
+    three = struct.pack("<iI", 2, 0xDEADBEEF)
+    assert tar.count(three) == 1
+    write("bad-tar-rank.pth", tar.replace(three, struct.pack("<iI", -2, 0)), "has 4294967294 dimensions")
+    offset = struct.pack("<qqqqq", 2, 3, 3, 1, 0)
+    assert tar.count(offset) == 1
+    write("bad-tar-shape.pth", tar.replace(offset, struct.pack("<qqqqq", 2, 4, 3, 1, 0)), "'conv1.weight' leaves its")
+    write("bad-tar-offset.pth", tar.replace(offset, struct.pack("<qqqqq", 2, 3, 3, 1, -1)), "negative offset")
+    count = struct.pack("<q", 6) + struct.pack("<6f", *(i / 4 for i in range(6)))
+    assert tar.count(count) == 1
+    huge = struct.pack("<q", 2**62 + 6) + count[8:]
+    write("bad-tar-storage.pth", tar.replace(count, huge), "the storage '1000' at byte")
+
+    array = pickle.dumps({"w": np.ones((2, 3), np.float32)}, 2)
+    shape = b"K\x02K\x03\x86"
+    assert array.count(shape) == 1
+    write("bad-array-shape.pkl", array.replace(shape, b"K\x02K\x04\x86"), "'w' has 24 bytes, which is not [2, 4]")
+    write("bad-array-size.pkl", array.replace(shape, b"K\x02J\xff\xff\xff\xff\x86"), "'w' has 24 bytes")
+    latin = "\x80?".encode()
+    assert latin in array
+    wrong = array.replace(latin, "\u0100".encode() + b"?", 1)
+    write("bad-array-bytes.pkl", wrong, "the numbers of array 'w' are no bytes")
+    axes = pickle.dumps({"w": np.ones((2, 3, 4), np.float32).transpose(2, 0, 1)}, 5)
+    order = b"K\x02K\x00K\x01\x87"
+    assert axes.count(order) == 1
+    write("bad-array-axes.pkl", axes.replace(order, b"K\x02K\x00K\x02\x87"), "the axes of array 'w' have no order")
+    write("bad-array-axis.pkl", axes.replace(order, b"K\x02K\x00K\x03\x87"), "the axes of array 'w' have no order")
+    nested = (FOLDER / "small-pickle.pkl").read_bytes()
+    wrong = nested.replace(b"\x8a\x0al\xfc", b"\x8a\x0al\xfd", 1)
+    write("bad-nested.pkl", wrong, "storage of tensor 'conv1.weight': it does")
+    write("bad-pickle-after.pkl", array + b"x", "more bytes follow its end")
+
+    module = name_of("a", "Module") + b")\x81"
+    empty = (text("_parameters"), b"}"), (text("_buffers"), b"}")
+    state = b"}(" + b"".join(key + value for key, value in empty)
+    cyclic = PROTO + module + b"q\0" + state + text("_modules") + b"}" + text("x") + b"h\0s" + b"ub" + STOP
+    write("bad-module-cyclic.pth", checkpoint(cyclic), "deep, or inside themselves")
+    # Each holds the next twice: as many modules as there are ways through them.
+    inner = module + state + text("_modules") + b"}ub"
+    for _ in range(30):
+        both = b"}(" + text("a") + inner + b"q\1" + text("b") + b"h\1u"
+        inner = module + state + text("_modules") + both + b"ub"
+    write("bad-module-bomb.pth", checkpoint(PROTO + inner + STOP), "more than 16384 modules")
+    # A list that is made into a dict again and again.
+    pair = b"](" + b"K\1K\2e"
+    items = b"](" + pair * 4000 + b"eq\0"
+    again = (name_of("collections", "OrderedDict") + b"h\0\x85R0") * 1100
+    write("bad-dict-bomb.pth", deflated_checkpoint(PROTO + items + again + STOP), "lists and dicts have more than")
+
+
+def deflated_checkpoint(body):
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(body) + packer.flush()
+    return zip_archive([member("a/data.pkl", packed, method=8, size=len(body), crc=zlib.crc32(body))])
 
 
 def write_bad_safetensors():
@@ -590,12 +867,25 @@ def write_foreign():
     write("foreign-lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "Git LFS pointer")
     write("foreign-gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\3", "gzip")
     write("foreign-hdf5", b"\x89HDF\r\n\x1a\n\0\0\0\0", "HDF5")
-    write("foreign-pickle", pickle.dumps({"a": 1}, 2), "bare pickle")
-    write("foreign-tar", b"pickle".ljust(257, b"\0") + b"ustar\x0000" + b"\0" * 248, "tar archive")
+    write("foreign-pickle", pickle.dumps({"a": 1}, 2), "no state dict: there are no tensors in it; 'a' is a number")
+    with tarfile.open(FOLDER / "foreign-tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("readme"))
+    (FOLDER / "foreign-tar").write_bytes((FOLDER / "foreign-tar").read_bytes()[:1024])
+    expect("foreign-tar", "it is a tar archive, but no checkpoint: there is no member 'pickle'")
+    write("foreign-tar-header", b"pickle".ljust(257, b"\0") + b"ustar\x0000" + b"\0" * 248, "neither")
     write("foreign-text", b"hello", "neither")
-    torch.save(small(), FOLDER / "foreign-legacy.pth", _use_new_zipfile_serialization=False)
-    expect("foreign-legacy.pth", "before 1.6")
-    expect("module-object.pth", "torch.nn.modules.container.Sequential, not a state dict")
+    npz = io.BytesIO()
+    np.savez(npz, a=np.ones(2, np.float32))
+    write("foreign-npz", npz.getvalue(), ".npz")
+    npy = io.BytesIO()
+    np.save(npy, np.ones(2, np.float32))
+    write("foreign-npy", npy.getvalue(), "it is a NumPy array")
+    # ir_version 8, producer "pytorch" "2.1", a graph of 300 bytes; opset_import after it.
+    onnx = b"\x08\x08\x12\x07pytorch\x1a\x032.1\x3a\xac\x02" + b"\x0a\x00" * 150 + b"\x42\x02\x10\x11"
+    write("foreign-onnx", onnx, "it is an ONNX model")
+    write("foreign-saved-model", b"\x08\x01\x12\x04\x0a\x02\x0a\x00", "it is a SavedModel of TensorFlow")
+    table = b"\0" * 60 + bytes.fromhex("57fb808b247547db")
+    write("foreign-tensorflow", table, "it is a checkpoint of TensorFlow")
     expect("tensor.pth", "a tensor, not a state dict")
     expect("nothing.pth", "'epoch' is a number, 'optimizer' is a dict, 'names' is a list")
     expect("empty-dict.pth", "no tensors")
@@ -610,7 +900,11 @@ def main():
     write_values()
     write_wrappers()
     write_containers()
+    write_old_containers()
+    write_modules()
+    write_rebuilds()
     write_bad_zips()
+    write_bad_containers()
     write_bad_pickles()
     write_bad_safetensors()
     write_foreign()

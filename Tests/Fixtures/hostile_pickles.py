@@ -64,10 +64,10 @@ def code(corpus):
     state = dict_of((NAME, tensor())) + call("os", "system", command) + b"b"
     corpus.add("run-as-attribute.pth", checkpoint(PROTO2 + state + STOP), OK)
     # Instructions that torch.save never writes.
-    corpus.add("run-inst.pth", beside(MARK + command + b"ios\nsystem\n"), BAD)
-    corpus.add("run-obj.pth", beside(MARK + name_of("os", "system") + command + b"o"), BAD)
+    corpus.add("run-inst.pth", beside(MARK + command + b"ios\nsystem\n"), OK)
+    corpus.add("run-obj.pth", beside(MARK + name_of("os", "system") + command + b"o"), OK)
     corpus.add("run-extension.pth", beside(b"\x82\x01" + tuple_of(command) + b"R"), BAD)
-    corpus.add("run-persistent-line.pth", beside(b"Pos.system\n"), BAD)
+    corpus.add("run-persistent-line.pth", beside(b"Pos.system\n"), OK)
     corpus.add("run-protocol-0.pth", checkpoint(b"cos\nsystem\n(S'" + COMMAND.encode() + b"'\ntR."), BAD)
     corpus.add("run-bare-pickle.pth", PROTO2 + call("os", "system", command) + STOP, ANY)
     magic = PROTO2 + b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19" + STOP

@@ -94,18 +94,19 @@ def zips(corpus):
                 "flags": flags}
 
     zeros = b"\0" * (10 << 20)
-    for name, of_storage in {
-        "bomb": deflated(zeros),
-        "bomb-hidden": deflated(zeros, 4) | {"crc": zlib.crc32(b"\0" * 4)},
-        "shorter": deflated(VALUE, 8),
-        "longer": deflated(VALUE, 3),
-        "cut": deflated(VALUE, cut=-1),
-        "empty": deflated(VALUE, cut=0),
-        "reserved-block": deflated(VALUE) | {"data": b"\7"},
-        "distance-too-far": deflated(VALUE) | {"data": bytes.fromhex("e3000200")},
-        "size-2p32-2": deflated(VALUE, 2**32 - 2),
-    }.items():
-        add(f"deflated-{name}.pth", archive([members()[0], member("a/data/0", **of_storage)]), BAD, "0'")
+    for name, of_storage, fragment in (
+        ("bomb", deflated(zeros), "0'"),
+        ("bomb-hidden", deflated(zeros, 4) | {"crc": zlib.crc32(b"\0" * 4)}, NAME),
+        ("shorter", deflated(VALUE, 8), "0'"),
+        ("longer", deflated(VALUE, 3), "0'"),
+        ("cut", deflated(VALUE, cut=-1), NAME),
+        ("empty", deflated(VALUE, cut=0), "0'"),
+        ("reserved-block", deflated(VALUE) | {"data": b"\7"}, "unknown kind"),
+        # A fixed code: a match of three bytes, one byte back, where nothing is yet.
+        ("distance-too-far", deflated(VALUE) | {"data": bytes.fromhex("030200")}, "before the first byte"),
+        ("size-2p32-2", deflated(VALUE, 2**32 - 2), "0'"),
+    ):
+        add(f"deflated-{name}.pth", archive([members()[0], member("a/data/0", **of_storage)]), BAD, fragment)
     bomb = deflated(PROTO2 + b"N0" * (8 << 20) + STOP)
     add("deflated-pickle-bomb.pth", archive([member("a/data.pkl", **bomb), members()[1]]), BAD)
 
@@ -120,7 +121,9 @@ def zips(corpus):
     add("path-of-pickle-up.pth", archive([member("../data.pkl", GOOD_PICKLE), member("../data/0", VALUE)]), ANY)
     add("path-of-pickle-absolute.pth", archive([member("/data.pkl", GOOD_PICKLE), member("/data/0", VALUE)]), ANY)
     add("path-of-pickle-nul.pth", archive([member("a\0b/data.pkl", GOOD_PICKLE), member("a\0b/data/0", VALUE)]), ANY)
-    add("byteorder-big.pth", archive([*members(), member("a/byteorder", b"big")]), BAD, "big")
+    big = [members()[0], member("a/data/0", VALUE[::-1])]
+    add("byteorder-big.pth", archive([*big, member("a/byteorder", b"big")]), OK)
+    add("byteorder-middle.pth", archive([*members(), member("a/byteorder", b"middle")]), BAD, "middle")
     add("byteorder-long.pth", archive([*members(), member("a/byteorder", b"little" * 1000)]), BAD)
     add("torchscript.pth", archive([*members(), member("a/constants.pkl", b"")]), BAD, "TorchScript")
     add("empty.pth", archive([]), BAD)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// The kinds of files that are read.
+package enum Container: Sendable {
+    /// A zip archive as `torch.save` writes it since PyTorch 1.6.
+    case zip
+    /// Pickles and numbers one after another, as `torch.save` wrote them from PyTorch 0.1.10 to 1.5.
+    case legacy
+    /// A tar archive, as `torch.save` wrote it before PyTorch 0.1.10.
+    case tar
+    /// One pickle, as `pickle.dump` writes it, of NumPy arrays or tensors.
+    case pickle
+    case safetensors
+
+    package var name: StaticString {
+        switch self {
+        case .zip: "zip"
+        case .legacy: "legacy"
+        case .tar: "tar"
+        case .pickle: "pickle"
+        case .safetensors: "safetensors"
+        }
+    }
+
+    /// Tells the kind of a file from how it begins; names are not to be trusted.
+    ///
+    /// - Throws: `badCheckpoint` that names what the file is instead, where that is easily told.
+    static func recognize(_ file: FileReference) throws(BackboneError) -> Container {
+        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty") }
+        let beginning = try file.read(at: 0, count: min(file.size, 512))
+        let bytes = beginning.elements
+        if bytes.hasPrefix("PK\u{3}\u{4}") { return .zip }
+        if TarArchive.isTar(bytes) { return .tar }
+        if isLegacyCheckpoint(bytes) { return .legacy }
+        // Before pickles: the length of a header may look like the beginning of one.
+        var reader = ByteReader(bytes)
+        if let headerSize = reader.uint64(), reader.next == UInt8(ascii: "{"),
+            headerSize <= UInt64(Limits.safetensorsHeaderBytes)
+        {
+            return .safetensors
+        }
+        if isPickle(bytes) { return .pickle }
+        throw try BackboneError(.badCheckpoint, foreignKind(of: file, bytes))
+    }
+
+    /// Whether a file begins as a pickle does: with the number of a protocol, or as protocols 0 and 1, which have none,
+    /// write a dict.
+    private static func isPickle(_ bytes: Bytes) -> Bool {
+        if bytes.count >= 2 && bytes[0] == Opcode.proto.rawValue { return bytes[1] >= 2 && bytes[1] <= 5 }
+        return bytes.hasPrefix("(dp") || bytes.hasPrefix("}q") || bytes.hasPrefix("ccollections\nOrderedDict\n")
+            || bytes.hasPrefix("ccopy_reg\n_reconstructor\n")
+    }
+}

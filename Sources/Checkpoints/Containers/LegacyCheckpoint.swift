@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does where it is asked to: five pickles one
+// after another (magic number, version of the protocol, properties of the system, the object, the keys of its storages)
+// and then the storages in the order of the keys, each as a number of elements in eight bytes and its bytes.
+//
+// Numbers are little-endian on every system, whatever the properties say: PyTorch has always converted them.
+
+private let protocolVersion = 1001
+
+/// Whether a file begins with the first pickle, which holds nothing but 0x1950a86a20f9469cfc6c.
+func isLegacyCheckpoint(_ beginning: Bytes) -> Bool {
+    if beginning.hasPrefix("L119547037146038801333356L\n.") { return true }
+    var reader = ByteReader(beginning)
+    guard reader.uint8() == Opcode.proto.rawValue, reader.uint8() != nil else { return false }
+    if reader.next == Opcode.frame.rawValue { _ = reader.take(9) }
+    let magic: [13 of UInt8] = [
+        0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+    ]
+    for index in 0..<13 where reader.uint8() != magic[index] { return false }
+    return true
+}
+
+/// Reads everything but the numbers of a checkpoint that is a part of a file.
+///
+/// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
+func readLegacyCheckpoint(_ file: FileReference, _ range: Range<Int>) throws(BackboneError) -> PickledCheckpoint {
+    let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
+    guard isLegacyCheckpoint(beginning.elements) else {
+        throw BackboneError(.badCheckpoint, "it does not begin as a file of torch.save does")
+    }
+    var unpickler = try Unpickler(PickleReader(file, range))
+    _ = try unpickler.read()
+    let version = try unpickler.read()
+    guard unpickler.pickle.integer(version) == protocolVersion else {
+        throw BackboneError(
+            .badCheckpoint,
+            "its protocol version is \(unpickler.pickle.integer(version) ?? 0), expected \(protocolVersion)")
+    }
+    _ = try unpickler.read()
+    unpickler.pickle.root = try unpickler.read()
+    let keys = try unpickler.read()
+    let places = try readPlaces(&unpickler, keys: keys)
+    return PickledCheckpoint(unpickler.finish(), places, file)
+}
+
+/// Reads the one storage that such a file consists of.
+func readLegacyStorage(
+    _ file: FileReference, _ range: Range<Int>
+) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
+    try onlyStorage(of: readLegacyCheckpoint(file, range))
+}
+
+private func onlyStorage(
+    of checkpoint: borrowing PickledCheckpoint
+) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
+    let root = checkpoint.pickle[checkpoint.pickle.root]
+    guard root.kind == .storage else {
+        throw BackboneError(.badCheckpoint, "it holds \(checkpoint.pickle.describe(checkpoint.pickle.root))")
+    }
+    let storage = checkpoint.pickle.storages[Int(root.first)]
+    guard case .key(let text) = storage.source, let dtype = storage.dtype, let count = storage.elementCount,
+        let key = checkpoint.pickle.texts[Int(text)].value,
+        let index = checkpoint.places.find(checkpoint.pickle.text(key)), storage.view == nil,
+        checkedProduct(count, dtype.size) == checkpoint.places[index].size
+    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or not as many as it says") }
+    return (checkpoint.places[index], dtype)
+}
+
+/// Goes from storage to storage to the end of the file.
+private func readPlaces(
+    _ unpickler: inout Unpickler, keys: UInt32
+) throws(BackboneError) -> StoragePlaces {
+    var places = StoragePlaces()
+    guard unpickler.pickle[keys].kind == .list else {
+        throw BackboneError(.badCheckpoint, "its storages have no list of keys")
+    }
+    let claims = try StorageClaims(unpickler.pickle)
+    var pair = unpickler.pickle[keys].first
+    while pair != PickleValue.none {
+        let entry = unpickler.pickle.pairs[Int(pair)]
+        pair = entry.next
+        guard let key = unpickler.pickle.string(entry.value), let size = claims.elementSize(key, unpickler.pickle)
+        else { throw BackboneError(.badCheckpoint, "a storage that no tensor has is in its list of keys") }
+        let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
+        try places.add(place, key: key)
+    }
+    guard unpickler.reader.remaining == 0 else {
+        throw BackboneError(
+            .badCheckpoint,
+            "\(unpickler.reader.remaining) bytes follow the last storage, at byte \(unpickler.reader.position)")
+    }
+    try places.sort()
+    return places
+}
+
+/// Takes a storage as PyTorch's files without a zip archive have them: how many elements, and then their bytes.
+func readPlace(
+    _ reader: inout PickleReader, elementSize: Int, of key: Bytes
+) throws(BackboneError) -> TensorCatalog.Storage {
+    guard let count = try reader.uint64() else {
+        throw BackboneError(.badCheckpoint, "it ends before the storage '\(key)'")
+    }
+    let position = reader.position
+    guard let count = Int(exactly: count), let size = checkedProduct(count, elementSize), reader.skip(size) else {
+        throw BackboneError(
+            .badCheckpoint,
+            """
+            the storage '\(key)' at byte \(position) is said to have \(count) elements of \(elementSize) bytes, but \
+            \(reader.remaining) bytes are left
+            """)
+    }
+    return TensorCatalog.Storage(position: position, size: size, checksum: nil)
+}
+
+/// What the tensors of a pickle say of its storages.
+private struct StorageClaims: ~Copyable {
+    private struct Claim {
+        var key: TextRange
+        var elementSize: Int
+    }
+
+    /// In the order of the keys, then in that of the pickle.
+    private var claims = UniqueArray<Claim>()
+    private var order = UniqueArray<Int32>()
+
+    init(_ pickle: borrowing Pickle) throws(BackboneError) {
+        for index in 0..<pickle.storages.count {
+            let storage = pickle.storages[index]
+            guard case .key(let text) = storage.source, let key = pickle.texts[Int(text)].value,
+                let dtype = storage.dtype
+            else { continue }
+            try claims.append(Claim(key: key, elementSize: dtype.size))
+            try order.append(Int32(order.count))
+        }
+        let (claims, text) = (claims.elements, pickle.text.elements)
+        sort(order.mutableElements) {
+            let comparison = compare(text.slice(claims[Int($0)].key), text.slice(claims[Int($1)].key))
+            return comparison != 0 ? comparison < 0 : $0 < $1
+        }
+    }
+
+    /// The size of the elements of a storage as the first tensor in it has it; nil if no tensor is.
+    func elementSize(_ key: Bytes, _ pickle: borrowing Pickle) -> Int? {
+        var low = 0
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            let found = pickle.text(claims[Int(order[middle])].key)
+            if compare(found, key) < 0 { low = middle + 1 } else { high = middle }
+        }
+        guard low < order.count, equal(pickle.text(claims[Int(order[low])].key), key) else { return nil }
+        return claims[Int(order[low])].elementSize
+    }
+}

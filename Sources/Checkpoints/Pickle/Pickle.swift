@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// What the pickles of a checkpoint describe: tables of values that refer to each other by index. It may be cyclic;
+/// nothing here follows it further than a fixed number of steps.
+struct Pickle: ~Copyable {
+    /// An entry of a dict, or of a list with `none` as its key.
+    struct Pair {
+        var key: UInt32
+        var value: UInt32
+        /// Of the next pair of the same dict.
+        var next: UInt32
+    }
+
+    struct Global {
+        var module: TextRange
+        var name: TextRange
+        var meaning: PickleGlobal
+    }
+
+    /// A string or bytes, as they lie in the file.
+    struct Text {
+        /// How the pickle writes them down.
+        enum Form: UInt8 {
+            /// Each byte as it is.
+            case plain
+            /// As UTF-8, which for bytes means that of characters below 256.
+            case utf8
+            /// With the escapes of a literal of Python 2.
+            case literal
+            /// As Latin-1 with `\u` escapes.
+            case rawUnicode
+        }
+
+        /// Of its first byte as written, in the file or in `memory`.
+        var position: Int
+        var count: Int
+        var form: Form
+        /// What it says, in `text`; nil if that is too long.
+        var value: TextRange?
+    }
+
+    /// The numbers of tensors: what a persistent id names, or the bytes of an array.
+    struct Storage {
+        enum Source {
+            /// A key of the container's: a text, none if it is none.
+            case key(UInt32)
+            /// A place of the container's.
+            case place(Int)
+            /// Bytes of the pickle: a text.
+            case bytes(UInt32)
+            /// Bytes of the pickle that are a file of `torch.save` with one storage: a text.
+            case file(UInt32)
+        }
+
+        var source: Source
+        /// Nil if only the file in the source tells.
+        var dtype: DType?
+        /// Whether the bytes of each number are in the opposite order.
+        var isReversed = false
+        /// Nil if only the tensor tells.
+        var elementCount: Int?
+        /// The elements that are meant, in numbers from the file; nil for all.
+        var view: (start: Int, count: Int)?
+    }
+
+    struct Tensor {
+        enum Order {
+            /// A tuple, in elements.
+            case strides(UInt32)
+            case rowMajor
+            case columnMajor
+            /// Row-major, then with its axes in the order of a tuple.
+            case transposed(UInt32)
+        }
+
+        /// In `storages`.
+        var storage: UInt32
+        /// Nil for that of its storage.
+        var dtype: DType?
+        /// In elements.
+        var offset = 0
+        /// A tuple.
+        var sizes: UInt32
+        var order: Order
+    }
+
+    var values = UniqueArray<PickleValue>()
+    var items = UniqueArray<UInt32>()
+    var pairs = UniqueArray<Pair>()
+    var globals = UniqueArray<Global>()
+    var texts = UniqueArray<Text>()
+    var text = UniqueArray<UInt8>()
+    var storages = UniqueArray<Storage>()
+    var tensors = UniqueArray<Tensor>()
+    /// The bytes of the pickle if it was not read from the file itself.
+    var memory = UniqueArray<UInt8>()
+    /// The value that the checkpoint is.
+    var root: UInt32 = 0
+
+    subscript(index: UInt32) -> PickleValue { values[Int(index)] }
+
+    func text(_ range: TextRange) -> Bytes { text.elements.slice(range) }
+
+    /// What a string says; nil for any other value, or if it is too long to be of use.
+    func string(_ index: UInt32) -> Bytes? {
+        let value = self[index]
+        guard value.kind == .string else { return nil }
+        return texts[Int(value.first)].value.map { text($0) }
+    }
+
+    func integer(_ index: UInt32) -> Int? {
+        let value = self[index]
+        return value.kind == .integer ? value.integer : nil
+    }
+
+    /// Item `position` of a tuple, nil if it has none.
+    func item(_ position: Int, of tuple: PickleValue) -> UInt32? {
+        guard tuple.kind == .tuple, position < Int(tuple.second) else { return nil }
+        return items[Int(tuple.first) + position]
+    }
+
+    /// What a global means; `unknown` for any other value.
+    func meaning(_ index: UInt32) -> PickleGlobal {
+        let value = self[index]
+        return value.kind == .global ? globals[Int(value.first)].meaning : .unknown
+    }
+
+    /// What the value under a string key of a dict is; the last one, as in Python, if the key comes more than once.
+    func value(of key: StaticString, in dict: UInt32) -> UInt32? {
+        guard self[dict].kind == .dict else { return nil }
+        var found: UInt32?
+        var pair = self[dict].first
+        while pair != PickleValue.none {
+            let entry = pairs[Int(pair)]
+            if let name = string(entry.key), equal(name, key) { found = entry.value }
+            pair = entry.next
+        }
+        return found
+    }
+
+    /// A message's name for what a value is.
+    func describe(_ index: UInt32) -> Message {
+        let value = self[index]
+        switch value.kind {
+        case .opaque where value.first != PickleValue.none:
+            let global = globals[Int(value.first)]
+            return "an object of \(text(global.module)).\(text(global.name))"
+        case .none: return "None"
+        case .global: return "a class or function"
+        case .integer: return "a number"
+        case .string: return "a string"
+        case .bytes: return "bytes"
+        case .tuple: return "a tuple"
+        case .list: return "a list"
+        case .dict: return "a dict"
+        case .storage: return "a storage"
+        case .tensor: return "a tensor"
+        case .arrayType: return "a dtype"
+        case .other, .opaque: return "an object of another kind"
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+extension PickledCheckpoint {
+    /// The tensors of a candidate. Numbers, texts and the like between them are kept as names without a tensor: an error
+    /// only where the network needs one.
+    ///
+    /// - Throws: `badCheckpoint` naming the tensor at fault, `io`, `outOfMemory`.
+    func catalog(of candidate: Candidates.Candidate) throws(BackboneError) -> TensorCatalog {
+        var effort = ModuleWalk.Effort()
+        return try catalog(of: candidate, &effort)
+    }
+
+    /// - Parameter effort: of all walks through modules, to which this one is added.
+    func catalog(
+        of candidate: Candidates.Candidate, _ effort: inout ModuleWalk.Effort
+    ) throws(BackboneError) -> TensorCatalog {
+        var builder = try CatalogBuilder(self)
+        if pickle[candidate.value].kind == .dict {
+            let entries = try pickle.entries(of: candidate.value)
+            for entry in entries.elements {
+                guard let name = pickle.string(entry.key) else { continue }
+                try builder.add(name, entry.value, self)
+            }
+        } else {
+            var walk = try ModuleWalk(candidate.value, after: effort)
+            try walk.run(self, to: &builder)
+            effort = walk.effort
+        }
+        return builder.finish()
+    }
+}
+
+/// Fills a catalog with values of a pickle. Storages that tensors share, or parts of which they are views, get into it
+/// once.
+struct CatalogBuilder: ~Copyable {
+    /// A storage of the catalog, and what tensors in it must agree upon.
+    struct Known {
+        var storage: Int32 = -1
+        var dtype = DType.uint8
+        var elementCount = 0
+    }
+
+    var catalog = TensorCatalog()
+    /// For each place of the container.
+    private var places: UniqueArray<Known>
+    /// For each text of the pickle, as soon as one holds numbers.
+    private var texts = UniqueArray<Known>()
+
+    fileprivate init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+        places = try UniqueArray(repeating: Known(), count: checkpoint.places.count)
+    }
+
+    fileprivate consuming func finish() -> TensorCatalog { catalog }
+
+    /// Adds a tensor, or whatever else stands there under its name.
+    mutating func add(
+        _ name: Bytes, _ value: UInt32, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) {
+        guard checkpoint.pickle[value].kind == .tensor else {
+            return try addUnreadable(name, checkpoint.pickle.describe(value))
+        }
+        let tensor = checkpoint.pickle.tensors[Int(checkpoint.pickle[value].first)]
+        let storage = checkpoint.pickle.storages[Int(tensor.storage)]
+        let known: Known?
+        switch storage.source {
+        case .key(let text): known = try place(ofKey: text, storage, name, checkpoint)
+        case .place(let index): known = try place(index, storage, name, checkpoint)
+        case .bytes(let text): known = try array(text, storage, name, checkpoint)
+        case .file(let text): known = try nested(text, name, checkpoint)
+        }
+        guard let known else { return try addUnreadable(name, "a tensor in bytes of a form that is not read") }
+        try add(name, tensor, tensor.dtype ?? known.dtype, known, view: view(storage, name), checkpoint)
+    }
+
+    private mutating func addUnreadable(_ name: Bytes, _ what: Message) throws(BackboneError) {
+        var text = UniqueArray<UInt8>()
+        try text.append(message: what)
+        try catalog.addUnreadable(name: name, obstacle: text.elements)
+    }
+
+    private func view(_ storage: Pickle.Storage, _ name: Bytes) throws(BackboneError) -> Range<Int>? {
+        guard let view = storage.view else { return nil }
+        guard view.start >= 0, view.count >= 0, let end = checkedSum(view.start, view.count) else {
+            throw BackboneError(
+                .badCheckpoint, "tensor '\(name)' is in \(view.count) elements from element \(view.start) of a storage")
+        }
+        return view.start..<end
+    }
+}
+
+// Storages.
+extension CatalogBuilder {
+    private mutating func place(
+        ofKey text: UInt32, _ storage: Pickle.Storage, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Known {
+        let key = checkpoint.pickle.texts[Int(text)].value.map { checkpoint.pickle.text($0) }
+        guard let key, let index = checkpoint.places.find(key) else {
+            let key = key ?? Bytes(start: nil, count: 0)
+            throw BackboneError(.badCheckpoint, "the storage '\(key)' of tensor '\(name)' is missing")
+        }
+        let known = try place(index, storage, name, checkpoint)
+        guard known.dtype == storage.dtype, known.elementCount == storage.elementCount else {
+            throw BackboneError(
+                .badCheckpoint,
+                """
+                the storage '\(key)' is said to hold \(known.elementCount) \(known.dtype.name), and for tensor \
+                '\(name)' \(storage.elementCount ?? 0) \((storage.dtype ?? known.dtype).name)
+                """)
+        }
+        return known
+    }
+
+    private mutating func place(
+        _ index: Int, _ storage: Pickle.Storage, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Known {
+        if places[index].storage >= 0 { return places[index] }
+        var place = checkpoint.places[index]
+        let dtype = storage.dtype ?? .uint8
+        let count = storage.elementCount ?? place.size / dtype.size
+        guard checkedProduct(count, dtype.size) == place.size else {
+            throw BackboneError(
+                .badCheckpoint,
+                """
+                the storage '\(checkpoint.places.key(index))' of tensor '\(name)' has \(place.size) bytes, expected \
+                \(count) elements of \(dtype.name)
+                """)
+        }
+        if checkpoint.isBigEndian { place.reversedSize = dtype.size }
+        places[index] = Known(storage: try catalog.addStorage(place), dtype: dtype, elementCount: count)
+        return places[index]
+    }
+
+    /// The bytes of an array. They stay in the file if they are there as they are.
+    private mutating func array(
+        _ index: UInt32, _ storage: Pickle.Storage, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Known? {
+        let dtype = storage.dtype ?? .uint8
+        let reversedSize = storage.isReversed ? dtype.size : 1
+        try makeRoomForTexts(checkpoint)
+        if texts[Int(index)].storage >= 0 {
+            // Only single bytes are ever shared by arrays.
+            guard catalog.storages[Int(texts[Int(index)].storage)].reversedSize == reversedSize else { return nil }
+            return Known(storage: texts[Int(index)].storage, dtype: dtype)
+        }
+        let text = checkpoint.pickle.texts[Int(index)]
+        var place = TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
+        if text.form != .plain || !checkpoint.pickle.memory.isEmpty {
+            place.position = catalog.memory.count
+            place.place = .memory
+            guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {
+                throw BackboneError(.badCheckpoint, "the numbers of array '\(name)' are no bytes")
+            }
+            place.size = catalog.memory.count - place.position
+        }
+        place.reversedSize = reversedSize
+        texts[Int(index)] = Known(storage: try catalog.addStorage(place), dtype: dtype)
+        return texts[Int(index)]
+    }
+
+    /// The one storage of a file of `torch.save` inside the pickle; nil if it is not there as it is.
+    private mutating func nested(
+        _ index: UInt32, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Known? {
+        try makeRoomForTexts(checkpoint)
+        if texts[Int(index)].storage >= 0 { return texts[Int(index)] }
+        let text = checkpoint.pickle.texts[Int(index)]
+        guard text.form == .plain, checkpoint.pickle.memory.isEmpty else { return nil }
+        let inner: (place: TensorCatalog.Storage, dtype: DType)
+        do throws(BackboneError) {
+            inner = try readLegacyStorage(checkpoint.file, text.position..<text.position + text.count)
+        } catch {
+            guard error.kind == .badCheckpoint else { throw error }
+            throw BackboneError(error.kind, "the storage of tensor '\(name)': \(error.message)")
+        }
+        texts[Int(index)] = Known(storage: try catalog.addStorage(inner.place), dtype: inner.dtype)
+        return texts[Int(index)]
+    }
+
+    private mutating func makeRoomForTexts(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+        guard texts.isEmpty else { return }
+        texts = try UniqueArray(repeating: Known(), count: checkpoint.pickle.texts.count)
+    }
+}

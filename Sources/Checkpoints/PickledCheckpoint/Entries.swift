@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+extension Pickle {
+    /// The entries of a dict with string keys, in its order. As in Python a key that comes again keeps its place and
+    /// gets the last value.
+    ///
+    /// - Throws: `badCheckpoint` for names that are too many or too long.
+    func entries(of dict: UInt32) throws(BackboneError) -> UniqueArray<Pair> {
+        var entries = UniqueArray<Pair>()
+        guard count(of: dict, atMost: Limits.tensors + 1) <= Limits.tensors else {
+            throw BackboneError(.badCheckpoint, "it holds more than \(Limits.tensors) tensors")
+        }
+        var pair = self[dict].first
+        while pair != PickleValue.none {
+            let entry = pairs[Int(pair)]
+            pair = entry.next
+            guard self[entry.key].kind == .string else { continue }
+            let length = texts[Int(self[entry.key].first)].count
+            guard let key = string(entry.key), key.count <= Limits.nameBytes else {
+                throw BackboneError(.badCheckpoint, "a name of \(length) bytes is too long")
+            }
+            try entries.append(entry)
+        }
+        var kept = UniqueArray<Pair>()
+        try kept.reserve(entries.count)
+        try markRepetitions(entries.mutableElements)
+        for index in 0..<entries.count where entries[index].value != PickleValue.none {
+            try kept.append(entries[index])
+        }
+        return kept
+    }
+
+    /// How many items a dict or list has; no more than `limit` are counted.
+    func count(of container: UInt32, atMost limit: Int) -> Int {
+        guard self[container].kind == .dict || self[container].kind == .list else { return 0 }
+        var count = 0
+        var pair = self[container].first
+        while pair != PickleValue.none && count < limit {
+            count += 1
+            pair = pairs[Int(pair)].next
+        }
+        return count
+    }
+
+    /// Gives the first of all entries with the same key the value of the last, and the others none.
+    private func markRepetitions(_ entries: UnsafeMutableBufferPointer<Pair>) throws(BackboneError) {
+        var order = UniqueArray<Int32>()
+        try order.reserve(entries.count)
+        for index in 0..<entries.count { try order.append(Int32(index)) }
+        func key(_ index: Int32) -> Bytes { string(entries[Int(index)].key) ?? Bytes(start: nil, count: 0) }
+        sort(order.mutableElements) {
+            let comparison = compare(key($0), key($1))
+            return comparison != 0 ? comparison < 0 : $0 < $1
+        }
+        var first = 0
+        for position in 1..<max(order.count, 1) {
+            if equal(key(order[first]), key(order[position])) {
+                entries[Int(order[first])].value = entries[Int(order[position])].value
+                entries[Int(order[position])].value = PickleValue.none
+            } else {
+                first = position
+            }
+        }
+    }
+
+    /// What a message says of a dict that holds nothing that is wanted.
+    func contents(of dict: UInt32) -> Message {
+        var text: Message = "there are no tensors in it"
+        var pair = self[dict].first
+        var count = 0
+        while pair != PickleValue.none && count < 5 {
+            let entry = pairs[Int(pair)]
+            if let key = string(entry.key) {
+                let separator: StaticString = count == 0 ? "; " : ", "
+                text = "\(text)\(separator)'\(key)' is \(describe(entry.value))"
+                count += 1
+            }
+            pair = entry.next
+        }
+        return text
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// Reads storages in pieces that stay in cache, and checks their checksums.
+struct StorageReader: ~Copyable {
+    private let crc: CRC32
+    private let piece: Buffer<UInt8>
+
+    init() throws(BackboneError) {
+        let crc = try CRC32()
+        piece = try Buffer<UInt8>(count: Limits.chunkBytes)
+        self.crc = crc
+    }
+
+    /// Reads a storage of `catalog` to where its bytes are wanted.
+    ///
+    /// - Parameter name: of a tensor in it, for messages.
+    func read(
+        _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
+        into memory: UnsafeMutableRawPointer
+    ) throws(BackboneError) {
+        try read(storage, of: name, from: catalog, file, to: { memory + $0 }, use: { _, _, _ in })
+    }
+
+    /// Reads a storage piece by piece and shows each to `use` with its first byte's place and its size. A storage is
+    /// shown in part even if its checksum turns out wrong.
+    func read(
+        _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
+        use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
+    ) throws(BackboneError) {
+        let piece = UnsafeMutableRawPointer(piece.start)
+        try read(storage, of: name, from: catalog, file, to: { _ in piece }, use: use)
+    }
+
+    @inline(__always)
+    private func read(
+        _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
+        to place: (_ start: Int) -> UnsafeMutableRawPointer,
+        use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
+    ) throws(BackboneError) {
+        do throws(BackboneError) {
+            var stream = try StorageStream(storage, in: file, memory: catalog.memory.elements)
+            var checksum: UInt32 = 0
+            var start = 0
+            while start < storage.size {
+                let count = min(Limits.chunkBytes, storage.size - start)
+                let memory = place(start)
+                try stream.read(count, into: memory)
+                if storage.checksum != nil { checksum = crc.update(checksum, memory, count: count) }
+                reverse(memory, count: count, elementSize: storage.reversedSize)
+                use(memory, start, count)
+                start += count
+            }
+            try stream.finish()
+            if let expected = storage.checksum, expected != checksum {
+                throw BackboneError(.badCheckpoint, "its checksum is wrong")
+            }
+        } catch {
+            guard error.kind == .badCheckpoint else { throw error }
+            throw BackboneError(error.kind, "the storage of tensor '\(name)' is damaged: \(error.message)")
+        }
+    }
+}
+
+/// The bytes of a storage from front to back, whatever form they are kept in.
+struct StorageStream: ~Copyable {
+    private let file: FileReference
+    private let memory: UnsafePointer<UInt8>?
+    private var position: Int
+    private var inflater: Inflater?
+
+    /// - Parameter memory: the catalog's, which must outlive this.
+    init(
+        _ storage: TensorCatalog.Storage, in file: FileReference, memory: Bytes
+    ) throws(BackboneError) {
+        self.file = file
+        position = storage.position
+        switch storage.place {
+        case .file:
+            self.memory = nil
+            inflater = nil
+        case .memory:
+            self.memory = memory.baseAddress
+            inflater = nil
+        case .deflated(let packedSize):
+            self.memory = nil
+            inflater = try Inflater(file, position: storage.position, packedSize: packedSize)
+        }
+    }
+
+    /// Reads the next `count` bytes, which the storage must have.
+    mutating func read(_ count: Int, into out: UnsafeMutableRawPointer) throws(BackboneError) {
+        if inflater != nil {
+            try inflater?.read(count, into: out)
+        } else if let memory {
+            memcpy(out, memory + position, count)
+        } else {
+            try file.read(at: position, count: count, into: out)
+        }
+        position += count
+    }
+
+    /// Checks that nothing follows what has been read.
+    mutating func finish() throws(BackboneError) {
+        if inflater != nil { try inflater?.finish() }
+    }
+}
+
+/// Puts the bytes of each number into the opposite order.
+private func reverse(_ memory: UnsafeMutableRawPointer, count: Int, elementSize: Int) {
+    switch elementSize {
+    case 2: reverse(memory.assumingMemoryBound(to: UInt16.self), count: count / 2)
+    case 4: reverse(memory.assumingMemoryBound(to: UInt32.self), count: count / 4)
+    case 8: reverse(memory.assumingMemoryBound(to: UInt64.self), count: count / 8)
+    default: break
+    }
+}
+
+@inline(__always)
+private func reverse<Number: FixedWidthInteger>(_ numbers: UnsafeMutablePointer<Number>, count: Int) {
+    for index in 0..<count { numbers[index] = numbers[index].byteSwapped }
+}
