@@ -209,10 +209,17 @@ BACKBONE_API backbone_status backbone_init_weights(backbone *net, uint64_t seed)
 typedef struct backbone_report backbone_report;
 
 /*
- * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told
- * from the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides,
- * in a dict or OrderedDict, which may be the value of `state_dict` or `model` in an outer dict, and their names may
- * begin with `module.`. Nothing in the file is executed; values of unknown classes are skipped.
+ * Loads a checkpoint. The kind of file is told from the content, not the name:
+ *
+ *   - a .pth of torch.save: the zip archive of PyTorch 1.6 and later, also with deflated members or big-endian numbers;
+ *     the pickles of PyTorch 0.1.10 to 1.5; the tar archive of PyTorch before that
+ *   - a pickle of NumPy arrays, as Detectron's and Python 2's .pkl are, or of tensors
+ *   - a safetensors file
+ *
+ * The tensors may be of float32, float16, bfloat16 or float64 in any strides, in a dict or OrderedDict, which may be
+ * the value of `state_dict` or `model` in an outer dict, and their names may begin with `module.`. A whole pickled
+ * module in that place is read as its state_dict(). Nothing in the file is executed; values of unknown classes are
+ * skipped.
  *
  * strict      0: names that the file lacks keep their values. 1: a missing or unexpected name is an error.
  *             In both cases it is an error if any shape differs (no broadcasting), and if no name matches.
@@ -244,7 +251,7 @@ enum {
 
 /* Properties of a report. */
 enum {
-    BACKBONE_REPORT_CONTAINER = 0, /* "zip" or "safetensors" */
+    BACKBONE_REPORT_CONTAINER = 0, /* "zip", "legacy" (0.1.10 to 1.5), "tar", "pickle" or "safetensors" */
     BACKBONE_REPORT_WRAPPER = 1,   /* "state_dict", "model", or "" */
     BACKBONE_REPORT_PREFIX = 2     /* "module." or "" */
 };

@@ -191,7 +191,7 @@ class ResNet:
         return None
 
     def load_weights(self, path: str | os.PathLike[str], strict: bool = False) -> LoadReport:
-        """Load a zip `.pth` as torch.save writes it, or a safetensors file. Nothing in it is executed.
+        """Load a `.pth` of any PyTorch, a pickle of NumPy arrays or a safetensors file. Nothing in it is executed.
 
         Everything is checked first: a failed load changes nothing.
 
