@@ -246,9 +246,16 @@ typedef struct backbone_load_options {
 BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *options, size_t struct_size);
 
 /*
- * Loads a checkpoint: a zip .pth as torch.save writes it since PyTorch 1.6, or a safetensors file. The kind is told
- * from the content, not the name. In a .pth the tensors may be of float32, float16, bfloat16 or float64 in any strides,
- * in a dict or OrderedDict. Nothing in the file is executed; values of unknown classes are skipped.
+ * Loads a checkpoint. The kind of file is told from the content, not the name:
+ *
+ *   - a .pth of torch.save: the zip archive of PyTorch 1.6 and later, also with deflated members or big-endian numbers;
+ *     the pickles of PyTorch 0.1.10 to 1.5; the tar archive of PyTorch before that
+ *   - a pickle of NumPy arrays, as Detectron's and Python 2's .pkl are, or of tensors
+ *   - a safetensors file
+ *
+ * The tensors may be of float32, float16, bfloat16 or float64 in any strides, in a dict or OrderedDict. A whole pickled
+ * module in that place is read as its state_dict(). Nothing in the file is executed; values of unknown classes are
+ * skipped.
  *
  * The dict of tensors may lie under keys (`state_dict`, `model.state_dict`, ...), names may have a prefix of any depth
  * (`module.`, `backbone.bottom_up.`, ...), and they may be those of torchvision, mmdetection and timm, of detectron2,
@@ -325,7 +332,7 @@ enum {
 
 /* Properties of a report. */
 enum {
-    BACKBONE_REPORT_CONTAINER = 0, /* "zip" or "safetensors" */
+    BACKBONE_REPORT_CONTAINER = 0, /* "zip", "legacy" (0.1.10 to 1.5), "tar", "pickle" or "safetensors" */
     BACKBONE_REPORT_WRAPPER = 1,   /* keys that lead to the dict of tensors, "model.state_dict"; "" if there are none */
     BACKBONE_REPORT_PREFIX = 2,    /* "module.", "backbone.bottom_up.", ...; "" if there is none */
     BACKBONE_REPORT_DIALECT = 3,   /* whose names: "torchvision" (mmdetection, timm), "detectron2" or "caffe2" */

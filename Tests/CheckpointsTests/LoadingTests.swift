@@ -48,6 +48,13 @@ struct LoadingTests {
         #expect(position == expected.count)
     }
 
+    /// The checksums in the file are zlib's.
+    @Test func theLongestCodesAndFarthestMatchesOfDeflatedData() throws {
+        let tensors = try load(fixture("deflated-extremes.pth"))
+        let sums = tensors.map { "\($0.name) \($0.tensor.integers.count) \($0.tensor.integers.reduce(0, +))" }
+        #expect(try sums == fixtureLines("deflated-extremes.txt"))
+    }
+
     @Test func everyWayToWriteATensor() throws {
         try compare(load(fixture("rebuilds.pth")), shapes: "rebuilds.txt", bits: "rebuilds.bin", inOrder: true)
     }

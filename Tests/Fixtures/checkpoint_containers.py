@@ -31,19 +31,19 @@ def read(path):
 
 def _elements(storage):
     """The number of elements and the elements, little-endian."""
-    data = bytes(storage.untyped())
+    data = torch.empty(0, dtype=torch.uint8).set_(storage.untyped()).numpy().tobytes()
     return struct.pack("<q", len(data) // storage.element_size()) + data
 
 
 # ---- The zip archive of today, as others write it ----
 
 
-def rezip(path, out, changes=None, **options):
-    """The same members deflated, by Python's zipfile."""
+def rezip(path, out, changes=None, wide=False, **options):
+    """The same members deflated, by Python's zipfile; `wide` has sizes of 64 bits in the headers of all."""
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, **options) as new:
         for info in old.infolist():
-            data = (changes or {}).get(info.filename.split("/", 1)[1], old.read(info))
-            new.writestr(info.filename, data)
+            with new.open(info.filename, "w", force_zip64=wide) as member:
+                member.write((changes or {}).get(info.filename.split("/", 1)[1], old.read(info)))
     return out
 
 

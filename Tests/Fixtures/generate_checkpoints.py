@@ -438,6 +438,31 @@ def write_bad_zips():
     write("bad-empty.pth", zip_archive([]), "empty zip")
 
 
+def write_deflated_extremes():
+    """Codes of up to 15 bits, and matches of all lengths from almost 32768 bytes before, also across pieces read."""
+    counts = [1, 1]
+    while sum(counts) < 6000:
+        counts.append(counts[-1] + counts[-2])
+    random = np.random.default_rng(5)
+    codes = random.permutation(np.repeat(np.arange(len(counts), dtype=np.uint8), counts))
+    matches = np.tile(np.repeat(random.integers(0, 256, 260, dtype=np.uint8), random.integers(100, 150, 260)), 6)
+    matches = np.concatenate([matches, random.integers(0, 2, 300, dtype=np.uint8).repeat(random.integers(1, 9, 300))])
+    body = []
+    members = []
+    for key, (name, data, strategy) in enumerate(
+        [("codes", codes, zlib.Z_HUFFMAN_ONLY), ("matches", matches, zlib.Z_DEFAULT_STRATEGY)]
+    ):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+        packed = packer.compress(data.tobytes()) + packer.flush()
+        body.append((name, tensor((data.size,), (1,), data=storage(str(key), data.size, "ByteStorage"))))
+        changes = dict(method=8, size=data.size, crc=zlib.crc32(data.tobytes()))
+        members.append(member(f"a/data/{key}", packed, **changes))
+    pickled = member("a/data.pkl", PROTO + dict_of(*body) + STOP)
+    (FOLDER / "deflated-extremes.pth").write_bytes(zip_archive([pickled, *members]))
+    lines = [f"{name} {data.size} {data.sum(dtype=int)}" for name, data in (("codes", codes), ("matches", matches))]
+    (FOLDER / "deflated-extremes.txt").write_text("\n".join(lines) + "\n")
+
+
 def write_bad_deflated(write, parts):
     """Members that are no deflated data, or not those that the directory speaks of."""
 
@@ -454,6 +479,7 @@ def write_bad_deflated(write, parts):
     first = parts()[1]["data"]
     good, body = packed(first), parts()[0]["data"]
     (FOLDER / "deflated-by-hand.pth").write_bytes(archive(good, name=1))
+    write_deflated_extremes()
     (FOLDER / "deflated-stored.pth").write_bytes(archive(packed(first, 0), name=1))
     wrong = "tensor 'conv1.weight' is damaged: its compressed bytes are wrong: "
     write("bad-deflated-long.pth", archive(packed(first + b"x"), name=1), wrong + "they are more than")

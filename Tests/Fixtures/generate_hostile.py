@@ -12,6 +12,7 @@ their `bn1.weight`, which is 0.25, is loaded, and nothing else happens. Plain Py
 """
 
 import argparse
+
 import hostile_foreigners
 import hostile_large
 import hostile_numbers
@@ -23,7 +24,7 @@ from hostile_corpus import Corpus
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", metavar="FOLDER", help="made if need be; what is in it is deleted")
+    parser.add_argument("folder", metavar="FOLDER", help="made if need be; the files of an earlier run are deleted")
     parser.add_argument("--large", action="store_true", help="write the large files instead")
     arguments = parser.parse_args(arguments)
     corpus = Corpus(arguments.folder)

@@ -25,6 +25,8 @@ class Corpus:
     def __init__(self, folder):
         self.folder, self.lines = Path(folder), []
         self.folder.mkdir(parents=True, exist_ok=True)
+        if any(self.folder.iterdir()) and not (self.folder / "manifest.txt").exists():
+            raise SystemExit(f"{self.folder} holds other files")
         for old in self.folder.iterdir():
             old.unlink()
 

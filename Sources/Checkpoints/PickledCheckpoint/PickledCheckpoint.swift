@@ -13,8 +13,9 @@ struct PickledCheckpoint: ~Copyable {
     /// Valid while the `ByteFile` it is from lives.
     let file: FileReference
 
-    /// Reads everything but the numbers of a file of any pickled kind.
+    /// Reads everything but the numbers.
     ///
+    /// - Parameter container: of any kind but safetensors, which has no pickle.
     /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
     init(_ file: FileReference, _ container: Container) throws(BackboneError) {
         switch container {

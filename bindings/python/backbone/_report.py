@@ -43,7 +43,8 @@ class LoadReport:
             checkpoints of its dialect lack, names outside of the prefix, `fc.*` that the network lacks, and stages that
             this network does not build.
         mismatched: names in both with different shapes; if there is one, the load failed.
-        container: "zip" or "safetensors"; "mapping" for `load_state_dict`.
+        container: "zip", "legacy" (PyTorch 0.1.10 to 1.5), "tar" (before), "pickle" or "safetensors"; "mapping" for
+            `load_state_dict`.
         wrapper: the keys under which the checkpoint held its tensors, "state_dict" or "model.state_dict"; or "".
         prefix: what was taken off the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.

@@ -258,7 +258,7 @@ class ResNet:
         prefix: str | None = None,
         input_channels: InputChannels = "exact",
     ) -> LoadReport:
-        """Load a zip `.pth` as torch.save writes it, or a safetensors file. Nothing in it is executed.
+        """Load a `.pth` of any PyTorch, a pickle of NumPy arrays or a safetensors file. Nothing in it is executed.
 
         Names may be those of torchvision, mmdetection and timm, of detectron2, or of Caffe2. Everything is checked
         first: a failed load changes nothing.

@@ -338,6 +338,105 @@ def test_every_dtype_and_layout_loads_bit_for_bit(torch, narrow, tmp_path, dtype
         assert np.signbit(net.get_entry("bn1.bias").data[2])
 
 
+# ---- Files that PyTorch reads, and wrote once or elsewhere ----
+
+
+def numpy_arrays(tensors):
+    return OrderedDict((name, tensor.detach().numpy()) for name, tensor in tensors.items())
+
+
+def big_endian(arrays):
+    return OrderedDict((name, array.astype(array.dtype.newbyteorder(">"))) for name, array in arrays.items())
+
+
+# How each is written, by torch.save or checkpoint_containers; its kind in the report; whether NumPy has its types.
+CONTAINERS = {
+    "zip": (lambda w, path, t: w.torch.save(t, path), "zip", False),
+    "deflated": (lambda w, path, t: (w.torch.save(t, f"{path}.0"), w.rezip(f"{path}.0", path)), "zip", False),
+    "zip64": (lambda w, path, t: (w.torch.save(t, f"{path}.0"), w.rezip(f"{path}.0", path, wide=True)), "zip", False),
+    "big-endian": (lambda w, path, t: w.write_big_endian(path, t), "zip", False),
+    "big-endian, deflated": (lambda w, path, t: w.write_big_endian(path, t, deflated=True), "zip", False),
+    "arrays in a zip": (lambda w, path, t: w.torch.save(numpy_arrays(t), path), "zip", True),
+    "legacy": (lambda w, path, t: w.torch.save(t, path, _use_new_zipfile_serialization=False), "legacy", False),
+    "legacy, views": (lambda w, path, t: w.write_legacy(path, t, views=True, little_endian=False), "legacy", False),
+    "legacy, protocol 4": (lambda w, path, t: w.write_legacy(path, t, protocol=4), "legacy", False),
+    "tar": (lambda w, path, t: w.write_tar(path, t), "tar", False),
+    "tar, views": (lambda w, path, t: w.write_tar(path, t, True, w.tarfile.USTAR_FORMAT), "tar", False),
+    "pickle of tensors": (lambda w, path, t: w.write_pickle(path, t, 4), "pickle", False),
+    **{
+        f"arrays, protocol {protocol}": (
+            lambda w, path, t, protocol=protocol: w.write_pickle(path, numpy_arrays(t), protocol),
+            "pickle",
+            True,
+        )
+        for protocol in range(6)
+    },
+    "arrays, Python 2": (lambda w, path, t: w.write_python2_pickle(path, numpy_arrays(t)), "pickle", True),
+    "arrays, Python 2, protocol 0": (
+        lambda w, path, t: w.write_python2_pickle(path, numpy_arrays(t), 0),
+        "pickle",
+        True,
+    ),
+    "arrays, big-endian": (lambda w, path, t: w.write_pickle(path, big_endian(numpy_arrays(t)), 2), "pickle", True),
+}
+
+
+def in_memory(tensors, memory, torch):
+    """The same values, all of them in that layout; beside tensors in one storage, under names of their own, others."""
+    result = OrderedDict()
+    for name, tensor in tensors.items():
+        if memory == "channels_last" and tensor.dim() == 4:
+            tensor = tensor.contiguous(memory_format=torch.channels_last)
+        elif memory == "view" and tensor.dim() > 0:
+            room = torch.full((tensor.numel() + 12,), 99, dtype=tensor.dtype)
+            room[5 : 5 + tensor.numel()] = tensor.flatten()
+            tensor = room[5 : 5 + tensor.numel()].view(tensor.shape)
+        elif memory == "shared" and tensor.dim() > 0:
+            room = torch.cat([tensor.flatten(), tensor.flatten() + 1])
+            tensor = room[: tensor.numel()].view(tensor.shape)
+            result[f"extra.{name}"] = room[tensor.numel() :]
+        result[name] = tensor
+    return result
+
+
+@pytest.mark.parametrize("memory", ["contiguous", "channels_last", "view", "shared"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_loads_bit_for_bit_what_pytorch_reads(torch, narrow, tmp_path, container, dtype, memory):
+    writers = pytest.importorskip("checkpoint_containers")
+    write, kind, is_numpy = CONTAINERS[container]
+    if is_numpy and dtype == "bfloat16":
+        pytest.skip("NumPy has no bfloat16")
+    state = OrderedDict(
+        (name, t.to(getattr(torch, dtype)) if t.is_floating_point() else t + 5)
+        for name, t in narrow.state_dict().items()
+    )
+    write(writers, tmp_path / "x", in_memory(state, memory, torch))
+    read = writers.read(tmp_path / "x")
+    expected = {}
+    for name in state:
+        value = torch.as_tensor(np.array(read[name], read[name].dtype.newbyteorder("="))) if is_numpy else read[name]
+        expected[name] = (value.float() if value.is_floating_point() else value).numpy()
+        assert value.dtype == state[name].dtype and torch.equal(value, state[name]), name
+    with backbone.ResNet(18, base_channels=8) as net:
+        report = net.load_weights(tmp_path / "x")
+        assert (report.container, len(report.loaded)) == (kind, len(state))
+        assert sorted(report.unexpected) == sorted(set(read) - set(state)) and not report.missing
+        assert_same_state(net, expected)
+
+
+@pytest.mark.parametrize("wrapper", ["", "model"])
+@pytest.mark.parametrize("container", ["zip", "deflated", "big-endian", "legacy", "tar", "pickle of tensors"])
+def test_a_whole_module_loads_as_its_state_dict(torch, narrow, tmp_path, container, wrapper):
+    write, kind, _ = CONTAINERS[container]
+    value = {"epoch": 3, wrapper: torch.nn.DataParallel(narrow)} if wrapper else narrow
+    write(pytest.importorskip("checkpoint_containers"), tmp_path / "x", value)
+    with backbone.ResNet(18, base_channels=8) as net:
+        report = net.load_weights(tmp_path / "x", strict=True)
+        assert (report.container, report.wrapper, report.prefix) == (kind, wrapper, "module." if wrapper else "")
+        assert_same_state(net, arrays(narrow.state_dict()))
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("wrapper", ["", "state_dict", "model"])
 @pytest.mark.parametrize("kind", ["dict", "OrderedDict", "module"])
@@ -419,13 +518,12 @@ def refusals(torch, state, narrow):
         "other shapes": (shapes, {}, backbone.MismatchError, "conv1.weight"),
         "a tensor": (torch.ones(3), {}, nothing, "tensor"),
         "an empty dict": ({}, {}, nothing, "no tensors|no name"),
-        "a whole module": (narrow, {}, nothing, "ResNet"),
-        "the format before 1.6": (state, {"_use_new_zipfile_serialization": False}, backbone.CheckpointError, "1.6"),
+        "another module": (narrow.layer1, {}, nothing, "0.conv1.weight"),
+        "another object": (argparse.Namespace(a=1), {}, nothing, "argparse.Namespace, not a state dict"),
     }
 
 
-REFUSALS = ["integers for a weight", "other shapes", "a tensor", "an empty dict", "a whole module"]
-REFUSALS += ["the format before 1.6"]
+REFUSALS = ["integers for a weight", "other shapes", "a tensor", "an empty dict", "another module", "another object"]
 
 
 @pytest.mark.parametrize("what", REFUSALS)
