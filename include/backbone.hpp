@@ -333,7 +333,8 @@ inline void backbone::check(backbone_status status, backbone_report *report) {
 
 inline backbone::Report backbone::inspect(Text path, const backbone_load_options &options = LoadOptions()) {
     backbone_report *report = nullptr;
-    check(backbone_inspect(path.c_str(), &options, &report), report);
+    const backbone_status status = backbone_inspect(path.c_str(), &options, &report);
+    check(status, report);
     return Report(report);
 }
 
@@ -421,7 +422,8 @@ public:
                               const backbone_load_options &load_options = LoadOptions(), Report *report = nullptr) {
         ::backbone *net = nullptr;
         backbone_report *found = nullptr;
-        check(backbone_create_from_file(path.c_str(), &options, &load_options, &net, &found), found);
+        const backbone_status status = backbone_create_from_file(path.c_str(), &options, &load_options, &net, &found);
+        check(status, found);
         Report owner(found);
         if (report != nullptr) *report = std::move(owner);
         return Backbone(net);
@@ -452,7 +454,8 @@ public:
     /// are missing or unexpected.
     Report load_weights(Text path, const backbone_load_options &options = LoadOptions()) {
         backbone_report *report = nullptr;
-        check(backbone_load_weights_with(c(), path.c_str(), &options, &report), report);
+        const backbone_status status = backbone_load_weights_with(c(), path.c_str(), &options, &report);
+        check(status, report);
         return Report(report);
     }
 
