@@ -254,7 +254,7 @@ public:
     /// Takes ownership of a report of C, or of none.
     explicit Report(backbone_report *report = nullptr) noexcept : report_(report) {}
 
-    /// How many names are in a class: BACKBONE_REPORT_LOADED, ..._MISSING, ..._UNEXPECTED, ..._IGNORABLE, ..._MISMATCHED.
+    /// How many names are in a class: BACKBONE_REPORT_LOADED, ..._MISSING, ...
     std::size_t count(std::int32_t name_class) const {
         std::size_t count = 0;
         check(backbone_report_count(c(), name_class, &count));
@@ -540,8 +540,8 @@ public:
 
     /// Computes the features of a batch into the caller's memory; see backbone_forward.
     ///
-    /// `outputs` has one tensor for each stage of options.out_stages from C2 to C5, with the shapes of output_shapes, in
-    /// positive strides of the caller's choice. They must overlap neither each other nor the input.
+    /// `outputs` has one tensor for each stage of options.out_stages from C2 to C5, with the shapes of output_shapes,
+    /// in positive strides of the caller's choice. They must overlap neither each other nor the input.
     void forward(Input input, Span<const Tensor> outputs) {
         check(backbone_forward(c(), input.c(), tensors(outputs), outputs.size()));
     }
@@ -589,11 +589,10 @@ private:
     template <class Element>
     void check_type(std::size_t index) const {
         const backbone_entry_info info = entry(index);
-        const bool fits = info.dtype == (std::is_same_v<std::remove_const_t<Element>, float> ? BACKBONE_DTYPE_FLOAT32
-                                                                                            : BACKBONE_DTYPE_INT64);
-        if (!fits) {
-            const char *type = info.dtype == BACKBONE_DTYPE_INT64 ? " is of int64, not float" : " is of float, not int64";
-            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, (std::string(info.name) + type).c_str());
+        const bool floats = std::is_same_v<std::remove_const_t<Element>, float>;
+        if (floats != (info.dtype == BACKBONE_DTYPE_FLOAT32)) {
+            const char *types = floats ? " is of int64, not of float" : " is of float, not of int64";
+            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, (std::string(info.name) + types).c_str());
         }
     }
 

@@ -45,8 +45,8 @@ def program():
     body = "\n    ".join(lines)
     return (
         "#ifdef __cplusplus\n#include <backbone.hpp>\n#else\n#include <backbone.h>\n#endif\n#include <stddef.h>\n"
-        f'#include <stdio.h>\n\nint main(void) {{\n    int used = 0;\n    {body}\n    printf("functions %d\\n", used);\n'
-        "    return 0;\n}\n"
+        f"#include <stdio.h>\n\nint main(void) {{\n    int used = 0;\n    {body}\n"
+        '    printf("functions %d\\n", used);\n    return 0;\n}\n'
     )
 
 
