@@ -23,6 +23,12 @@ fail() {
     exit 1
 }
 
+check_swift() {
+    command -v swift >/dev/null && return
+    fail "swift is not on the PATH. libbackbone is built with Swift 6.3.1 or later, which Debian does not package:
+       install it as https://www.swift.org/install/linux describes, then run this script again."
+}
+
 # The comment at the top of the calling script, below the copyright, is its help.
 usage() {
     awk 'NR > 3 && !/^#/ { exit } NR > 4 { sub(/^# ?/, ""); print }' "$0"

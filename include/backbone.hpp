@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * libbackbone from C++17: backbone.h with owners, views and exceptions. Header only, and nothing but it: no call copies
+ * a tensor, and none does more than its C function unless it says so.
+ *
+ *     #include <backbone.hpp>
+ *
+ *     backbone::Options options;
+ *     options.depth = 50;
+ *     options.mean = backbone::imagenet_mean;
+ *     options.std_dev = backbone::imagenet_std_dev;
+ *     backbone::Backbone net(options);
+ *     net.load_weights("resnet50.pth");
+ *
+ *     const backbone::Shape shape = {1, 3, height, width};
+ *     backbone::Pixels image(rgb_bytes, shape, backbone::nhwc(shape));
+ *     backbone::Features features = net.forward(image);
+ *     float value = features[3](0, channel, y, x); // C5
+ *
+ * Names. The C header's handle is the type `backbone`, and a namespace may not have the name of a type. So that type is
+ * the scope here: it is completed with the C++ names as its members, and never has an object. Write
+ * `using Net = backbone::Backbone;` for shorter names; `using namespace backbone` does not exist.
+ *
+ * Errors. What returns a status in C throws backbone::Error here, with the status and the library's message, and has
+ * changed nothing unless backbone.h says otherwise. Whatever allocates memory of C++ may throw std::bad_alloc too.
+ *
+ * Threads and lifetimes are those of backbone.h. Views (Span, TensorView, Text) own nothing: what they point to must
+ * live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed, and
+ * any other call on it throws an Error of BACKBONE_STATUS_INVALID_ARGUMENT.
+ *
+ * Constants (BACKBONE_STAGE_C3, BACKBONE_STATUS_IO, ...) and plain structs are those of backbone.h.
+ */
+
+#ifndef BACKBONE_HPP
+#define BACKBONE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "backbone.h"
+
+/// The scope of all C++ names, see above; the handle that C functions take points to it.
+struct backbone final {
+    class Error;
+    class MismatchError;
+    struct Options;
+    struct LoadOptions;
+    class Report;
+    class Text;
+    template <class Element>
+    class Span;
+    template <class Element>
+    class TensorView;
+    class Input;
+    class Shapes;
+    class Features;
+    class Backbone;
+
+    /// Sizes or strides in the order N, C, H, W.
+    using Shape = std::array<std::int64_t, 4>;
+    /// Memory for a feature, or of one.
+    using Tensor = TensorView<float>;
+    /// float32 that is only read.
+    using ConstTensor = TensorView<const float>;
+    /// An image as it was decoded, which the network normalises with options.mean and options.std_dev.
+    using Pixels = TensorView<const std::uint8_t>;
+
+    /// For options.mean and options.std_dev: ImageNet, RGB, pixels from 0 to 255.
+    static constexpr float imagenet_mean[3] = BACKBONE_IMAGENET_MEAN;
+    static constexpr float imagenet_std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
+
+    /// Strides, in elements, of a contiguous tensor: columns innermost.
+    static constexpr Shape nchw(const Shape &shape) noexcept {
+        return {product(product(shape[1], shape[2]), shape[3]), product(shape[2], shape[3]), shape[3], 1};
+    }
+
+    /// Strides, in elements, of a contiguous tensor whose channels lie innermost, as image decoders write them.
+    static constexpr Shape nhwc(const Shape &shape) noexcept {
+        return {product(product(shape[2], shape[3]), shape[1]), 1, product(shape[3], shape[1]), shape[1]};
+    }
+
+    /// The version of the library in use, "major.minor.patch"; static.
+    static const char *version() noexcept { return backbone_version_string(); }
+
+    /// BACKBONE_ABI_VERSION of the library in use.
+    static std::int32_t abi_version() noexcept { return backbone_abi_version(); }
+
+    /// What a checkpoint is, without a network: backbone_inspect. Throws MismatchError as load_weights does.
+    static Report inspect(Text path, const backbone_load_options &options);
+
+    backbone() = delete;
+    ~backbone() = delete;
+    backbone(const backbone &) = delete;
+    backbone &operator=(const backbone &) = delete;
+
+private:
+    static void check(backbone_status status);
+    static void check(backbone_status status, backbone_report *report);
+
+    /// Wraps around: a shape that is too large is the library's to refuse.
+    static constexpr std::int64_t product(std::int64_t a, std::int64_t b) noexcept {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+    }
+};
+
+/* ---- Views ------------------------------------------------------------------------------------------------------ */
+
+/// A path or name that ends with a zero: a literal, a std::string, a std::filesystem::path (POSIX). Not copied.
+class backbone::Text final {
+public:
+    Text(const char *text) noexcept : text_(text) {}
+
+    template <class String, class = std::enable_if_t<
+                                std::is_convertible_v<decltype(std::declval<const String &>().c_str()), const char *>>>
+    Text(const String &text) noexcept : text_(text.c_str()) {}
+
+    const char *c_str() const noexcept { return text_; }
+
+private:
+    const char *text_;
+};
+
+/// `size` elements one after another, as std::span of C++20; also of any array or container that has them so.
+template <class Element>
+class backbone::Span final {
+public:
+    Span(Element *data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    template <class Container, class = std::enable_if_t<std::is_convertible_v<
+                                   std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))> (*)[],
+                                   Element (*)[]>>>
+    Span(Container &&container) noexcept : data_(std::data(container)), size_(std::size(container)) {}
+
+    Element *data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    Element &operator[](std::size_t index) const noexcept { return data_[index]; }
+    Element *begin() const noexcept { return data_; }
+    Element *end() const noexcept { return data_ + size_; }
+
+private:
+    Element *data_;
+    std::size_t size_;
+};
+
+/// A backbone_tensor whose type knows its elements: float, const float or const uint8_t in the caller's memory.
+///
+/// Like a pointer it is copied freely, and a const view of float may still be written through.
+template <class Element>
+class backbone::TensorView final {
+    static_assert(std::is_same_v<std::remove_const_t<Element>, float> ||
+                      std::is_same_v<std::remove_const_t<Element>, std::uint8_t>,
+                  "tensors are of float or std::uint8_t");
+
+public:
+    /// An empty view: no memory, all sizes 0.
+    TensorView() noexcept : TensorView(nullptr, Shape{}, Shape{}) {}
+
+    /// A contiguous tensor in the order N, C, H, W.
+    TensorView(Element *data, const Shape &shape) noexcept : TensorView(data, shape, nchw(shape)) {}
+
+    /// Element (n, c, h, w) is at data + n*strides[0] + c*strides[1] + h*strides[2] + w*strides[3].
+    TensorView(Element *data, const Shape &shape, const Shape &strides) noexcept : tensor_() {
+        // The C struct serves inputs, which are only read, and outputs alike.
+        tensor_.data = const_cast<std::remove_const_t<Element> *>(data);
+        tensor_.dtype = sizeof(Element) == 1 ? BACKBONE_DTYPE_UINT8 : BACKBONE_DTYPE_FLOAT32;
+        for (std::size_t i = 0; i < 4; i++) {
+            tensor_.shape[i] = shape[i];
+            tensor_.strides[i] = strides[i];
+        }
+    }
+
+    /// What may be written may be read.
+    template <class Other, class = std::enable_if_t<std::is_same_v<const Other, Element>>>
+    TensorView(const TensorView<Other> &other) noexcept : tensor_(other.c()) {}
+
+    /// The element (0, 0, 0, 0).
+    Element *data() const noexcept { return static_cast<Element *>(tensor_.data); }
+    Shape shape() const noexcept { return array(tensor_.shape); }
+    Shape strides() const noexcept { return array(tensor_.strides); }
+
+    /// One element; the indices are not checked.
+    Element &operator()(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) const noexcept {
+        const auto *s = tensor_.strides;
+        return data()[n * s[0] + c * s[1] + h * s[2] + w * s[3]];
+    }
+
+    const backbone_tensor &c() const noexcept { return tensor_; }
+
+private:
+    static Shape array(const std::int64_t (&sizes)[4]) noexcept { return {sizes[0], sizes[1], sizes[2], sizes[3]}; }
+
+    backbone_tensor tensor_;
+};
+
+/// What a forward reads: any view of a tensor, or C's own description of one.
+class backbone::Input final {
+public:
+    template <class Element>
+    Input(const TensorView<Element> &view) noexcept : tensor_(&view.c()) {}
+    Input(const backbone_tensor &tensor) noexcept : tensor_(&tensor) {}
+
+    const backbone_tensor *c() const noexcept { return tensor_; }
+
+    /// N, C, H, W.
+    Shape shape() const noexcept {
+        return {tensor_->shape[0], tensor_->shape[1], tensor_->shape[2], tensor_->shape[3]};
+    }
+
+private:
+    const backbone_tensor *tensor_;
+};
+
+/* ---- Errors ----------------------------------------------------------------------------------------------------- */
+
+/// A call of the library that failed. what() is its message: it names the argument, file or tensor at fault.
+class backbone::Error : public std::runtime_error {
+public:
+    Error(backbone_status status, const char *message) : std::runtime_error(message), status_(status) {}
+
+    /// BACKBONE_STATUS_INVALID_ARGUMENT ..., never BACKBONE_STATUS_OK.
+    backbone_status status() const noexcept { return status_; }
+
+private:
+    backbone_status status_;
+};
+
+/* ---- Options ---------------------------------------------------------------------------------------------------- */
+
+/// backbone_options with the defaults. What `mean` and `std_dev` point to must live until the network is created.
+struct backbone::Options : backbone_options {
+    Options() : backbone_options() { check(backbone_options_init(this, sizeof(backbone_options))); }
+};
+
+/// backbone_load_options with the defaults. What its pointers point to must live until the load returns.
+struct backbone::LoadOptions : backbone_load_options {
+    LoadOptions() : backbone_load_options() { check(backbone_load_options_init(this, sizeof(backbone_load_options))); }
+};
+
+/* ---- The load report -------------------------------------------------------------------------------------------- */
+
+/// What a load did. Text that it hands out lives as long as the report; it may outlive the network.
+class backbone::Report final {
+public:
+    /// Takes ownership of a report of C, or of none.
+    explicit Report(backbone_report *report = nullptr) noexcept : report_(report) {}
+
+    /// How many names are in a class: BACKBONE_REPORT_LOADED, ..._MISSING, ...
+    std::size_t count(std::int32_t name_class) const {
+        std::size_t count = 0;
+        check(backbone_report_count(c(), name_class, &count));
+        return count;
+    }
+
+    /// Name `index` of a class with its shapes in the network and in the file.
+    backbone_report_entry entry(std::int32_t name_class, std::size_t index) const {
+        backbone_report_entry entry;
+        check(backbone_report_get_entry(c(), name_class, index, &entry));
+        return entry;
+    }
+
+    /// A property as text: BACKBONE_REPORT_CONTAINER, ..._DIALECT, ...
+    const char *property(std::int32_t property) const {
+        const char *text = nullptr;
+        check(backbone_report_get_property(c(), property, &text));
+        return text;
+    }
+
+    /// How many reasons there are to doubt that the network computes what was trained.
+    std::size_t warning_count() const {
+        std::size_t count = 0;
+        check(backbone_report_warning_count(c(), &count));
+        return count;
+    }
+
+    /// One of them, as a line of text.
+    const char *warning(std::size_t index) const {
+        const char *text = nullptr;
+        check(backbone_report_get_warning(c(), index, &text));
+        return text;
+    }
+
+    /// All of the report as a JSON object.
+    const char *json() const {
+        const char *text = nullptr;
+        check(backbone_report_to_json(c(), &text));
+        return text;
+    }
+
+    const backbone_report *c() const noexcept { return report_.get(); }
+
+private:
+    struct Free {
+        void operator()(backbone_report *report) const noexcept { backbone_report_free(report); }
+    };
+
+    std::unique_ptr<backbone_report, Free> report_;
+};
+
+/// BACKBONE_STATUS_MISMATCH of a load: a sound checkpoint does not fit the network, and the report says where.
+class backbone::MismatchError final : public Error {
+public:
+    MismatchError(const char *message, Report report)
+        : Error(BACKBONE_STATUS_MISMATCH, message), report_(std::make_shared<const Report>(std::move(report))) {}
+
+    const Report &report() const noexcept { return *report_; }
+
+private:
+    // Shared, since an exception must be copyable.
+    std::shared_ptr<const Report> report_;
+};
+
+inline void backbone::check(backbone_status status) {
+    if (status != BACKBONE_STATUS_OK) throw Error(status, backbone_last_error_message());
+}
+
+/// As above, for calls that may give a report with BACKBONE_STATUS_MISMATCH. Takes the report only to throw it.
+inline void backbone::check(backbone_status status, backbone_report *report) {
+    if (status == BACKBONE_STATUS_MISMATCH && report != nullptr) {
+        throw MismatchError(backbone_last_error_message(), Report(report));
+    }
+    check(status);
+}
+
+inline backbone::Report backbone::inspect(Text path, const backbone_load_options &options = LoadOptions()) {
+    backbone_report *report = nullptr;
+    const backbone_status status = backbone_inspect(path.c_str(), &options, &report);
+    check(status, report);
+    return Report(report);
+}
+
+/* ---- Features --------------------------------------------------------------------------------------------------- */
+
+/// The shapes of the features, one for each stage of options.out_stages from C2 to C5.
+class backbone::Shapes final {
+public:
+    explicit Shapes(std::size_t count) noexcept : shapes_(), count_(count) {}
+
+    std::size_t size() const noexcept { return count_; }
+    Shape &operator[](std::size_t stage) noexcept { return shapes_[stage]; }
+    const Shape &operator[](std::size_t stage) const noexcept { return shapes_[stage]; }
+    const Shape *begin() const noexcept { return shapes_.data(); }
+    const Shape *end() const noexcept { return shapes_.data() + count_; }
+    std::int64_t *data() noexcept { return shapes_[0].data(); }
+
+private:
+    std::array<Shape, 4> shapes_;
+    std::size_t count_;
+};
+
+/// Features and the memory that they lie in, NCHW, one for each stage of options.out_stages from C2 to C5.
+class backbone::Features final {
+public:
+    Features() noexcept = default;
+    Features(Features &&) noexcept = default;
+    Features &operator=(Features &&) noexcept = default;
+    // The views point into the memory.
+    Features(const Features &) = delete;
+    Features &operator=(const Features &) = delete;
+
+    std::size_t size() const noexcept { return views_.size(); }
+    Tensor operator[](std::size_t stage) noexcept { return views_[stage]; }
+    ConstTensor operator[](std::size_t stage) const noexcept { return views_[stage]; }
+
+    /// For calls that write into the caller's memory.
+    Span<const Tensor> outputs() noexcept { return views_; }
+
+    /// Makes room for features of these shapes; memory is allocated only where there is too little.
+    void resize(const Shapes &shapes) {
+        std::size_t total = 0;
+        for (const Shape &shape : shapes) total += element_count(shape);
+        views_.resize(shapes.size());
+        memory_.resize(total);
+        float *next = memory_.data();
+        for (std::size_t i = 0; i < shapes.size(); i++) {
+            views_[i] = Tensor(next, shapes[i]);
+            next += element_count(shapes[i]);
+        }
+    }
+
+private:
+    // Shapes that the library gives have a size in bytes that an int64_t holds.
+    static std::size_t element_count(const Shape &shape) noexcept {
+        return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
+    }
+
+    std::vector<float> memory_;
+    std::vector<Tensor> views_;
+};
+
+/* ---- The network ------------------------------------------------------------------------------------------------ */
+
+/// A ResNet without its pooling and classifier. Owns a handle of C; moved, never copied.
+///
+/// Different networks are independent. Of one, forward in evaluation mode and all const functions may run on many
+/// threads at once; the others wait until they have it alone. Moving and destroying it must not meet any other call.
+class backbone::Backbone final {
+public:
+    /// Builds a network in evaluation mode, with the weights of init_weights(0) until others are written.
+    explicit Backbone(const backbone_options &options = Options()) {
+        ::backbone *net = nullptr;
+        check(backbone_create(&options, &net));
+        adopt(net);
+    }
+
+    /// Takes ownership of a handle of C.
+    explicit Backbone(::backbone *net) { adopt(net); }
+
+    /// Creates the network that a checkpoint describes, and loads it: backbone_create_from_file.
+    ///
+    /// `report`, if it is not null, receives what was found. Throws MismatchError as load_weights does.
+    static Backbone from_file(Text path, const backbone_options &options = Options(),
+                              const backbone_load_options &load_options = LoadOptions(), Report *report = nullptr) {
+        ::backbone *net = nullptr;
+        backbone_report *found = nullptr;
+        const backbone_status status = backbone_create_from_file(path.c_str(), &options, &load_options, &net, &found);
+        check(status, found);
+        Report owner(found);
+        if (report != nullptr) *report = std::move(owner);
+        return Backbone(net);
+    }
+
+    /// The handle, still owned by this object; null if it has been moved from.
+    ::backbone *c() noexcept { return net_.get(); }
+    const ::backbone *c() const noexcept { return net_.get(); }
+
+    /// Gives up the handle, to be given to backbone_free.
+    ::backbone *release() noexcept { return net_.release(); }
+
+    /// The options as they stand now; `mean` and `std_dev` point into the network.
+    Options options() const {
+        Options options;
+        check(backbone_get_options(c(), &options));
+        return options;
+    }
+
+    /* ---- Weights */
+
+    /// Sets all parameters and buffers at random, the same for the same seed on every machine: backbone_init_weights.
+    void init_weights(std::uint64_t seed) { check(backbone_init_weights(c(), seed)); }
+
+    /// Loads a checkpoint (.pth or safetensors). A load that throws leaves the network as it was.
+    ///
+    /// Throws MismatchError, which has the report, where shapes differ, no name matches, or, if options.strict, names
+    /// are missing or unexpected.
+    Report load_weights(Text path, const backbone_load_options &options = LoadOptions()) {
+        backbone_report *report = nullptr;
+        const backbone_status status = backbone_load_weights_with(c(), path.c_str(), &options, &report);
+        check(status, report);
+        return Report(report);
+    }
+
+    /// Writes all parameters and buffers to a safetensors file under their PyTorch names.
+    void save_weights(Text path) const { check(backbone_save_weights(c(), path.c_str())); }
+
+    /* ---- Freezing and modes */
+
+    /// Freezes the stem (0), the stem and the first 1 to 4 stages, or nothing (-1). A lower number unfreezes.
+    void freeze(std::int32_t frozen_stages) { check(backbone_freeze(c(), frozen_stages)); }
+
+    /// Training mode: BatchNorms outside of frozen stages use and update the statistics of the batch.
+    void set_training(bool training) { check(backbone_set_training(c(), training ? 1 : 0)); }
+
+    bool training() const {
+        std::int32_t training = 0;
+        check(backbone_get_training(c(), &training));
+        return training != 0;
+    }
+
+    /* ---- Parameters and buffers */
+
+    /// The number of entries of the state dict, in PyTorch's order of registration.
+    std::size_t entry_count() const {
+        std::size_t count = 0;
+        check(backbone_entry_count(c(), &count));
+        return count;
+    }
+
+    /// Describes entry `index`; its name lives as long as the network.
+    backbone_entry_info entry(std::size_t index) const {
+        backbone_entry_info info;
+        check(backbone_get_entry_info(c(), index, &info));
+        return info;
+    }
+
+    /// The index of the entry with that name; an Error of BACKBONE_STATUS_UNKNOWN_NAME if there is none.
+    std::size_t find(Text name) const {
+        std::size_t index = 0;
+        check(backbone_find_entry(c(), name.c_str(), &index));
+        return index;
+    }
+
+    /// Describes the entry with that name.
+    backbone_entry_info entry(Text name) const { return entry(find(name)); }
+
+    /// Copies entry `index` to `out`, which has exactly its number of elements, in the order of its shape.
+    void read(std::size_t index, Span<float> out) const { read_as(index, out); }
+    void read(std::size_t index, Span<std::int64_t> out) const { read_as(index, out); }
+
+    /// The entry with that name in a vector; Element is std::int64_t for num_batches_tracked.
+    template <class Element = float>
+    std::vector<Element> read(Text name) const {
+        const std::size_t index = find(name);
+        const backbone_entry_info info = entry(index);
+        std::int64_t count = 1;
+        for (std::int64_t size : info.shape) count *= size;
+        std::vector<Element> values(static_cast<std::size_t>(count));
+        read(index, Span<Element>(values));
+        return values;
+    }
+
+    /// Copies `values` to entry `index`, as read gives them; frozen entries can be written.
+    void write(std::size_t index, Span<const float> values) { write_as(index, values); }
+    void write(std::size_t index, Span<const std::int64_t> values) { write_as(index, values); }
+
+    /// Copies `values` to the entry with that name.
+    void write(Text name, Span<const float> values) { write_as(find(name), values); }
+    void write(Text name, Span<const std::int64_t> values) { write_as(find(name), values); }
+
+    /* ---- Forward */
+
+    /// How many features a forward writes: the stages of options.out_stages.
+    std::size_t stage_count() const noexcept { return stage_count_; }
+
+    /// The shapes of the features of an input of shape (N >= 0, in_channels, H >= 1, W >= 1).
+    Shapes output_shapes(const Shape &input) const {
+        Shapes shapes(stage_count_);
+        check(backbone_output_shapes(c(), input.data(), shapes.data(), stage_count_));
+        return shapes;
+    }
+
+    /// Computes the features of a batch into the caller's memory; see backbone_forward.
+    ///
+    /// `outputs` has one tensor for each stage of options.out_stages from C2 to C5, with the shapes of output_shapes,
+    /// in positive strides of the caller's choice. They must overlap neither each other nor the input.
+    void forward(Input input, Span<const Tensor> outputs) {
+        check(backbone_forward(c(), input.c(), tensors(outputs), outputs.size()));
+    }
+
+    /// Computes the features into `features`, whose memory is used again where it is large enough.
+    void forward(Input input, Features &features) {
+        features.resize(output_shapes(input.shape()));
+        forward(input, features.outputs());
+    }
+
+    /// Computes the features into new memory (which C++ sets to zero first).
+    Features forward(Input input) {
+        Features features;
+        forward(input, features);
+        return features;
+    }
+
+    /// Computes the features and tells what each layer took, in the order of computation; see backbone_profile.
+    std::vector<backbone_layer> profile(Input input, Span<const Tensor> outputs) {
+        const backbone_tensor *first = tensors(outputs);
+        std::size_t count = 0;
+        check(backbone_profile(c(), input.c(), first, outputs.size(), nullptr, 0, &count));
+        std::vector<backbone_layer> layers(count);
+        check(backbone_profile(c(), input.c(), first, outputs.size(), layers.data(), layers.size(), &count));
+        return layers;
+    }
+
+private:
+    struct Free {
+        void operator()(::backbone *net) const noexcept { backbone_free(net); }
+    };
+
+    void adopt(::backbone *net) {
+        net_.reset(net);
+        for (std::uint32_t stages = options().out_stages; stages != 0; stages &= stages - 1) stage_count_++;
+    }
+
+    // An array of views is an array of the structs that they consist of.
+    static const backbone_tensor *tensors(Span<const Tensor> views) noexcept {
+        static_assert(sizeof(Tensor) == sizeof(backbone_tensor) && std::is_standard_layout_v<Tensor>);
+        return reinterpret_cast<const backbone_tensor *>(views.data());
+    }
+
+    // The sizes alone would let two floats pass for an int64_t.
+    template <class Element>
+    void check_type(std::size_t index) const {
+        const backbone_entry_info info = entry(index);
+        const bool floats = std::is_same_v<std::remove_const_t<Element>, float>;
+        if (floats != (info.dtype == BACKBONE_DTYPE_FLOAT32)) {
+            const char *types = floats ? " is of int64, not of float" : " is of float, not of int64";
+            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, (std::string(info.name) + types).c_str());
+        }
+    }
+
+    template <class Element>
+    void read_as(std::size_t index, Span<Element> out) const {
+        check_type<Element>(index);
+        check(backbone_read_entry(c(), index, out.data(), out.size() * sizeof(Element)));
+    }
+
+    template <class Element>
+    void write_as(std::size_t index, Span<Element> values) {
+        check_type<Element>(index);
+        check(backbone_write_entry(c(), index, values.data(), values.size() * sizeof(Element)));
+    }
+
+    std::unique_ptr<::backbone, Free> net_;
+    std::size_t stage_count_ = 0;
+};
+
+#endif /* BACKBONE_HPP */
