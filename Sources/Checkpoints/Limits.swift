@@ -28,7 +28,7 @@ enum Limits {
     /// Bytes of a text of a pickle that are kept; only the place of longer ones is. Longer than any name that is read.
     static var pickleTextBytes: Int { 4096 }
     /// Instructions of all pickles of a checkpoint. Each makes at most one value, so this bounds the memory of them all.
-    static var pickleInstructions: Int { 1 << 21 }
+    static var pickleInstructions: Int { 1 << 20 }
     /// How many dicts deep state dicts are looked for.
     static var candidateDepth: Int { 3 }
     /// State dicts of a checkpoint among which one is chosen.

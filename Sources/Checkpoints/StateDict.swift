@@ -135,15 +135,16 @@ extension StateDict {
         // Who own the names of modules, which are nowhere in the file.
         var catalogs = UniqueArray<TensorCatalog>()
         var effort = ModuleWalk.Effort()
-        for index in 0..<found.list.count {
+        for candidate in found.list.elements {
             var key = UniqueArray<UInt8>()
-            try key.append(found.path(found.list[index]))
-            let names = try checkpoint.names(of: found.list[index], &catalogs, &effort)
+            try key.append(found.path(candidate))
+            let names = try checkpoint.names(of: candidate, &catalogs, &effort)
             try named.append(try Candidate(key: key, names: names))
         }
         let choice = try BackboneChoice.choose(from: named, selection)
-        let catalog = try checkpoint.catalog(of: found.list[choice.candidate])
-        return try Chosen(catalog, key: named[choice.candidate].key.elements, choice, checkpoint.origin)
+        let candidate = found.list.elements[choice.candidate]
+        let catalog = try checkpoint.catalog(of: candidate)
+        return try Chosen(catalog, key: found.path(candidate), choice, checkpoint.origin)
     }
 
     fileprivate static func choose(

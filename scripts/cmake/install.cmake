@@ -39,7 +39,7 @@ else()
 endif()
 write_basic_package_version_file(${generated}/backboneConfigVersion.cmake COMPATIBILITY ${compatibility})
 configure_package_config_file(
-  ${PROJECT_SOURCE_DIR}/cmake/backboneConfig.cmake.in ${generated}/backboneConfig.cmake
+  ${PROJECT_SOURCE_DIR}/scripts/cmake/backboneConfig.cmake.in ${generated}/backboneConfig.cmake
   INSTALL_DESTINATION ${cmake_folder}
   PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
@@ -48,5 +48,5 @@ install(FILES ${generated}/backboneConfig.cmake ${generated}/backboneConfigVersi
 set(pc_folder ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${pc_folder} OUTPUT_VARIABLE pc_to_prefix)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${pc_folder} OUTPUT_VARIABLE pc_to_include)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/backbone.pc.in ${generated}/backbone.pc @ONLY)
+configure_file(${PROJECT_SOURCE_DIR}/scripts/cmake/backbone.pc.in ${generated}/backbone.pc @ONLY)
 install(FILES ${generated}/backbone.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
