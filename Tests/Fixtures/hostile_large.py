@@ -18,7 +18,7 @@ def large(corpus):
         return archive([member("a/data.pkl", pickle), *(member(f"a/data/{i}", VALUE) for i in range(count + 1))],
                        end={"count": min(count + 2, 0xFFFF)}, end64={})
 
-    corpus.add("tensors-60000.pth", many(60_000), OK)
+    corpus.add("tensors-40000.pth", many(40_000), OK)
     corpus.add("tensors-100000.pth", many(100_000), BAD)
     for count, status in ((60_000, OK), (100_000, BAD)):
         entry = '"x%d":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
@@ -39,13 +39,13 @@ def large(corpus):
     keys = b"".join(text("w" * 1000 + f"{i:06}") + b"Ns" for i in range(10_000))
     corpus.add("names-alike.pth", checkpoint(PROTO2 + b"}" + keys + text(NAME) + tensor() + b"s" + STOP), OK)
     corpus.add("instructions.pth", beside(b"N0" * (1 << 20)), BAD, "instructions")
-    corpus.add("instructions-fewer.pth", beside(b"N0" * 1_000_000 + b"N"), OK)
-    corpus.add("values.pth", beside(MARK + b"N" * 2_000_000 + b"t"), OK)
-    corpus.add("memo-sparse.pth", beside(b"N" + b"r" + struct.pack("<L", 2_000_000)), OK)
-    corpus.add("deep-lists.pth", beside(b"]" * 1_000_000 + b"a" * 999_999), OK)
+    corpus.add("instructions-fewer.pth", beside(b"N0" * 500_000 + b"N"), OK)
+    corpus.add("values.pth", beside(MARK + b"N" * 1_000_000 + b"t"), OK)
+    corpus.add("memo-sparse.pth", beside(b"N" + b"r" + struct.pack("<L", 1_000_000)), OK)
+    corpus.add("deep-lists.pth", beside(b"]" * 500_000 + b"a" * 499_999), OK)
     corpus.add("globals.pth", beside(MARK + name_of("os", "system") * 1_000_000 + b"t"), OK)
     first = text("storage") + b"q\0" + name_of("torch", "FloatStorage") + b"q\1"
-    storages = (MARK + b"h\0h\1h\0h\0K\1tQ") * 200_000
+    storages = (MARK + b"h\0h\1h\0h\0K\1tQ") * 100_000
     corpus.add("storages.pth", beside(MARK + first + storages + b"t"), OK)
     corpus.add("pickle-of-65-megabytes.pth", beside(b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)), BAD)
     named = [member(f"a/{i:05}" + "x" * 900, b"") for i in range(10_000)]
