@@ -282,6 +282,19 @@ BACKBONE_API backbone_status backbone_load_weights_with(backbone *net, const cha
                                                         backbone_report **out_report);
 
 /*
+ * Loads a checkpoint that is in memory, of any kind, as backbone_load_weights_with loads a file; messages name it
+ * "memory of N bytes".
+ *
+ * data     a whole checkpoint file, aligned in any way. Only read, not kept, and never copied beforehand. NULL is
+ *          allowed for no bytes, which are an empty file.
+ * size     of it in bytes.
+ * options  NULL for the defaults.
+ */
+BACKBONE_API backbone_status backbone_load_weights_from_memory(backbone *net, const void *data, size_t size,
+                                                               const backbone_load_options *options,
+                                                               backbone_report **out_report);
+
+/*
  * Tells what a checkpoint is without a network: the report of loading it into the network that its own names and shapes
  * describe. Fails with BACKBONE_STATUS_BAD_CHECKPOINT where they describe none that is built here, and gives the report
  * with BACKBONE_STATUS_MISMATCH.
@@ -290,6 +303,11 @@ BACKBONE_API backbone_status backbone_load_weights_with(backbone *net, const cha
  */
 BACKBONE_API backbone_status backbone_inspect(const char *path, const backbone_load_options *options,
                                               backbone_report **out_report);
+
+/* Tells what a checkpoint in memory is, as backbone_inspect does of a file. */
+BACKBONE_API backbone_status backbone_inspect_memory(const void *data, size_t size,
+                                                     const backbone_load_options *options,
+                                                     backbone_report **out_report);
 
 /*
  * Creates the network that a checkpoint describes, and loads it.
@@ -303,6 +321,11 @@ BACKBONE_API backbone_status backbone_inspect(const char *path, const backbone_l
 BACKBONE_API backbone_status backbone_create_from_file(const char *path, const backbone_options *options,
                                                        const backbone_load_options *load_options, backbone **out,
                                                        backbone_report **out_report);
+
+/* Creates the network that a checkpoint in memory describes, as backbone_create_from_file does with a file. */
+BACKBONE_API backbone_status backbone_create_from_memory(const void *data, size_t size, const backbone_options *options,
+                                                         const backbone_load_options *load_options, backbone **out,
+                                                         backbone_report **out_report);
 
 /*
  * Writes all parameters and buffers to a file under their PyTorch names (float32; num_batches_tracked int64).
@@ -342,7 +365,8 @@ enum {
     BACKBONE_REPORT_DTYPE = 7,     /* of the convolutions' weights: "float32", "float16", ..., or "mixed" */
     BACKBONE_REPORT_STYLE = 8,     /* "pytorch", "caffe", or "" if it cannot be told. No weight tells it for certain; it
                                       is told from names, marks of the file, and the scale of the stem's weights. */
-    BACKBONE_REPORT_INPUT_CONVERSION = 9 /* "sum", "repeat" or "map" if the stem was converted, else "" */
+    BACKBONE_REPORT_INPUT_CONVERSION = 9, /* "sum", "repeat" or "map" if the stem was converted, else "" */
+    BACKBONE_REPORT_TENSORS = 10   /* "161": how many tensors of known types the dict holds, under any names */
 };
 
 typedef struct backbone_report_entry {

@@ -26,8 +26,8 @@
  * Errors. What returns a status in C throws backbone::Error here, with the status and the library's message, and has
  * changed nothing unless backbone.h says otherwise. Whatever allocates memory of C++ may throw std::bad_alloc too.
  *
- * Threads and lifetimes are those of backbone.h. Views (Span, TensorView, Text) own nothing: what they point to must
- * live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed, and
+ * Threads and lifetimes are those of backbone.h. Views (Span, Bytes, TensorView, Text) own nothing: what they point to
+ * must live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed, and
  * any other call on it throws an Error of BACKBONE_STATUS_INVALID_ARGUMENT.
  *
  * Constants (BACKBONE_STAGE_C3, BACKBONE_STATUS_IO, ...) and plain structs are those of backbone.h.
@@ -59,6 +59,7 @@ struct backbone final {
     class Text;
     template <class Element>
     class Span;
+    class Bytes;
     template <class Element>
     class TensorView;
     class Input;
@@ -97,6 +98,9 @@ struct backbone final {
 
     /// What a checkpoint is, without a network: backbone_inspect. Throws MismatchError as load_weights does.
     static Report inspect(Text path, const backbone_load_options &options);
+
+    /// The same of a checkpoint in memory: backbone_inspect_memory.
+    static Report inspect(Bytes checkpoint, const backbone_load_options &options);
 
     backbone() = delete;
     ~backbone() = delete;
@@ -149,6 +153,28 @@ public:
 
 private:
     Element *data_;
+    std::size_t size_;
+};
+
+/// A whole file in memory: std::uint8_t or std::byte in any array or container, or `size` bytes at `data`.
+///
+/// Not char, which paths are made of.
+class backbone::Bytes final {
+public:
+    Bytes(const void *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    Bytes(Span<const std::uint8_t> bytes) noexcept : Bytes(bytes.data(), bytes.size()) {}
+    Bytes(Span<const std::byte> bytes) noexcept : Bytes(bytes.data(), bytes.size()) {}
+
+    template <class Container,
+              class = std::enable_if_t<std::is_convertible_v<Container &, Span<const std::uint8_t>> ||
+                                       std::is_convertible_v<Container &, Span<const std::byte>>>>
+    Bytes(const Container &bytes) noexcept : Bytes(std::data(bytes), std::size(bytes)) {}
+
+    const void *data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    const void *data_;
     std::size_t size_;
 };
 
@@ -338,6 +364,13 @@ inline backbone::Report backbone::inspect(Text path, const backbone_load_options
     return Report(report);
 }
 
+inline backbone::Report backbone::inspect(Bytes checkpoint, const backbone_load_options &options = LoadOptions()) {
+    backbone_report *report = nullptr;
+    const backbone_status status = backbone_inspect_memory(checkpoint.data(), checkpoint.size(), &options, &report);
+    check(status, report);
+    return Report(report);
+}
+
 /* ---- Features --------------------------------------------------------------------------------------------------- */
 
 /// The shapes of the features, one for each stage of options.out_stages from C2 to C5.
@@ -423,10 +456,17 @@ public:
         ::backbone *net = nullptr;
         backbone_report *found = nullptr;
         const backbone_status status = backbone_create_from_file(path.c_str(), &options, &load_options, &net, &found);
-        check(status, found);
-        Report owner(found);
-        if (report != nullptr) *report = std::move(owner);
-        return Backbone(net);
+        return created(status, net, found, report);
+    }
+
+    /// The same with a checkpoint in memory: backbone_create_from_memory.
+    static Backbone from_memory(Bytes checkpoint, const backbone_options &options = Options(),
+                                const backbone_load_options &load_options = LoadOptions(), Report *report = nullptr) {
+        ::backbone *net = nullptr;
+        backbone_report *found = nullptr;
+        const backbone_status status =
+            backbone_create_from_memory(checkpoint.data(), checkpoint.size(), &options, &load_options, &net, &found);
+        return created(status, net, found, report);
     }
 
     /// The handle, still owned by this object; null if it has been moved from.
@@ -448,7 +488,7 @@ public:
     /// Sets all parameters and buffers at random, the same for the same seed on every machine: backbone_init_weights.
     void init_weights(std::uint64_t seed) { check(backbone_init_weights(c(), seed)); }
 
-    /// Loads a checkpoint (.pth or safetensors). A load that throws leaves the network as it was.
+    /// Loads a checkpoint of any kind. A load that throws leaves the network as it was.
     ///
     /// Throws MismatchError, which has the report, where shapes differ, no name matches, or, if options.strict, names
     /// are missing or unexpected.
@@ -459,7 +499,16 @@ public:
         return Report(report);
     }
 
-    /// Writes all parameters and buffers to a safetensors file under their PyTorch names.
+    /// The same with a checkpoint in memory: backbone_load_weights_from_memory.
+    Report load_weights(Bytes checkpoint, const backbone_load_options &options = LoadOptions()) {
+        backbone_report *report = nullptr;
+        const backbone_status status =
+            backbone_load_weights_from_memory(c(), checkpoint.data(), checkpoint.size(), &options, &report);
+        check(status, report);
+        return Report(report);
+    }
+
+    /// Writes all parameters and buffers to a file under their PyTorch names; its ending tells the kind of file.
     void save_weights(Text path) const { check(backbone_save_weights(c(), path.c_str())); }
 
     /* ---- Freezing and modes */
@@ -573,6 +622,14 @@ private:
     struct Free {
         void operator()(::backbone *net) const noexcept { backbone_free(net); }
     };
+
+    /// What a function of C that creates and loads has given.
+    static Backbone created(backbone_status status, ::backbone *net, backbone_report *found, Report *report) {
+        check(status, found);
+        Report owner(found);
+        if (report != nullptr) *report = std::move(owner);
+        return Backbone(net);
+    }
 
     void adopt(::backbone *net) {
         net_.reset(net);

@@ -17,15 +17,21 @@ public func backbone_inspect(
         out.pointee = nil
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        let stateDict = try StateDict(path: path, request.selection)
-        let network = try Network(try stateDict.describedConfiguration())
-        try withReport(of: try match(stateDict, network, request), out) { report throws(BackboneError) in
-            try report.pointee.describe(stateDict)
-            try report.pointee.verdict(strict: request.isStrict)
-            let character = FileCharacter(stateDict, try stemScale(stateDict, network, report.pointee))
-            try report.pointee.set(.style, "\(character.styleName)")
-            try report.pointee.renderJSON()
-        }
+        try inspect(try StateDict(path: path, request.selection), request, out)
+    }
+}
+
+@_cdecl("backbone_inspect_memory") @implementation
+public func backbone_inspect_memory(
+    _ data: UnsafeRawPointer!, _ size: Int, _ options: UnsafePointer<backbone_load_options>!,
+    _ out_report: UnsafeMutablePointer<OpaquePointer?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let out = try require(out_report, "out_report")
+        out.pointee = nil
+        let memory = try requireMemory(data, size)
+        let request = try LoadRequest(options)
+        try inspect(try StateDict(memory: memory, request.selection), request, out)
     }
 }
 
@@ -40,32 +46,78 @@ public func backbone_create_from_file(
         let out = try require(out, "out")
         out.pointee = nil
         let path = try require(path, "path")
-        var options = options == nil ? backbone_options.defaults : try backbone_options(options)
+        let options = try optionsOrDefaults(options)
         let request = try LoadRequest(load_options)
-        let stateDict = try StateDict(path: path, request.selection)
-        let described = try stateDict.describedConfiguration()
-        options.depth = described.depth.rawValue
-        options.base_channels = Int32(described.baseChannels)
-        let channels = Int32(described.inChannels)
-        if request.conversion.isExact && options.in_channels != channels {
-            // The caller's arrays have as many values as the caller's options say.
-            guard options.mean == nil && options.std_dev == nil else {
-                throw BackboneError(
-                    .invalidArgument,
-                    "in_channels is \(options.in_channels) and mean or std_dev is set, but the stem in the file has \(channels)"
-                )
-            }
-            options.in_channels = channels
-        }
-        let session = try makeSession(options)
-        do throws(BackboneError) {
-            try load(stateDict, request, session, out_report)
-        } catch {
-            session.destroy()
-            throw error
-        }
-        out.pointee = session.handle
+        out.pointee = try create(try StateDict(path: path, request.selection), options, request, out_report)
     }
+}
+
+@_cdecl("backbone_create_from_memory") @implementation
+public func backbone_create_from_memory(
+    _ data: UnsafeRawPointer!, _ size: Int, _ options: UnsafePointer<backbone_options>!,
+    _ load_options: UnsafePointer<backbone_load_options>!, _ out: UnsafeMutablePointer<OpaquePointer?>!,
+    _ out_report: UnsafeMutablePointer<OpaquePointer?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        out_report?.pointee = nil
+        let out = try require(out, "out")
+        out.pointee = nil
+        let memory = try requireMemory(data, size)
+        let options = try optionsOrDefaults(options)
+        let request = try LoadRequest(load_options)
+        out.pointee = try create(try StateDict(memory: memory, request.selection), options, request, out_report)
+    }
+}
+
+private func optionsOrDefaults(
+    _ options: UnsafePointer<backbone_options>?
+) throws(BackboneError) -> backbone_options {
+    guard let options else { return .defaults }
+    return try backbone_options(options)
+}
+
+/// Reports on an open checkpoint as if it were loaded into the network that it describes.
+private func inspect(
+    _ stateDict: borrowing StateDict, _ request: LoadRequest, _ out: UnsafeMutablePointer<OpaquePointer?>
+) throws(BackboneError) {
+    let network = try Network(try stateDict.describedConfiguration())
+    try withReport(of: try match(stateDict, network, request), out) { report throws(BackboneError) in
+        try report.pointee.describe(stateDict)
+        try report.pointee.verdict(strict: request.isStrict)
+        let character = FileCharacter(stateDict, try stemScale(stateDict, network, report.pointee))
+        try report.pointee.set(.style, "\(character.styleName)")
+        try report.pointee.renderJSON()
+    }
+}
+
+/// Creates the network that an open checkpoint describes, and loads it.
+private func create(
+    _ stateDict: borrowing StateDict, _ options: backbone_options, _ request: LoadRequest,
+    _ outReport: UnsafeMutablePointer<OpaquePointer?>?
+) throws(BackboneError) -> OpaquePointer {
+    var options = options
+    let described = try stateDict.describedConfiguration()
+    options.depth = described.depth.rawValue
+    options.base_channels = Int32(described.baseChannels)
+    let channels = Int32(described.inChannels)
+    if request.conversion.isExact && options.in_channels != channels {
+        // The caller's arrays have as many values as the caller's options say.
+        guard options.mean == nil && options.std_dev == nil else {
+            throw BackboneError(
+                .invalidArgument,
+                "in_channels is \(options.in_channels) and mean or std_dev is set, but the stem in the file has \(channels)"
+            )
+        }
+        options.in_channels = channels
+    }
+    let session = try makeSession(options)
+    do throws(BackboneError) {
+        try load(stateDict, request, session, outReport)
+    } catch {
+        session.destroy()
+        throw error
+    }
+    return session.handle
 }
 
 extension StateDict {

@@ -41,6 +41,16 @@ func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(Backbone
     return pointer
 }
 
+/// Memory that is only read: NULL is no bytes.
+func requireMemory(_ data: UnsafeRawPointer?, _ size: Int) throws(BackboneError) -> UnsafeRawBufferPointer {
+    // C's type has no sign.
+    guard size >= 0 else {
+        throw BackboneError(.invalidArgument, "size is \(UInt64(UInt(bitPattern: size))), more than memory can have")
+    }
+    guard data != nil || size == 0 else { throw BackboneError(.invalidArgument, "data is NULL, but size is \(size)") }
+    return UnsafeRawBufferPointer(start: data, count: size)
+}
+
 /// An argument that stands for yes or no.
 func requireFlag(_ value: Int32, _ name: StaticString) throws(BackboneError) -> Bool {
     guard value == 0 || value == 1 else {

@@ -42,6 +42,20 @@ public func backbone_load_weights_with(
     }
 }
 
+@_cdecl("backbone_load_weights_from_memory") @implementation
+public func backbone_load_weights_from_memory(
+    _ net: OpaquePointer!, _ data: UnsafeRawPointer!, _ size: Int, _ options: UnsafePointer<backbone_load_options>!,
+    _ out_report: UnsafeMutablePointer<OpaquePointer?>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        out_report?.pointee = nil
+        let session = try session(net)
+        let memory = try requireMemory(data, size)
+        let request = try LoadRequest(options)
+        try load(try StateDict(memory: memory, request.selection), request, session, out_report)
+    }
+}
+
 @_cdecl("backbone_save_weights") @implementation
 public func backbone_save_weights(_ net: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> backbone_status {
     status { () throws(BackboneError) in

@@ -4,9 +4,10 @@
 import CShims
 import Runtime
 
-/// A regular file that is open for reading.
+/// A file to be read: a regular one that is open, or one whose bytes the caller has in memory.
 ///
-/// It is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that looks.
+/// The former is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that
+/// looks.
 // Public: see UniqueArray.
 public struct ByteFile: ~Copyable {
     /// The file for those who read while its owner lives.
@@ -25,10 +26,17 @@ public struct ByteFile: ~Copyable {
             close(descriptor)
             throw error == 0 ? BackboneError(.io, "it is no regular file") : .system("cannot open it", error)
         }
-        reference = FileReference(descriptor: descriptor, size: Int(status.st_size))
+        reference = FileReference(place: .descriptor(descriptor), size: Int(status.st_size))
     }
 
-    deinit { close(reference.descriptor) }
+    /// - Parameter memory: not copied; must live as long as this.
+    init(memory: UnsafeRawBufferPointer) {
+        reference = FileReference(place: .memory(memory.baseAddress), size: memory.count)
+    }
+
+    deinit {
+        if case .descriptor(let descriptor) = reference.place { close(descriptor) }
+    }
 
     private static func requireRegularFile(_ status: stat) throws(BackboneError) {
         var status = status
@@ -44,9 +52,18 @@ public struct ByteFile: ~Copyable {
     }
 }
 
-/// An open file that someone else closes: valid while the `ByteFile` it is from lives.
+/// A file that someone else owns: valid while the `ByteFile` it is from lives.
+///
+/// Whoever reads gets a copy, from memory too: what is checked and then used must not change in between, whoever else
+/// writes to the file or the memory.
 struct FileReference: BitwiseCopyable {
-    fileprivate let descriptor: Int32
+    fileprivate enum Place: BitwiseCopyable {
+        case descriptor(Int32)
+        /// Nil for no bytes.
+        case memory(UnsafeRawPointer?)
+    }
+
+    fileprivate let place: Place
     /// Its length in bytes when it was opened.
     let size: Int
 
@@ -58,6 +75,15 @@ struct FileReference: BitwiseCopyable {
             throw BackboneError(
                 .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
         }
+        switch place {
+        case .descriptor(let descriptor): try read(descriptor, at: offset, count: count, into: memory)
+        case .memory(let start): if let start { memcpy(memory, start + offset, count) }
+        }
+    }
+
+    private func read(
+        _ descriptor: Int32, at offset: Int, count: Int, into memory: UnsafeMutableRawPointer
+    ) throws(BackboneError) {
         var done = 0
         while done < count {
             let got = pread(descriptor, memory + done, count - done, off_t(offset + done))

@@ -68,6 +68,7 @@ extension LoadReport.Property {
         case .dtype: "dtype"
         case .style: "style"
         case .inputConversion: "input_conversion"
+        case .tensors: "tensors"
         }
     }
 }

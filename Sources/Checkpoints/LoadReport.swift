@@ -30,8 +30,9 @@ public struct LoadReport: ~Copyable {
         case dtype = 7
         case style = 8
         case inputConversion = 9
+        case tensors = 10
 
-        static var count: Int { 10 }
+        static var count: Int { 11 }
     }
 
     /// A name of which both sides know: indices into the list of expected tensors and into the state dict.
@@ -78,22 +79,23 @@ public struct LoadReport: ~Copyable {
     /// Expected tensors that are to get their default values.
     private var defaults = UniqueArray<Int>()
     /// Where each property begins in `text`.
-    private var properties: [10 of Int] = .init(repeating: 0)
+    private var properties: [11 of Int] = .init(repeating: 0)
     /// Where each warning begins in `text`.
     private var warnings = UniqueArray<Int>()
     /// The whole report, see `renderJSON`.
     var json = UniqueArray<UInt8>()
-    private let path: Int
+    private let locationStart: Int
 
     init(of dict: borrowing StateDict) throws(BackboneError) {
-        // In front of the path lies the empty text, which properties have until they are set.
-        path = 1
+        // In front of the location lies the empty text, which properties have until they are set.
+        locationStart = 1
         try text.append(0)
-        for index in 0..<dict.path.count { try text.append(UInt8(bitPattern: dict.path[index])) }
+        for index in 0..<dict.location.count { try text.append(UInt8(bitPattern: dict.location[index])) }
         try set(.container, bytes(of: dict.container.name))
         try set(.wrapper, dict.wrapper.elements)
         try set(.prefix, dict.prefix.elements)
         try set(.dialect, bytes(of: dict.dialect.name))
+        try set(.tensors, "\(dict.tensorCount)")
         let outline = dict.outline
         if let stem = outline.stem {
             try set(.baseChannels, "\(stem.outputs)")
@@ -221,8 +223,8 @@ extension LoadReport {
         index >= 0 && index < warnings.count ? string(at: warnings[index]) : nil
     }
 
-    /// The path of the file.
-    var location: UnsafePointer<CChar> { string(at: path) }
+    /// The path of the file, or what stands for it in messages.
+    var location: UnsafePointer<CChar> { string(at: locationStart) }
 
     private func string(at start: Int) -> UnsafePointer<CChar> {
         UnsafeRawPointer(text.elements.baseAddress.unsafelyUnwrapped + start).assumingMemoryBound(to: CChar.self)

@@ -4,16 +4,16 @@
 import CShims
 import Runtime
 
-/// The named tensors of a checkpoint file that is open for reading: names, shapes and places are known and checked, the
-/// numbers are still in the file.
+/// The named tensors of a checkpoint that is open for reading: names, shapes and places are known and checked, the
+/// numbers are still in the file, which may be one in memory.
 // Public: see UniqueArray.
 public struct StateDict: ~Copyable {
     let file: ByteFile
     let catalog: TensorCatalog
     /// Our names for the catalog's entries.
     private let names: NameMap
-    /// For messages, with a terminating zero.
-    let path: UniqueArray<CChar>
+    /// The path, or "memory of N bytes": for messages, with a terminating zero.
+    let location: UniqueArray<CChar>
 
     package let container: Container
     /// The keys that lead to the dict of tensors, joined by dots; empty for the object itself.
@@ -34,27 +34,52 @@ public struct StateDict: ~Copyable {
     ) throws(BackboneError) {
         do throws(BackboneError) {
             let file = try ByteFile(path: path)
-            let container = try Container.recognize(file.reference)
-            if container == .safetensors {
-                let chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection)
-                try self.init(file, container, chosen, path: path)
-            } else {
-                let chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection)
-                try self.init(file, container, chosen, path: path)
-            }
+            var location = UniqueArray<CChar>()
+            try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
+            try self.init(file, selection, location)
         } catch {
             throw error.located(in: path)
         }
     }
 
-    private init(
-        _ file: consuming ByteFile, _ container: Container, _ chosen: consuming Chosen, path: UnsafePointer<CChar>
+    /// Reads all of a checkpoint in memory but the numbers.
+    ///
+    /// - Parameter memory: a whole checkpoint file. It is not copied and must live as long as this.
+    /// - Throws: as above, but for `fileNotFound` and `io`; the message begins with "memory of N bytes".
+    package init(
+        memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection()
     ) throws(BackboneError) {
-        var ownPath = UniqueArray<CChar>()
-        try ownPath.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
+        let name: Message = "memory of \(memory.count) bytes"
+        do throws(BackboneError) {
+            var location = UniqueArray<CChar>()
+            for index in 0..<name.count { try location.append(CChar(bitPattern: name[index])) }
+            try location.append(0)
+            try self.init(ByteFile(memory: memory), selection, location)
+        } catch {
+            throw BackboneError(error.kind, "\(name): \(error.message)")
+        }
+    }
+
+    private init(
+        _ file: consuming ByteFile, _ selection: StateDictSelection, _ location: consuming UniqueArray<CChar>
+    ) throws(BackboneError) {
+        let container = try Container.recognize(file.reference)
+        if container == .safetensors {
+            let chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection)
+            self.init(file, container, chosen, location)
+        } else {
+            let chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection)
+            self.init(file, container, chosen, location)
+        }
+    }
+
+    private init(
+        _ file: consuming ByteFile, _ container: Container, _ chosen: consuming Chosen,
+        _ location: consuming UniqueArray<CChar>
+    ) {
         self.file = file
         self.container = container
-        self.path = ownPath
+        self.location = location
         catalog = chosen.catalog
         names = chosen.names
         wrapper = chosen.key
@@ -65,6 +90,13 @@ public struct StateDict: ~Copyable {
 
     /// How many names there are, in the order of the file.
     package var count: Int { catalog.entries.count }
+
+    /// How many of them are tensors that can be read.
+    var tensorCount: Int {
+        var count = 0
+        for entry in catalog.entries.elements where entry.isTensor { count += 1 }
+        return count
+    }
 
     /// Our name of tensor `index`, nil if it does not belong to the backbone; valid as long as this lives.
     package func name(_ index: Int) -> Bytes? { names.name(index) }
@@ -92,9 +124,9 @@ public struct StateDict: ~Copyable {
         return dialect.isIgnorable(name.slice(prefix.count, name.count - prefix.count))
     }
 
-    /// An error with the path in front.
+    /// An error with the path, or "memory of N bytes", in front.
     package func located(_ error: BackboneError) -> BackboneError {
-        path.elements.baseAddress.map { error.located(in: $0) } ?? error
+        location.elements.baseAddress.map { error.located(in: $0) } ?? error
     }
 }
 

@@ -71,6 +71,7 @@ struct StorageStream: ~Copyable {
     private let memory: UnsafePointer<UInt8>?
     private var position: Int
     private var inflater: Inflater?
+    private var text: PickledText?
 
     /// - Parameter memory: the catalog's, which must outlive this.
     init(
@@ -82,12 +83,19 @@ struct StorageStream: ~Copyable {
         case .file:
             self.memory = nil
             inflater = nil
+            text = nil
         case .memory:
             self.memory = memory.baseAddress
             inflater = nil
+            text = nil
         case .deflated(let packedSize):
             self.memory = nil
             inflater = try Inflater(file, position: storage.position, packedSize: packedSize)
+            text = nil
+        case .written(let form, let count):
+            self.memory = nil
+            inflater = nil
+            text = try PickledText(file, form, position: storage.position, count: count)
         }
     }
 
@@ -95,6 +103,8 @@ struct StorageStream: ~Copyable {
     mutating func read(_ count: Int, into out: UnsafeMutableRawPointer) throws(BackboneError) {
         if inflater != nil {
             try inflater?.read(count, into: out)
+        } else if text != nil {
+            try text?.read(count, into: out)
         } else if let memory {
             memcpy(out, memory + position, count)
         } else {
@@ -106,6 +116,7 @@ struct StorageStream: ~Copyable {
     /// Checks that nothing follows what has been read.
     mutating func finish() throws(BackboneError) {
         if inflater != nil { try inflater?.finish() }
+        if text != nil { try text?.finish() }
     }
 }
 

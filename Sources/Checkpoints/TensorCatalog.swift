@@ -31,12 +31,14 @@ struct TensorCatalog: ~Copyable {
             case file
             /// The file has them deflated, in so many bytes.
             case deflated(Int)
+            /// The file has them as a pickle writes bytes that it cannot have as they are, in so many bytes.
+            case written(Pickle.Text.Form, Int)
             /// They are in `memory`: the file has them in a form of which only a parser knows.
             case memory
         }
 
         var position: Int
-        /// Of the bytes themselves, whatever form the file has them in.
+        /// Of the bytes themselves, whatever form the file has them in. Not more than what the file has could become.
         var size: Int
         /// The CRC-32 of the bytes, nil if the file tells none.
         var checksum: UInt32?

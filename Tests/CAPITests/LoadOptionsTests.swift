@@ -132,8 +132,8 @@ struct LoadOptionsTests {
         try check(backbone_save_weights(source.handle, path("net")))
         var report: OpaquePointer?
         try check(backbone_inspect(path("net"), nil, &report))
-        let expected = ["safetensors", "", "", "torchvision", "34", "3", "5", "float32", "pytorch", ""]
-        #expect(try (0..<10).map { try property(report, $0) } == expected)
+        let expected = ["safetensors", "", "", "torchvision", "34", "3", "5", "float32", "pytorch", "", "216"]
+        #expect(try (0..<11).map { try property(report, $0) } == expected)
         var count = 0
         try check(backbone_report_count(report, Int32(BACKBONE_REPORT_LOADED), &count))
         #expect(count == 216)

@@ -22,6 +22,8 @@ final class Net: @unchecked Sendable {
         handle = try #require(created)
     }
 
+    init(adopting handle: OpaquePointer) { self.handle = handle }
+
     deinit { backbone_free(handle) }
 
     func outputShapes(_ input: [Int64], count: Int = 4) throws -> [[Int64]] {

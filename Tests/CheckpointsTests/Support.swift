@@ -3,6 +3,7 @@
 
 import Foundation
 import Runtime
+import Testing
 
 @testable import Checkpoints
 
@@ -52,8 +53,21 @@ extension StateDict {
 }
 
 /// Everything that can be read in a checkpoint, by way of the same calls as the library's.
-func load(_ path: String) throws -> [(name: String, tensor: Loaded)] {
-    let dict = try StateDict(path: path)
+func load(_ path: String) throws -> [(name: String, tensor: Loaded)] { try readAll(StateDict(path: path)) }
+
+/// The same of a checkpoint in memory, which has nothing behind its last byte.
+func load(memory bytes: [UInt8]) throws -> [(name: String, tensor: Loaded)] {
+    // Aligned for nothing.
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 1, alignment: 16)
+    defer { block.deallocate() }
+    let memory = UnsafeMutableRawBufferPointer(rebasing: block[1...])
+    memory.copyBytes(from: bytes)
+    let result = try readAll(StateDict(memory: UnsafeRawBufferPointer(memory)))
+    #expect(memory.elementsEqual(bytes), "the memory was written to")
+    return result
+}
+
+private func readAll(_ dict: borrowing StateDict) throws -> [(name: String, tensor: Loaded)] {
     var result: [(name: String, tensor: Loaded)] = []
     var floats: [UnsafeMutablePointer<Float>?] = []
     var integers: [UnsafeMutablePointer<Int64>?] = []
@@ -68,7 +82,7 @@ func load(_ path: String) throws -> [(name: String, tensor: Loaded)] {
         let shape = Array(dict.shape(index))
         let count = Int(shape.reduce(1, *))
         // No network expects so much of a damaged file, and with strides of 0 there need not be so much in it.
-        if count > 1 << 20 { throw BackboneError(.badCheckpoint, "\(path: path): tensor \(index) is absurdly large") }
+        if count > 1 << 20 { throw dict.located(BackboneError(.badCheckpoint, "tensor \(index) is absurdly large")) }
         result.append((dict.nameString(index), Loaded(shape: shape)))
         counts.append(count)
         // One more that must stay as it is.
@@ -101,9 +115,13 @@ func load(_ path: String) throws -> [(name: String, tensor: Loaded)] {
 }
 
 /// The error that opening and reading everything in a file ends with, nil if it does not.
-func failure(_ path: String) -> BackboneError? {
+func failure(_ path: String) -> BackboneError? { failure { try load(path) } }
+
+func failure(memory bytes: [UInt8]) -> BackboneError? { failure { try load(memory: bytes) } }
+
+private func failure(_ body: () throws -> [(name: String, tensor: Loaded)]) -> BackboneError? {
     do {
-        _ = try load(path)
+        _ = try body()
         return nil
     } catch {
         return error as? BackboneError

@@ -763,12 +763,17 @@ def write_bad_containers():
     array = pickle.dumps({"w": np.ones((2, 3), np.float32)}, 2)
     shape = b"K\x02K\x03\x86"
     assert array.count(shape) == 1
-    write("bad-array-shape.pkl", array.replace(shape, b"K\x02K\x04\x86"), "'w' has 24 bytes, which is not [2, 4]")
-    write("bad-array-size.pkl", array.replace(shape, b"K\x02J\xff\xff\xff\xff\x86"), "'w' has 24 bytes")
+    # Its 24 bytes are written in 30.
+    write("bad-array-shape.pkl", array.replace(shape, b"K\x02K\x04\x86"), "'w' is written in 30 bytes, which is not [2")
+    write("bad-array-size.pkl", array.replace(shape, b"K\x02J\xff\xff\xff\xff\x86"), "which is not [2, -1] of float32")
+    write("bad-array-more.pkl", array.replace(shape, b"K\x01K\x07\x86"), "'w' is damaged: it has fewer bytes")
+    write("bad-array-fewer.pkl", array.replace(shape, b"K\x01K\x05\x86"), "'w' is damaged: it is written in more bytes")
+    raw = pickle.dumps({"w": np.ones((2, 3), np.float32)}, 3)
+    write("bad-array-plain.pkl", raw.replace(shape, b"K\x02K\x04\x86"), "'w' has 24 bytes, which is not [2, 4]")
     latin = "\x80?".encode()
     assert latin in array
     wrong = array.replace(latin, "\u0100".encode() + b"?", 1)
-    write("bad-array-bytes.pkl", wrong, "the numbers of array 'w' are no bytes")
+    write("bad-array-bytes.pkl", wrong, "'w' is damaged: a character in it is no byte")
     axes = pickle.dumps({"w": np.ones((2, 3, 4), np.float32).transpose(2, 0, 1)}, 5)
     order = b"K\x02K\x00K\x01\x87"
     assert axes.count(order) == 1

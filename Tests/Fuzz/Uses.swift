@@ -7,9 +7,9 @@ import Checkpoints
 import Runtime
 
 /// Opens a checkpoint and reads every tensor in it that is not too large for a fuzzer.
-@Sendable func readEverything(_ path: UnsafePointer<CChar>) {
+@Sendable func readEverything(_ file: UnsafeRawBufferPointer) {
     do throws(BackboneError) {
-        let dict = try StateDict(path: path)
+        let dict = try StateDict(memory: file)
         var destinations = UniqueArray<TensorDestination>()
         var memory: [UnsafeMutableRawPointer] = []
         defer { memory.forEach { $0.deallocate() } }
@@ -33,11 +33,11 @@ import Runtime
 }
 
 /// Lets a network of one channel load a checkpoint; what fails must leave it as it was.
-@Sendable func loadIntoNetwork(_ path: UnsafePointer<CChar>) {
+@Sendable func loadIntoNetwork(_ file: UnsafeRawBufferPointer) {
     let net = Network.shared
     let before = net.weights()
     var report: OpaquePointer?
-    let status = backbone_load_weights(net.handle, path, 0, &report)
+    let status = backbone_load_weights_from_memory(net.handle, file.baseAddress, file.count, nil, &report)
     switch Int(status) {
     case Int(BACKBONE_STATUS_OK):
         check(backbone_init_weights(net.handle, 0))

@@ -44,7 +44,7 @@ def measure(
     if OURS in names:
         rows[FROM_C] = {"failure": None}
         try:
-            program = _compile(library, work, logs)
+            program = compiled("startup", library, work, logs)
             commands[FROM_C] = [program, weights_file(models, column), str(column.depth), str(threads)]
         except (OSError, ChildError) as error:
             rows[FROM_C] = {"failure": str(error)}
@@ -89,8 +89,9 @@ def _sample(command: list[str | Path], environment: dict[str, str], log: Path) -
         child.end()
 
 
-def _compile(library: Path, work: Path, logs: Path) -> Path:
-    source, program, log = Path(__file__).with_name("startup.c"), work / "startup", logs / "startup-cc.log"
+def compiled(name: str, library: Path, work: Path, logs: Path) -> Path:
+    """Compile one of the programs in C that stand here."""
+    source, program, log = Path(__file__).with_name(f"{name}.c"), work / name, logs / f"{name}-cc.log"
     include = source.parents[2] / "include"
     # The program asks for the library by its soname, which not every copy has beside it.
     abi = re.search(r"#define BACKBONE_ABI_VERSION (\d+)", (include / "backbone.h").read_text())[1]
@@ -100,7 +101,7 @@ def _compile(library: Path, work: Path, logs: Path) -> Path:
     with open(log, "wb") as output:
         command = ["cc", "-std=c99", "-O2", f"-I{include}", source, link, f"-Wl,-rpath,{work}", "-o", program]
         if subprocess.run(command, stdout=output, stderr=output, check=False).returncode != 0:
-            raise ChildError(f"startup.c does not compile: {last_line(log)}")
+            raise ChildError(f"{name}.c does not compile: {last_line(log)}")
     return program
 
 

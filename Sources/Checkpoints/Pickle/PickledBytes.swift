@@ -32,6 +32,46 @@ struct PickledBytes {
 
     static var invalid: UInt32 { .max }
 
+    /// Turns many bytes as written back at a time.
+    ///
+    /// - Parameter out: has room for `count` bytes.
+    /// - Returns: how many there are now, nil if they are none.
+    mutating func decode(
+        _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
+    ) -> Int? {
+        if form == .utf8 { return decodeUTF8(source, count: count, to: out) }
+        var done = 0
+        for index in 0..<count {
+            guard let byte = take(source[index]) else { continue }
+            guard byte <= 0xff else { return nil }
+            out[done] = UInt8(truncatingIfNeeded: byte)
+            done &+= 1
+        }
+        return done
+    }
+
+    /// Without a branch, which half of the bytes of numbers would go either way.
+    private mutating func decodeUTF8(
+        _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
+    ) -> Int? {
+        var done = 0
+        var previous = lead.map { 0xc0 | $0 } ?? 0
+        var wrong: UInt8 = 0
+        for index in 0..<count {
+            let byte = source[index]
+            let isLead = byte & 0xfe == 0xc2
+            let follows = byte & 0xc0 == 0x80
+            let hasLead = previous & 0xfe == 0xc2
+            wrong |= follows == hasLead ? 0 : 1
+            wrong |= byte < 0xc0 ? 0 : isLead ? 0 : 1
+            out[done] = follows ? previous << 6 | byte & 0x3f : byte
+            done &+= isLead ? 0 : 1
+            previous = byte
+        }
+        lead = previous & 0xfe == 0xc2 ? previous & 3 : nil
+        return wrong == 0 ? done : nil
+    }
+
     private mutating func takeUTF8(_ byte: UInt8) -> UInt32? {
         if let upper = lead {
             lead = nil
@@ -71,6 +111,64 @@ struct PickledBytes {
         case UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""): return UInt32(byte)
         default: return PickledBytes.invalid
         }
+    }
+}
+
+/// The bytes that a text in a file stands for, from front to back.
+struct PickledText: ~Copyable {
+    private let file: FileReference
+    private var decoder: PickledBytes
+    private let piece: Buffer<UInt8>
+    /// The place of what is not in `piece` yet, and how much that is.
+    private var position: Int
+    private var left: Int
+    /// What of the piece is not decoded yet.
+    private var next = 0
+    private var end = 0
+
+    /// - Parameter count: of the bytes of the file, from `position` on, that are the text.
+    init(
+        _ file: FileReference, _ form: Pickle.Text.Form, position: Int, count: Int
+    ) throws(BackboneError) {
+        piece = try Buffer<UInt8>(count: min(max(count, 1), Limits.chunkBytes))
+        decoder = PickledBytes(form)
+        self.file = file
+        self.position = position
+        left = count
+    }
+
+    /// Decodes the next `count` bytes.
+    ///
+    /// - Throws: `badCheckpoint` if there are not so many, or other characters than bytes; `io`.
+    mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
+        let out = memory.assumingMemoryBound(to: UInt8.self)
+        var done = 0
+        while done < count {
+            if next == end { try readOn() }
+            // None becomes more than one byte.
+            let part = min(end - next, count - done)
+            guard let decoded = decoder.decode(piece.start + next, count: part, to: out + done) else {
+                throw BackboneError(.badCheckpoint, "a character in it is no byte")
+            }
+            next += part
+            done += decoded
+        }
+    }
+
+    /// Checks that nothing follows what has been read.
+    func finish() throws(BackboneError) {
+        guard left == 0, next == end, decoder.isComplete else {
+            throw BackboneError(.badCheckpoint, "it is written in more bytes than it has")
+        }
+    }
+
+    private mutating func readOn() throws(BackboneError) {
+        guard left > 0 else { throw BackboneError(.badCheckpoint, "it has fewer bytes than its shape says") }
+        end = min(left, piece.count)
+        try file.read(at: position, count: end, into: piece.start)
+        position += end
+        left -= end
+        next = 0
     }
 }
 

@@ -42,6 +42,24 @@ extension CatalogBuilder {
             strides: strides.elements)
     }
 
+    /// How many bytes the numbers of an array take.
+    ///
+    /// - Parameter limit: as many as they are written in.
+    func byteCount(
+        of tensor: Pickle.Tensor, _ dtype: DType, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint,
+        notAbove limit: Int
+    ) throws(BackboneError) -> Int {
+        let sizes = try integers(tensor.sizes, of: name, checkpoint)
+        var size: Int? = dtype.size
+        for axis in 0..<sizes.count { size = checkedProduct(size, Int(sizes[axis])) }
+        guard let size, size >= 0, size <= limit else {
+            throw BackboneError(
+                .badCheckpoint,
+                "array '\(name)' is written in \(limit) bytes, which is not \(shape: sizes.elements) of \(dtype.name)")
+        }
+        return size
+    }
+
     /// The strides of elements that follow each other, the last axis first or the first. Those of an absurd shape are
     /// of no consequence: it is refused.
     private func consecutive(

@@ -68,7 +68,7 @@ struct CatalogBuilder: ~Copyable {
         switch storage.source {
         case .key(let text): known = try place(ofKey: text, storage, name, checkpoint)
         case .place(let index): known = try place(index, storage, name, checkpoint)
-        case .bytes(let text): known = try array(text, storage, name, checkpoint)
+        case .bytes(let text): known = try array(text, storage, tensor, name, checkpoint)
         case .file(let text): known = try nested(text, name, checkpoint)
         }
         guard let known else { return try addUnreadable(name, "a tensor in bytes of a form that is not read") }
@@ -133,9 +133,10 @@ extension CatalogBuilder {
         return places[index]
     }
 
-    /// The bytes of an array. They stay in the file if they are there as they are.
+    /// The bytes of an array. They stay in the file if the pickle is not in an archive.
     private mutating func array(
-        _ index: UInt32, _ storage: Pickle.Storage, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
+        _ index: UInt32, _ storage: Pickle.Storage, _ tensor: Pickle.Tensor, _ name: Bytes,
+        _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> Known? {
         let dtype = storage.dtype ?? .uint8
         let reversedSize = storage.isReversed ? dtype.size : 1
@@ -147,7 +148,11 @@ extension CatalogBuilder {
         }
         let text = checkpoint.pickle.texts[Int(index)]
         var place = TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
-        if text.form != .plain || !checkpoint.pickle.memory.isEmpty {
+        if text.form != .plain && checkpoint.pickle.memory.isEmpty {
+            // How many they are is seen when they are read; as many as the array has they must be.
+            place.size = try byteCount(of: tensor, dtype, name, checkpoint, notAbove: text.count)
+            place.place = .written(text.form, text.count)
+        } else if !checkpoint.pickle.memory.isEmpty {
             place.position = catalog.memory.count
             place.place = .memory
             guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {

@@ -221,6 +221,20 @@ static void copy_prefix(const char *from, const char *to, long size) {
     }
 }
 
+/* A file in memory whose first byte is the second of the block and whose last is the last. */
+static unsigned char *read_whole(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0, "cannot read %s", path);
+    *size = file == NULL ? 0 : (size_t)ftell(file);
+    unsigned char *memory = malloc(*size + 1);
+    if (file != NULL) {
+        rewind(file);
+        CHECK(fread(memory + 1, 1, *size, file) == *size, "cannot read %s", path);
+        fclose(file);
+    }
+    return memory;
+}
+
 static void weights_survive_a_file(const char *folder) {
     char path[256], broken[256], missing[256];
     snprintf(path, sizeof path, "%s/weights", folder);
@@ -250,6 +264,20 @@ static void weights_survive_a_file(const char *folder) {
     backbone_report_free(report);
     CHECK(read_first(other, "bn1.bias") == marker, "%g", (double)read_first(other, "bn1.bias"));
 
+    /* The same from memory, which is not aligned and is freed right after. */
+    size_t whole = 0;
+    unsigned char *memory = read_whole(path, &whole);
+    const float other_marker = 9;
+    fill(other, "bn1.bias", &other_marker, 1);
+    CHECK_OK(backbone_load_weights_from_memory(other, memory + 1, whole, NULL, &report));
+    free(memory);
+    CHECK_OK(backbone_report_count(report, BACKBONE_REPORT_LOADED, &loaded));
+    CHECK(loaded == entries, "%zu of %zu loaded", loaded, entries);
+    CHECK_OK(backbone_report_get_property(report, BACKBONE_REPORT_TENSORS, &container));
+    CHECK(strcmp(container, "30") == 0, "%s tensors", container);
+    backbone_report_free(report);
+    CHECK(read_first(other, "bn1.bias") == marker, "%g", (double)read_first(other, "bn1.bias"));
+
     /* Whatever is wrong with a file, the weights stay. */
     const float kept = 0.5f;
     fill(other, "bn1.bias", &kept, 1);
@@ -260,7 +288,22 @@ static void weights_survive_a_file(const char *folder) {
     for (long size = 0; size < 3000; size += 271) {
         copy_prefix(path, broken, size);
         CHECK_FAILS(BACKBONE_STATUS_BAD_CHECKPOINT, "broken", backbone_load_weights(other, broken, 0, NULL));
+        char text[64];
+        snprintf(text, sizeof text, "memory of %ld bytes", size);
+        memory = read_whole(broken, &whole);
+        CHECK((long)whole == size, "%zu bytes", whole);
+        CHECK_FAILS(BACKBONE_STATUS_BAD_CHECKPOINT, text,
+                    backbone_load_weights_from_memory(other, memory + 1, whole, NULL, NULL));
+        free(memory);
     }
+    CHECK_FAILS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 0 bytes: the file is empty",
+                backbone_load_weights_from_memory(other, NULL, 0, NULL, NULL));
+    CHECK_FAILS(BACKBONE_STATUS_INVALID_ARGUMENT, "size is 18446744073709551615",
+                backbone_load_weights_from_memory(other, path, SIZE_MAX, NULL, NULL));
+    report = (backbone_report *)&options;
+    CHECK_FAILS(BACKBONE_STATUS_INVALID_ARGUMENT, "size is 9223372036854775808",
+                backbone_inspect_memory(path, (size_t)1 << 63, NULL, &report));
+    CHECK(report == NULL, "a report without a checkpoint");
     CHECK(read_first(other, "bn1.bias") == kept, "a failed load wrote %g", (double)read_first(other, "bn1.bias"));
 
     /* A network of another width: both shapes are told. */
@@ -352,6 +395,8 @@ static void null_is_an_error_everywhere(void) {
     int32_t flag;
     int64_t shapes[4], shape[4] = {1, 3, 8, 8};
     const char *text;
+    backbone *created;
+    backbone_report *report;
     backbone_report_entry entry;
     backbone_entry_info info;
     backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 8, 8}, {192, 64, 8, 1}};
@@ -367,7 +412,13 @@ static void null_is_an_error_everywhere(void) {
         {"load_weights_with", backbone_load_weights_with(NULL, "x", NULL, NULL)},
         {"load_weights_with path", backbone_load_weights_with(net, NULL, NULL, NULL)},
         {"load_options_init", backbone_load_options_init(NULL, sizeof(backbone_load_options))},
+        {"load_weights_from_memory", backbone_load_weights_from_memory(NULL, values, 9, NULL, NULL)},
+        {"load_weights_from_memory data", backbone_load_weights_from_memory(net, NULL, 9, NULL, NULL)},
         {"inspect", backbone_inspect(NULL, NULL, NULL)},
+        {"inspect_memory", backbone_inspect_memory(values, 9, NULL, NULL)},
+        {"inspect_memory data", backbone_inspect_memory(NULL, 9, NULL, &report)},
+        {"create_from_memory", backbone_create_from_memory(values, 9, NULL, NULL, NULL, NULL)},
+        {"create_from_memory data", backbone_create_from_memory(NULL, 9, NULL, NULL, &created, NULL)},
         {"create_from_file", backbone_create_from_file(NULL, NULL, NULL, NULL, NULL)},
         {"load_weights path", backbone_load_weights(net, NULL, 0, NULL)},
         {"save_weights", backbone_save_weights(NULL, "x")},

@@ -49,6 +49,8 @@ static float pixels[PIXELS];
 static float features[4][BATCH * 64 * 10 * 10];
 static char path[] = "/tmp/backbone-XXXXXX";
 static char zip_path[] = "/tmp/backbone-XXXXXX.pth";
+static unsigned char *checkpoint; /* a zip */
+static size_t checkpoint_size;
 
 /* The number of threads is given: a create that finds it out can do without the memory to read about quotas. */
 static backbone_status create_into(backbone **out) {
@@ -153,6 +155,32 @@ static backbone_status try_create_from_file(backbone *net) {
     backbone_free(other);
     return status;
 }
+static backbone_status try_load_from_memory(backbone *net) {
+    backbone_report *report = NULL;
+    backbone_status status = backbone_load_weights_from_memory(net, checkpoint, checkpoint_size, NULL, &report);
+    CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_report_free(report);
+    return status;
+}
+static backbone_status try_inspect_memory(backbone *net) {
+    (void)net;
+    backbone_report *report = NULL;
+    backbone_status status = backbone_inspect_memory(checkpoint, checkpoint_size, NULL, &report);
+    CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_report_free(report);
+    return status;
+}
+static backbone_status try_create_from_memory(backbone *net) {
+    (void)net;
+    backbone *other = NULL;
+    backbone_options options;
+    backbone_options_init(&options, sizeof options);
+    options.threads = 2; /* as above */
+    backbone_status status = backbone_create_from_memory(checkpoint, checkpoint_size, &options, NULL, &other, NULL);
+    CHECK((other != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    backbone_free(other);
+    return status;
+}
 static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
 static backbone_status try_save_zip(backbone *net) { return backbone_save_weights(net, zip_path); }
 
@@ -165,7 +193,8 @@ static const struct {
     {"forward in training mode", try_training}, {"read_entry", try_read}, {"write_entry", try_write},
     {"save_weights", try_save}, {"load_weights", try_load}, {"save_weights, .pth", try_save_zip},
     {"load_weights, .pth", try_load_zip}, {"load_weights_with", try_load_with}, {"inspect", try_inspect},
-    {"create_from_file", try_create_from_file},
+    {"create_from_file", try_create_from_file}, {"load_weights_from_memory", try_load_from_memory},
+    {"inspect_memory", try_inspect_memory}, {"create_from_memory", try_create_from_memory},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
@@ -216,12 +245,25 @@ static void every_file_of(const char *folder) {
     backbone_free(net);
 }
 
+static void read_checkpoint(void) {
+    FILE *file = fopen(zip_path, "rb");
+    CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0, "%s", zip_path);
+    if (file == NULL) return;
+    checkpoint_size = (size_t)ftell(file);
+    checkpoint = malloc(checkpoint_size);
+    rewind(file);
+    CHECK(fread(checkpoint, 1, checkpoint_size, file) == checkpoint_size, "%s", zip_path);
+    fclose(file);
+}
+
 int main(int argc, char **argv) {
     for (int i = 0; i < PIXELS; i++) pixels[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
     backbone *net = create();
     CHECK(mkstemp(path) >= 0 && mkstemps(zip_path, 4) >= 0, "cannot write %s and %s", path, zip_path);
     CHECK(backbone_save_weights(net, path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    CHECK(backbone_save_weights(net, zip_path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    read_checkpoint();
     static float expected[4][BATCH * 64 * 10 * 10];
     memcpy(expected, features, sizeof features);
     backbone_free(net);
@@ -255,6 +297,7 @@ int main(int argc, char **argv) {
     forwards_again_allocate_nothing();
     for (int i = 1; i < argc; i++) every_file_of(argv[i]);
     CHECK(allocations > 100, "only %ld allocations came by", allocations);
+    free(checkpoint);
     unlink(path);
     unlink(zip_path);
     printf("%d failed\n", failures);

@@ -14,6 +14,9 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+# Anything else with a buffer is taken too, for which there is no type before Python 3.12.
+Checkpoint = str | os.PathLike[str] | bytes | bytearray | memoryview
+
 
 def integer(label: str, value: SupportsIndex, bits: int, signed: bool = True) -> int:
     """`value` as an int of a C type: ctypes would take the low bits of one that does not fit, silently.
@@ -50,6 +53,30 @@ def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
     if b"\0" in encoded:
         raise ValueError(f"{label} is {path!r}; it must not contain a zero byte")
     return encoded
+
+
+def checkpoint(label: str, value: Checkpoint) -> tuple[Any, ...]:
+    """A checkpoint as C functions take it: a path, or address and size of memory, which they keep alive.
+
+    Raises:
+        TypeError: it is neither a path nor in memory.
+        ValueError: the path contains a zero byte, or the memory is not one block.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return (encoded_path(label, value),)
+    try:
+        memory = memoryview(value)
+    except TypeError:
+        raise TypeError(
+            f"{label} is a {type(value).__name__}; it must be a str or a path, or bytes in memory"
+        ) from None
+    if not memory.c_contiguous:
+        raise ValueError(f"{label} has gaps in memory; its bytes must follow each other")
+    if memory.nbytes == 0:
+        return (None, 0)
+    # ctypes alone gives no address of memory that is only read.
+    array = np.frombuffer(memory, np.uint8)
+    return (array.ctypes.data_as(ctypes.c_void_p), array.size)
 
 
 def encoded_text(label: str, text: str) -> bytes:

@@ -68,6 +68,7 @@ REPORT_INPUT_CHANNELS = 6
 REPORT_DTYPE = 7
 REPORT_STYLE = 8
 REPORT_INPUT_CONVERSION = 9
+REPORT_TENSORS = 10
 
 DTYPE_FLOAT32 = 0
 DTYPE_UINT8 = 1
@@ -183,10 +184,19 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_load_weights": (_status, [_handle, c_char_p, c_int32, POINTER(_report)]),
     "backbone_load_options_init": (_status, [POINTER(LoadOptions), c_size_t]),
     "backbone_load_weights_with": (_status, [_handle, c_char_p, POINTER(LoadOptions), POINTER(_report)]),
+    "backbone_load_weights_from_memory": (
+        _status,
+        [_handle, c_void_p, c_size_t, POINTER(LoadOptions), POINTER(_report)],
+    ),
     "backbone_inspect": (_status, [c_char_p, POINTER(LoadOptions), POINTER(_report)]),
+    "backbone_inspect_memory": (_status, [c_void_p, c_size_t, POINTER(LoadOptions), POINTER(_report)]),
     "backbone_create_from_file": (
         _status,
         [c_char_p, POINTER(Options), POINTER(LoadOptions), POINTER(_handle), POINTER(_report)],
+    ),
+    "backbone_create_from_memory": (
+        _status,
+        [c_void_p, c_size_t, POINTER(Options), POINTER(LoadOptions), POINTER(_handle), POINTER(_report)],
     ),
     "backbone_save_weights": (_status, [_handle, c_char_p]),
     "backbone_report_count": (_status, [_report, c_int32, POINTER(c_size_t)]),

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex
 
 from . import _library
-from ._arguments import encoded_path, encoded_text, int32
+from ._arguments import Checkpoint, checkpoint, encoded_text, int32
 from ._errors import MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
@@ -65,13 +64,13 @@ def reported(call: Callable[[Any], int]) -> LoadReport:
     return report
 
 
-def inspect(path: str | os.PathLike[str], *, key: str | None = None, prefix: str | None = None) -> LoadReport:
+def inspect(path: Checkpoint, *, key: str | None = None, prefix: str | None = None) -> LoadReport:
     """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
 
     `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
 
     Args:
-        path: the file.
+        path: the file, or its bytes in memory, as for `ResNet.load_weights`.
         key: as for `ResNet.load_weights`.
         prefix: as for `ResNet.load_weights`.
 
@@ -81,6 +80,7 @@ def inspect(path: str | os.PathLike[str], *, key: str | None = None, prefix: str
         ValueError: it has no such key or prefix.
         MismatchError: its shapes are not those of the network that its names describe; `.report` lists them.
     """
-    encoded = encoded_path("path", path)
+    given = checkpoint("path", path)
+    function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
     options = load_options(False, key, prefix, "exact")
-    return reported(lambda out: int(lib.backbone_inspect(encoded, ctypes.byref(options), out)))
+    return reported(lambda out: int(function(*given, ctypes.byref(options), out)))

@@ -56,6 +56,7 @@ class LoadReport:
         style: "pytorch" or "caffe", where the stride of the checkpoint's Bottlenecks sat; "" if it cannot be told. No
             weight tells it for certain: it is told from names, marks of the file, and the scale of the stem.
         input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
+        tensors: how many tensors of known types the checkpoint's dict holds, under any names.
         warnings: reasons to doubt that the network computes what was trained.
         json: the whole report with all shapes as a JSON object, see backbone_report_to_json; "" for `load_state_dict`.
     """
@@ -76,6 +77,7 @@ class LoadReport:
     dtype: str = ""
     style: str = ""
     input_conversion: str = ""
+    tensors: int = 0
     warnings: tuple[str, ...] = ()
     json: str = ""
 
@@ -139,6 +141,7 @@ def take_report(pointer: ctypes.c_void_p, succeeded: bool) -> LoadReport:
             dtype=_property(pointer, _library.REPORT_DTYPE),
             style=_property(pointer, _library.REPORT_STYLE),
             input_conversion=_property(pointer, _library.REPORT_INPUT_CONVERSION),
+            tensors=_number(pointer, _library.REPORT_TENSORS) or 0,
             warnings=_warnings(pointer),
             json=_json(pointer),
         )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._arguments import checked_out_indices, encoded_path, int32, integer, per_channel
+from ._arguments import Checkpoint, checked_out_indices, checkpoint, encoded_path, int32, integer, per_channel
 from ._arrays import FloatArray, check_disjoint, input_tensor, new_output, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import check
@@ -135,7 +135,7 @@ class ResNet:
     @classmethod
     def from_file(
         cls,
-        path: str | os.PathLike[str],
+        path: Checkpoint,
         *,
         strict: bool = False,
         key: str | None = None,
@@ -146,7 +146,7 @@ class ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
 
         Args:
-            path: the file.
+            path: the file, or its bytes in memory, as for `load_weights`.
             strict: as for `load_weights`, and so are `key`, `prefix` and `input_channels`.
             options: as for the constructor, without `depth` and `base_channels`, which are the file's. `in_channels` is
                 the file's too if it is not given.
@@ -251,7 +251,7 @@ class ResNet:
 
     def load_weights(
         self,
-        path: str | os.PathLike[str],
+        path: Checkpoint,
         strict: bool = False,
         *,
         key: str | None = None,
@@ -264,7 +264,8 @@ class ResNet:
         first: a failed load changes nothing.
 
         Args:
-            path: the file; what it is is told from its content.
+            path: the file, or its bytes in memory: `bytes`, `bytearray`, or anything with a contiguous buffer, of which
+                no copy is made and nothing is kept. What it is is told from its content.
             strict: missing and unexpected names are errors. Otherwise missing names keep their values.
             key: the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for the object
                 itself); None: found by the names.
@@ -280,12 +281,11 @@ class ResNet:
             ValueError: it has no such key or prefix, or the channels do not fit.
             MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
         """
-        encoded = encoded_path("path", path)
+        given = checkpoint("path", path)
+        function = lib.backbone_load_weights_with if len(given) == 1 else lib.backbone_load_weights_from_memory
         options = load_options(strict, key, prefix, input_channels)
         with self._handle as net:
-            report = reported(
-                lambda out: int(lib.backbone_load_weights_with(net, encoded, ctypes.byref(options), out))
-            )
+            report = reported(lambda out: int(function(net, *given, ctypes.byref(options), out)))
         self._report = report
         return report
 

@@ -52,6 +52,7 @@ def load_mapping(
         container="mapping",
         wrapper="",
         prefix="",
+        tensors=len(mapping),
     )
     complaint = _complaint(report, strict)
     if complaint:

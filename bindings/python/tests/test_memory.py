@@ -24,7 +24,7 @@ def grown(before):
 
 
 def megabytes_grown(program: str) -> float:
-    """Runs a program that prints by how many MB its memory has grown."""
+    """Runs a program that prints by how much its memory has grown."""
     result = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(program)],
         capture_output=True,
@@ -68,6 +68,26 @@ def test_creating_and_freeing_leaves_nothing() -> None:
     """)
     # One network left behind would be 3 MB with its packed weights.
     assert grown < 6
+
+
+def test_a_checkpoint_in_memory_is_not_copied(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "net.pth"
+    grown = megabytes_grown(f"""
+        net = backbone.ResNet(18)
+        net.save_weights({str(path)!r})
+        with open({str(path)!r}, "rb") as file:
+            data = file.read()
+        net.load_weights(data)
+        before = resident()
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak begins anew
+        net.load_weights(data)
+        with open("/proc/self/status") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        print((peak * 1024 - before) / len(data))
+    """)
+    # The new weights beside the old ones, and no more.
+    assert 0.9 < grown < 1.2
 
 
 def test_failing_loads_leave_nothing(tmp_path) -> None:  # type: ignore[no-untyped-def]

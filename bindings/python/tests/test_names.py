@@ -443,7 +443,8 @@ def test_json_is_the_whole_report(net, state, tmp_path):
     whole = json.loads(report.json)
     for name in ("container", "wrapper", "prefix", "dialect", "dtype", "style", "input_conversion"):
         assert whole[name] == getattr(report, name), name
-    for name in ("depth", "base_channels", "input_channels"):
+    assert report.tensors == len(file)
+    for name in ("depth", "base_channels", "input_channels", "tensors"):
         assert whole[name] == str(getattr(report, name)), name
     assert whole["warnings"] == list(report.warnings) and len(report.warnings) == 1
     for title in ("loaded", "missing", "unexpected", "ignorable", "mismatched"):

@@ -3,6 +3,7 @@
 
 """Initialisation, checkpoints, state dicts, parameters."""
 
+import json
 import math
 import os
 import struct
@@ -413,6 +414,68 @@ def test_files_that_cannot_be_loaded_are_exceptions_of_their_kind(tmp_path):
         with pytest.raises(TypeError, match="path"):
             net.load_weights(None)
     assert issubclass(backbone.CheckpointError, ValueError) and issubclass(backbone.MismatchError, RuntimeError)
+
+
+# ---- From memory ----
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+def test_checkpoint_in_memory_is_the_checkpoint_in_the_file(tmp_path, name):
+    path = tmp_path / name
+    with backbone.ResNet(18, base_channels=4) as source, backbone.ResNet(18, base_channels=4) as net:
+        source.load_state_dict(random_state(source.state_dict()))
+        source.save_weights(path)
+        data = path.read_bytes()
+        shifted = np.zeros(len(data) + 3, np.uint8)
+        shifted[3:] = np.frombuffer(data, np.uint8)
+        kinds = [data, bytearray(data), memoryview(data), memoryview(b"xx" + data + b"yy")[2:-2], shifted[3:]]
+        kinds += [np.frombuffer(data, np.uint8).reshape(-1, 2)] if len(data) % 2 == 0 else []
+        for kind in kinds:
+            net.init_weights(seed=1)
+            report = net.load_weights(kind, strict=True)
+            assert_equal(net.state_dict(), source.state_dict())
+            assert report == net.load_weights(path, strict=True)
+            assert (report.tensors, len(report.loaded)) == (120, 120)
+            assert json.loads(report.json)["tensors"] == "120"
+            assert backbone.inspect(kind) == backbone.inspect(path)
+            with backbone.ResNet.from_file(kind) as described:
+                assert (described.depth, described.report.base_channels) == (18, 4)
+                assert_equal(described.state_dict(), source.state_dict())
+        assert (shifted[3:].tobytes(), shifted[:3].tolist()) == (data, [0, 0, 0])
+
+
+def test_checkpoint_in_memory_that_is_none_is_an_exception(tmp_path):
+    with backbone.ResNet(18, base_channels=4) as net:
+        net.save_weights(tmp_path / "x.pth")
+        data = (tmp_path / "x.pth").read_bytes()
+        before = net.state_dict()
+        for bad in [b"", bytearray(), memoryview(b""), b"no checkpoint", data[:-1], bytearray(data[:1000])]:
+            for call in [net.load_weights, backbone.inspect, backbone.ResNet.from_file]:
+                with pytest.raises(backbone.CheckpointError, match=f"^memory of {len(bad)} bytes: "):
+                    call(bad)
+        with pytest.raises(ValueError, match="gaps"):
+            net.load_weights(memoryview(data)[::2])
+        for neither in [None, 3, ["x.pth"], open]:
+            with pytest.raises(TypeError, match="path is a .*; it must be a str or a path, or bytes in memory"):
+                net.load_weights(neither)
+        with backbone.ResNet(18, base_channels=8) as wider, pytest.raises(backbone.MismatchError) as caught:
+            wider.load_weights(data)
+        assert str(caught.value).startswith(f"memory of {len(data)} bytes: ")
+        assert len(caught.value.report.mismatched) == 100
+        assert_equal(net.state_dict(), before)
+
+
+def test_checkpoint_in_memory_is_neither_copied_nor_kept(tmp_path):
+    with backbone.ResNet(18, base_channels=4) as net:
+        net.save_weights(tmp_path / "x.pth")
+        data = bytearray((tmp_path / "x.pth").read_bytes())
+        references = sys.getrefcount(data)
+        expected = net.state_dict()
+        net.load_weights(data)
+        # An exported buffer would refuse it.
+        data.clear()
+        assert sys.getrefcount(data) == references
+        assert_equal(net.state_dict(), expected)
 
 
 def test_file_that_cannot_be_written_is_an_exception_and_leaves_nothing(tmp_path):

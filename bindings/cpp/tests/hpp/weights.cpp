@@ -6,6 +6,8 @@
 #include "check.hpp"
 
 #include <array>
+#include <fstream>
+#include <iterator>
 
 void options_are_those_of_c() {
     backbone_options c;
@@ -94,6 +96,11 @@ void freezing_and_modes() {
     CHECK_THROWS(INVALID, "5", net.freeze(5));
 }
 
+static std::vector<std::uint8_t> bytes_of(const std::string &path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
 void files_and_reports(const std::filesystem::path &folder) {
     Net net(small_options());
     net.init_weights(3);
@@ -133,6 +140,23 @@ void files_and_reports(const std::filesystem::path &folder) {
     const Net described = Net::from_file(path, backbone::Options(), strict, &found);
     CHECK(described.options().base_channels == 4 && described.read("bn1.bias") == net.read("bn1.bias"));
     CHECK(found.count(BACKBONE_REPORT_LOADED) == 120 && described.stage_count() == 4);
+
+    // The same from memory, whatever it is made of: chars would be a path.
+    const std::vector<std::uint8_t> file = bytes_of(path);
+    Net from_bytes(small_options());
+    const backbone::Report in_memory = from_bytes.load_weights(file, strict);
+    CHECK(from_bytes.read("layer4.1.conv2.weight") == net.read("layer4.1.conv2.weight"));
+    CHECK(std::strcmp(in_memory.json(), report.json()) == 0);
+    const auto *first_byte = reinterpret_cast<const std::byte *>(file.data());
+    const std::vector<std::byte> file_of_bytes(first_byte, first_byte + file.size());
+    CHECK(std::strcmp(backbone::inspect(file_of_bytes).json(), backbone::inspect(path).json()) == 0);
+    const Net described_in_memory = Net::from_memory({file.data(), file.size()}, backbone::Options(), strict, &found);
+    CHECK(described_in_memory.read("bn1.bias") == net.read("bn1.bias"));
+    CHECK(std::strcmp(found.json(), report.json()) == 0);
+    CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 0 bytes", net.load_weights(backbone::Bytes(nullptr, 0)));
+    CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 3 bytes", backbone::inspect(std::array<std::byte, 3>{}));
+    CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 9 bytes", Net::from_memory(backbone::Bytes(first_byte, 9)));
+    CHECK_THROWS(INVALID, "NULL", net.load_weights(backbone::Bytes(nullptr, 9)));
 
     // A network that does not divide its inputs as those weights want it.
     backbone::Options undivided = small_options();
