@@ -76,7 +76,7 @@ def main() -> int:
     print("| kind of file | type | file | from the file | from memory | peak | peak / weights |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for dtype, name in ((torch.float32, "float32"), (torch.float16, "float16")):
-        for kind, file in write(WORK / "loading" / name, network.to(dtype)).items():
+        for kind, file in write(WORK / "checkpoints" / name, network.to(dtype)).items():
             from_file, from_memory = (measure(program, file, *mode) for mode in ((), ("memory",)))
             times = [f"{time / 1e6:.1f} ms" for time, _ in (from_file, from_memory)]
             peak = max(from_file[1], from_memory[1])

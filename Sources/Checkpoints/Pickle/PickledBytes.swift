@@ -39,7 +39,13 @@ struct PickledBytes {
     mutating func decode(
         _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
     ) -> Int? {
-        if form == .utf8 { return decodeUTF8(source, count: count, to: out) }
+        if form == .utf8 {
+            guard count > 0 else { return 0 }
+            let done = decodeLatin1(source, count: count, after: lead.map { 0xc0 | $0 } ?? 0, to: out)
+            let last = source[count - 1]
+            lead = last & 0xfe == 0xc2 ? last & 3 : nil
+            return done
+        }
         var done = 0
         for index in 0..<count {
             guard let byte = take(source[index]) else { continue }
@@ -48,28 +54,6 @@ struct PickledBytes {
             done &+= 1
         }
         return done
-    }
-
-    /// Without a branch, which half of the bytes of numbers would go either way.
-    private mutating func decodeUTF8(
-        _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
-    ) -> Int? {
-        var done = 0
-        var previous = lead.map { 0xc0 | $0 } ?? 0
-        var wrong: UInt8 = 0
-        for index in 0..<count {
-            let byte = source[index]
-            let isLead = byte & 0xfe == 0xc2
-            let follows = byte & 0xc0 == 0x80
-            let hasLead = previous & 0xfe == 0xc2
-            wrong |= follows == hasLead ? 0 : 1
-            wrong |= byte < 0xc0 ? 0 : isLead ? 0 : 1
-            out[done] = follows ? previous << 6 | byte & 0x3f : byte
-            done &+= isLead ? 0 : 1
-            previous = byte
-        }
-        lead = previous & 0xfe == 0xc2 ? previous & 3 : nil
-        return wrong == 0 ? done : nil
     }
 
     private mutating func takeUTF8(_ byte: UInt8) -> UInt32? {
