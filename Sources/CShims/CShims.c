@@ -4,6 +4,8 @@
 #include "CShims.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -93,8 +95,26 @@ static struct shims_blas blas;
 static char blas_error[256];
 static int blas_is_loaded;
 
+/*
+ * An OpenBLAS that travels with this library, as in a Python wheel, lies in the folder `openblas` beside it; it is then
+ * the one that was tested with it. Else it is the system's.
+ */
+static void *open_blas(void) {
+    static const char bundled[] = "openblas/libopenblas.so.0";
+    char path[PATH_MAX];
+    Dl_info self;
+    if (dladdr((void *)&blas, &self) != 0 && self.dli_fname != NULL) {
+        const char *slash = strrchr(self.dli_fname, '/');
+        int folder = slash == NULL ? 0 : (int)(slash + 1 - self.dli_fname);
+        int length = snprintf(path, sizeof path, "%.*s%s", folder, self.dli_fname, bundled);
+        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0)
+            return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
+    return dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+}
+
 static void load_blas(void) {
-    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    void *library = open_blas();
     if (library != NULL) {
         *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
         *(void **)&blas.get_num_threads = dlsym(library, "openblas_get_num_threads");

@@ -80,7 +80,8 @@ struct shims_blas {
     void (*set_num_threads)(int count);
 };
 
-/* Loads it at the first call. NULL where it cannot be loaded; shims_blas_error then says why. */
+/* Loads it at the first call: openblas/libopenblas.so.0 beside this library, else the system's. NULL where it cannot be
+ * loaded; shims_blas_error then says why. */
 const struct shims_blas *shims_blas(void);
 const char *shims_blas_error(void);
 

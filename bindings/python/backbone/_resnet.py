@@ -9,14 +9,13 @@ import ctypes
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
-import numpy as np
 import numpy.typing as npt
 
 from . import _library
 from ._arguments import Checkpoint, checked_out_indices, checkpoint, encoded_path, int32, integer, per_channel
-from ._arrays import FloatArray, check_disjoint, input_tensor, new_output, output_tensor
+from ._arrays import FloatArray, NewOutputs, check_disjoint, input_tensor, output_array, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import check
 from ._handle import Handle
@@ -25,6 +24,11 @@ from ._loading import InputChannels, inspect, load_options, reported
 from ._profile import Layer, layer_of
 from ._report import LoadReport
 from ._state_dict import load_mapping
+
+_Out = TypeVar("_Out")
+
+# The arrays of a forward, as errors call them.
+_LABELS = ("the input", "out[0]", "out[1]", "out[2]", "out[3]")
 
 _ARITHMETICS = {"fast": _library.ARITHMETIC_FAST, "direct": _library.ARITHMETIC_DIRECT}
 _STYLES = {"pytorch": _library.STYLE_PYTORCH, "caffe": _library.STYLE_CAFFE}
@@ -125,6 +129,8 @@ class ResNet:
         self._out_indices = out_indices
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
+        # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
+        self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
         if pretrained is not None:
             try:
                 self.load_weights(pretrained)
@@ -395,49 +401,70 @@ class ResNet:
             check(lib.backbone_output_shapes(net, (ctypes.c_int64 * 4)(*sizes), out, count))
         return tuple((out[i], out[i + 1], out[i + 2], out[i + 3]) for i in range(0, 4 * count, 4))
 
-    def forward(
-        self, x: npt.NDArray[Any], out: Sequence[FloatArray] | None = None, *, channels_last: bool = False
-    ) -> tuple[FloatArray, ...]:
+    @overload
+    def forward(self, x: Any, out: None = None, *, channels_last: bool = False) -> tuple[FloatArray, ...]: ...
+
+    @overload
+    def forward(self, x: Any, out: Sequence[_Out], *, channels_last: bool = False) -> tuple[_Out, ...]: ...
+
+    def forward(self, x: Any, out: Sequence[Any] | None = None, *, channels_last: bool = False) -> tuple[Any, ...]:
         """Compute the features of a batch of images. `net(x)` is the same.
 
         In evaluation mode the features of an image are the same bits for every number of threads and every batch it is
         part of.
 
         Args:
-            x: shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. float32, taken as it is, or uint8, which is
-                normalised with `mean`, `std` and `channel_order`. It is not copied, whatever its strides, negative and
-                zero ones too: an image of shape (H, W, 3) goes in as `image.transpose(2, 0, 1)[None]`. (Only elements
-                at odd addresses, as in fields of packed records, are copied.)
-            out: float32 arrays to write to, one for each of out_indices, of the shapes that `output_shapes` gives and
-                in positive strides; they may share memory neither with each other nor with `x`. None: new arrays.
+            x: a NumPy array, a PyTorch tensor on the CPU, or anything that shares its memory by `__array_interface__`
+                or `__dlpack__`; of shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. float32, taken as it
+                is, or uint8, which is normalised with `mean`, `std` and `channel_order`. It is not copied, whatever
+                its strides, negative and zero ones too: an image of shape (H, W, 3) goes in as
+                `image.transpose(2, 0, 1)[None]`. (Only elements at odd addresses, as in fields of packed records, are
+                copied.)
+            out: what to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes that
+                `output_shapes` gives and in positive strides; they may share memory neither with each other nor with
+                `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
             channels_last: lay new arrays out in memory as (N, H, W, C). Their shape is (N, C, H, W) all the same.
 
         Returns:
-            One array for each of out_indices, always as a tuple; `out`'s arrays if given.
+            One array for each of out_indices, always as a tuple; what `out` holds if that is given.
 
         Raises:
             TypeError: an array is of another dtype, or no array.
-            ValueError: a shape or layout does not fit; in training mode, a BatchNorm with one value per channel.
+            ValueError: a shape or layout does not fit; a tensor is not on the CPU or needs a gradient; in training
+                mode, a BatchNorm with one value per channel.
             MemoryError: what `out` holds is then undefined.
         """
         tensor, alive = input_tensor(x)
-        given = out is not None
+        count = len(self._out_indices)
         if out is None:
-            out = [new_output(shape, channels_last) for shape in self.output_shapes(alive.shape)]
-        if isinstance(out, np.ndarray):
+            arrays, outputs = self._new_outputs(alive.shape, channels_last)
+        else:
+            outputs = self._given_outputs(out, alive, tensor)
+        with self._handle as net:
+            check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
+        return tuple(arrays if out is None else out)
+
+    def _new_outputs(self, input_shape: tuple[int, ...], channels_last: bool) -> tuple[list[FloatArray], Any]:
+        known = self._known_outputs.get((input_shape, channels_last))
+        if known is None:
+            known = NewOutputs(self.output_shapes(input_shape), channels_last)
+            if len(self._known_outputs) >= 64:
+                self._known_outputs.clear()
+            self._known_outputs[input_shape, channels_last] = known
+        return known.make()
+
+    def _given_outputs(self, out: Sequence[Any], x: npt.NDArray[Any], x_tensor: _library.Tensor) -> Any:
+        if hasattr(out, "__array_interface__") or hasattr(out, "__dlpack__"):
             raise TypeError("out is an array; it must be a sequence of arrays, one for each of out_indices")
         count = len(self._out_indices)
         if len(out) != count:
             raise ValueError(f"out has {len(out)} arrays; out_indices {self._out_indices} need {count}")
-        labels = [f"out[{index}]" for index in range(count)]
-        outputs = (_library.Tensor * count)(*map(output_tensor, out, labels))
-        if given:
-            check_disjoint([("the input", alive), *zip(labels, out, strict=True)])
-        with self._handle as net:
-            check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
-        return tuple(out)
+        arrays = list(map(output_array, out, _LABELS[1:]))
+        tensors = list(map(output_tensor, arrays))
+        check_disjoint(_LABELS[: count + 1], [x, *arrays], [x_tensor, *tensors])
+        return (_library.Tensor * count)(*tensors)
 
-    def profile(self, x: npt.NDArray[Any]) -> list[Layer]:
+    def profile(self, x: Any) -> list[Layer]:
         """Compute the features of a batch as `forward` does, and tell what each layer took.
 
         The first forward of a shape packs weights before the first layer; profile the second one.
@@ -449,9 +476,8 @@ class ResNet:
             A `Layer` for each step, in the order of computation.
         """
         tensor, alive = input_tensor(x)
-        arrays = [new_output(shape, False) for shape in self.output_shapes(alive.shape)]
-        labels = [f"out[{index}]" for index in range(len(arrays))]
-        outputs = (_library.Tensor * len(arrays))(*map(output_tensor, arrays, labels))
+        # The arrays must live as long as the library writes to them.
+        arrays, outputs = self._new_outputs(alive.shape, channels_last=False)
         count = ctypes.c_size_t()
         arguments = (ctypes.byref(tensor), outputs, len(arrays))
         with self._handle as net:
@@ -460,9 +486,13 @@ class ResNet:
             check(lib.backbone_profile(net, *arguments, rows, count.value, ctypes.byref(count)))
         return [layer_of(row) for row in rows]
 
-    def __call__(
-        self, x: npt.NDArray[Any], out: Sequence[FloatArray] | None = None, *, channels_last: bool = False
-    ) -> tuple[FloatArray, ...]:
+    @overload
+    def __call__(self, x: Any, out: None = None, *, channels_last: bool = False) -> tuple[FloatArray, ...]: ...
+
+    @overload
+    def __call__(self, x: Any, out: Sequence[_Out], *, channels_last: bool = False) -> tuple[_Out, ...]: ...
+
+    def __call__(self, x: Any, out: Sequence[Any] | None = None, *, channels_last: bool = False) -> tuple[Any, ...]:
         """As `forward`."""
         return self.forward(x, out, channels_last=channels_last)
 

@@ -4,8 +4,10 @@
 """The choice of kernels by what the CPU can do, in processes of their own: it is made when a network is created."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,3 +80,24 @@ def test_openblas_that_cannot_be_loaded(tmp_path: os.PathLike[str]) -> None:
     assert result.returncode != 0
     assert "OSError" in result.stderr
     assert "libopenblas.so.0" in result.stderr
+
+
+def test_openblas_beside_the_library_comes_before_the_systems(tmp_path: Path) -> None:
+    library = tmp_path / "libbackbone.so"
+    shutil.copy(os.environ["BACKBONE_LIBRARY"], library)
+    beside = tmp_path / "openblas" / "libopenblas.so.0"
+    beside.parent.mkdir()
+    beside.write_bytes(b"no library")
+    result = run(tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library))
+    assert result.returncode != 0
+    assert f"{beside}: file too short" in result.stderr
+    # Now it is the system's that is none.
+    system = subprocess.run(["gcc", "-print-file-name=libopenblas.so.0"], capture_output=True, text=True, check=True)
+    shutil.copy(system.stdout.strip(), beside)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "libopenblas.so.0").write_bytes(b"no library")
+    result = run(
+        tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library), LD_LIBRARY_PATH=os.fspath(broken)
+    )
+    assert result.returncode == 0, result.stderr

@@ -110,6 +110,15 @@ def test_struct_is_laid_out_as_by_the_c_compiler(name, compiled):
         assert [descriptor.offset, descriptor.size] == compiled[f"{name}.{field}"], field
 
 
+def test_tensors_are_packed_as_they_are_laid_out():
+    from backbone import _arrays
+
+    assert _arrays._FIELDS.size == ctypes.sizeof(_library.Tensor)
+    tensor = _library.Tensor.from_buffer_copy(_arrays._FIELDS.pack(2**63, 2, 3, *range(4, 12)))
+    assert (tensor.data, tensor.dtype, tensor.reserved) == (2**63, 2, 3)
+    assert [*tensor.shape, *tensor.strides] == list(range(4, 12))
+
+
 def test_constants_are_those_of_the_header(compiled):
     expected = {name.removeprefix("BACKBONE_"): compiled[name] for name in header.constants()}
     expected = {

@@ -304,7 +304,7 @@ def spread(tensors, torch):
             # Two entries in one storage.
             room = torch.cat([tensor.flatten(), tensor.flatten() + 1])
             tensor = room[: tensor.numel()].view(tensor.shape)
-            result[f"extra.{name}"] = room[tensor.numel() :]
+            result[f"{name}.rest"] = room[tensor.numel() :]
         result[name] = tensor
     return result
 
@@ -394,19 +394,24 @@ def in_memory(tensors, memory, torch):
         elif memory == "shared" and tensor.dim() > 0:
             room = torch.cat([tensor.flatten(), tensor.flatten() + 1])
             tensor = room[: tensor.numel()].view(tensor.shape)
-            result[f"extra.{name}"] = room[tensor.numel() :]
+            result[f"{name}.rest"] = room[tensor.numel() :]
         result[name] = tensor
     return result
 
 
 @pytest.mark.parametrize("memory", ["contiguous", "channels_last", "view", "shared"])
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize(
+    ("container", "dtype"),
+    [
+        (container, dtype)
+        for container, (_, _, is_numpy) in CONTAINERS.items()
+        for dtype in ("float32", "float16", "bfloat16", "float64")
+        if not (is_numpy and dtype == "bfloat16")  # NumPy has no bfloat16
+    ],
+)
 def test_every_container_loads_bit_for_bit_what_pytorch_reads(torch, narrow, tmp_path, container, dtype, memory):
     writers = pytest.importorskip("checkpoint_containers")
     write, kind, is_numpy = CONTAINERS[container]
-    if is_numpy and dtype == "bfloat16":
-        pytest.skip("NumPy has no bfloat16")
     state = OrderedDict(
         (name, t.to(getattr(torch, dtype)) if t.is_floating_point() else t + 5)
         for name, t in narrow.state_dict().items()
