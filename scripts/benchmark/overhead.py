@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 import backbone
+import numpy as np
 from backbone import _library
 from backbone._arrays import input_tensor, output_tensor
 
