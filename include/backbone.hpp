@@ -27,8 +27,8 @@
  * changed nothing unless backbone.h says otherwise. Whatever allocates memory of C++ may throw std::bad_alloc too.
  *
  * Threads and lifetimes are those of backbone.h. Views (Span, Bytes, TensorView, Text) own nothing: what they point to
- * must live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed, and
- * any other call on it throws an Error of BACKBONE_STATUS_INVALID_ARGUMENT.
+ * must live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed,
+ * and any other call on it throws an Error of BACKBONE_STATUS_INVALID_ARGUMENT.
  *
  * Constants (BACKBONE_STAGE_C3, BACKBONE_STATUS_IO, ...) and plain structs are those of backbone.h.
  */
