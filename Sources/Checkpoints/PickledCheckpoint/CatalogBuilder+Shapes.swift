@@ -24,8 +24,7 @@ extension CatalogBuilder {
             strides = try consecutive(sizes.elements, isColumnMajor: true)
         }
         // An array has bytes of its own, no more and no fewer.
-        var size: Int? = dtype.size
-        for axis in 0..<sizes.count { size = checkedProduct(size, Int(sizes[axis])) }
+        let size = byteCount(sizes.elements, dtype)
         let actual = catalog.storages[Int(known.storage)].size
         guard size == actual else {
             throw BackboneError(
@@ -50,13 +49,16 @@ extension CatalogBuilder {
         notAbove limit: Int
     ) throws(BackboneError) -> Int {
         let sizes = try integers(tensor.sizes, of: name, checkpoint)
+        let size = byteCount(sizes.elements, dtype) ?? -1
+        if size >= 0 && size <= limit { return size }
+        throw BackboneError(
+            .badCheckpoint,
+            "array '\(name)' is written in \(limit) bytes, which is not \(shape: sizes.elements) of \(dtype.name)")
+    }
+
+    private func byteCount(_ sizes: UnsafeBufferPointer<Int64>, _ dtype: DType) -> Int? {
         var size: Int? = dtype.size
         for axis in 0..<sizes.count { size = checkedProduct(size, Int(sizes[axis])) }
-        guard let size, size >= 0, size <= limit else {
-            throw BackboneError(
-                .badCheckpoint,
-                "array '\(name)' is written in \(limit) bytes, which is not \(shape: sizes.elements) of \(dtype.name)")
-        }
         return size
     }
 

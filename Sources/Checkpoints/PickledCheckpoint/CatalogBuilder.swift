@@ -146,23 +146,32 @@ extension CatalogBuilder {
             guard catalog.storages[Int(texts[Int(index)].storage)].reversedSize == reversedSize else { return nil }
             return Known(storage: texts[Int(index)].storage, dtype: dtype)
         }
-        let text = checkpoint.pickle.texts[Int(index)]
-        var place = TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
-        if text.form != .plain && checkpoint.pickle.memory.isEmpty {
-            // How many they are is seen when they are read; as many as the array has they must be.
-            place.size = try byteCount(of: tensor, dtype, name, checkpoint, notAbove: text.count)
-            place.place = .written(text.form, text.count)
-        } else if !checkpoint.pickle.memory.isEmpty {
-            place.position = catalog.memory.count
-            place.place = .memory
-            guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {
-                throw BackboneError(.badCheckpoint, "the numbers of array '\(name)' are no bytes")
-            }
-            place.size = catalog.memory.count - place.position
-        }
+        var place = try place(of: checkpoint.pickle.texts[Int(index)], tensor, dtype, name, checkpoint)
         place.reversedSize = reversedSize
         texts[Int(index)] = Known(storage: try catalog.addStorage(place), dtype: dtype)
         return texts[Int(index)]
+    }
+
+    private mutating func place(
+        of text: Pickle.Text, _ tensor: Pickle.Tensor, _ dtype: DType, _ name: Bytes,
+        _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> TensorCatalog.Storage {
+        // Of a pickle in an archive, only the archive is in the file.
+        if !checkpoint.pickle.memory.isEmpty {
+            let start = catalog.memory.count
+            guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {
+                throw BackboneError(.badCheckpoint, "the numbers of array '\(name)' are no bytes")
+            }
+            return TensorCatalog.Storage(
+                position: start, size: catalog.memory.count - start, checksum: nil, place: .memory)
+        }
+        if text.form == .plain {
+            return TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
+        }
+        // How many they are is seen when they are read; as many as the array has they must be.
+        let size = try byteCount(of: tensor, dtype, name, checkpoint, notAbove: text.count)
+        return TensorCatalog.Storage(
+            position: text.position, size: size, checksum: nil, place: .written(text.form, text.count))
     }
 
     /// The one storage of a file of `torch.save` inside the pickle; nil if it is not there as it is.

@@ -6,6 +6,7 @@
 import json
 import math
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -414,6 +415,16 @@ def test_files_that_cannot_be_loaded_are_exceptions_of_their_kind(tmp_path):
         with pytest.raises(TypeError, match="path"):
             net.load_weights(None)
     assert issubclass(backbone.CheckpointError, ValueError) and issubclass(backbone.MismatchError, RuntimeError)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_arrays_of_many_pieces_in_a_pickle_are_read_exactly(tmp_path, protocol):
+    # Before protocol 3 a pickle writes bytes as text, which is read in pieces that end within characters.
+    with backbone.ResNet(18, base_channels=16) as net:
+        state = random_state(net.state_dict(), seed=protocol)
+        (tmp_path / "x.pkl").write_bytes(pickle.dumps(state, protocol))
+        assert net.load_weights(tmp_path / "x.pkl", strict=True).container == "pickle"
+        assert_equal(net.state_dict(), state)
 
 
 # ---- From memory ----
