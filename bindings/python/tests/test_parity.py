@@ -304,7 +304,7 @@ def spread(tensors, torch):
             # Two entries in one storage.
             room = torch.cat([tensor.flatten(), tensor.flatten() + 1])
             tensor = room[: tensor.numel()].view(tensor.shape)
-            result[f"{name}.rest"] = room[tensor.numel() :]
+            result[f"extra.{name}"] = room[tensor.numel() :]
         result[name] = tensor
     return result
 
