@@ -33,6 +33,10 @@ enum Limits {
     static var candidateDepth: Int { 3 }
     /// State dicts of a checkpoint among which one is chosen.
     static var candidates: Int { 256 }
+    /// Bytes of the keys that lead to dicts: a long key may lead to many.
+    static var candidatePathBytes: Int { 4 << 20 }
+    /// Objects of unknown classes under the keys of dicts that are looked at for whether they are modules.
+    static var candidateObjects: Int { 1024 }
     /// Modules inside each other.
     static var moduleDepth: Int { 64 }
     /// Modules of a network, each counted wherever it is used, and attributes of one.

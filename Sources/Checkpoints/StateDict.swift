@@ -164,13 +164,13 @@ extension StateDict {
     ) throws(BackboneError) -> Chosen {
         let found = try checkpoint.candidates()
         var named = UniqueArray<Candidate>()
-        // Who own the names of modules, which are nowhere in the file.
-        var catalogs = UniqueArray<TensorCatalog>()
+        // Who own the names of modules.
+        var modules = UniqueArray<ModuleEntries>()
         var effort = ModuleWalk.Effort()
         for candidate in found.list.elements {
             var key = UniqueArray<UInt8>()
             try key.append(found.path(candidate))
-            let names = try checkpoint.names(of: candidate, &catalogs, &effort)
+            let names = try checkpoint.names(of: candidate, &modules, &effort)
             try named.append(try Candidate(key: key, names: names))
         }
         let choice = try BackboneChoice.choose(from: named, selection)

@@ -4,7 +4,21 @@
 
 import struct
 
-from forge import MARK, PROTO2, STOP, archive, dict_of, member, name_of, safetensors, storage, tensor, text
+from forge import (
+    MARK,
+    PROTO2,
+    STOP,
+    archive,
+    call,
+    dict_of,
+    member,
+    name_of,
+    number,
+    safetensors,
+    storage,
+    tensor,
+    text,
+)
 from hostile_corpus import ANY, BAD, NAME, OK, VALUE, beside, checkpoint, members
 
 
@@ -47,6 +61,22 @@ def large(corpus):
     first = text("storage") + b"q\0" + name_of("torch", "FloatStorage") + b"q\1"
     storages = (MARK + b"h\0h\1h\0h\0K\1tQ") * 100_000
     corpus.add("storages.pth", beside(MARK + first + storages + b"t"), OK)
+    # Many modules, and what each is made of once: to name their tensors, no numbers are needed.
+    data = b"B" + struct.pack("<L", 8 << 20) + b"\0" * (8 << 20)
+    kind, shape = call("numpy", "dtype", text("f4")), number(2 << 20) + b"\x85"
+    array = call("numpy._core.numeric", "_frombuffer", data, kind, shape, text("C"))
+    state = dict_of(("_parameters", dict_of(("w", b"h\0"))), ("_modules", b"}"))
+    module = name_of("torch.nn", "Module") + b")R" + state + b"b"
+    modules = [(f"m{i}", module) for i in range(200)]
+    corpus.add("modules-of-one-array.pth", checkpoint(PROTO2 + array + b"q\0000" + dict_of(*modules) + STOP), ANY)
+    attributes = dict_of(*((f"a{i}", b"N") for i in range(1000)))
+    item = name_of("os", "system") + b")Rh\0b"
+    objects = [(f"o{i}", item) for i in range(60_000)]
+    alike = PROTO2 + attributes + b"q\0000" + dict_of((NAME, tensor()), *objects) + STOP
+    corpus.add("objects-with-the-same-attributes.pth", checkpoint(alike), OK)
+    long_key = text("k" * 1000) + b"q\0000"
+    nested = MARK + b"h\0}" * 100_000 + b"u"
+    corpus.add("long-key-to-many-dicts.pth", checkpoint(PROTO2 + long_key + b"}" + nested + STOP), BAD, "keys")
     corpus.add("pickle-of-65-megabytes.pth", beside(b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)), BAD)
     named = [member(f"a/{i:05}" + "x" * 900, b"") for i in range(10_000)]
     corpus.add("names-of-members.pth", archive([*members(), *named]), OK)

@@ -3,20 +3,25 @@
 
 import Runtime
 
-// What the choice among several state dicts is made by.
+// What the choice among several state dicts is made by: names alone. Their numbers are looked for when one is chosen.
 extension PickledCheckpoint {
     /// The names of the tensors in a candidate: those in a dict are borrowed from the pickle, those of a module from the
-    /// catalog that is added to `catalogs`. Names that are too long are cut; they are an error if the candidate is chosen.
+    /// entries that are added to `modules`. Names that are too long are cut; they are an error if the candidate is chosen.
+    ///
+    /// - Parameter effort: of all walks through modules, to which this one is added.
     func names(
-        of candidate: Candidates.Candidate, _ catalogs: inout UniqueArray<TensorCatalog>,
+        of candidate: Candidates.Candidate, _ modules: inout UniqueArray<ModuleEntries>,
         _ effort: inout ModuleWalk.Effort
     ) throws(BackboneError) -> UniqueArray<Bytes> {
         var names = UniqueArray<Bytes>()
         guard pickle[candidate.value].kind == .dict else {
-            try catalogs.append(catalog(of: candidate, &effort))
-            let catalog = catalogs.count - 1
-            for index in 0..<catalogs[catalog].entries.count where catalogs[catalog].entries[index].isTensor {
-                try names.append(catalogs[catalog].name(index))
+            var walk = try ModuleWalk(candidate.value, after: effort)
+            try modules.append(walk.run(self))
+            effort = walk.effort
+            let module = modules.count - 1
+            for index in 0..<modules[module].values.count
+            where pickle[modules[module].values[index]].kind == .tensor {
+                try names.append(modules[module].name(index))
             }
             return names
         }

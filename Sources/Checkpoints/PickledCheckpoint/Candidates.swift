@@ -54,6 +54,7 @@ extension PickledCheckpoint {
         try queue.append(Candidates.Place(value: pickle.root, depth: 0, path: TextRange()))
         isSeen[Int(pickle.root)] = true
         var next = 0
+        var objects = 0
         while next < queue.count {
             let place = queue[next]
             next += 1
@@ -69,7 +70,11 @@ extension PickledCheckpoint {
                 guard let key = pickle.string(entry.key), key.count <= Limits.nameBytes, !isSeen[Int(entry.value)]
                 else { continue }
                 isSeen[Int(entry.value)] = true
-                guard pickle[entry.value].kind == .dict || isModule(entry.value) else { continue }
+                if pickle[entry.value].kind == .opaque { objects += 1 }
+                guard
+                    pickle[entry.value].kind == .dict
+                        || objects <= Limits.candidateObjects && isModule(entry.value)
+                else { continue }
                 let path = try append(key, to: place.path, in: &paths)
                 try queue.append(Candidates.Place(value: entry.value, depth: place.depth + 1, path: path))
             }
@@ -84,8 +89,9 @@ extension PickledCheckpoint {
         _ key: Bytes, to path: TextRange, in paths: inout UniqueArray<UInt8>
     ) throws(BackboneError) -> TextRange {
         let start = paths.count
-        guard start <= Limits.pickleBytes else {
-            throw BackboneError(.badCheckpoint, "the keys of its dicts have more than \(Limits.pickleBytes) bytes")
+        guard start <= Limits.candidatePathBytes else {
+            throw BackboneError(
+                .badCheckpoint, "the keys of its dicts have more than \(Limits.candidatePathBytes) bytes")
         }
         for index in 0..<Int(path.count) { try paths.append(paths[Int(path.start) + index]) }
         if path.count > 0 { try paths.append(".") }

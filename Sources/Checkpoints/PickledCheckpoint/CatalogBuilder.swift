@@ -9,14 +9,6 @@ extension PickledCheckpoint {
     ///
     /// - Throws: `badCheckpoint` naming the tensor at fault, `io`, `outOfMemory`.
     func catalog(of candidate: Candidates.Candidate) throws(BackboneError) -> TensorCatalog {
-        var effort = ModuleWalk.Effort()
-        return try catalog(of: candidate, &effort)
-    }
-
-    /// - Parameter effort: of all walks through modules, to which this one is added.
-    func catalog(
-        of candidate: Candidates.Candidate, _ effort: inout ModuleWalk.Effort
-    ) throws(BackboneError) -> TensorCatalog {
         var builder = try CatalogBuilder(self)
         if pickle[candidate.value].kind == .dict {
             let entries = try pickle.entries(of: candidate.value)
@@ -25,9 +17,8 @@ extension PickledCheckpoint {
                 try builder.add(name, entry.value, self)
             }
         } else {
-            var walk = try ModuleWalk(candidate.value, after: effort)
-            try walk.run(self, to: &builder)
-            effort = walk.effort
+            var walk = try ModuleWalk(candidate.value, after: ModuleWalk.Effort())
+            try builder.add(walk.run(self), self)
         }
         return builder.finish()
     }
@@ -54,6 +45,12 @@ struct CatalogBuilder: ~Copyable {
     }
 
     fileprivate consuming func finish() -> TensorCatalog { catalog }
+
+    fileprivate mutating func add(
+        _ entries: borrowing ModuleEntries, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) {
+        for index in 0..<entries.values.count { try add(entries.name(index), entries.values[index], checkpoint) }
+    }
 
     /// Adds a tensor, or whatever else stands there under its name.
     mutating func add(

@@ -23,6 +23,23 @@ extension PickledCheckpoint {
     }
 }
 
+/// What a module would give as its `state_dict()`: values, and names that are nowhere in the file.
+struct ModuleEntries: ~Copyable {
+    fileprivate(set) var values = UniqueArray<UInt32>()
+    private var names = UniqueArray<TextRange>()
+    private var text = UniqueArray<UInt8>()
+
+    /// Valid as long as this lives and is not changed.
+    func name(_ index: Int) -> Bytes { text.elements.slice(names[index]) }
+
+    // All text together has at most Limits.moduleNameBytes: offsets fit.
+    fileprivate mutating func add(_ name: Bytes, _ value: UInt32) throws(BackboneError) {
+        try names.append(TextRange(start: UInt32(text.count), count: UInt32(name.count)))
+        try text.append(name)
+        try values.append(value)
+    }
+}
+
 /// Goes through a module and those in it as `state_dict()` does: its own parameters and buffers, then its children.
 struct ModuleWalk: ~Copyable {
     /// A module that is to be visited, by what key, and how many bytes of the name are its parent's.
@@ -52,12 +69,11 @@ struct ModuleWalk: ~Copyable {
         try stack.append(Visit(module: module))
     }
 
-    /// Adds the tensors of all modules to a catalog.
+    /// Lists the entries of all modules.
     ///
     /// - Throws: `badCheckpoint` for modules that are too many, too deep or inside themselves.
-    mutating func run(
-        _ checkpoint: borrowing PickledCheckpoint, to builder: inout CatalogBuilder
-    ) throws(BackboneError) {
+    mutating func run(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> ModuleEntries {
+        var list = ModuleEntries()
         while !stack.isEmpty {
             let visit = stack.removeLast()
             effort.visits += 1
@@ -69,10 +85,11 @@ struct ModuleWalk: ~Copyable {
                 try name.append(key)
                 try name.append(".")
             }
-            try addTensors(under: "_parameters", of: state, checkpoint, &builder)
-            try addTensors(under: "_buffers", of: state, checkpoint, &builder)
+            try addTensors(under: "_parameters", of: state, checkpoint, &list)
+            try addTensors(under: "_buffers", of: state, checkpoint, &list)
             try addChildren(of: state, depth: visit.depth, checkpoint)
         }
+        return list
     }
 
     private static func tooMany() -> BackboneError {
@@ -114,7 +131,7 @@ struct ModuleWalk: ~Copyable {
     /// Adds the parameters or buffers of one module, but those that are None or not to be saved.
     private mutating func addTensors(
         under key: StaticString, of state: UInt32, _ checkpoint: borrowing PickledCheckpoint,
-        _ builder: inout CatalogBuilder
+        _ list: inout ModuleEntries
     ) throws(BackboneError) {
         guard let dict = checkpoint.pickle.value(of: key, in: state), checkpoint.pickle[dict].kind == .dict else {
             return
@@ -131,7 +148,7 @@ struct ModuleWalk: ~Copyable {
                 throw BackboneError(
                     .badCheckpoint, "the names in its modules have more than \(Limits.moduleNameBytes) bytes")
             }
-            try builder.add(name.elements, entry.value, checkpoint)
+            try list.add(name.elements, entry.value)
             while name.count > prefixCount { _ = name.removeLast() }
         }
     }
