@@ -39,7 +39,7 @@ package struct Plan: ~Copyable {
             try pieces.append(PlanPiece(firstStep: steps.count, stage: network.blocks[block].stage))
             features = try addBlock(network, planner, block, input: features)
         }
-        try addSections(network, pieces, cachedFloats: planner.cachedFloats)
+        try addSections(network, pieces, planner)
         var memory = PlanMemory()
         activationCount = try memory.place(&tensors, steps, sections)
     }

@@ -61,8 +61,9 @@ extension Plan {
     /// A section for each stage, the stem's included in the first. Where one image is too much for the cache, a section for
     /// each piece of the stage, in bands if the weights, which are read for each band anew, leave room for one.
     mutating func addSections(
-        _ network: borrowing Network, _ pieces: borrowing UniqueArray<PlanPiece>, cachedFloats: Int
+        _ network: borrowing Network, _ pieces: borrowing UniqueArray<PlanPiece>, _ planner: Planner
     ) throws(BackboneError) {
+        let cachedFloats = planner.cachedFloats
         var first = 0
         while first < pieces.count {
             var end = first + 1
@@ -80,7 +81,7 @@ extension Plan {
                     let last = piece + 1 < pieces.count ? pieces[piece + 1].firstStep : self.steps.count
                     try addBands(
                         PlanSection(firstStep: pieces[piece].firstStep, endStep: last, imagesTogether: 1), network,
-                        cachedFloats: cachedFloats)
+                        planner)
                 }
             }
             first = end
@@ -88,30 +89,27 @@ extension Plan {
     }
 
     private mutating func addBands(
-        _ section: PlanSection, _ network: borrowing Network, cachedFloats: Int
+        _ section: PlanSection, _ network: borrowing Network, _ planner: Planner
     ) throws(BackboneError) {
         var section = section
-        if weightCount(of: section, network) <= cachedFloats {
+        if weightCount(of: section, network, planner) <= planner.cachedFloats {
             section.firstBand = bands.count
-            var planner = try BandPlanner(self, section, network)
-            section.bandCount = try planner.list(bandRows: planner.rows(floats: cachedFloats / 4 * 3, self), &bands)
-            planner.shrink(&tensors)
+            var bandPlanner = try BandPlanner(self, section, network)
+            let rows = bandPlanner.rows(floats: planner.cachedFloats / 4 * 3, self)
+            section.bandCount = try bandPlanner.list(bandRows: rows, &bands)
+            bandPlanner.shrink(&tensors)
         }
         try sections.append(section)
     }
 
     /// Floats of the weights of a section, as they are packed.
-    private func weightCount(of section: PlanSection, _ network: borrowing Network) -> Int {
+    private func weightCount(of section: PlanSection, _ network: borrowing Network, _ planner: Planner) -> Int {
         var count = 0
         for index in section.firstStep..<section.endStep {
             guard case .convolution(let convolution) = steps[index] else { continue }
-            let unit = network.units[convolution.unit]
-            guard convolution.algorithm != .direct else {
-                count += unit.weightCount
-                continue
-            }
-            let geometry = WinogradGeometry(m: convolution.algorithm.tileSize, stride: unit.stride)
-            count += geometry.weightPoints * unit.inputChannels * unit.outputChannels
+            let input = tensors[convolution.from]
+            let shape = ConvolutionShape(network.units[convolution.unit], height: input.height, width: input.width)
+            count += planner.kernels[convolution.algorithm].packedCount(shape)
         }
         return count
     }

@@ -6,7 +6,7 @@ import Kernels
 /// Chooses how each convolution of a plan is computed, from its shape and the figures of a typical CPU alone: never from
 /// threads, batch, or what the machine is doing, so that features are the same bits on all machines with the same kernels.
 package struct Planner: Sendable {
-    private let kernels: ConvolutionKernels
+    let kernels: ConvolutionKernels
     /// Nothing but direct arithmetic is wanted.
     let isDirect: Bool
     private let largestTile: Int
