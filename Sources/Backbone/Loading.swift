@@ -20,7 +20,7 @@ func load(
         report throws(BackboneError) in
         try report.pointee.describe(stateDict)
         try report.pointee.verdict(strict: request.isStrict)
-        try load(stateDict, report, session, request.conversion)
+        try load(stateDict, report, session, request.conversion, isReportWanted: out != nil)
     }
 }
 
@@ -50,6 +50,8 @@ func match(
 ) throws(BackboneError) -> LoadReport {
     var expected = UniqueArray<ExpectedTensor>()
     try expected.reserve(network.entries.count)
+    // Of a file, no more than a network may have.
+    let mostChannels = request.conversion.isExact ? nil : Int64(Configuration.maximumInChannels)
     for index in 0..<network.entries.count {
         let entry = network.entries[index]
         let isCount = entry.role == .batchesTracked
@@ -57,7 +59,7 @@ func match(
             ExpectedTensor(
                 name: network.name(of: entry), shape: network.shape(ofEntry: index),
                 dtype: isCount ? .int64 : .float32, mayBeMissing: isCount, statistic: network.affineStatistic(entry),
-                mayDifferInChannels: !request.conversion.isExact && entry.isStemWeight))
+                mostChannels: entry.isStemWeight ? mostChannels : nil))
     }
     var ignorable = UniqueArray<StaticString>()
     try ignorable.append("fc.")
@@ -71,7 +73,7 @@ func match(
 /// Reads what matches beside the network's values, and then puts it in their place.
 private func load(
     _ stateDict: borrowing StateDict, _ report: UnsafeMutablePointer<LoadReport>, _ session: Session,
-    _ conversion: InputConversion
+    _ conversion: InputConversion, isReportWanted: Bool
 ) throws(BackboneError) {
     var isLoaded = UniqueArray<Bool>()
     var destinations = UniqueArray<TensorDestination>()
@@ -117,7 +119,7 @@ private func load(
     try report.pointee.compare(character, with: session.configuration)
     try report.pointee.compareInputs(character, with: session)
     // The last thing that can fail, so that a failure has changed nothing.
-    try report.pointee.renderJSON()
+    if isReportWanted { try report.pointee.renderJSON() }
     session.adopt(values, isLoaded: isLoaded)
 }
 

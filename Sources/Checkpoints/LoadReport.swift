@@ -55,8 +55,6 @@ public struct LoadReport: ~Copyable {
 
     /// How many sizes of a shape are kept.
     package static var shapeCapacity: Int { 8 }
-    /// Input channels of a stem that is converted: no more than a network may have, whatever a file says.
-    static var maximumConvertedChannels: Int64 { 4096 }
 
     // Not private: the compiler must see it from other modules to free the table that holds it.
     struct Record {

@@ -21,21 +21,22 @@ package struct ExpectedTensor: BitwiseCopyable {
     package let mayBeMissing: Bool
     /// The value of all elements where a file has no statistics at all, and its dialect allows that.
     package let statistic: Float?
-    /// Whether dimension 1, the input channels of a stem, may be another: the caller converts.
-    package let mayDifferInChannels: Bool
+    /// The largest size that dimension 1, the input channels of a stem, may have in a file whose stem the caller converts;
+    /// nil where it must be that of `shape`.
+    package let mostChannels: Int64?
 
     /// - Parameters:
     ///   - name: and `shape` are borrowed until the matching is done.
     package init(
         name: Bytes, shape: UnsafeBufferPointer<Int64>, dtype: Kind, mayBeMissing: Bool, statistic: Float? = nil,
-        mayDifferInChannels: Bool = false
+        mostChannels: Int64? = nil
     ) {
         self.name = name
         self.shape = shape
         kind = dtype
         self.mayBeMissing = mayBeMissing
         self.statistic = statistic
-        self.mayDifferInChannels = mayDifferInChannels
+        self.mostChannels = mostChannels
     }
 }
 
@@ -106,8 +107,7 @@ extension StateDict {
         let (found, expected) = (shape(index), wanted.shape)
         guard found.count == expected.count else { return false }
         for axis in 0..<found.count where found[axis] != expected[axis] {
-            let isConverted = wanted.mayDifferInChannels && axis == 1 && found[axis] > 0
-            guard isConverted && found[axis] <= LoadReport.maximumConvertedChannels else { return false }
+            guard axis == 1, let most = wanted.mostChannels, (1...most).contains(found[axis]) else { return false }
         }
         return true
     }
