@@ -33,6 +33,7 @@
 
 #include "backbone.h"
 #include "check.h"
+#include "smallest.h"
 
 enum { ENTRIES = 30, WEIGHTS_CAPACITY = 4096, SECONDS = 1, SPARE_KILOBYTES = 64 << 10, STACK_BYTES = 256 << 10 };
 
@@ -157,25 +158,13 @@ static int is_plain(const char *text) {
     return 1;
 }
 
-static backbone *create(void) {
-    backbone *net = NULL;
-    backbone_options options;
-    backbone_options_init(&options, sizeof options);
-    options.depth = 18;
-    options.base_channels = 1;
-    options.out_stages = BACKBONE_STAGE_C2;
-    options.threads = 1;
-    CHECK(backbone_create(&options, &net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
-    return net;
-}
-
 /* In a process of its own. `expected` is a status or *, `text` is what the message has to hold. */
 static void load(const char *path, const char *name, const char *expected, const char *text) {
     static char before[WEIGHTS_CAPACITY], after[WEIGHTS_CAPACITY];
     float old_value = 0, new_value = 0;
     struct stat file = {0};
     CHECK(stat(path, &file) == 0, "%s: %s", path, strerror(errno));
-    backbone *net = create();
+    backbone *net = create_smallest();
     size_t size = weights(net, before, &old_value);
     CHECK(size > 0, "%s: the network cannot be read", name);
     /* No depth of nesting in a file is one of the stack. */

@@ -26,6 +26,7 @@
 
 #include "backbone.h"
 #include "check.h"
+#include "smallest.h"
 
 /* ---- System calls that fail ------------------------------------------------------------------------------------- */
 
@@ -180,14 +181,7 @@ static long names_in(const char *path) {
 }
 
 static backbone *create(uint64_t seed) {
-    backbone *net = NULL;
-    backbone_options options;
-    backbone_options_init(&options, sizeof options);
-    options.depth = 18;
-    options.base_channels = 1;
-    options.out_stages = BACKBONE_STAGE_C2;
-    options.threads = 1;
-    CHECK(backbone_create(&options, &net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    backbone *net = create_smallest();
     CHECK(backbone_init_weights(net, seed) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     return net;
 }
