@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-import backbone
 import numpy as np
-from backbone import _library
-from backbone._arrays import input_tensor, output_tensor
 
 CALLS = 200
 ROUNDS = 50
@@ -31,6 +31,14 @@ def _microseconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench --overhead", usage="see scripts/bench --help")
+    parser.add_argument("--library", type=Path, required=True)
+    # The package looks for its library when it is imported, in the processes that are started too.
+    os.environ["BACKBONE_LIBRARY"] = str(parser.parse_args().library)
+    import backbone
+    from backbone import _library
+    from backbone._arrays import input_tensor, output_tensor
+
     image = np.zeros((1, 3, 1, 1), np.float32)
     with backbone.ResNet(18, base_channels=1, threads=1) as net, net._handle as pointer:
         tensor, _ = input_tensor(image)
