@@ -29,6 +29,27 @@ def calibrate(net, seed=7, shape=(4, 3, 64, 64), forwards=40):
     return net
 
 
+# What only the parity tests need.
+
+
+@pytest.fixture(scope="session")
+def torch():
+    module = pytest.importorskip("torch")
+    # For narrow networks more threads are slower, on a busy machine much slower.
+    module.set_num_threads(1)
+    return module
+
+
+@pytest.fixture(scope="session")
+def reference(torch):
+    return pytest.importorskip("torch_resnet")
+
+
+@pytest.fixture(scope="session")
+def torchvision_resnet(torch):
+    return pytest.importorskip("torchvision_import").models("resnet")
+
+
 @pytest.fixture(scope="session")
 def states():
     """State dicts of calibrated narrow networks (8 channels in the stem) by depth."""

@@ -27,24 +27,6 @@ LAYOUTS = ["NCHW", "NHWC", "uint8"]
 
 
 @pytest.fixture(scope="module")
-def torch():
-    module = pytest.importorskip("torch")
-    # For narrow networks more threads are slower, on a busy machine much slower.
-    module.set_num_threads(1)
-    return module
-
-
-@pytest.fixture(scope="module")
-def reference(torch):
-    return pytest.importorskip("torch_resnet")
-
-
-@pytest.fixture(scope="module")
-def torchvision_resnet(torch):
-    return pytest.importorskip("torchvision_import").models("resnet")
-
-
-@pytest.fixture(scope="module")
 def narrow(reference):
     """A calibrated narrow ResNet-18, not to be changed."""
     return calibrated(reference, 18, 3, 8)
@@ -152,6 +134,16 @@ def test_features_at_full_size(reference, depth, in_channels):
             check_features(("live, full size, ResNet", depth), net(x), expected, f"{x.shape} {form}")
             row = ("live, direct, ResNet", depth)
             check_features(row, direct(x), expected, f"{x.shape} {form}, direct", DIRECT_BOUNDS)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_features_at_the_size_of_detectors(reference, depth):
+    # Large enough for bands of rows.
+    model = calibrated(reference, depth, 3, 64)
+    with net_like(model, depth) as net:
+        x = images("parity/detector", (1, 3, 470, 641))
+        expected = reference.features(model.double(), x)
+        check_features(("live, full size, ResNet", depth), net(x), expected, f"{x.shape}")
 
 
 @pytest.mark.parametrize("in_channels", [1, 3, 5])

@@ -13,18 +13,6 @@ pytestmark = pytest.mark.parity
 
 
 @pytest.fixture(scope="module")
-def torch():
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
-@pytest.fixture(scope="module")
-def reference(torch):
-    return pytest.importorskip("torch_resnet")
-
-
-@pytest.fixture(scope="module")
 def model(reference):
     """A calibrated narrow ResNet-50, not to be changed."""
     narrow = reference.with_formula(50, 3, 8)

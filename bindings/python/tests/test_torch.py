@@ -21,18 +21,6 @@ LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 @pytest.fixture(scope="module")
-def torch():
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
-@pytest.fixture(scope="module")
-def resnet(torch):
-    return pytest.importorskip("torchvision_import").models("resnet")
-
-
-@pytest.fixture(scope="module")
 def module(torch):
     from backbone.torch import Backbone
 
@@ -40,9 +28,9 @@ def module(torch):
 
 
 @pytest.fixture(scope="module")
-def extractor(torch, resnet):
+def extractor(torch, torchvision_resnet):
     """torchvision's own, with weights that are random and statistics that fit them."""
-    return lambda name: make_extractor(torch, resnet, name)
+    return lambda name: make_extractor(torch, torchvision_resnet, name)
 
 
 def make_extractor(torch, resnet, name):
@@ -179,8 +167,8 @@ def test_gradients_are_refused_where_pytorch_would_compute_them(torch, module):
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet101"])
-def test_state_dict_is_torchvisions(torch, resnet, module, name):
-    model = getattr(resnet, name)(weights=None)
+def test_state_dict_is_torchvisions(torch, torchvision_resnet, module, name):
+    model = getattr(torchvision_resnet, name)(weights=None)
     body = module(name)
     theirs = {key: value for key, value in model.state_dict().items() if not key.startswith("fc.")}
     ours = body.state_dict()
@@ -188,7 +176,7 @@ def test_state_dict_is_torchvisions(torch, resnet, module, name):
     assert body.load_state_dict(model.state_dict()) == model.load_state_dict(model.state_dict())
     assert all(torch.equal(value, theirs[key]) for key, value in body.state_dict().items())
     # Back again: torchvision's model takes ours.
-    other = getattr(resnet, name)(weights=None)
+    other = getattr(torchvision_resnet, name)(weights=None)
     result = other.load_state_dict(body.state_dict(), strict=False)
     assert (sorted(result.missing_keys), result.unexpected_keys) == (["fc.bias", "fc.weight"], [])
 
@@ -233,8 +221,8 @@ def test_half_precision_weights_become_float32(torch, module):
     assert torch.equal(body.state_dict()["conv1.weight"], state["conv1.weight"].float())
 
 
-def test_weights_come_from_files_and_from_torchvisions_enumerations(torch, resnet, module, tmp_path):
-    model = resnet.resnet18(weights=None)
+def test_weights_come_from_files_and_from_torchvisions_enumerations(torch, torchvision_resnet, module, tmp_path):
+    model = torchvision_resnet.resnet18(weights=None)
     path = tmp_path / "resnet18.pth"
     torch.save({"state_dict": model.state_dict()}, path)
 
@@ -244,7 +232,7 @@ def test_weights_come_from_files_and_from_torchvisions_enumerations(torch, resne
         def get_state_dict(self, *, progress):
             return model.state_dict()
 
-    assert all(hasattr(kind, "get_state_dict") for kind in resnet.ResNet18_Weights)
+    assert all(hasattr(kind, "get_state_dict") for kind in torchvision_resnet.ResNet18_Weights)
     for weights in (path, str(path), Weights()):
         body = module("resnet18", weights=weights)
         assert torch.equal(body.state_dict()["layer4.1.bn2.running_var"], model.layer4[1].bn2.running_var)
