@@ -271,7 +271,8 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  * out_report  receives what was found, to be given to backbone_report_free; NULL if not wanted. It is also given with
  *             BACKBONE_STATUS_MISMATCH; with any other failure it is set to NULL.
  *
- * Everything is read and checked before anything changes: a failed load leaves the network as it was.
+ * Everything is read and checked before anything changes: a failed load leaves the network as it was. The threads of
+ * the handle read together; what comes of it does not depend on how many there are.
  */
 BACKBONE_API backbone_status backbone_load_weights(backbone *net, const char *path, int32_t strict,
                                                    backbone_report **out_report);

@@ -108,7 +108,7 @@ private func load(
         return values
     }
     // Without the lock: forwards go on meanwhile.
-    try stateDict.read(destinations)
+    try session.sharing { pool throws(BackboneError) in try stateDict.read(destinations, pool) }
     let scale = try session.reading { network throws(BackboneError) -> StemScale in
         let scale = network.hasStem(isLoaded) ? stem.scale(network, values) : .unknown
         stem.convert(conversion, network.units[0], values)

@@ -30,61 +30,97 @@ extension StateDict {
     /// Every storage is read once and whole, however many tensors lie in it, and its checksum is taken piece by piece
     /// while the piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
     ///
+    /// - Parameters:
+    ///   - pool: its threads share the storages.
+    ///   - leastShared: bytes that are worth waking threads for, which takes as long as reading some 100 kilobytes.
     /// - Throws: `badCheckpoint` for a wrong checksum or a file that got shorter, `io`, `outOfMemory`. The destinations
     ///   are then undefined.
-    package func read(_ destinations: borrowing UniqueArray<TensorDestination>) throws(BackboneError) {
+    package func read(
+        _ destinations: borrowing UniqueArray<TensorDestination>, _ pool: borrowing ThreadPool,
+        leastShared: Int = 1 << 20
+    ) throws(BackboneError) {
         do throws(BackboneError) {
-            try readAll(destinations)
+            try readAll(destinations.elements, pool, leastShared)
         } catch {
             throw located(error)
         }
     }
 
-    private func readAll(_ destinations: borrowing UniqueArray<TensorDestination>) throws(BackboneError) {
-        let list = destinations.elements
-        var order = UniqueArray<Int32>()
-        try order.reserve(list.count)
-        for index in 0..<list.count { try order.append(Int32(index)) }
-        func storage(_ index: Int32) -> Int32 { catalog.entries[list[Int(index)].tensor].storage }
-        sort(order.mutableElements) { storage($0) < storage($1) }
+    /// The same on the calling thread alone.
+    package func read(_ destinations: borrowing UniqueArray<TensorDestination>) throws(BackboneError) {
+        try read(destinations, ThreadPool(threads: 1))
+    }
 
-        let reader = try StorageReader()
-        var first = 0
-        while first < order.count {
-            var end = first + 1
-            while end < order.count && storage(order[end]) == storage(order[first]) { end += 1 }
-            let group = UnsafeBufferPointer(rebasing: order.elements[first..<end])
-            try read(storage: Int(storage(order[first])), group, list, reader)
-            first = end
+    private func readAll(
+        _ list: UnsafeBufferPointer<TensorDestination>, _ pool: borrowing ThreadPool, _ leastShared: Int
+    ) throws(BackboneError) {
+        let groups = try StorageGroups(of: list, in: catalog)
+        let isShared = groups.size >= leastShared && pool.threadCount > 1
+        let reader = try StorageReader(workers: isShared ? pool.threadCount : 1)
+        if isShared {
+            try read(groups, list, reader, pool)
+        } else {
+            for index in 0..<groups.streamed { try stream(groups[index], list, reader, worker: 0) }
+        }
+        // One at a time: each takes memory for the whole storage.
+        for index in groups.streamed..<groups.count { try gather(groups[index], list, reader) }
+    }
+
+    /// Streams storages on all threads.
+    private func read(
+        _ groups: borrowing StorageGroups, _ list: UnsafeBufferPointer<TensorDestination>,
+        _ reader: borrowing StorageReader, _ pool: borrowing ThreadPool
+    ) throws(BackboneError) {
+        let failures = try Buffer<StreamingJob.Failure>(count: pool.threadCount)
+        for worker in 0..<pool.threadCount { failures.start[worker] = StreamingJob.Failure() }
+        withUnsafePointer(to: self) { dict in
+            withUnsafePointer(to: reader) { reader in
+                withUnsafePointer(to: groups) { groups in
+                    var job = StreamingJob(
+                        dict: dict, reader: reader, groups: groups, list: list, failures: failures.start)
+                    pool.run(count: groups.pointee.streamed, context: &job) { context, group, worker in
+                        context.assumingMemoryBound(to: StreamingJob.self).pointee.run(group, worker)
+                    }
+                }
+            }
+        }
+        // What one thread alone would have met first.
+        var first = StreamingJob.Failure()
+        for worker in 0..<pool.threadCount where failures.start[worker].group < first.group {
+            first = failures.start[worker]
+        }
+        if let error = first.error { throw error }
+    }
+
+    /// Fills the destinations of contiguous tensors of one storage while it is read.
+    fileprivate func stream(
+        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
+        _ reader: borrowing StorageReader, worker: Int
+    ) throws(BackboneError) {
+        let first = list[Int(group[0])]
+        let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
+        let name = nameInFile(first.tensor)
+        if group.count == 1, case .float32(let memory) = first.memory, fillsStorage(first.tensor) {
+            try reader.read(storage, of: name, from: catalog, file.reference, into: memory)
+            return
+        }
+        try reader.read(storage, of: name, from: catalog, file.reference, worker: worker) { piece, start, count in
+            for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
         }
     }
 
-    /// Reads one storage and fills the destinations of the tensors in it.
-    private func read(
-        storage index: Int, _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
+    /// Fills the destinations of tensors of any strides in one storage.
+    private func gather(
+        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
         _ reader: borrowing StorageReader
     ) throws(BackboneError) {
-        let storage = catalog.storages[index]
         let first = list[Int(group[0])]
-        if group.count == 1, case .float32(let memory) = first.memory, fillsStorage(first.tensor) {
-            try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: memory)
-            return
-        }
-        var areContiguous = true
-        for position in group where !catalog.isContiguous(list[Int(position)].tensor) { areContiguous = false }
-        if areContiguous {
-            let name = nameInFile(first.tensor)
-            try reader.read(storage, of: name, from: catalog, file.reference) { piece, start, count in
-                for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
-            }
-        } else {
-            // Elements in any order need the whole storage, which is not larger than the file, or than what it can
-            // become where it is deflated.
-            let whole = try Buffer<UInt8>(count: storage.size)
-            try reader.read(
-                storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: whole.start)
-            for position in group { try gather(from: whole.start, to: list[Int(position)]) }
-        }
+        let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
+        // Elements in any order need the whole storage, which is not larger than the file, or than what it can become
+        // where it is deflated.
+        let whole = try Buffer<UInt8>(count: storage.size)
+        try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: whole.start)
+        for position in group { try gather(from: whole.start, to: list[Int(position)]) }
     }
 
     /// Whether a tensor is all there is in its storage, in the very form in which it is wanted.
@@ -142,6 +178,30 @@ extension StateDict {
                 position[axis] = 0
                 axis -= 1
             }
+        }
+    }
+}
+
+/// What the threads share that read storages together.
+private struct StreamingJob {
+    struct Failure: BitwiseCopyable {
+        var group = Int.max
+        var error: BackboneError?
+    }
+
+    let dict: UnsafePointer<StateDict>
+    let reader: UnsafePointer<StorageReader>
+    let groups: UnsafePointer<StorageGroups>
+    let list: UnsafeBufferPointer<TensorDestination>
+    /// The first of each worker, which then has nothing more to do: its later groups are behind that one.
+    let failures: UnsafeMutablePointer<Failure>
+
+    func run(_ group: Int, _ worker: Int) {
+        if failures[worker].error != nil { return }
+        do throws(BackboneError) {
+            try dict.pointee.stream(groups.pointee[group], list, reader.pointee, worker: worker)
+        } catch {
+            failures[worker] = Failure(group: group, error: error)
         }
     }
 }

@@ -4,14 +4,19 @@
 import CShims
 import Runtime
 
-/// Reads storages in pieces that stay in cache, and checks their checksums.
+/// Reads storages in pieces that stay in cache, and checks their checksums. Several threads may read at a time.
 struct StorageReader: ~Copyable {
     private let crc: CRC32
-    private let piece: Buffer<UInt8>
+    /// One for each thread.
+    private let pieces: Buffer<UInt8>
 
-    init() throws(BackboneError) {
+    /// - Parameter workers: how many threads there are.
+    init(workers: Int) throws(BackboneError) {
         let crc = try CRC32()
-        piece = try Buffer<UInt8>(count: Limits.chunkBytes)
+        guard let count = checkedProduct(workers, Limits.chunkBytes) else {
+            throw BackboneError(.outOfMemory, "cannot allocate memory for \(workers) threads")
+        }
+        pieces = try Buffer<UInt8>(count: count)
         self.crc = crc
     }
 
@@ -27,11 +32,13 @@ struct StorageReader: ~Copyable {
 
     /// Reads a storage piece by piece and shows each to `use` with its first byte's place and its size. A storage is
     /// shown in part even if its checksum turns out wrong.
+    ///
+    /// - Parameter worker: less than the number of threads; no other thread's at the time.
     func read(
         _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
-        use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
+        worker: Int, use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
     ) throws(BackboneError) {
-        let piece = UnsafeMutableRawPointer(piece.start)
+        let piece = UnsafeMutableRawPointer(pieces.start + worker * Limits.chunkBytes)
         try read(storage, of: name, from: catalog, file, to: { _ in piece }, use: use)
     }
 

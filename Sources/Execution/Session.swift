@@ -43,6 +43,11 @@ package struct Session {
     package var isDirect: Bool { state.pointee.engine.isDirect }
     package var reversesChannels: Bool { state.pointee.engine.normalization.reversesChannels }
 
+    /// Runs `body`, which needs no lock, with the threads of the forwards.
+    package func sharing(
+        _ body: (borrowing ThreadPool) throws(BackboneError) -> Void
+    ) throws(BackboneError) { try body(state.pointee.engine.pool) }
+
     // MARK: - Access to the network
 
     /// Runs `body` while nobody changes the network.

@@ -3,9 +3,9 @@
 
 /// The one error of the library: which kind of failure, and a line of text for a person. It owns no memory, so it can
 /// be thrown when there is none left.
-public struct BackboneError: Error {
+public struct BackboneError: Error, BitwiseCopyable {
     /// The kinds of failure that callers can tell apart, with the numbers of the `BACKBONE_STATUS_*` constants.
-    public enum Kind: Int32, Sendable {
+    public enum Kind: Int32, Sendable, BitwiseCopyable {
         case invalidArgument = 1
         case outOfMemory = 2
         case fileNotFound = 3

@@ -6,7 +6,7 @@
 ///
 /// It is written as an interpolated string: `"depth is \(depth), expected 18, 34, 50, 101 or 152"`. Text beyond
 /// `capacity` bytes is cut, and control characters (from names in hostile files) become `?`.
-public struct Message: ExpressibleByStringInterpolation, Sendable {
+public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyable {
     /// With its terminating zero a message fits `SHIMS_MESSAGE_CAPACITY`.
     public static var capacity: Int { 511 }
 

@@ -53,7 +53,11 @@ extension StateDict {
 }
 
 /// Everything that can be read in a checkpoint, by way of the same calls as the library's.
-func load(_ path: String) throws -> [(name: String, tensor: Loaded)] { try readAll(StateDict(path: path)) }
+///
+/// - Parameter threads: how many share the storages, however small these are.
+func load(_ path: String, threads: Int = 1) throws -> [(name: String, tensor: Loaded)] {
+    try readAll(StateDict(path: path), threads: threads)
+}
 
 /// The same of a checkpoint in memory, which has nothing behind its last byte.
 func load(memory bytes: [UInt8]) throws -> [(name: String, tensor: Loaded)] {
@@ -67,7 +71,9 @@ func load(memory bytes: [UInt8]) throws -> [(name: String, tensor: Loaded)] {
     return result
 }
 
-private func readAll(_ dict: borrowing StateDict) throws -> [(name: String, tensor: Loaded)] {
+private func readAll(
+    _ dict: borrowing StateDict, threads: Int = 1
+) throws -> [(name: String, tensor: Loaded)] {
     var result: [(name: String, tensor: Loaded)] = []
     var floats: [UnsafeMutablePointer<Float>?] = []
     var integers: [UnsafeMutablePointer<Int64>?] = []
@@ -100,7 +106,7 @@ private func readAll(_ dict: borrowing StateDict) throws -> [(name: String, tens
             integers.append(memory)
         }
     }
-    try dict.read(destinations)
+    try dict.read(destinations, ThreadPool(threads: threads), leastShared: 0)
     for (position, count) in counts.enumerated() {
         if let memory = floats[position] {
             result[position].tensor.bits = (0..<count).map { memory[$0].bitPattern }
@@ -115,7 +121,7 @@ private func readAll(_ dict: borrowing StateDict) throws -> [(name: String, tens
 }
 
 /// The error that opening and reading everything in a file ends with, nil if it does not.
-func failure(_ path: String) -> BackboneError? { failure { try load(path) } }
+func failure(_ path: String, threads: Int = 1) -> BackboneError? { failure { try load(path, threads: threads) } }
 
 func failure(memory bytes: [UInt8]) -> BackboneError? { failure { try load(memory: bytes) } }
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// Destinations by the storages in which their tensors lie, so that each storage is read once.
+struct StorageGroups: ~Copyable {
+    /// Indices of destinations, those of a group side by side.
+    private var order = UniqueArray<Int32>()
+    private var ends = UniqueArray<Int32>()
+    /// The first so many groups are of contiguous tensors alone, which can be copied while their storage is read.
+    private(set) var streamed = 0
+    /// Bytes of their storages.
+    private(set) var size = 0
+
+    init(
+        of list: UnsafeBufferPointer<TensorDestination>, in catalog: borrowing TensorCatalog
+    ) throws(BackboneError) {
+        var sorted = UniqueArray<Int32>()
+        try sorted.reserve(list.count)
+        try order.reserve(list.count)
+        try ends.reserve(list.count)
+        for index in 0..<list.count { sorted.appendReserved(Int32(index)) }
+        let indices = sorted.mutableElements
+        func storage(_ index: Int32) -> Int32 { catalog.entries[list[Int(index)].tensor].storage }
+        sort(indices) { storage($0) < storage($1) }
+
+        append(sorted.elements, list, catalog, areContiguous: true)
+        streamed = count
+        append(sorted.elements, list, catalog, areContiguous: false)
+    }
+
+    /// Appends the groups all of whose tensors are contiguous, or the others.
+    private mutating func append(
+        _ sorted: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
+        _ catalog: borrowing TensorCatalog, areContiguous: Bool
+    ) {
+        var first = 0
+        while first < sorted.count {
+            let storage = catalog.entries[list[Int(sorted[first])].tensor].storage
+            var end = first
+            var isContiguous = true
+            while end < sorted.count {
+                let tensor = list[Int(sorted[end])].tensor
+                guard catalog.entries[tensor].storage == storage else { break }
+                if !catalog.isContiguous(tensor) { isContiguous = false }
+                end += 1
+            }
+            if isContiguous == areContiguous {
+                for position in first..<end { order.appendReserved(sorted[position]) }
+                ends.appendReserved(Int32(end - first) + (ends.isEmpty ? 0 : ends[count - 1]))
+                size = checkedSum(size, catalog.storages[Int(storage)].size) ?? .max
+            }
+            first = end
+        }
+    }
+
+    var count: Int { ends.count }
+
+    /// Indices of the destinations in one storage.
+    subscript(group: Int) -> UnsafeBufferPointer<Int32> {
+        let start = group == 0 ? 0 : Int(ends[group - 1])
+        return UnsafeBufferPointer(rebasing: order.elements[start..<Int(ends[group])])
+    }
+}
