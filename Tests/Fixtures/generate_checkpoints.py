@@ -208,25 +208,28 @@ def write_containers():
     )
 
 
+def is_numpy(value):
+    return isinstance(value, (np.ndarray, np.generic))
+
+
+def written(name, write, value, *arguments, **options):
+    """Writes a file that PyTorch or Python then reads as what was given."""
+    write(FOLDER / name, value, *arguments, **options)
+    found = containers.read(FOLDER / name)
+    for key, given in value.items():
+        expected = torch.as_tensor(given.astype(given.dtype.newbyteorder("="))) if is_numpy(given) else given
+        actual = torch.as_tensor(found[key].copy()) if is_numpy(found[key]) else found[key]
+        assert list(found) == list(value) and torch.equal(actual, expected), (name, key)
+
+
+def deflated(path, value):
+    torch.save(value, path)
+    containers.rezip(path, path.with_suffix(".zip"))
+    path.with_suffix(".zip").rename(path)
+
+
 def write_old_containers():
-    """The layouts and the two tensors of `small` in every other container, each read by PyTorch or Python first."""
-
-    def written(name, write, value, *arguments, **options):
-        write(FOLDER / name, value, *arguments, **options)
-        found = containers.read(FOLDER / name)
-        for key, given in value.items():
-            expected = torch.as_tensor(given.astype(given.dtype.newbyteorder("="))) if numpy(given) else given
-            actual = torch.as_tensor(found[key].copy()) if numpy(found[key]) else found[key]
-            assert list(found) == list(value) and torch.equal(actual, expected), (name, key)
-
-    def numpy(value):
-        return isinstance(value, (np.ndarray, np.generic))
-
-    def deflated(path, value):
-        torch.save(value, path)
-        containers.rezip(path, path.with_suffix(".zip"))
-        path.with_suffix(".zip").rename(path)
-
+    """The layouts and the two tensors of `small` in every other container."""
     for label, dtype in DTYPES.items():
         tensors = layouts(dtype)
         written(f"layouts-{label}-deflated.pth", deflated, tensors)
@@ -262,6 +265,29 @@ def write_old_containers():
     for protocol in (0, 2, 5):
         written(f"small-numpy{protocol}.pkl", containers.write_pickle, arrays(small()), protocol)
     written("small-python2.pkl", containers.write_python2_pickle, arrays(small()))
+
+
+def write_stems():
+    """Two weights of a network of one channel in every container: what is damaged at every position."""
+    norm = torch.nn.BatchNorm2d(1)
+    with torch.no_grad():
+        norm.weight[:], norm.bias[:] = 0.25, -1.5
+    state = OrderedDict([("bn1.weight", norm.weight.detach()), ("bn1.bias", norm.bias.detach())])
+    written("stem-zip.pth", lambda path, value: torch.save(value, path), state)
+    torch.serialization.set_crc32_options(False)
+    written("stem-no-checksums.pth", lambda path, value: torch.save(value, path), state)
+    torch.serialization.set_crc32_options(True)
+    written("stem-deflated.pth", deflated, state)
+    written("stem-big.pth", containers.write_big_endian, state)
+    written("stem-legacy.pth", containers.write_legacy, state)
+    written("stem-views.pth", containers.write_legacy, state, views=True)
+    written("stem-tar.pth", containers.write_tar, state)
+    written("stem-pickle.pkl", containers.write_pickle, state, 4)
+    for protocol in (0, 2, 5):
+        written(f"stem-numpy{protocol}.pkl", containers.write_pickle, arrays(state), protocol)
+    written("stem-python2.pkl", containers.write_python2_pickle, arrays(state))
+    safetensors.torch.save_file(dict(state), FOLDER / "stem.safetensors")
+    save("stem-module.pth", torch.nn.Sequential(OrderedDict(bn1=norm)))
 
 
 def arrays(tensors):
@@ -397,6 +423,7 @@ def main():
     write_wrappers()
     write_containers()
     write_old_containers()
+    write_stems()
     write_modules()
     write_rebuilds()
     write_deflated_extremes()

@@ -34,8 +34,9 @@
 #include "backbone.h"
 #include "check.h"
 #include "smallest.h"
+#include "watch.h"
 
-enum { ENTRIES = 30, WEIGHTS_CAPACITY = 4096, SECONDS = 1, SPARE_KILOBYTES = 64 << 10, STACK_BYTES = 256 << 10 };
+enum { SECONDS = 1, SPARE_KILOBYTES = 64 << 10, STACK_BYTES = 256 << 10 };
 
 static const char marker[] = "hostile-was-here";
 
@@ -91,25 +92,6 @@ static void check_filter(void) {
 
 /* ---- What is looked at ------------------------------------------------------------------------------------------ */
 
-/* A number of /proc/self/status, such as "VmHWM:", the most memory that there was. In kilobytes. */
-static long status_number(const char *key) {
-    char line[256];
-    long number = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0) number = strtol(line + strlen(key), NULL, 10);
-    }
-    if (file != NULL) fclose(file);
-    return number;
-}
-
-/* Lets the most memory that there was be what there is. */
-static void forget_peak(void) {
-    FILE *file = fopen("/proc/self/clear_refs", "w");
-    if (file != NULL) fputs("5", file);
-    if (file != NULL) fclose(file);
-}
-
 static long open_descriptors(void) {
     long count = 0;
     DIR *list = opendir("/proc/self/fd");
@@ -120,21 +102,10 @@ static long open_descriptors(void) {
 
 /* All values of a network; `value` receives the one of bn1.weight, which is then taken as 0. */
 static size_t weights(const backbone *net, char *out, float *value) {
-    size_t total = 0;
-    for (size_t i = 0; i < ENTRIES; i++) {
-        backbone_entry_info info;
-        if (backbone_get_entry_info(net, i, &info) != BACKBONE_STATUS_OK) return 0;
-        size_t size = info.dtype == BACKBONE_DTYPE_INT64 ? 8 : 4;
-        for (int axis = 0; axis < info.ndim; axis++) size *= (size_t)info.shape[axis];
-        if (total + size > WEIGHTS_CAPACITY) return 0;
-        if (backbone_read_entry(net, i, out + total, size) != BACKBONE_STATUS_OK) return 0;
-        if (strcmp(info.name, "bn1.weight") == 0) {
-            memcpy(value, out + total, sizeof *value);
-            memset(out + total, 0, size);
-        }
-        total += size;
-    }
-    return total;
+    size_t position = 0, size = read_weights(net, out, "bn1.weight", &position);
+    memcpy(value, out + position, sizeof *value);
+    memset(out + position, 0, sizeof *value);
+    return size;
 }
 
 /* Looks at every name, however many and whatever they are. */
@@ -150,17 +121,9 @@ static void read_report(const char *name, const backbone_report *report) {
     }
 }
 
-/* One line, without what could command a terminal. */
-static int is_plain(const char *text) {
-    for (; *text != 0; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) return 0;
-    }
-    return 1;
-}
-
 /* In a process of its own. `expected` is a status or *, `text` is what the message has to hold. */
 static void load(const char *path, const char *name, const char *expected, const char *text) {
-    static char before[WEIGHTS_CAPACITY], after[WEIGHTS_CAPACITY];
+    static char before[SMALLEST_BYTES], after[SMALLEST_BYTES];
     float old_value = 0, new_value = 0;
     struct stat file = {0};
     CHECK(stat(path, &file) == 0, "%s: %s", path, strerror(errno));
@@ -200,7 +163,7 @@ static void load(const char *path, const char *name, const char *expected, const
     int is_loaded = status == BACKBONE_STATUS_OK && *expected == '0';
     CHECK(*expected == '*' || new_value == (is_loaded ? 0.25f : old_value), "%s: %g", name, (double)new_value);
     CHECK(seconds < SECONDS, "%s: %.2f seconds", name, seconds);
-    CHECK(used >= 0 && used < file.st_size / 1024 + SPARE_KILOBYTES, "%s: %ld kB for a file of %lld bytes", name, used,
+    CHECK(memory > 0 && used < file.st_size / 1024 + SPARE_KILOBYTES, "%s: %ld kB for a file of %lld bytes", name, used,
           (long long)file.st_size);
     if (getenv("HOSTILE_VERBOSE") != NULL) {
         printf("%-40s %d %5.0f ms %7ld kB  %s\n", name, (int)status, 1000 * seconds, used, message);
