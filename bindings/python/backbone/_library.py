@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from pathlib import Path
 from typing import Any
 
 VERSION_MAJOR = 0
@@ -223,14 +222,15 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
-def find_library(package: Path = Path(__file__).parent) -> str:
+def find_library(package: str = os.path.dirname(os.path.abspath(__file__))) -> str:
     """Return what to hand to the loader: a file in the package, the file BACKBONE_LIBRARY names, or the soname.
 
     A place that is set is final: a library there that does not load is an error, not a reason to look further.
     """
-    inside = package / "libbackbone.so"
-    if inside.exists():
-        return str(inside)
+    # Without pathlib: importing it takes longer than this module.
+    inside = os.path.join(package, "libbackbone.so")
+    if os.path.exists(inside):
+        return inside
     return os.environ.get("BACKBONE_LIBRARY") or f"libbackbone.so.{ABI_VERSION}"
 
 
