@@ -57,7 +57,7 @@ def _exit_code(run: Callable[[], Any]) -> int:
         return result if isinstance(result, int) else 0
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        _say_error(error.format_message() + hint)
+        _say_error(error.format_message().rstrip(".") + hint)
         return error.exit_code
     except click.ClickException as error:
         _say_error(error.format_message())
