@@ -197,7 +197,7 @@ BESIDE = """
     net = backbone.ResNet(18, base_channels=16, threads=2)
     x = np.ones((1, 3, 70, 50), np.float32)
     net(x)
-    threading.Thread(target=lambda: [net(x) for _ in range(200)]).start()
+    threading.Thread(target=lambda: [net(x) for _ in range(100)]).start()
 """
 
 
