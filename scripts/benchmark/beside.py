@@ -23,7 +23,7 @@ from .companions import COMPANIONS
 from .machine import Disturbance
 
 WORK = Path(__file__).resolve().parents[2] / ".build" / "bench"
-ROUNDS = 25
+ROUNDS = 15
 TIMEOUT = 120.0
 SIDES = ("ours", "theirs")
 
@@ -46,16 +46,23 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
         return answer
 
     rounds = []
+    turns = ask("both", "turns")
     for number in range(ROUNDS + 1):
-        sample = {}
-        turns = ask("both", "turns")
+        # "ours" and "theirs" are names of processes, too.
+        cases = [(f"alone idle {side}", side, f"loop {side}") for side in SIDES]
         for side, other in zip(SIDES, reversed(SIDES), strict=True):
-            alone = [("alone idle", side, f"loop {side}"), ("alone turns", side, f"pause {side} {turns[other]:.3f}")]
-            beside = [("both idle", "both", f"loop {side}"), ("both turns", "both", "turns")]
-            cases = alone + beside
-            for name, where, command in cases[:: -1 if number % 2 else 1]:
-                answer = ask(where, command)
-                sample[f"{name} {side}"] = answer[side] if command == "turns" else answer["ms"]
+            cases.append((f"alone turns {side}", side, f"pause {side} {turns[other]:.3f}"))
+        cases += [(f"both idle {side}", "both", f"loop {side}") for side in SIDES]
+        cases.append(("both turns", "both", "turns"))
+        sample = {}
+        for name, where, command in cases[:: -1 if number % 2 else 1]:
+            answer = ask(where, command)
+            if command == "turns":
+                turns = answer
+                sample |= {f"{name} {side}": answer[side] for side in SIDES}
+            else:
+                sample[name] = answer["ms"]
+        # Nothing is warm in the first.
         if number > 0:
             rounds.append(sample)
     for process in processes.values():
