@@ -17,6 +17,7 @@ import signal
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 from .children import Child, end_all, python
 from .companions import COMPANIONS
@@ -28,8 +29,12 @@ TIMEOUT = 120.0
 SIDES = ("ours", "theirs")
 
 
-def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dict[str, float]]:
-    """For each round the milliseconds of every case, as "where case side"."""
+# Milliseconds of a case, "ms" the median of some calls and "least" the fastest of them.
+Times = dict[str, float]
+
+
+def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dict[str, Times]]:
+    """For each round the times of every case, as "where case side"."""
     # Compiles what it needs first.
     processes = {}
     for where in (*SIDES, "both"):
@@ -38,7 +43,7 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
         processes[where].answer(TIMEOUT)
         processes[where].stop()
 
-    def ask(where: str, command: str) -> dict[str, float]:
+    def ask(where: str, command: str) -> dict[str, Any]:
         process = processes[where]
         process.go_on()
         answer = process.ask(command, TIMEOUT)
@@ -51,7 +56,7 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
         # "ours" and "theirs" are names of processes, too.
         cases = [(f"alone idle {side}", side, f"loop {side}") for side in SIDES]
         for side, other in zip(SIDES, reversed(SIDES), strict=True):
-            cases.append((f"alone turns {side}", side, f"pause {side} {turns[other]:.3f}"))
+            cases.append((f"alone turns {side}", side, f"pause {side} {turns[other]['ms']:.3f}"))
         cases += [(f"both idle {side}", "both", f"loop {side}") for side in SIDES]
         cases.append(("both turns", "both", "turns"))
         sample = {}
@@ -61,7 +66,7 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
                 turns = answer
                 sample |= {f"{name} {side}": answer[side] for side in SIDES}
             else:
-                sample[name] = answer["ms"]
+                sample[name] = answer
         # Nothing is warm in the first.
         if number > 0:
             rounds.append(sample)
@@ -70,14 +75,14 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
     return rounds
 
 
-def row(companion: str, rounds: list[dict[str, float]]) -> str:
+def row(companion: str, rounds: list[dict[str, Times]]) -> str:
     cells = [companion]
     for side in SIDES:
-        cells.append(f"{statistics.median(sample[f'alone idle {side}'] for sample in rounds):.1f} ms")
+        cells.append(f"{statistics.median(sample[f'alone idle {side}']['ms'] for sample in rounds):.1f} ms")
         for case in ("idle", "turns"):
             pairs = [(sample[f"both {case} {side}"], sample[f"alone {case} {side}"]) for sample in rounds]
-            median = statistics.median(both / alone for both, alone in pairs)
-            least = min(both for both, _ in pairs) / min(alone for _, alone in pairs)
+            median = statistics.median(both["ms"] / alone["ms"] for both, alone in pairs)
+            least = min(both["least"] for both, _ in pairs) / min(alone["least"] for _, alone in pairs)
             cells.append(f"{median:.3f} ({least:.3f})")
     return f"| {' | '.join(cells)} |"
 
@@ -93,7 +98,7 @@ def main() -> int:
     (WORK / "openmp.so").unlink(missing_ok=True)
     disturbance = Disturbance()
     print("Time in one process with another library, relative to being alone: medians of the rounds' ratios, and in")
-    print("brackets the ratios of the fastest. Ours is a forward of ResNet-50 at 224 x 224.\n")
+    print("brackets the ratio of the fastest calls. Ours is a forward of ResNet-50 at 224 x 224.\n")
     print("| beside | ours alone | theirs idle | by turns | theirs alone | ours idle | by turns |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     try:

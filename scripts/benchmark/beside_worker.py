@@ -5,11 +5,11 @@
 
 It loads its side, computes once, and says so. After that it does what its parent asks; answers are in milliseconds:
 
-    loop ours       the median of forwards one after the other; the companion, if there is one, has nothing to do
+    loop ours       forwards one after the other, median and least; the companion, if there is one, has nothing to do
     loop theirs     the same, of what the companion computes
     pause ours N    forwards after pauses of N milliseconds
     pause theirs N
-    turns           the companion and a forward by turns: the medians of both
+    turns           the companion and a forward by turns: both of both
 """
 
 from __future__ import annotations
@@ -45,24 +45,28 @@ def milliseconds(call: Callable[[], object]) -> float:
     return (time.perf_counter_ns() - started) / 1e6
 
 
-def loop(call: Callable[[], object]) -> float:
+def summary(times: list[float]) -> dict[str, float]:
+    return {"ms": statistics.median(times), "least": min(times)}
+
+
+def loop(call: Callable[[], object]) -> list[float]:
     settled = time.perf_counter() + SETTLE_SECONDS
     while time.perf_counter() < settled:
         call()
-    return statistics.median(milliseconds(call) for _ in range(CALLS))
+    return [milliseconds(call) for _ in range(CALLS)]
 
 
-def after_pauses(call: Callable[[], object], pause: float) -> float:
+def after_pauses(call: Callable[[], object], pause: float) -> list[float]:
     times = []
     for _ in range(CALLS + 1):
         time.sleep(pause / 1e3)
         times.append(milliseconds(call))
-    return statistics.median(times[1:])
+    return times[1:]
 
 
-def by_turns(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
+def by_turns(calls: dict[str, Callable[[], object]]) -> dict[str, dict[str, float]]:
     times = [{side: milliseconds(call) for side, call in calls.items()} for _ in range(CALLS + 1)]
-    return {side: statistics.median(sample[side] for sample in times[1:]) for side in calls}
+    return {side: summary([sample[side] for sample in times[1:]]) for side in calls}
 
 
 def serve(channel: Channel, companion: str, side: str, work: Path) -> None:
@@ -77,9 +81,9 @@ def serve(channel: Channel, companion: str, side: str, work: Path) -> None:
     for line in sys.stdin:
         match line.split():
             case ["loop", which]:
-                channel.send(ms=loop(calls[which]))
+                channel.send(**summary(loop(calls[which])))
             case ["pause", which, pause]:
-                channel.send(ms=after_pauses(calls[which], float(pause)))
+                channel.send(**summary(after_pauses(calls[which], float(pause))))
             case ["turns"]:
                 channel.send(**by_turns(calls))
 
