@@ -166,7 +166,8 @@ typedef struct backbone_options {
     int32_t zero_init_residual; /* 1: backbone_init_weights sets the weight of the last BatchNorm of each block to 0;
                                   default 0 */
     int32_t threads;           /* threads that one forward may use, up to 1024; default 0: the CPUs that the affinity
-                                  mask and the CPU quota of the control group leave to this process */
+                                  mask and the CPU quota of the control group, rounded up, leave to this process when
+                                  the handle is created */
     int32_t channel_order;     /* BACKBONE_CHANNELS_*, for uint8 inputs; default as given */
     const float *mean;         /* in_channels values subtracted from uint8 inputs; NULL: 0 */
     const float *std_dev;      /* in_channels positive values they are then divided by; NULL: 1 */

@@ -94,10 +94,25 @@ long shims_nanoseconds(void) {
 static struct shims_blas blas;
 static char blas_error[256];
 static int blas_is_loaded;
+static int blas_cpus;
+
+/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. */
+static void *open_without_threads(const char *path) {
+    cpu_set_t mask, one;
+    int cpu = sched_getcpu();
+    CPU_ZERO(&one);
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &one);
+    int is_bound = sched_getaffinity(0, sizeof mask, &mask) == 0 && sched_setaffinity(0, sizeof one, &one) == 0;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (is_bound) sched_setaffinity(0, sizeof mask, &mask);
+    return library;
+}
 
 /*
  * An OpenBLAS that travels with this library, as in a Python wheel, lies in the folder `openblas` beside it; it is then
- * the one that was tested with it. Else it is the system's.
+ * the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the system's,
+ * and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which OpenBLAS
+ * does not know of, is no room for more than one.
  */
 static void *open_blas(void) {
     static const char bundled[] = "openblas/libopenblas.so.0";
@@ -108,9 +123,11 @@ static void *open_blas(void) {
         int folder = slash == NULL ? 0 : (int)(slash + 1 - self.dli_fname);
         int length = snprintf(path, sizeof path, "%.*s%s", folder, self.dli_fname, bundled);
         if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0)
-            return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            return open_without_threads(path);
     }
-    return dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    const char *system = "libopenblas.so.0";
+    int is_alone = __atomic_load_n(&blas_cpus, __ATOMIC_RELAXED) == 1;
+    return is_alone ? open_without_threads(system) : dlopen(system, RTLD_NOW | RTLD_LOCAL);
 }
 
 static void load_blas(void) {
@@ -131,4 +148,7 @@ const struct shims_blas *shims_blas(void) {
     return blas_is_loaded ? &blas : NULL;
 }
 
-const char *shims_blas_error(void) { return blas_error; }
+const char *shims_load_blas(int cpus) {
+    __atomic_store_n(&blas_cpus, cpus, __ATOMIC_RELAXED);
+    return shims_blas() == NULL ? blas_error : NULL;
+}

@@ -81,9 +81,10 @@ struct shims_blas {
 };
 
 /* Loads it at the first call: openblas/libopenblas.so.0 beside this library, else the system's. NULL where it cannot be
- * loaded; shims_blas_error then says why. */
+ * loaded. */
 const struct shims_blas *shims_blas(void);
-const char *shims_blas_error(void);
+/* The same, for a process that may use so many CPUs. NULL, or the reason why it cannot be loaded. */
+const char *shims_load_blas(int cpus);
 
 /* Who has set OpenBLAS, process-wide, to one thread; all fields but `process` are guarded by `mutex`. */
 struct shims_blas_scope {

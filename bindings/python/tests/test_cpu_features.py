@@ -25,9 +25,11 @@ with open("/proc/self/maps") as maps:
 """
 
 
-def run(path: os.PathLike[str], disabled: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    path: os.PathLike[str], disabled: str, program: str = PROGRAM, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, path],
+        [sys.executable, "-c", program, path],
         env={
             **os.environ,
             "BACKBONE_DISABLE_CPU_FEATURES": disabled,
@@ -38,6 +40,11 @@ def run(path: os.PathLike[str], disabled: str, **variables: str) -> subprocess.C
         text=True,
         check=False,
     )
+
+
+def systems_openblas() -> str:
+    command = ["gcc", "-print-file-name=libopenblas.so.0"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def has_avx2() -> bool:
@@ -92,8 +99,7 @@ def test_openblas_beside_the_library_comes_before_the_systems(tmp_path: Path) ->
     assert result.returncode != 0
     assert f"{beside}: file too short" in result.stderr
     # Now it is the system's that is none.
-    system = subprocess.run(["gcc", "-print-file-name=libopenblas.so.0"], capture_output=True, text=True, check=True)
-    shutil.copy(system.stdout.strip(), beside)
+    shutil.copy(systems_openblas(), beside)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "libopenblas.so.0").write_bytes(b"no library")
@@ -101,3 +107,29 @@ def test_openblas_beside_the_library_comes_before_the_systems(tmp_path: Path) ->
         tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library), LD_LIBRARY_PATH=os.fspath(broken)
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_openblas_beside_the_library_starts_no_threads(tmp_path: Path) -> None:
+    # Nobody else uses it, and the library computes with threads of its own.
+    library = tmp_path / "libbackbone.so"
+    shutil.copy(os.environ["BACKBONE_LIBRARY"], library)
+    (tmp_path / "openblas").mkdir()
+    shutil.copy(systems_openblas(), tmp_path / "openblas" / "libopenblas.so.0")
+    program = """
+import os
+import numpy as np
+import backbone
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+mask, before = os.sched_getaffinity(0), threads()
+net = backbone.ResNet(18, threads=3)
+assert os.sched_getaffinity(0) == mask
+print(threads() - before)
+net(np.zeros((1, 3, 64, 64), np.float32))
+print(threads() - before)
+"""
+    for disabled in ("", "avx2"):
+        result = run(Path(), disabled, program, BACKBONE_LIBRARY=os.fspath(library))
+        assert result.stdout.split() == ["0", "2"], result.stderr

@@ -121,24 +121,3 @@ def test_ten_thousand_networks_leave_nothing() -> None:
     """)
     # 0.1 KB of each would be 1 MB.
     assert grown < 1
-
-
-def test_loading_and_unloading_the_library_a_thousand_times_leaves_nothing() -> None:
-    grown = megabytes_grown("""
-        import _ctypes, ctypes
-        path = backbone._library.find_library()
-        def run(count):
-            for _ in range(count):
-                library = ctypes.CDLL(path)
-                net = ctypes.c_void_p()
-                assert library.backbone_create(None, ctypes.byref(net)) == 0
-                library.backbone_free(net)
-                _ctypes.dlclose(library._handle)
-        # The package's own handle goes first: then every dlclose is that of the last one.
-        _ctypes.dlclose(backbone._library.lib._handle)
-        run(100)
-        before = resident()
-        run(1000)
-        print(grown(before))
-    """)
-    assert grown < 1

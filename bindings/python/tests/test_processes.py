@@ -135,7 +135,11 @@ TORCH_JOBS = """
 
 
 def computed_together(path, imports, jobs="", disabled=""):
-    program = textwrap.dedent(TOGETHER).format(imports=imports, jobs=textwrap.dedent(jobs))
+    return outcome_of(textwrap.dedent(TOGETHER).format(imports=imports, jobs=textwrap.dedent(jobs)), path, disabled)
+
+
+def outcome_of(program, path, disabled):
+    """The arrays that a program writes to a path."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -166,3 +170,67 @@ def test_pytorch_with_openmp_beside_the_library(tmp_path, disabled):
     alone = computed_together(tmp_path / "alone.npz", "import backbone", disabled=disabled)
     for imports in ("import torch, backbone", "import backbone, torch"):
         assert_same(computed_together(tmp_path / "y.npz", imports, TORCH_JOBS, disabled), alone)
+
+
+# Convolutions and products in float32, whose bits depend on how they are computed.
+TORCH_ALONE = """
+    import sys
+    {before}
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(1)
+    {beside}
+    y = torch.randn(2, 16, 60, 60)
+    for _ in range(8):
+        y = torch.nn.functional.conv2d(y, torch.randn(16, 16, 3, 3), padding=1)
+        y = y / y.abs().max()
+    product = torch.randn(300, 200) @ torch.randn(200, 300)
+    np.savez(sys.argv[1], y.numpy(), product.numpy())
+"""
+
+# While another thread computes features, with as many threads.
+BESIDE = """
+    import threading
+
+    net = backbone.ResNet(18, base_channels=16, threads=2)
+    x = np.ones((1, 3, 70, 50), np.float32)
+    net(x)
+    threading.Thread(target=lambda: [net(x) for _ in range(100)]).start()
+"""
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("disabled", ["", "avx2"])
+def test_pytorch_computes_the_bits_that_it_computes_alone(tmp_path, disabled):
+    pytest.importorskip("torch")
+    results = []
+    for before, beside in (("", ""), ("import backbone", BESIDE)):
+        program = textwrap.dedent(TORCH_ALONE).format(before=before, beside=textwrap.dedent(beside))
+        results.append(outcome_of(program, tmp_path / "y.npz", disabled))
+    assert_same(*results)
+
+
+@pytest.mark.parity
+def test_workers_of_a_pytorch_loader_use_the_network_of_their_parent(torch, new_net):
+    net = new_net(threads=2)
+    expected = [net(image(seed)) for seed in range(6)]
+    torch.ones(300, 300) @ torch.ones(300, 300)
+
+    class Features(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(expected)
+
+        def __getitem__(self, seed):
+            return net(image(seed))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # No batches: each item as it is.
+        loader = torch.utils.data.DataLoader(
+            Features(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=120
+        )
+        results = list(loader)
+    for left, right in zip(results, expected, strict=True):
+        assert_same([stage.numpy() for stage in left], right)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What `try` runs: python command.py, the installed command `backbone` on a checkpoint and an image of this file."""
+"""What `try` runs: python command.py, the command `backbone` installed beside this file, on an image it makes."""
 
 import os
 import subprocess
@@ -14,12 +14,16 @@ from safetensors.numpy import load_file
 import backbone
 
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
 def run(*arguments):
     """What the installed command prints."""
-    command = [os.path.join(os.path.dirname(sys.executable), "backbone"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, os.path.join(HERE, "bin", "backbone"), *arguments]
+    return subprocess.run(command, env={"PYTHONPATH": HERE}, capture_output=True, text=True, check=True).stdout
 
 
+os.chdir("/tmp")
 assert run("--version") == f"backbone {backbone.__version__} (libbackbone {backbone.library_version()})\n"
 image = np.random.default_rng(2).integers(0, 256, (60, 80, 3), np.uint8)
 Image.fromarray(image).save("image.png")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""A process of `beside`: `python -m benchmark.beside_worker COMPANION SIDE WORK`, where SIDE is ours, theirs or both.
+
+It loads its side, computes once, and says so. After that it does what its parent asks; answers are in milliseconds:
+
+    loop ours       forwards one after the other, median and least; the companion, if there is one, has nothing to do
+    loop theirs     the same, of what the companion computes
+    pause ours N    forwards after pauses of N milliseconds
+    pause theirs N
+    turns           the companion and a forward by turns: both of both
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .channel import Channel
+from .companions import COMPANIONS
+
+SETTLE_SECONDS = 0.15
+CALLS = 7
+
+
+def ours() -> Callable[[], object]:
+    """A forward of a ResNet-50 on an image of 224 x 224."""
+    import backbone
+
+    net = backbone.ResNet(50)
+    image = np.zeros((1, 3, 224, 224), np.float32)
+    out = net(image)
+    return lambda: net(image, out)
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter_ns()
+    call()
+    return (time.perf_counter_ns() - started) / 1e6
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    return {"ms": statistics.median(times), "least": min(times)}
+
+
+def loop(call: Callable[[], object]) -> list[float]:
+    settled = time.perf_counter() + SETTLE_SECONDS
+    while time.perf_counter() < settled:
+        call()
+    return [milliseconds(call) for _ in range(CALLS)]
+
+
+def after_pauses(call: Callable[[], object], pause: float) -> list[float]:
+    times = []
+    for _ in range(CALLS + 1):
+        time.sleep(pause / 1e3)
+        times.append(milliseconds(call))
+    return times[1:]
+
+
+def by_turns(calls: dict[str, Callable[[], object]]) -> dict[str, dict[str, float]]:
+    times = [{side: milliseconds(call) for side, call in calls.items()} for _ in range(CALLS + 1)]
+    return {side: summary([sample[side] for sample in times[1:]]) for side in calls}
+
+
+def serve(channel: Channel, companion: str, side: str, work: Path) -> None:
+    calls = {}
+    if side != "ours":
+        calls["theirs"] = COMPANIONS[companion](work)
+    if side != "theirs":
+        calls["ours"] = ours()
+    for call in calls.values():
+        call()
+    channel.send()
+    for line in sys.stdin:
+        match line.split():
+            case ["loop", which]:
+                channel.send(**summary(loop(calls[which])))
+            case ["pause", which, pause]:
+                channel.send(**summary(after_pauses(calls[which], float(pause))))
+            case ["turns"]:
+                channel.send(**by_turns(calls))
+
+
+def main() -> int:
+    channel = Channel()
+    companion, side, work = sys.argv[1:]
+    return channel.guarded(lambda: serve(channel, companion, side, Path(work)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
