@@ -13,7 +13,6 @@ from safetensors.numpy import load_file
 
 import backbone
 
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
