@@ -83,6 +83,34 @@ def images():
     return np.random.default_rng(3).standard_normal((2, 3, 45, 70), dtype=np.float32)
 
 
+# What only the tests of backbone.ray need.
+
+
+@pytest.fixture(scope="session")
+def job():
+    pytest.importorskip("ray")
+    import backbone.ray
+
+    return backbone.ray
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory, states):
+    """The file of a narrow network."""
+    path = tmp_path_factory.mktemp("weights") / "net.pth"
+    with backbone.ResNet(18, base_channels=8) as net:
+        net.load_state_dict(states[18])
+        net.save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def direct(weights):
+    """The features of one array of (H, W, 3), by a network of that file."""
+    with backbone.ResNet.from_file(weights, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD) as net:
+        yield lambda image: [feature[0] for feature in net(image.transpose(2, 0, 1)[None])]
+
+
 def pytest_terminal_summary(terminalreporter):
     lines = accuracy.table()
     if lines:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import backbone
+from backbone.command.heat import MARGIN
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,12 +49,15 @@ def test_demo_with_a_checkpoint_prints_the_report_and_writes_its_features(tmp_pa
     assert "random" not in result.stdout
     saved = np.load(tmp_path / "out/features.npz")
     image = saved["image"]
-    assert image.shape == (64, 96, 3) and image.dtype == np.uint8
+    assert image.shape == (63, 96, 3) and image.dtype == np.uint8
     with backbone.ResNet(18, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD, pretrained=weights) as net:
         for name, feature in zip(("c2", "c3", "c4", "c5"), net(image.transpose(2, 0, 1)[None]), strict=True):
             np.testing.assert_array_equal(saved[name], feature)
-            assert f"{name.upper()}     {feature.shape}" in result.stdout
-    assert (tmp_path / "out/features.png").read_bytes().startswith(b"\x89PNG")
+            assert f"{name.upper()}      {feature.shape}" in result.stdout
+    # The photograph and four heat maps beside it, which test_command_heatmap has a closer look at.
+    sheet = np.asarray(Image.open(tmp_path / "out/features.png"))
+    assert sheet.shape[1] == 5 * (96 + MARGIN) + MARGIN
+    np.testing.assert_array_equal(sheet[-63 - MARGIN : -MARGIN, MARGIN : MARGIN + 96], image)
 
 
 def test_demo_without_a_checkpoint_says_so_and_calibrates(tmp_path):

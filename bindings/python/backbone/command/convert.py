@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""`backbone convert`: a checkpoint in another form."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+import click
+
+from . import parameters
+from .network import CheckpointOptions, report_of
+from .options import json_option, key_options, style_option
+from .terminal import print_json, printable
+
+_ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
+
+
+@click.command(short_help="Write a checkpoint as .pth or .safetensors.")
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@key_options
+@click.option(
+    "--input-channels",
+    callback=parameters.input_channels,
+    default="exact",
+    metavar="HOW",
+    help="What to do with the stem. exact: nothing; sum: make it for gray images; repeat: for --in-channels; a list of "
+    "the file's channels: for these, -1 for zeros (2,1,0 turns BGR into RGB).",
+)
+@click.option("--in-channels", type=click.IntRange(1, 4096), metavar="N", help="Channels of the new stem.")
+@style_option
+@click.option("--allow-missing", is_flag=True, help="Write weights that IN lacks as well, with random values.")
+@click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+@json_option
+def command(
+    source: str,
+    out: str,
+    key: str | None,
+    prefix: str | None,
+    input_channels: Any,
+    in_channels: int | None,
+    style: Literal["pytorch", "caffe"],
+    allow_missing: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write the weights of IN, a checkpoint of any kind that is read here, to OUT.
+
+    By the ending of OUT it is a zip archive as torch.save writes it (.pth, .pt, .bin, .pth.tar) or safetensors
+    (.safetensors): float32, under torchvision's names, without what does not belong to the backbone. OUT appears only
+    when it is complete.
+
+    \b
+    backbone convert model_final.pkl resnet50.safetensors
+    """
+    if not out.lower().endswith(_ENDINGS):
+        raise click.UsageError(f"OUT is {out!r}; it must end in {', '.join(_ENDINGS)}")
+    channels = _channels(input_channels, in_channels)
+    if os.path.lexists(out) and not force:
+        raise click.ClickException(f"{out} is there already; --force replaces it")
+    options = {} if channels is None else {"in_channels": channels}
+    with CheckpointOptions(key, prefix, input_channels, style).create(source, allow_missing, **options) as net:
+        net.save_weights(out)
+        report = report_of(net)
+    if as_json:
+        print_json(
+            {
+                "in": source,
+                "out": out,
+                "depth": net.depth,
+                "in_channels": net.in_channels,
+                "loaded": len(report.loaded),
+                "missing": list(report.missing),
+                "unexpected": list(report.unexpected),
+                "warnings": list(report.warnings),
+                "bytes": os.path.getsize(out),
+            }
+        )
+        return
+    for line in str(report).splitlines():
+        # Warnings have been shown.
+        if not line.startswith("  warning"):
+            click.echo(printable(line))
+    click.echo(f"written: {printable(out)}, ResNet-{net.depth}, {os.path.getsize(out)} bytes")
+
+
+def _channels(input_channels: Any, in_channels: int | None) -> int | None:
+    """Channels of the network's stem; None: those of the file."""
+    if input_channels == "repeat":
+        if in_channels is None:
+            raise click.UsageError("--input-channels repeat needs --in-channels")
+        return in_channels
+    if in_channels is not None:
+        raise click.UsageError("--in-channels is for --input-channels repeat")
+    if input_channels == "exact":
+        return None
+    return 1 if input_channels == "sum" else len(input_channels)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""`backbone features`: the features of many images as files."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from .. import ResNet
+from .batches import Batch, Batches, Failure
+from .group import Interrupted, message_of
+from .inputs import Source, sources_of
+from .journal import Journal
+from .network import NetworkOptions, report_of
+from .options import Preparation, json_option, network_options, preparation_options, stages_option
+from .outputs import Arrays, write_features
+from .parameters import STAGES
+from .terminal import print_json, printable, progress
+
+
+@dataclass
+class _Run:
+    """One call of the command."""
+
+    out: str
+    ending: str
+    stages: tuple[int, ...]
+    pool: str
+    journal: Journal
+    computed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def output(self, source: Source) -> str:
+        """The name of an output below `out`: with the image's own ending, so that a.jpg and a.png differ."""
+        return source.name + self.ending
+
+    def features(self, net: ResNet, batch: Batch) -> list[Arrays]:
+        """The arrays of each image of a batch."""
+        computed = net(batch.images.transpose(0, 3, 1, 2))
+        names = [STAGES[stage] for stage in self.stages]
+        return [
+            {name: self._pooled(feature[index]) for name, feature in zip(names, computed, strict=True)}
+            for index in range(len(batch.sources))
+        ]
+
+    def _pooled(self, feature: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if self.pool == "none":
+            return feature
+        # Image by image, for the same bits in every batch.
+        pooled: npt.NDArray[np.float32] = feature.mean((1, 2), dtype=np.float64).astype(np.float32)
+        return pooled
+
+    def write(self, source: Source, arrays: Arrays) -> None:
+        """Write one output, and note it."""
+        size = write_features(os.path.join(self.out, self.output(source)), arrays)
+        self.journal.record(self.output(source), source.path, size)
+        self.computed += 1
+
+
+@click.command(short_help="Write C2 to C5 of many images.")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
+@network_options
+@click.option("--out", "-o", required=True, metavar="DIR", help="Where to write; made if it is not there.")
+@stages_option
+@click.option(
+    "--pool",
+    type=click.Choice(["none", "avg"]),
+    default="none",
+    help="avg: the mean over all places, one value per channel.",
+)
+@click.option("--format", "kind", type=click.Choice(["npz", "safetensors"]), default="npz", help="Of the outputs.")
+@preparation_options
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 1024),
+    default=8,
+    help="Images computed together if they have the same size; fewer where they are large.",
+)
+@click.option("--decoders", type=click.IntRange(1, 64), default=2, help="Threads that decode ahead.")
+@click.option(
+    "--root",
+    metavar="DIR",
+    help="The folder that outputs are named relative to.  [default: the deepest that has all that IMAGES names]",
+)
+@click.option("--overwrite", is_flag=True, help="Compute all, in place of outputs that are there.")
+@json_option
+def command(
+    images: tuple[str, ...],
+    network: NetworkOptions,
+    preparation: Preparation,
+    out: str,
+    stages: tuple[int, ...],
+    pool: str,
+    kind: str,
+    batch: int,
+    decoders: int,
+    root: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Compute the features of images, one file for each with arrays C2 to C5 of shape (C, H, W).
+
+    IMAGES are files, folders (with all below), patterns, @LIST for a file with one of these in each line, or - for such
+    lines from the standard input. The features of photos/a/b.jpg go to DIR/a/b.jpg.npz if IMAGES is photos.
+
+    Outputs that are there, of the same image, weights and settings, are not computed again: a run that was interrupted
+    goes on where it was if started again. DIR/features.jsonl says what each was made with. Images that fail are
+    reported at the end, with exit status 1.
+
+    \b
+    As torchvision evaluates:  backbone features photos -w resnet50.pth -o out --resize 256 --crop 224
+    For retrieval:             backbone features photos -w resnet50.pth -o out --stages C5 --pool avg
+    """
+    started = time.perf_counter()
+    sources = sources_of(images, root)
+    settings = network.settings() | {
+        "resize": preparation.resize,
+        "crop": preparation.crop,
+        "max_size": preparation.max_size,
+        "stages": [STAGES[stage] for stage in stages],
+        "pool": pool,
+    }
+    run = _Run(out, f".{kind}", stages, pool, Journal(out, settings))
+    left = [source for source in sources if overwrite or not run.journal.is_done(run.output(source), source.path)]
+    if not overwrite:
+        _refuse_other_settings(run, left)
+    loaded = _compute(run, left, network, preparation, batch, decoders) if left else None
+    seconds = time.perf_counter() - started
+    failed = [{"image": failure.source.path, "reason": _reason(failure)} for failure in run.failures]
+    there = len(sources) - len(left)
+    if as_json:
+        print_json(
+            {
+                "out": out,
+                "images": len(sources),
+                "computed": run.computed,
+                "skipped": there,
+                "failed": failed,
+                "seconds": round(seconds, 3),
+                "network": loaded,
+                "settings": settings,
+            }
+        )
+    else:
+        rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
+        click.echo(f"{len(sources)} images: {run.computed} computed{rate}, {there} were there, {len(failed)} failed")
+    for failure in failed:
+        click.echo(f"error: {printable(failure['reason'])}", err=True)
+    return 1 if failed else 0
+
+
+def _refuse_other_settings(run: _Run, sources: list[Source]) -> None:
+    others = [(run.output(source), text) for source in sources if (text := run.journal.difference(run.output(source)))]
+    if others:
+        output, difference = others[0]
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise click.ClickException(
+            f"{os.path.join(run.out, output)}{more} came of other settings ({difference}): --overwrite replaces what "
+            "is there, another --out keeps it"
+        )
+
+
+def _compute(
+    run: _Run, sources: list[Source], network: NetworkOptions, preparation: Preparation, size: int, decoders: int
+) -> dict[str, Any]:
+    """Compute and write the outputs of these images. Returns what the network is."""
+    with network.open(run.stages) as net:
+        report = report_of(net)
+        try:
+            with (
+                run.journal,
+                ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
+                progress("features", len(sources)) as advance,
+                closing(Batches(sources, preparation.load, size, decoders).run()) as items,
+            ):
+                writes: list[Future[None]] = []
+                for item in items:
+                    failures = [item] if isinstance(item, Failure) else []
+                    if isinstance(item, Batch):
+                        try:
+                            features = run.features(net, item)
+                        except MemoryError as error:
+                            failures = [Failure(source, error) for source in item.sources]
+                        else:
+                            # One batch is written while the next is computed, and no more.
+                            _finish(writes)
+                            pairs = zip(item.sources, features, strict=True)
+                            writes = [writer.submit(run.write, source, arrays) for source, arrays in pairs]
+                    run.failures += failures
+                    advance(len(failures) or len(writes))
+                _finish(writes)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted: {run.computed} of {len(sources)} computed; the same command goes on from there"
+            ) from None
+        return {"depth": net.depth, "loaded": len(report.loaded), "warnings": list(report.warnings)}
+
+
+def _reason(failure: Failure) -> str:
+    message = message_of(failure.error)
+    return message if failure.source.path in message else f"{failure.source.path}: {message}"
+
+
+def _finish(writes: list[Future[None]]) -> None:
+    for write in writes:
+        write.result()

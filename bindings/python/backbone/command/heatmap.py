@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""`backbone heatmap`: where the features of an image are strong, as a picture."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ..images import load_image
+from .heat import HeatMap, Measure, sheet_of
+from .network import NetworkOptions
+from .options import Preparation, json_option, network_options, preparation_options, stages_option
+from .outputs import written
+from .parameters import STAGES
+from .terminal import print_json, print_table
+
+# Without options of one's own a photograph is made no larger than this: five of it lie side by side.
+_LONGEST = 640
+
+
+@click.command(short_help="Draw C2 to C5 over an image.")
+@click.argument("image")
+@network_options
+@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -heatmap.png for its ending, here]")
+@stages_option
+@click.option(
+    "--measure",
+    type=click.Choice(["l2", "mean"]),
+    default="l2",
+    help="Of the channels at a place: their Euclidean norm, or the mean of their absolute values.",
+)
+@click.option("--opacity", type=click.FloatRange(0, 1), default=0.7, help="Of the colours over the image.")
+@preparation_options
+@json_option
+def command(
+    image: str,
+    network: NetworkOptions,
+    preparation: Preparation,
+    out: str | None,
+    stages: tuple[int, ...],
+    measure: Measure,
+    opacity: float,
+    as_json: bool,
+) -> None:
+    """Draw how strongly each stage responds at each place of IMAGE: a PNG with the image, and C2 to C5 over it.
+
+    Each stage has its own scale, from its first percentile (dark violet) to percentile 99.5 (pale yellow). Images
+    longer than 640 pixels are scaled down to that, unless --resize, --crop or --max-size say otherwise.
+
+    \b
+    backbone heatmap cat.jpg -w resnet50.pth
+    """
+    out = out or os.path.splitext(os.path.basename(image))[0] + "-heatmap.png"
+    if not out.lower().endswith(".png"):
+        raise click.UsageError(f"--out is {out!r}; it must end in .png")
+    picture = load_image(image)
+    if preparation == Preparation():
+        preparation = Preparation(max_size=min(_LONGEST, max(picture.shape)))
+    picture = preparation.apply(picture)
+    with network.open(stages) as net:
+        features = net(picture.transpose(2, 0, 1)[None])
+        maps = {
+            STAGES[stage]: HeatMap.of(feature[0], stride, measure)
+            for stage, feature, stride in zip(stages, features, net.out_strides, strict=True)
+        }
+    with written(out) as file:
+        sheet_of(picture, maps, opacity).save(file, "PNG")
+    shapes = {STAGES[stage]: feature.shape[1:] for stage, feature in zip(stages, features, strict=True)}
+    if as_json:
+        rows = {
+            name: {"shape": shapes[name], "stride": heat.stride, "low": heat.low, "high": heat.high}
+            for name, heat in maps.items()
+        }
+        print_json({"out": out, "size": picture.shape[:2], "measure": measure, "stages": rows})
+        return
+    print_table(
+        ("stage", "shape (C, H, W)", ">stride", ">darkest at", ">brightest at"),
+        [(name, shapes[name], heat.stride, heat.low, heat.high) for name, heat in maps.items()],
+    )
+    click.echo(f"written: {out}")

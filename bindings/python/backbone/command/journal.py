@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""What a folder of features was made with, so that an interrupted run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any
+
+NAME = "features.jsonl"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    settings: str
+    image: list[int] | None
+    size: int
+
+
+class Journal:
+    """A line of JSON for each output, in a file beside them, which only grows.
+
+    There are two kinds of lines, the last of which for a name counts:
+
+        {"settings": ID, "values": {...}}                               what ID stands for
+        {"output": NAME, "settings": ID, "image": [BYTES, MTIME_NS], "size": BYTES}
+
+    An output is what its line says if the file has that size. A line is written after its output: a run that is killed
+    between the two makes that output again.
+
+    Args:
+        folder: where the outputs are; it need not exist.
+        settings: what the features of this run depend on.
+    """
+
+    def __init__(self, folder: str, settings: dict[str, Any]) -> None:
+        self._folder = folder
+        self._path = os.path.join(folder, NAME)
+        # As they are read back: tuples are lists there.
+        self._settings: dict[str, Any] = json.loads(json.dumps(settings))
+        self._id = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        self._known: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._file: IO[str] | None = None
+        self._read()
+
+    def _read(self) -> None:
+        if not os.path.exists(self._path):
+            return
+        with open(self._path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    row = json.loads(line)
+                    if "values" in row:
+                        self._known[row["settings"]] = row["values"]
+                    else:
+                        self._entries[row["output"]] = _Entry(row["settings"], row["image"], row["size"])
+                except (ValueError, KeyError, TypeError):
+                    # The end of a run that was killed while it wrote this line.
+                    continue
+
+    def is_done(self, output: str, image: str) -> bool:
+        """Whether the output is there, made of this image as it is now with the settings of this run."""
+        entry = self._entry(output)
+        return entry is not None and entry.settings == self._id and entry.image == _identity(image)
+
+    def difference(self, output: str) -> str:
+        """What is other about the settings that the output was made with, "resize: 256, now 224"; "" if nothing is."""
+        entry = self._entry(output)
+        if entry is None or entry.settings == self._id:
+            return ""
+        before = self._known.get(entry.settings, {})
+        names = [name for name in self._settings if before.get(name) != self._settings[name]]
+        return ", ".join(f"{name}: {_short(before.get(name))}, now {_short(self._settings[name])}" for name in names)
+
+    def _entry(self, output: str) -> _Entry | None:
+        entry = self._entries.get(output)
+        try:
+            return entry if entry and os.path.getsize(os.path.join(self._folder, output)) == entry.size else None
+        except FileNotFoundError:
+            return None
+
+    def __enter__(self) -> Journal:
+        os.makedirs(self._folder, exist_ok=True)
+        # A line that a killed run has left without its end must not swallow the next one.
+        self._file = open(self._path, "a", encoding="utf-8", buffering=1)
+        if self._file.tell():
+            self._file.write("\n")
+        if self._id not in self._known:
+            self._write({"settings": self._id, "values": self._settings})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._file is not None
+        self._file.close()
+
+    def record(self, output: str, image: str, size: int) -> None:
+        """Note that an output of that many bytes has been made of an image. Within a `with` block only."""
+        self._write({"output": output, "settings": self._id, "image": _identity(image), "size": size})
+
+    def _write(self, row: dict[str, Any]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(row) + "\n")
+
+
+def _identity(path: str) -> list[int] | None:
+    """What changes when a file is replaced; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."

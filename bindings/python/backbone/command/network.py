@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""The network of a checkpoint, with what the options say about it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+
+from .. import IMAGENET_MEAN, IMAGENET_STD, LoadReport, ResNet
+from .._loading import InputChannels
+from .._report import listed
+from .terminal import warn
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Where the tensors are in a file, and what to do with its stem: arguments of `ResNet.from_file`."""
+
+    key: str | None = None
+    prefix: str | None = None
+    input_channels: InputChannels = "exact"
+    style: Literal["pytorch", "caffe"] = "pytorch"
+
+    def create(self, weights: str, allow_missing: bool = False, **options: Any) -> ResNet:
+        """The network that a checkpoint describes, with its weights; the report's warnings are shown.
+
+        Raises:
+            click.ClickException: the checkpoint lacks weights, whose values would be random.
+        """
+        where = {"key": self.key, "prefix": self.prefix, "input_channels": self.input_channels}
+        net = ResNet.from_file(weights, style=self.style, **where, **options)  # type: ignore[arg-type]
+        report = report_of(net)
+        for warning in report.warnings:
+            warn(f"{weights}: {warning}")
+        if report.missing and not allow_missing:
+            net.close()
+            raise click.ClickException(
+                f"{weights} lacks {len(report.missing)} of {len(report.missing) + len(report.loaded)} weights, which "
+                f"would be random: {listed(report.missing)}"
+            )
+        return net
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What features depend on beside the image, and the number of threads."""
+
+    weights: str
+    checkpoint: CheckpointOptions
+    arithmetic: Literal["fast", "direct"] = "fast"
+    channel_order: Literal["as_given", "reversed"] = "as_given"
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
+    threads: int | None = None
+
+    def open(self, stages: tuple[int, ...]) -> ResNet:
+        """The network for images of three channels, as far as the last of these stages."""
+        return self.checkpoint.create(
+            self.weights,
+            in_channels=3,
+            out_indices=stages,
+            arithmetic=self.arithmetic,
+            channel_order=self.channel_order,
+            mean=self.mean,
+            std=self.std,
+            threads=self.threads,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What the features depend on, for JSON. The weights are there by their content, wherever they lie."""
+        return {
+            "weights": _sha256(self.weights),
+            "key": self.checkpoint.key,
+            "prefix": self.checkpoint.prefix,
+            "input_channels": self.checkpoint.input_channels,
+            "style": self.checkpoint.style,
+            "arithmetic": self.arithmetic,
+            "channel_order": self.channel_order,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+
+def report_of(net: ResNet) -> LoadReport:
+    """The report of the load that `ResNet.from_file` has made."""
+    assert net.report is not None
+    return net.report
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

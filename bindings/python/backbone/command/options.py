@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Options that more than one subcommand has; most decorators hand theirs to the function in one object."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from .. import IMAGENET_MEAN, IMAGENET_STD
+from ..images import Pixels, Size, load_image, prepare, resized_shape
+from . import parameters
+from .network import CheckpointOptions, NetworkOptions
+from .timing import Setup
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+stages_option = click.option(
+    "--stages",
+    callback=parameters.stages,
+    default="C2,C3,C4,C5",
+    metavar="LIST",
+    help="Which features; later stages are not computed.",
+)
+
+arithmetic_option = click.option(
+    "--arithmetic",
+    type=click.Choice(["fast", "direct"]),
+    default="fast",
+    help="fast: 3x3 convolutions by Winograd's minimal filtering where it is faster; direct: as they are defined.",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    show_default="the CPUs of this process",
+    metavar="N",
+    help="Threads that compute.",
+)
+
+style_option = click.option(
+    "--style",
+    type=click.Choice(["pytorch", "caffe"]),
+    default="pytorch",
+    help="Where the stride of a Bottleneck sits: on its 3x3 convolution, or (weights of MSRA, Caffe2, Detectron) on "
+    "its first one. No weight tells it.",
+)
+
+
+def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--key and --prefix."""
+    options = (
+        click.option(
+            "--key",
+            metavar="KEYS",
+            show_default="found by the names in it",
+            help="Keys that lead to the tensors, as in 'model.state_dict'.",
+        ),
+        click.option(
+            "--prefix",
+            metavar="TEXT",
+            show_default="found by the names",
+            help="What the names of the backbone begin with, as in 'backbone.'.",
+        ),
+    )
+    return _with(function, options)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How an image becomes what the network sees: the arguments of `backbone.images.prepare`."""
+
+    resize: Size | None = None
+    crop: Size | None = None
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            resized_shape((1, 1), self.resize, self.max_size)
+        except ValueError as error:
+            raise click.UsageError(str(error).replace("max_size", "--max-size")) from None
+
+    def apply(self, image: Pixels) -> Pixels:
+        """The image as the network is to see it."""
+        return prepare(image, self.resize, self.crop, self.max_size)
+
+    def load(self, path: str) -> Pixels:
+        """The image in a file, as the network is to see it."""
+        return self.apply(load_image(path))
+
+
+def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--resize, --crop and --max-size as `preparation`."""
+    options = (
+        click.option(
+            "--resize",
+            callback=parameters.size,
+            metavar="N|HxW",
+            help="Length of the shorter side, or both sides: bilinear with antialias, as torchvision's Resize.",
+        ),
+        click.option(
+            "--crop",
+            callback=parameters.size,
+            metavar="N|HxW",
+            help="What to cut from the centre afterwards, as torchvision's CenterCrop.",
+        ),
+        click.option(
+            "--max-size",
+            type=click.IntRange(1, 65535),
+            metavar="N",
+            help="Scale less where the longer side would be longer; without --resize: the length of the longer side.",
+        ),
+    )
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, resize: Size | None, crop: Size | None, max_size: int | None, **rest: Any) -> Any:
+        return function(*args, preparation=Preparation(resize, crop, max_size), **rest)
+
+    return _with(wrapper, options)
+
+
+def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--weights and what belongs to it as `network`."""
+    options = (
+        click.option(
+            "--weights",
+            "-w",
+            required=True,
+            metavar="FILE",
+            help="A checkpoint of any kind that is read here (.pth, .pkl, .safetensors); it says which network it is.",
+        ),
+        click.option(
+            "--input-channels",
+            callback=parameters.input_channels,
+            default="exact",
+            metavar="HOW",
+            help="How to make a stem for 3 channels of another: 'repeat', or the channels of the file as in 2,1,0.",
+        ),
+        click.option(
+            "--mean",
+            callback=parameters.numbers,
+            show_default="ImageNet's",
+            metavar="R,G,B",
+            help="Subtracted from pixels of 0 to 255, in the network's order of channels.",
+        ),
+        click.option(
+            "--std",
+            callback=parameters.numbers,
+            show_default="ImageNet's",
+            metavar="R,G,B",
+            help="What they are then divided by.",
+        ),
+        click.option(
+            "--channel-order",
+            type=click.Choice(["as_given", "reversed"]),
+            default="as_given",
+            help="reversed: the network was trained on BGR.",
+        ),
+    )
+    names = ("weights", "arithmetic", "channel_order", "mean", "std", "threads")
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, key: str | None, prefix: str | None, input_channels: Any, style: Any, **rest: Any) -> Any:
+        checkpoint = CheckpointOptions(key, prefix, input_channels, style)
+        given = {name: rest.pop(name) for name in names}
+        given["mean"], given["std"] = given["mean"] or IMAGENET_MEAN, given["std"] or IMAGENET_STD
+        return function(*args, network=NetworkOptions(checkpoint=checkpoint, **given), **rest)
+
+    rest = (key_options, style_option, arithmetic_option, threads_option)
+    return _with(wrapper, (*options, *rest))
+
+
+def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which network, and which input, as `setup`."""
+    options = (
+        click.option(
+            "--depth",
+            type=click.Choice(["18", "34", "50", "101", "152"]),
+            default="50",
+            help="The network, with random weights: times do not depend on them.",
+        ),
+        click.option("--weights", "-w", metavar="FILE", help="A checkpoint, in place of --depth."),
+        click.option(
+            "--size",
+            callback=parameters.size,
+            default="224",
+            metavar="N|HxW",
+            help="Height and width of the input.",
+        ),
+        click.option("--batch", type=click.IntRange(1), default=1, metavar="N", help="Images in the input."),
+        stages_option,
+        arithmetic_option,
+        threads_option,
+    )
+    names = ("weights", "size", "batch", "stages", "arithmetic", "threads")
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, depth: str, **rest: Any) -> Any:
+        return function(*args, setup=Setup(depth=int(depth), **{name: rest.pop(name) for name in names}), **rest)
+
+    return _with(wrapper, options)
+
+
+def _with(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    # Decorators apply from the last to the first, and help lists them in the other order.
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Where images come from, as a Dataset of Ray Data."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import ray.data
+from PIL import Image
+
+# A folder, a pattern, a file, a list of files, or a Dataset.
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Any
+
+
+class Rows(NamedTuple):
+    """A data set to work on."""
+
+    dataset: Any
+    """Of Ray Data."""
+    image_column: str
+    units: int | None
+    """In how many pieces it comes; None if only Ray knows."""
+
+
+def found_in(source: Source) -> Any:
+    """What a source stands for: a list of files, an address, or a Dataset. Needs no Ray.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder, or nothing in it.
+        TypeError: `source` is nothing of the kind.
+    """
+    if isinstance(source, ray.data.Dataset) or (isinstance(source, str) and "://" in source):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        files = _files(Path(source))
+    elif isinstance(source, Sequence) and not isinstance(source, (bytes, bytearray, memoryview)):
+        files = [os.fspath(file) for file in source]
+    else:
+        raise TypeError(
+            f"source is a {type(source).__name__}; it must be a path, a sequence of paths, or a ray.data.Dataset"
+        )
+    if not files:
+        raise FileNotFoundError(f"source is {source!r}: there are no images and no Parquet files")
+    return files
+
+
+def rows_of(found: Any, image_column: str, id_column: str, rows_per_file: int, actors: int) -> Rows:
+    """The Dataset of what `found_in` found.
+
+    Image files are not read here but by the actors: a list of a million paths is a small Dataset, and a file that is
+    missing is a row with an error.
+    """
+    if isinstance(found, ray.data.Dataset):
+        return Rows(found, image_column, None)
+    if isinstance(found, str):
+        return Rows(ray.data.read_parquet(found), image_column, None)
+    if all(file.endswith(".parquet") for file in found):
+        return Rows(ray.data.read_parquet([os.path.abspath(file) for file in found]), image_column, None)
+    # Several pieces for each actor, so that they end together.
+    rows = min(rows_per_file, -(-len(found) // (4 * actors)))
+    paths = pa.table({id_column: pa.array(found, pa.string())})
+    pieces = [paths.slice(start, rows) for start in range(0, len(found), rows)]
+    return Rows(ray.data.from_arrow(pieces), id_column, len(pieces))
+
+
+def _files(path: Path) -> list[str]:
+    """The Parquet files, or else the images, that a path or a pattern stands for, in order."""
+    if path.is_dir():
+        found = sorted(str(file) for file in path.rglob("*") if file.is_file())
+        parquet = [file for file in found if file.endswith(".parquet")]
+        endings = set(Image.registered_extensions())
+        return parquet or [file for file in found if Path(file).suffix.lower() in endings]
+    if path.exists():
+        return [str(path)]
+    if glob.has_magic(str(path)):
+        return sorted(file for file in glob.glob(str(path), recursive=True) if os.path.isfile(file))
+    raise FileNotFoundError(f"source is {str(path)!r}: there is no such file or folder")
