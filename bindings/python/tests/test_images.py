@@ -227,8 +227,8 @@ def test_sizes_and_values_of_resized_images(shape, options, expected):
     ("shape", "crop", "rows", "columns"),
     [
         ((20, 31), (8, 10), (6, 14), (10, 20)),
-        # 5.5 and 10.5 are rounded to the even number.
-        ((19, 31), (8, 10), (6, 14), (10, 20)),
+        # 4.5 and 5.5 are rounded to the even number.
+        ((19, 19), (10, 8), (4, 14), (6, 14)),
         ((20, 31), 20, (0, 20), (6, 26)),
     ],
 )

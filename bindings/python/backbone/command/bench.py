@@ -19,10 +19,11 @@ _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 
 @click.command(short_help="Measure the time of a forward.")
 @timing_options
-@click.option("--repeat", type=click.IntRange(1, 100_000), default=20, help="Forwards that are measured.")
+@click.option("--repeat", type=click.IntRange(1, 100_000), metavar="N", default=20, help="Forwards that are measured.")
 @click.option(
     "--warm-up",
     type=click.IntRange(1, 1000),
+    metavar="N",
     default=3,
     help="Forwards before them: the first one plans, allocates and packs the weights.",
 )

@@ -83,10 +83,11 @@ class _Run:
 @click.option(
     "--batch",
     type=click.IntRange(1, 1024),
+    metavar="N",
     default=8,
     help="Images computed together if they have the same size; fewer where they are large.",
 )
-@click.option("--decoders", type=click.IntRange(1, 64), default=2, help="Threads that decode ahead.")
+@click.option("--decoders", type=click.IntRange(1, 64), metavar="N", default=2, help="Threads that decode ahead.")
 @click.option(
     "--root",
     metavar="DIR",

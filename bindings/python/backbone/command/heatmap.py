@@ -32,7 +32,7 @@ _LONGEST = 640
     default="l2",
     help="Of the channels at a place: their Euclidean norm, or the mean of their absolute values.",
 )
-@click.option("--opacity", type=click.FloatRange(0, 1), default=0.7, help="Of the colours over the image.")
+@click.option("--opacity", type=click.FloatRange(0, 1), metavar="X", default=0.7, help="Of the colours over the image.")
 @preparation_options
 @json_option
 def command(

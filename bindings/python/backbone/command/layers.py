@@ -18,7 +18,13 @@ from .timing import Setup
 
 @click.command(short_help="List the layers with what each takes.")
 @timing_options
-@click.option("--repeat", type=click.IntRange(1, 10_000), default=5, help="Forwards; each layer's time is the median.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    default=5,
+    help="Forwards; each layer's time is the median.",
+)
 @json_option
 def command(setup: Setup, repeat: int, as_json: bool) -> None:
     """List the steps of a forward in the order of computation: the algorithm of each, its shapes, time and speed.

@@ -87,6 +87,22 @@ def test_options_of_network_and_preparation_reach_them(tmp_path):
             np.testing.assert_array_equal(arrays[name], expected[0])
 
 
+def test_arithmetic_is_the_one_that_was_asked_for(tmp_path):
+    """The narrow networks of the fixtures have no layer that gains by Winograd's filtering; this one has."""
+    weights, image = tmp_path / "x.safetensors", noise(64, 64, 3)
+    path = write_image(tmp_path / "x.png", image)
+    with backbone.ResNet(18, base_channels=16, out_indices=(0,)) as net:
+        net.save_weights(weights)
+    features = {}
+    for arithmetic in ("fast", "direct"):
+        out = tmp_path / arithmetic
+        run("features", path, "-w", weights, "-o", out, "--stages", "C2", "--arithmetic", arithmetic)
+        features[arithmetic] = loaded(out / "x.png.npz")["C2"]
+        with network(weights, arithmetic=arithmetic, out_indices=(0,)) as net:
+            np.testing.assert_array_equal(features[arithmetic], net(image.transpose(2, 0, 1)[None])[0][0])
+    assert (features["fast"] != features["direct"]).any()
+
+
 def test_pooled_features_are_means(tmp_path, photos):
     for batch in (1, 8):
         out = tmp_path / f"out{batch}"
@@ -233,4 +249,4 @@ def test_names_that_could_steer_a_terminal_are_shown_harmless(tmp_path):
     path.write_text("no image")
     result = run("features", path, "-w", RESNET18, "-o", tmp_path / "out", expect=1)
     assert "\x1b" not in result.stderr and result.stderr.count("\n") == 1 and "a\\x1b[31m\\nb.png" in result.stderr
-    assert json.loads(run("features", path, "-w", RESNET18, "-o", "out", "--json", expect=1).stdout)["failed"]
+    assert json.loads(run("features", path, "-w", RESNET18, "-o", tmp_path, "--json", expect=1).stdout)["failed"]
