@@ -4,7 +4,8 @@
 /*
  * A library that a binding loads in place of libbackbone: it hands every call on, and counts. The file that COUNTS
  * names always holds: networks created and freed, reports given and freed, and uses and frees of networks that are none,
- * or that a call is still in. A forward sleeps first, to give collectors and other threads their time.
+ * or that a call is still in. A forward sleeps first, to give collectors and other threads their time: as many milliseconds
+ * as SLEEP says.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -93,7 +94,7 @@ BACKBONE_API backbone_status backbone_load_weights_with(backbone *net, const cha
 BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tensor *input,
                                               const backbone_tensor *outputs, size_t size) {
     use(net, 1);
-    usleep(20000);
+    usleep((useconds_t)atoi(getenv("SLEEP")) * 1000);
     backbone_status status = NEXT(backbone_forward)(net, input, outputs, size);
     use(net, -1);
     return status;

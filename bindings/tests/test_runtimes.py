@@ -185,10 +185,10 @@ def test_a_closed_network_says_so(language, probe, tmp_path):
     assert lines == ["created", "closed", "closed", *[CLOSED] * (len(uses) + 2), "closed"]
 
 
-def counted(command, counting, tmp_path, *lines):
+def counted(command, counting, tmp_path, *lines, sleep=10):
     """What the counting library counted: created, freed, reports, freed reports, wrong."""
     counts = tmp_path / "counts"
-    text = run(command, library=counting, text="\n".join(lines) + "\n", COUNTS=str(counts))
+    text = run(command, library=counting, text="\n".join(lines) + "\n", COUNTS=str(counts), SLEEP=str(sleep))
     assert "error" not in text, text
     return text.splitlines(), [int(word) for word in counts.read_text().split()]
 
@@ -210,7 +210,8 @@ def test_what_nobody_closes_is_collected_and_never_during_a_call(language, probe
 
 @pytest.mark.parametrize("language", WITH_THREADS)
 def test_a_network_closed_during_a_call_is_freed_after_it(language, probe, counting, tmp_path):
-    lines, counts = counted(probe(language), counting, tmp_path, "race")
+    # Programs wait 200 ms after they have started a thread for the call.
+    lines, counts = counted(probe(language), counting, tmp_path, "race", sleep=600)
     assert lines == ["closed during the call", "the call gave 4 features"]
     assert counts == [1, 1, 0, 0, 0]
 
@@ -270,9 +271,11 @@ def test_a_library_that_does_not_fit_is_refused(language, probe, tmp_path):
 # ---- What each language sees of the header ----
 
 USED = ["backbone_options", "backbone_load_options", "backbone_tensor"]
+# The bindings for Go and Node.js are compiled with the header itself.
+WITH_STRUCTS = tuple(language for language in LANGUAGES if language not in ("go", "node"))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", WITH_STRUCTS)
 def test_structs_are_laid_out_as_in_c(language, probe, reference):
     names = list(header.structs()) if language == "rust" else USED
     text = f"layout {' '.join(names)}\n"

@@ -132,7 +132,7 @@ class Probe
   def run_race(_words)
     net = small
     call = Thread.new { net.forward(black).size }
-    sleep 0.005
+    sleep 0.2
     net.close
     during = call.alive? ? "during" : "after"
     "closed #{during} the call\nthe call gave #{call.value} features"
