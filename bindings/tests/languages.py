@@ -15,7 +15,7 @@ BINDINGS = Path(__file__).resolve().parents[1]
 ROOT = BINDINGS.parent
 # `scripts/test` sets it; this is for `pytest` by hand after `scripts/build`.
 LIBRARY = Path(os.environ.setdefault("BACKBONE_LIBRARY", str(ROOT / ".build/release/libbackbone.so")))
-LANGUAGES = ("rust", "go", "java", "luajit", "ruby")
+LANGUAGES = ("rust", "go", "java", "luajit", "ruby", "node")
 
 
 def tool(name):
