@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Package backbone is libbackbone for Go: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch
-// wrote.
+// Package backbone is libbackbone for Go: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that
+// PyTorch wrote.
 //
 // This file is the whole binding: copy it into a folder of your module, with backbone.h beside it (or where CGO_CFLAGS
 // says). Nothing is linked: the library is opened by the first call, as the file that Load names, else as the one that
 // the environment variable BACKBONE_LIBRARY names, else as libbackbone.so.1 by the system's loader.
 //
 // Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by Close, or when it is
-// collected. Goroutines may share one: forwards in evaluation mode run side by side, what changes the network waits until
-// it has it alone, and a network that is closed during calls is freed after the last of them. Every failure is an *Error
-// with the library's own message.
+// collected. Goroutines may share one: forwards in evaluation mode run side by side, what changes the network waits
+// until it has it alone, and a network that is closed during calls is freed after the last of them. Every failure is an
+// *Error with the library's own message.
 package backbone
 
 /*
@@ -418,8 +418,8 @@ func Float32(elements []float32, shape [4]int64) Image {
 	return image
 }
 
-// Uint8 describes pixels of which the network computes (x - mean) / std_dev, NHWC in memory. The shape is N, C, H, W all
-// the same.
+// Uint8 describes pixels of which the network computes (x - mean) / std_dev, NHWC in memory. The shape is N, C, H, W
+// all the same.
 func Uint8(elements []byte, shape [4]int64) Image {
 	image := Image{count: len(elements), dtype: C.BACKBONE_DTYPE_UINT8, shape: shape, nhwc: true}
 	if len(elements) > 0 {
@@ -571,8 +571,8 @@ func (n *ResNet) InitWeights(seed uint64) error {
 	})
 }
 
-// LoadWeights loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON. A
-// failed load changes nothing; the error for a file that does not fit has the report.
+// LoadWeights loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+// A failed load changes nothing; the error for a file that does not fit has the report.
 func (n *ResNet) LoadWeights(path string, options *LoadOptions) (report string, err error) {
 	err = n.use(func(net *C.backbone) error {
 		file, err := cString("path", path)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Prints the features of an image: 224 x 224 pixels of RGB, as bytes in a file. With this file in a module named example
-// (`go mod init example`), and backbone.go and backbone.h in its folder backbone:
+// Prints the features of an image: 224 x 224 pixels of RGB, as bytes in a file. With backbone.go and backbone.h in a
+// folder named backbone beside this file:
 //
+//	go mod init example
 //	go build -o example .
 //	BACKBONE_LIBRARY=/path/to/libbackbone.so ./example resnet50.pth image.rgb
 package main

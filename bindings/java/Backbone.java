@@ -27,9 +27,9 @@ import java.util.Map;
 /**
  * libbackbone for Java: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch wrote.
  *
- * <p>This file is the whole binding; it needs Java 17 and JNA. The library is opened by the first call, as the file that
- * {@link #load} names, else as the one that the environment variable BACKBONE_LIBRARY names, else as libbackbone.so.1 by
- * the system's loader.
+ * <p>This file is the whole binding; it needs Java 17 and JNA. The library is opened by the first call, as the file
+ * that {@link #load} names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
+ * libbackbone.so.1 by the system's loader.
  *
  * <p>Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by {@code close}, or
  * when it is collected. Threads may share one: forwards in evaluation mode run side by side, what changes the network
@@ -195,7 +195,8 @@ public final class Backbone {
     /** backbone_options. */
     @FieldOrder({
         "struct_size", "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval",
-        "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps", "reserved"
+        "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps",
+        "reserved"
     })
     public static class COptions extends Structure {
         public int struct_size;
@@ -329,7 +330,8 @@ public final class Backbone {
             if (values == null) return null;
             if (values.length != inChannels) {
                 throw invalid(
-                        "%s has %d values; it must have one for each of in_channels, %d", label, values.length, inChannels);
+                        "%s has %d values; it must have one for each of in_channels, %d",
+                        label, values.length, inChannels);
             }
             Memory memory = new Memory(4L * Math.max(values.length, 1));
             memory.write(0, values, 0, values.length);
@@ -532,7 +534,8 @@ public final class Backbone {
             PointerByReference out = new PointerByReference();
             Memory file = cText("path", path);
             COptions raw = options.raw();
-            String report = loading(loadOptions, (how, result) -> check("create_from_file", file, raw, how, out, result));
+            String report =
+                    loading(loadOptions, (how, result) -> check("create_from_file", file, raw, how, out, result));
             Reference.reachabilityFence(raw);
             return new ResNet(out.getValue(), options.outStages, report);
         }

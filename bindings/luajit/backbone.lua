@@ -8,9 +8,9 @@
 -- libbackbone.so.1 by the system's loader.
 --
 -- Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close` or when it is
--- collected. Lua computes in one thread, and the library with as many as `threads` says. Every failure is an error whose
--- value is a table with `status` (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it) and, for
--- a checkpoint that does not fit, `report` (JSON).
+-- collected. Lua computes in one thread, and the library with as many as `threads` says. Every failure is an error
+-- whose value is a table with `status` (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it)
+-- and, for a checkpoint that does not fit, `report` (JSON).
 
 local ffi = require("ffi")
 
@@ -126,9 +126,9 @@ local lib, loaded_from
 local function open(place)
     local found, library = pcall(ffi.load, place)
     if not found then
-        fail(backbone.STATUS_IO, ("libbackbone cannot be loaded: %s. It is looked for as the file that load() names, as "
-            .. "the one that the environment variable BACKBONE_LIBRARY names, and as libbackbone.so.%d by the system's "
-            .. "loader."):format(library, backbone.ABI_VERSION))
+        fail(backbone.STATUS_IO, ("libbackbone cannot be loaded: %s. It is looked for as the file that load() names, "
+            .. "as the one that the environment variable BACKBONE_LIBRARY names, and as libbackbone.so.%d by the "
+            .. "system's loader."):format(library, backbone.ABI_VERSION))
     end
     local function need(name)
         if not pcall(function() return library[name] end) then
@@ -263,8 +263,8 @@ end
 -- ---- Options -------------------------------------------------------------------------------------------------------
 
 local INTEGERS = {
-    "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval", "zero_init_residual", "threads",
-    "channel_order", "arithmetic", "style",
+    "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval", "zero_init_residual",
+    "threads", "channel_order", "arithmetic", "style",
 }
 local KNOWN = {norm_eps = true, mean = true, std_dev = true}
 for _, name in ipairs(INTEGERS) do KNOWN[name] = true end

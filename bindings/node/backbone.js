@@ -14,8 +14,8 @@
  * Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close`, or some time
  * after it was collected; it is large, so close it. `forwardAsync` computes beside JavaScript, in a thread of libuv's
  * pool; any number may run at a time, and a network that is closed meanwhile is freed after the last of them. Workers
- * need networks of their own. Every failure is an Error with the library's own message, its `status` (STATUS_*) and, for
- * a checkpoint that does not fit, `report` (JSON).
+ * need networks of their own. Every failure is an Error with the library's own message, its `status` (STATUS_*) and,
+ * for a checkpoint that does not fit, `report` (JSON).
  */
 
 'use strict';
@@ -161,7 +161,8 @@ class ResNet {
    * A network with random weights, those of `initWeights(0)`.
    *
    * Options, with the library's defaults: depth (50), inChannels (3), baseChannels, outStages, frozenStages, normEval,
-   * zeroInitResidual, threads, channelOrder, arithmetic, style, normEps, and mean and stdDev, a number for each channel.
+   * zeroInitResidual, threads, channelOrder, arithmetic, style, normEps, and mean and stdDev, a number for each
+   * channel.
    */
   constructor(options = {}) {
     load();
@@ -175,8 +176,8 @@ class ResNet {
   /**
    * The network that a checkpoint describes, with its weights; its `report` says what was found in it.
    *
-   * `options` are as for the constructor; depth, baseChannels and inChannels are those of the file. `loadOptions` are as
-   * for loadWeights.
+   * `options` are as for the constructor; depth, baseChannels and inChannels are those of the file. `loadOptions` are
+   * as for loadWeights.
    */
   static fromFile(path, options = {}, loadOptions = {}) {
     load();
@@ -198,8 +199,8 @@ class ResNet {
   /**
    * Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
    *
-   * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (missing and
-   * unexpected names are errors), `key` and `prefix` (see backbone.h).
+   * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (missing
+   * and unexpected names are errors), `key` and `prefix` (see backbone.h).
    */
   loadWeights(path, options = {}) {
     return addon.loadWeights(this.#handle, requiredPath(path), ...loadArguments(options));
@@ -259,7 +260,7 @@ class ResNet {
     return [features, [this.#handle, image.data, shape, Number(image.layout === 'nhwc'), outputs, rows]];
   }
 
-  /** The features of a batch of images, from C2 to C5: an array of { data: Float32Array, NCHW, shape: [N, C, H, W] }. */
+  /** The features of a batch, from C2 to C5: an array of { data: Float32Array, NCHW, shape: [N, C, H, W] }. */
   forward(image) {
     const [features, given] = this.#prepared(image);
     addon.forward(...given, 0);

@@ -3,8 +3,8 @@
 
 /*
  * The part of the binding for Node.js that has to be C: Node has no way of its own to call a library. It opens
- * libbackbone, hands values over and keeps networks alive during calls; backbone.js, the only one that loads it, is what
- * people use, checks the types of all arguments and documents them.
+ * libbackbone, hands values over and keeps networks alive during calls; backbone.js, the only one that loads it, is
+ * what people use, checks the types of all arguments and documents them.
  *
  * Node-API 8 (Node 18 and later), from any number of worker threads. Built as backbone.js says.
  */
@@ -79,8 +79,8 @@ static int open_library(const char *place, char *message, size_t size) {
     void *library = dlopen(place, RTLD_NOW);
     if (library == NULL) {
         snprintf(message, size,
-                 "libbackbone cannot be loaded: %s. It is looked for as the file that load() names, as the one that the "
-                 "environment variable BACKBONE_LIBRARY names, and as libbackbone.so.%d by the system's loader.",
+                 "libbackbone cannot be loaded: %s. It is looked for as the file that load() names, as the one that "
+                 "the environment variable BACKBONE_LIBRARY names, and as libbackbone.so.%d by the system's loader.",
                  dlerror(), BACKBONE_ABI_VERSION);
         return 0;
     }

@@ -330,8 +330,8 @@ module Backbone
     # A network with random weights, those of `init_weights(0)`.
     #
     # Options are the fields of backbone_options, with the library's defaults: depth (50), in_channels (3),
-    # base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads, channel_order, arithmetic, style,
-    # norm_eps, and mean and std_dev, an Array of a number for each channel.
+    # base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads, channel_order, arithmetic,
+    # style, norm_eps, and mean and std_dev, an Array of a number for each channel.
     def initialize(**options)
       struct, _anchors = C.options(options)
       out = C.new_pointer

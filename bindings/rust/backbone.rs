@@ -5,7 +5,8 @@
 //!
 //! This file is the whole binding, and needs the standard library of Rust 1.63 alone: copy it into a project and write
 //! `mod backbone;`. Nothing is linked: the library is opened by the first call, as the file that [`load`] names, else
-//! as the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's loader.
+//! as the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's
+//! loader.
 //!
 //! Shapes are always in the order N, C, H, W, whatever the order in memory. A [`ResNet`] frees its memory when it is
 //! dropped, and the borrow checker keeps it until the last call has returned. It may be shared by threads: forwards in

@@ -3,9 +3,9 @@
 
 /*
  * A library that a binding loads in place of libbackbone: it hands every call on, and counts. The file that COUNTS
- * names always holds: networks created and freed, reports given and freed, and uses and frees of networks that are none,
- * or that a call is still in. A forward sleeps first, to give collectors and other threads their time: as many milliseconds
- * as SLEEP says.
+ * names always holds: networks created and freed, reports given and freed, and uses and frees of networks that are
+ * none, or that a call is still in. A forward first sleeps as many milliseconds as SLEEP says, to give collectors and
+ * other threads their time.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */

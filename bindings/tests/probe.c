@@ -12,7 +12,7 @@
  *     from_file STRICT KEY PREFIX PATH                 created, and the report; - is NULL
  *     options                                          what create takes, the floats by their bits
  *     init SEED                                        ok
- *     load STRICT KEY PREFIX PATH                      report JSON
+ *     load STRICT KEY PREFIX PATH                      ok, and the report
  *     save PATH                                        ok
  *     freeze N, training 0|1                           ok, training 0|1
  *     shapes N C H W                                   shapes, a row of four for each stage
@@ -20,8 +20,14 @@
  *     forward_into ...                                 the same, by the function that takes the caller's buffers
  *     close                                            closed
  *
- * DTYPE is float32 or uint8, LAYOUT nchw or nhwc (of the input; features are NCHW). A failure is `error STATUS MESSAGE`,
- * with ` report JSON` where there is one.
+ * DTYPE is float32 or uint8, LAYOUT nchw or nhwc (of the input; features are NCHW). A failure is `error STATUS
+ * MESSAGE`, with ` report JSON` where there is one. The programs of the bindings know a few more:
+ *
+ *     open PATH                                        ok; opens the library
+ *     functions                                        the names of all functions (Rust)
+ *     forward_short, forward_fewer ...                 forward_into with outputs that lack an element, and with one
+ *     churn COUNT                                      networks that are lost with their first forward
+ *     race                                             a network that is closed during a forward
  */
 
 #include <inttypes.h>
@@ -221,8 +227,8 @@ static void forward(void) {
     FILE *file = fopen(words[8], "wb");
     if (file == NULL) fail(words[8]);
     for (int i = 0; i < count; i++) {
-        int64_t *s = out[i];
-        if (status == BACKBONE_STATUS_OK) fwrite(outputs[i].data, sizeof(float), (size_t)(s[0] * s[1] * s[2] * s[3]), file);
+        size_t elements = (size_t)(out[i][0] * out[i][1] * out[i][2] * out[i][3]);
+        if (status == BACKBONE_STATUS_OK) fwrite(outputs[i].data, sizeof(float), elements, file);
         free(outputs[i].data);
     }
     fclose(file);

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -143,7 +144,10 @@ public class Probe {
     private static String churn(String[] words) throws InterruptedException {
         AtomicBoolean done = new AtomicBoolean();
         Thread collector = new Thread(() -> {
-            while (!done.get()) System.gc();
+            while (!done.get()) {
+                System.gc();
+                LockSupport.parkNanos(2_000_000);
+            }
         });
         collector.start();
         for (int i = 0; i < Integer.parseInt(words[1]); i++) small().forward(black());

@@ -121,7 +121,12 @@ class Probe
   # Networks that are lost with their first forward, while another thread collects.
   def run_churn(words)
     running = true
-    collector = Thread.new { GC.start while running }
+    collector = Thread.new do
+      while running
+        GC.start
+        sleep 0.002
+      end
+    end
     words[1].to_i.times { small.forward(black) }
     running = false
     collector.join

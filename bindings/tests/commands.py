@@ -3,12 +3,17 @@
 
 """The commands that the programs of all languages get (probe.c tells what they are), and the files that they read."""
 
+import collections
+
 import fixture_cases
 import numpy as np
 from fixture_cases import CHECKPOINTS, MODELS, NARROW
+from languages import run
 
 SMALL = "18 3 4 15 -1 0 0 2 0 0 0 1e-5 - -"
 MISSING = "/nowhere/resnet50.pth"
+
+Result = collections.namedtuple("Result", "lines folder")
 
 
 def create(depth, reverse=False, stages=15, style=0, arithmetic=0, eps="1e-5"):
@@ -44,6 +49,12 @@ class Script:
     def text(self, out):
         """The commands, with outputs to go to the folder `out`."""
         return "".join(line.replace("{out}", str(out)) + "\n" for line in self.lines)
+
+
+def result(command, script, folder):
+    """What a program prints for a script, and the folder of its outputs."""
+    text = run(command, text=script.text(folder))
+    return Result(text.replace(str(folder), "{out}").splitlines(), folder)
 
 
 def numbers(folder):
