@@ -4,15 +4,15 @@
 //! libbackbone for Rust: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch wrote.
 //!
 //! This file is the whole binding, and needs the standard library of Rust 1.63 alone: copy it into a project and write
-//! `mod backbone;`. Nothing is linked: the library is opened by the first call, as the file that [`load`] names, else
-//! as the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's
-//! loader.
+//! `mod backbone;`. (Edition 2024 wants the one block of `extern "C"` below to begin with `unsafe`, which Rust 1.63
+//! does not know.) Nothing is linked: the library is opened by the first call, as the file that [`load`] names, else as
+//! the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's loader.
 //!
 //! Shapes are always in the order N, C, H, W, whatever the order in memory. A [`ResNet`] frees its memory when it is
 //! dropped, and the borrow checker keeps it until the last call has returned. It may be shared by threads: forwards in
 //! evaluation mode run side by side, and what changes the network waits until it has it alone. Every failure is an
 //! [`Error`] with the library's own message.
-#![allow(dead_code)] // A project uses what it needs.
+#![allow(dead_code, unsafe_op_in_unsafe_fn)] // A project uses what it needs, and may be of any edition.
 
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_void};
