@@ -155,8 +155,8 @@ def _turn_upright(image: Image.Image) -> None:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    # Pillow scales the gray of a PPM to 16 bits and keeps it in 32.
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+    # Pillow keeps the 16 bits of a gray PPM, and in older versions those of a PNG, in 32.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):
         return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError("its 32-bit values have no scale that 8 bits could be taken from")

@@ -166,14 +166,3 @@ def test_importing_the_package_imports_nothing_of_the_command():
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert {"click", "rich", "PIL", "safetensors"} & set(loaded.stdout.split()) == set()
-
-
-def test_importing_takes_no_more_than_60_ms_beyond_numpy():
-    # Time of the CPU: the machine may be busy with other things.
-    program = "import numpy, time; start = time.process_time(); import backbone; print(time.process_time() - start)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program]
-    times = []
-    while not times or (min(times) >= 0.06 and len(times) < 10):
-        times.append(float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout))
-    assert min(times) < 0.06, times
