@@ -11,7 +11,8 @@ from pathlib import Path
 import elsewhere
 import pytest
 from markdown import ROOT, elements, pages
-from runners import Page, check_options, commands, matches, needs
+from meaning import check_options, commands, matches, needs
+from runners import Page
 
 import backbone
 
