@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Commands of the documents that this test does not run, because something else does or because they take too long.
+
+An entry that no document needs any more fails the test.
+"""
+
+# Scripts that take minutes: what is run here is their --help, which must know every option that a document shows. Each
+# with what runs the script itself, or why nothing does.
+LONG_SCRIPTS = {
+    "scripts/bench": "20 minutes on a machine that does nothing else: measuring is no test",
+    "scripts/build": "step build of scripts/test",
+    "scripts/demo": "test_demo.py runs the program behind it",
+    "scripts/docs": "step docs of scripts/test",
+    "scripts/test": "it is what runs this test",
+    "scripts/wheel": "step wheel of scripts/test",
+}
+
+# Command -> the file that runs it, and a text there that shows it.
+RUN_BY = {
+    "cmake -S . -B build && cmake --build build && cmake --install build --prefix PREFIX": (
+        "scripts/test",
+        "cmake --build .build/cmake",
+    ),
+    "cmake --install ... --strip": ("Tests/Packaging/installed", '--prefix "$work/stripped" --strip'),
+}
+
+# Command -> why nothing runs it.
+NOT_RUN = {
+    "pip install './bindings/python[ray]'": "500 MB; scripts/setup --ray installs the same packages",
+    "swift run -c release backbone-bench peak": "a tool for developers, which is another build of everything",
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Tables of the documents against the sources that they tell of."""
+
+import re
+
+import accuracy
+import dialects
+import pytest
+from markdown import ROOT, elements
+from runners import FILES
+
+from backbone import _errors, _library
+
+LIMITS = {
+    "tensors in a state dict": "tensors",
+    "bytes of a name": "nameBytes",
+    "dimensions of a tensor": "dimensions",
+    "instructions of all pickles of a file": "pickleInstructions",
+    "bytes of a pickle in a zip archive": "pickleBytes",
+    "bytes of the header of a safetensors file": "safetensorsHeaderBytes",
+    "members of a zip archive": "zipMembers",
+    "keys that lead to a state dict": "candidateDepth",
+}
+
+
+def rows(page, word):
+    """The rows of the one table of a page with this word in it, without the header."""
+    (cells,) = [element.cells for element in elements(ROOT / page) if element.kind == "table" and word in element.text]
+    return cells[1:]
+
+
+def test_bounds_of_checkpoints():
+    source = (ROOT / "Sources/Checkpoints/Limits.swift").read_text()
+    units = {"": 1, " MiB": 1 << 20}
+    table = {title: number for title, number in rows("docs/checkpoints.md", "dimensions of a tensor")}
+    assert set(table) == set(LIMITS)
+    for title, limit in LIMITS.items():
+        expression = re.search(rf"static var {limit}: Int {{ ([\d_<> ]+) }}", source)[1]
+        number, unit = re.fullmatch(r"(\d+)( MiB)?", table[title]).groups()
+        assert int(number) * units[unit or ""] == eval(expression), title
+
+
+def test_containers_of_checkpoints():
+    header = (ROOT / "include/backbone.h").read_text()
+    (listed,) = re.findall(r"BACKBONE_REPORT_CONTAINER = 0,.*?\*/", header, re.DOTALL)
+    table = {row[-1].strip("`") for row in rows("docs/checkpoints.md", "In the report")}
+    assert table == set(re.findall(r'"(\w+)"', listed))
+
+
+def test_names_of_dialects():
+    for ours, detectron2, caffe2 in rows("docs/checkpoints.md", "downsample"):
+        name = ours.strip("`")
+        assert detectron2.strip("`") == dialects.detectron2(name)
+        short, *long = (text.strip("`") for text in caffe2.split(", "))
+        assert short == dialects.caffe2(name)
+        assert all(dialects.caffe2_long(name).endswith(text.removeprefix("...")) for text in long)
+
+
+def test_statuses():
+    table = {row[0].strip("`"): row[2].split("`")[1] for row in rows("docs/abi.md", "BACKBONE_STATUS_IO")}
+    values = {name: getattr(_library, name.removeprefix("BACKBONE_")) for name in table}
+    assert {values[name]: exception for name, exception in table.items()} == {
+        status: exception.__name__ for status, exception in _errors._EXCEPTIONS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "bounds"), [("allowed, fast", accuracy.BOUNDS), ("allowed, direct", accuracy.DIRECT_BOUNDS)]
+)
+def test_bounds_of_accuracy(title, bounds):
+    table = {row[0]: [float(cell) for cell in row[1:]] for row in rows("docs/speed.md", "allowed, fast")}
+    assert table[title] == list(bounds)
+    kind = title.split(", ")[1]
+    for row, errors in table.items():
+        if row.startswith("ResNet") and row.endswith(kind):
+            assert all(error <= bound for error, bound in zip(errors, bounds, strict=True)), row
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for name in set(FILES.values()) for file in ROOT.glob(f"bindings/*/{name}")],
+    ids=lambda file: file.parent.name,
+)
+def test_quick_start_begins_with_the_example_of_the_binding(file):
+    page = ROOT / f"docs/quickstart/{file.parent.name}.md"
+    program = next(e for e in elements(page) if e.kind == "code" and FILES.get(e.language) == file.name)
+    assert file.read_text().endswith("\n" + program.text)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""When networks are freed: once, never during a call, and never used after that."""
+
+import shutil
+import subprocess
+
+import commands
+import languages
+import numpy as np
+import pytest
+from commands import result
+from fixture_cases import MODELS
+from languages import BINDINGS, LANGUAGES, run
+
+CLOSED = "error 1 this ResNet is closed"
+
+# Rust ends the life of a network when it is closed, and its compiler sees that nothing uses it any more.
+WITH_CLOSE = tuple(language for language in LANGUAGES if language != "rust")
+# Lua has no threads, and Rust no network that one thread frees and another one uses.
+WITH_THREADS = tuple(language for language in WITH_CLOSE if language != "luajit")
+
+
+@pytest.mark.parametrize("language", WITH_CLOSE)
+def test_a_closed_network_says_so(language, probe, tmp_path):
+    script = commands.Script(tmp_path)
+    image = script.image("image", np.zeros((1, 3, 8, 8), np.float32), "nchw")
+    load = f"load 0 - - {MODELS / 'resnet18.pth'}"
+    uses = ("options", "init 1", load, f"save {tmp_path}/x.pth", "freeze 1", "training 1", "shapes 1 3 8 8")
+    script.add(f"create {commands.SMALL}", "close", "close", *uses)
+    script.add(f"forward {image} {tmp_path}/x", f"forward_into {image} {tmp_path}/x", "close")
+    lines = result(probe(language), script, tmp_path).lines
+    assert lines == ["created", "closed", "closed", *[CLOSED] * (len(uses) + 2), "closed"]
+
+
+def counted(command, counting, tmp_path, *lines, sleep=10):
+    """What the counting library counted: created, freed, reports, freed reports, wrong."""
+    counts = tmp_path / "counts"
+    text = run(command, library=counting, text="\n".join(lines) + "\n", COUNTS=str(counts), SLEEP=str(sleep))
+    assert "error" not in text, text
+    return text.splitlines(), [int(word) for word in counts.read_text().split()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_networks_and_reports_are_freed_once(language, probe, counting, tmp_path):
+    load = f"0 - - {MODELS / 'resnet18.pth'}"
+    lines = (f"create {commands.SMALL}", f"load {load}", "close", f"from_file {load}", "close")
+    assert counted(probe(language), counting, tmp_path, *lines)[1] == [2, 2, 2, 2, 0]
+
+
+@pytest.mark.parametrize("language", WITH_CLOSE)
+def test_what_nobody_closes_is_collected_and_never_during_a_call(language, probe, counting, tmp_path):
+    # Networks whose last use is a forward, and a collector that runs all the time.
+    lines, (created, freed, _, _, wrong) = counted(probe(language), counting, tmp_path, "churn 20")
+    assert lines == ["churned 20"]
+    assert created == 20 and freed >= 15 and wrong == 0, (created, freed, wrong)
+
+
+@pytest.mark.parametrize("language", WITH_THREADS)
+def test_a_network_closed_during_a_call_is_freed_after_it(language, probe, counting, tmp_path):
+    # Programs wait 200 ms after they have started a thread for the call.
+    lines, counts = counted(probe(language), counting, tmp_path, "race", sleep=600)
+    assert lines == ["closed during the call", "the call gave 4 features"]
+    assert counts == [1, 1, 0, 0, 0]
+
+
+def test_rust_refuses_to_compile_a_use_after_the_end(tmp_path):
+    shutil.copy(BINDINGS / "rust/backbone.rs", tmp_path)
+    start = "mod backbone;\nfn main() {\n    let options = backbone::Options::new().unwrap();\n"
+    start += "    let net = backbone::ResNet::new(&options).unwrap();\n"
+    uses = {
+        "moved": "drop(net);\n    net.freeze(1).unwrap();",
+        "borrowed": "let reference = &net;\n    drop(net);\n    reference.training().unwrap();",
+    }
+    codes = {"moved": "E0382", "borrowed": "E0505"}
+    for name, use in uses.items():
+        (tmp_path / f"{name}.rs").write_text(f"{start}    {use}\n}}\n")
+        command = [languages.tool("rustc"), "--edition", "2021", "--emit", "metadata", f"{name}.rs"]
+        compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert compiled.returncode != 0 and codes[name] in compiled.stderr and compiled.stderr.count("error[") == 1
