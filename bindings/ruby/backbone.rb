@@ -185,7 +185,7 @@ module Backbone
       value = value.respond_to?(:to_path) ? value.to_path : String(value)
       raise Error, "#{label} contains a zero byte" if value.include?("\0")
 
-      value
+      "#{value}\0"
     end
 
     def self.int32(label, value)

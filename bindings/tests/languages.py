@@ -34,7 +34,7 @@ def environment(library=LIBRARY, **more):
     return {**os.environ, "PATH": PATH, "BACKBONE_LIBRARY": str(library), **more}
 
 
-def run(command, folder=None, library=LIBRARY, text="", timeout=300, **more):
+def run(command, folder=None, library=LIBRARY, text="", timeout=120, **more):
     """What a program prints. It must end well, and say nothing on the standard error output."""
     result = subprocess.run(
         [str(word) for word in command],

@@ -149,6 +149,7 @@ public class Probe {
                 LockSupport.parkNanos(2_000_000);
             }
         });
+        collector.setDaemon(true);
         collector.start();
         for (int i = 0; i < Integer.parseInt(words[1]); i++) small().forward(black());
         done.set(true);
