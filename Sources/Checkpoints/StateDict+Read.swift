@@ -55,7 +55,7 @@ extension StateDict {
         _ list: UnsafeBufferPointer<TensorDestination>, _ pool: borrowing ThreadPool, _ leastShared: Int
     ) throws(BackboneError) {
         let groups = try StorageGroups(of: list, in: catalog)
-        let isShared = groups.size >= leastShared && pool.threadCount > 1
+        let isShared = groups.streamedSize >= leastShared && pool.threadCount > 1
         let reader = try StorageReader(workers: isShared ? pool.threadCount : 1)
         if isShared {
             try read(groups, list, reader, pool)

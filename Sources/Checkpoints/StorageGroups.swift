@@ -10,8 +10,8 @@ struct StorageGroups: ~Copyable {
     private var ends = UniqueArray<Int32>()
     /// The first so many groups are of contiguous tensors alone, which can be copied while their storage is read.
     private(set) var streamed = 0
-    /// Bytes of their storages.
-    private(set) var size = 0
+    /// Bytes of the storages of these.
+    private(set) var streamedSize = 0
 
     init(
         of list: UnsafeBufferPointer<TensorDestination>, in catalog: borrowing TensorCatalog
@@ -27,6 +27,10 @@ struct StorageGroups: ~Copyable {
 
         append(sorted.elements, list, catalog, areContiguous: true)
         streamed = count
+        for group in 0..<streamed {
+            let storage = catalog.entries[list[Int(self[group][0])].tensor].storage
+            streamedSize = checkedSum(streamedSize, catalog.storages[Int(storage)].size) ?? .max
+        }
         append(sorted.elements, list, catalog, areContiguous: false)
     }
 
@@ -49,7 +53,6 @@ struct StorageGroups: ~Copyable {
             if isContiguous == areContiguous {
                 for position in first..<end { order.appendReserved(sorted[position]) }
                 ends.appendReserved(Int32(end - first) + (ends.isEmpty ? 0 : ends[count - 1]))
-                size = checkedSum(size, catalog.storages[Int(storage)].size) ?? .max
             }
             first = end
         }
