@@ -130,6 +130,15 @@ class NewOutputs:
         return [array.transpose(0, 3, 1, 2) for array in arrays] if self._channels_last else arrays
 
 
+def global_average(feature: FloatArray) -> FloatArray:
+    """The mean over rows and columns of one image's feature of shape (C, H, W), summed in float64.
+
+    Image by image, for the same bits in every batch: how NumPy cuts up a sum depends on the whole of the array.
+    """
+    means: FloatArray = feature.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+    return means
+
+
 def check_disjoint(
     labels: Sequence[str], arrays: Sequence[npt.NDArray[Any]], tensors: Sequence[_library.Tensor]
 ) -> None:

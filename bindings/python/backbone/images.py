@@ -33,6 +33,11 @@ Size = int | tuple[int, int]
 
 _LONGEST = 65535
 
+# What a folder is searched for. A file that is named itself may have any name.
+SUFFIXES = frozenset(
+    ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
+)
+
 
 class ImageError(ValueError):
     """A file is no image that Pillow reads, is damaged, or too large; the message names it."""
@@ -127,6 +132,26 @@ def resized_shape(shape: tuple[int, ...], size: Size | None, max_size: int | Non
     # A line stays one.
     short = max(short, 1)
     return (long, short) if width <= height else (short, long)
+
+
+def files_in(folder: str | os.PathLike[str]) -> list[str]:
+    """The paths of the images in a folder and in those below it, hidden ones excepted, by their suffixes.
+
+    Folder by folder, in the order of names.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = []
+    for path, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        images = (name for name in sorted(names) if os.path.splitext(name)[1].lower() in SUFFIXES)
+        found += [os.path.join(path, name) for name in images if not name.startswith(".")]
+    return found
 
 
 def _decoded(file: IO[bytes], name: str) -> Pixels:

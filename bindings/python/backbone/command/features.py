@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import ResNet
+from .._arrays import global_average
 from .batches import Batch, Batches, Failure
 from .group import Interrupted, message_of
 from .inputs import Source, sources_of
@@ -54,11 +55,7 @@ class _Run:
         ]
 
     def _pooled(self, feature: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if self.pool == "none":
-            return feature
-        # Image by image, for the same bits in every batch.
-        pooled: npt.NDArray[np.float32] = feature.mean((1, 2), dtype=np.float64).astype(np.float32)
-        return pooled
+        return feature if self.pool == "none" else global_average(feature)
 
     def write(self, source: Source, arrays: Arrays) -> None:
         """Write one output, and note it."""

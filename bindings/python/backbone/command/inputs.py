@@ -13,10 +13,7 @@ from dataclasses import dataclass
 
 import click
 
-# What a folder is searched for. A file that is named itself may have any name.
-SUFFIXES = frozenset(
-    ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
-)
+from ..images import SUFFIXES, files_in
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def _lines(data: bytes) -> Iterator[str]:
 def _expanded(argument: str) -> tuple[str, list[str]]:
     """The folder that an argument names, and its images."""
     if os.path.isdir(argument):
-        paths = [os.path.join(folder, name) for folder, name in _walk(argument)]
+        paths = files_in(argument)
         if not paths:
             raise click.ClickException(f"{argument}: the folder holds no images ({' '.join(sorted(SUFFIXES))})")
         return argument, paths
@@ -89,17 +86,6 @@ def _expanded(argument: str) -> tuple[str, list[str]]:
             folder = os.path.dirname(folder)
         return folder, paths
     return os.path.dirname(argument), [argument]
-
-
-def _walk(folder: str) -> Iterator[tuple[str, str]]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for path, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield path, name
 
 
 def _name(path: str, top: str) -> str:

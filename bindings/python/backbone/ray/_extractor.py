@@ -16,6 +16,7 @@ import pyarrow as pa
 import ray
 
 from .._arguments import Checkpoint
+from .._arrays import global_average
 from .._library import IMAGENET_MEAN, IMAGENET_STD_DEV
 from .._report import LoadReport
 from .._resnet import ResNet
@@ -195,8 +196,7 @@ class Extractor:
             kind = pa.list_(pa.float32(), channels)
             if feature is None:
                 return {stage: pa.nulls(rows, kind)}
-            # Image by image: how NumPy cuts up a sum depends on the whole of the array.
-            means = np.stack([image.mean(axis=(1, 2), dtype=np.float64) for image in feature]).astype(np.float32)
+            means = np.stack([global_average(image) for image in feature])
             return {stage: pa.FixedSizeListArray.from_arrays(pa.array(means.ravel()), type=kind)}
         # 64-bit offsets: a block of C2 of large images has more than 2**31 values.
         kind, shape_kind = pa.large_list(pa.float32()), pa.list_(pa.int32(), 3)

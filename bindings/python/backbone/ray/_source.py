@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import ray.data
-from PIL import Image
+
+from ..images import files_in
 
 # A folder, a pattern, a file, a list of files, or a Dataset.
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Any
@@ -73,10 +74,7 @@ def rows_of(found: Any, image_column: str, id_column: str, rows_per_file: int, a
 def _files(path: Path) -> list[str]:
     """The Parquet files, or else the images, that a path or a pattern stands for, in order."""
     if path.is_dir():
-        found = sorted(str(file) for file in path.rglob("*") if file.is_file())
-        parquet = [file for file in found if file.endswith(".parquet")]
-        endings = set(Image.registered_extensions())
-        return parquet or [file for file in found if Path(file).suffix.lower() in endings]
+        return sorted(str(file) for file in path.rglob("*.parquet") if file.is_file()) or files_in(path)
     if path.exists():
         return [str(path)]
     if glob.has_magic(str(path)):
