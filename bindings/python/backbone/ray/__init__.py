@@ -19,9 +19,9 @@ Each actor is a process that holds one network. `Extractor` is what such an acto
 
 Memory. The checkpoint is put into Ray's object store once, and lies once on each node: all actors there map those pages
 and load from them, so that no node needs the file and none reads it twice. What an actor makes of it is its own: the
-weights as PyTorch has them, and once more as the kernels want them. For ResNet-50 and images of 224 x 224 each actor
-takes 280 MB for that beside 100 MB for Python and Ray, and all together 90 MB for the mapped checkpoint. Where memory
-is short, take fewer actors with more `threads` each.
+weights as PyTorch has them, and once more as the kernels want them. That is what any process with
+such a network takes (the peak memory that `scripts/bench` measures), beside what Ray needs itself. Where memory is
+short, take fewer actors with more `threads` each.
 """
 
 try:
