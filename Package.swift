@@ -14,7 +14,9 @@ let library: [SwiftSetting] =
 // The instruction set of a target is a flag of the compiler that SwiftPM has no name for. Always optimised: without that
 // the operations of SIMD types are calls to generic functions, which must not leave such a target. Nor must the bodies of
 // its functions, which cross-module optimisation would compile again in a target without the instruction set.
-let avx2: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma", "-O", "-disable-cmo"])]
+func instructions(_ options: String...) -> [SwiftSetting] {
+    [.unsafeFlags(options.flatMap { ["-Xcc", $0] } + ["-O", "-disable-cmo"])]
+}
 
 // The targets stand in the order in which data flows through them, from the C entry points down.
 let package = Package(
@@ -35,8 +37,15 @@ let package = Package(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
-            name: "Kernels", dependencies: ["KernelsAVX2", "Runtime", "CShims"], swiftSettings: library),
-        .target(name: "KernelsAVX2", dependencies: ["CShims"], swiftSettings: library + avx2),
+            name: "Kernels", dependencies: ["KernelsAVX2", "KernelsAVX512", "Runtime", "CShims"],
+            swiftSettings: library),
+        .target(
+            name: "KernelsAVX2", dependencies: ["CShims"],
+            swiftSettings: library + instructions("-mavx2", "-mfma", "-mprfchw")),
+        // The same files, as links, for vectors of twice the width.
+        .target(
+            name: "KernelsAVX512", dependencies: ["CShims"],
+            swiftSettings: library + instructions("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprfchw")),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
         // For tests alone: the library loads OpenBLAS itself, when it needs it.
@@ -45,7 +54,7 @@ let package = Package(
 
         .executableTarget(
             name: "backbone-bench",
-            dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "Kernels", "Runtime", "CShims"]),
+            dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "KernelsAVX512", "Kernels", "Runtime", "CShims"]),
 
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims", "CTestSupport"]),

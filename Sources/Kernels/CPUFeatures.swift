@@ -13,8 +13,14 @@ package struct CPUFeatures: OptionSet, BitwiseCopyable, Sendable {
     /// AVX2 and FMA.
     package static var avx2: CPUFeatures { CPUFeatures(rawValue: 1) }
 
+    /// The parts of AVX-512 that all its server processors have had: F, BW, DQ and VL. Only ever beside AVX2 and FMA.
+    package static var avx512: CPUFeatures { CPUFeatures(rawValue: 2) }
+
     /// What the CPU has and the operating system keeps the registers of.
-    package static var detected: CPUFeatures { shims_cpu_has_avx2_fma() != 0 ? .avx2 : [] }
+    package static var detected: CPUFeatures {
+        if shims_cpu_has_avx2_fma() == 0 { return [] }
+        return shims_cpu_has_avx512() != 0 ? [.avx2, .avx512] : .avx2
+    }
 
     /// What is detected without what the environment variable BACKBONE_DISABLE_CPU_FEATURES names: a list with commas,
     /// for tests of the kernels that this CPU would not choose.
@@ -28,11 +34,12 @@ package struct CPUFeatures: OptionSet, BitwiseCopyable, Sendable {
             let length = strcspn(name, ",")
             switch length {
             case 0: break
-            case 4 where strncmp(name, "avx2", 4) == 0: features.remove(.avx2)
+            case 4 where strncmp(name, "avx2", 4) == 0: features.subtract([.avx2, .avx512])
+            case 6 where strncmp(name, "avx512", 6) == 0: features.remove(.avx512)
             default:
                 throw BackboneError(
                     .invalidArgument,
-                    "BACKBONE_DISABLE_CPU_FEATURES is \(UnsafePointer(list)), expected a list of: avx2")
+                    "BACKBONE_DISABLE_CPU_FEATURES is \(UnsafePointer(list)), expected a list of: avx2, avx512")
             }
             name += Int(length)
             if name.pointee != 0 { name += 1 }

@@ -45,12 +45,28 @@ package struct KernelTable: Sendable {
 
     /// For a CPU with AVX2 and FMA.
     package static var avx2: KernelTable {
+        vector(
+            ConvolutionKernels(
+                direct: DirectConvolution<AVX2>.kernel(name: "convolutionF32_direct6x16_avx2"),
+                winograd2: WinogradConvolution<AVX2>.kernel2(name: "convolutionF32_winograd2_avx2"),
+                winograd4: WinogradConvolution<AVX2>.kernel4(name: "convolutionF32_winograd4_avx2"),
+                winograd6: WinogradConvolution<AVX2>.kernel6(name: "convolutionF32_winograd6_avx2")))
+    }
+
+    /// For a CPU with AVX-512 (F, BW, DQ and VL) besides.
+    package static var avx512: KernelTable {
+        vector(
+            ConvolutionKernels(
+                direct: DirectConvolution<AVX512>.kernel(name: "convolutionF32_direct6x32_avx512"),
+                winograd2: WinogradConvolution<AVX512>.kernel2(name: "convolutionF32_winograd2_avx512"),
+                winograd4: WinogradConvolution<AVX512>.kernel4(name: "convolutionF32_winograd4_avx512"),
+                winograd6: WinogradConvolution<AVX512>.kernel6(name: "convolutionF32_winograd6_avx512")))
+    }
+
+    /// What moves memory more than it computes gains nothing from vectors wider than AVX2's.
+    private static func vector(_ convolutions: ConvolutionKernels) -> KernelTable {
         KernelTable(
-            convolutions: ConvolutionKernels(
-                direct: DirectConvolutionAVX2.kernel,
-                winograd2: WinogradConvolutionAVX2.kernel2,
-                winograd4: WinogradConvolutionAVX2.kernel4,
-                winograd6: WinogradConvolutionAVX2.kernel6),
+            convolutions: convolutions,
             maxPooling: MaxPoolingAVX2.kernel,
             inputConversion: InputConversionAVX2.kernel,
             outputConversion: PortableOutputConversion.kernel,
@@ -65,7 +81,9 @@ package struct KernelTable: Sendable {
     ///
     /// - Throws: `invalidArgument`, see `CPUFeatures.usable`; `io` where the portable kernels have no OpenBLAS.
     package static func best() throws(BackboneError) -> KernelTable {
-        if try CPUFeatures.usable().contains(.avx2) { return .avx2 }
+        let features = try CPUFeatures.usable()
+        if features.contains(.avx512) { return .avx512 }
+        if features.contains(.avx2) { return .avx2 }
         try OpenBLAS.load()
         return .portable
     }

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// Output pixels by sixteen output channels of a convolution:
+/// Output pixels by the output channels of a panel:
 /// `output[p][c] = relu(bias[c] + sum over s, k of input[p][s * segmentStride + k] * weights[s][k][c] + residual[p][c])`.
 ///
 /// - Parameters:
@@ -11,8 +11,8 @@ import CShims
 ///   - inputs: Where the window of each pixel begins.
 ///   - residuals: Addresses of pixels; nil for none.
 ///   - outputs: Addresses of pixels.
-///   - prefetch: Memory that will be needed soon, read at every `prefetchStep` bytes, one cache line for every four
-///     columns of the tile. Nothing is read but into the cache, so any address will do.
+///   - prefetch: Memory that will be needed soon, read at every `prefetchStep` bytes, one cache line for every
+///     `columnsPerPrefetch` columns of the tile. Nothing is read but into the cache, so any address will do.
 @inline(never)
 package func convolutionTile(
     height: Int, _ panel: shims_convolution_panel, inputs: UnsafePointer<UnsafePointer<Float>>,
@@ -61,7 +61,9 @@ private func compute(
     _ residuals: UnsafePointer<UnsafePointer<Float>>?, _ outputs: UnsafePointer<UnsafeMutablePointer<Float>>,
     _ prefetch: UnsafeRawPointer, _ prefetchStep: Int
 ) {
-    var sums = Sums(load(panel.bias.unsafelyUnwrapped), load(panel.bias.unsafelyUnwrapped + 8))
+    // They have arrived when the sums are done.
+    prefetchPixels(rows, outputs, panel.channel)
+    var sums = Sums(load(panel.bias.unsafelyUnwrapped), load(panel.bias.unsafelyUnwrapped + lanes))
     var addresses = RowAddresses(rows, inputs)
     var weights = panel.weights.unsafelyUnwrapped
     var prefetch = prefetch
@@ -74,38 +76,24 @@ private func compute(
     } while segment > 0
     // Without a ReLU nothing is below the floor.
     let floor = Vector(repeating: panel.is_relu ? 0 : -.infinity)
-    let channel = panel.channel
-    if let residuals {
-        finish(sums.row00, sums.row01, floor, residuals[0] + channel, outputs[0] + channel)
-        finish(sums.row10, sums.row11, floor, residuals[1] + channel, outputs[1] + channel)
-        finish(sums.row20, sums.row21, floor, residuals[2] + channel, outputs[2] + channel)
-        finish(sums.row30, sums.row31, floor, residuals[3] + channel, outputs[3] + channel)
-        if rows > 4 { finish(sums.row40, sums.row41, floor, residuals[4] + channel, outputs[4] + channel) }
-        if rows > 5 { finish(sums.row50, sums.row51, floor, residuals[5] + channel, outputs[5] + channel) }
-    } else {
-        finish(sums.row00, sums.row01, floor, outputs[0] + channel)
-        finish(sums.row10, sums.row11, floor, outputs[1] + channel)
-        finish(sums.row20, sums.row21, floor, outputs[2] + channel)
-        finish(sums.row30, sums.row31, floor, outputs[3] + channel)
-        if rows > 4 { finish(sums.row40, sums.row41, floor, outputs[4] + channel) }
-        if rows > 5 { finish(sums.row50, sums.row51, floor, outputs[5] + channel) }
-    }
+    if let residuals { sums.add(rows, residuals, panel.channel) }
+    sums.write(rows, above: floor, outputs, panel.channel)
 }
 
-// What follows has no branches: with them it would not be inlined everywhere, and leave a weak function behind.
-
-/// Applies the ReLU and stores a pixel.
+/// Asks for the pixels that will be written. Where the residual is added in place they are read before.
 @inline(__always)
-private func finish(_ left: Vector, _ right: Vector, _ floor: Vector, _ out: UnsafeMutablePointer<Float>) {
-    store(rectified(left, floor), out)
-    store(rectified(right, floor), out + 8)
+private func prefetchPixels(_ rows: Int, _ pixels: UnsafePointer<UnsafeMutablePointer<Float>>, _ channel: Int) {
+    prefetchPixel(pixels[0] + channel)
+    prefetchPixel(pixels[1] + channel)
+    prefetchPixel(pixels[2] + channel)
+    prefetchPixel(pixels[3] + channel)
+    if rows > 4 { prefetchPixel(pixels[4] + channel) }
+    if rows > 5 { prefetchPixel(pixels[5] + channel) }
 }
 
-/// Adds the residual first.
+/// With AVX2 two vectors are a cache line, with AVX-512 each is one.
 @inline(__always)
-private func finish(
-    _ left: Vector, _ right: Vector, _ floor: Vector, _ residual: UnsafePointer<Float>,
-    _ out: UnsafeMutablePointer<Float>
-) {
-    finish(left + load(residual), right + load(residual + 8), floor, out)
+private func prefetchPixel(_ pixel: UnsafeMutablePointer<Float>) {
+    shims_prefetch_for_writing(pixel)
+    if lanes == 16 { shims_prefetch_for_writing(pixel + lanes) }
 }

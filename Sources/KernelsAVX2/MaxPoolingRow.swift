@@ -5,7 +5,7 @@
 /// that holds a NaN gives NaN.
 ///
 /// `row0` to `row2` are pixel 0 of the rows of the windows; where a row lies outside of the image it is given another one
-/// of them, which changes no maximum. `channels` is a multiple of 8.
+/// of them, which changes no maximum. `channels` is a multiple of `lanes`.
 @inline(never)
 package func maxPoolingRow(
     row0: UnsafePointer<Float>, row1: UnsafePointer<Float>, row2: UnsafePointer<Float>, width: Int, channels: Int,
@@ -24,7 +24,7 @@ package func maxPoolingRow(
             store(maximum(first, last), to)
             to += channels
         }
-        channel &+= 8
+        channel &+= lanes
     }
 }
 

@@ -2,13 +2,13 @@
 // Copyright 2026 The libbackbone authors
 
 /// Does nothing but multiply and add in registers, as fast as the core can: `steps` times twelve fused multiplications of
-/// eight floats, none of which waits for another of its step. For benchmarks; nothing in the library calls it.
+/// vectors, none of which waits for another of its step. For benchmarks; nothing in the library calls it.
 ///
 /// - Returns: A number that depends on all of them.
 @inline(never)
 package func multiplicationPeak(steps: Int, factors: UnsafePointer<Float>) -> Float {
     let x = load(factors)
-    let y = load(factors + 8)
+    let y = load(factors + lanes)
     var sums = Sums(x, y)
     for _ in 0..<steps {
         sums.row00 = sums.row00.addingProduct(x, y)

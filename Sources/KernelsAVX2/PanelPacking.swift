@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Brings sixteen rows of weights into a panel: `out[k * 16 + row] = weights[row * rowStride + k] * scale[row]`, multiplied
+/// Brings rows of weights into a panel: `out[k * panelWidth + row] = weights[row * rowStride + k] * scale[row]`, multiplied
 /// in Double and rounded once.
 ///
 /// - Parameters:
 ///   - count: Weights of a row.
-///   - scale: 16 factors.
+///   - scale: `panelWidth` factors.
 @inline(never)
 package func packPanel(
     weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
@@ -14,8 +14,11 @@ package func packPanel(
 ) {
     // Eight rows at a time: as many as there are ways of the first-level cache, of which a power of two as stride lets
     // all rows use the same set.
-    packRows(weights, rowStride, count, scale, out)
-    packRows(weights + 8 &* rowStride, rowStride, count, scale + 8, out + 8)
+    var row = 0
+    while row < panelWidth {
+        packRows(weights + row &* rowStride, rowStride, count, scale + row, out + row)
+        row &+= 8
+    }
 }
 
 @inline(__always)
@@ -33,7 +36,7 @@ private func packRows(
     let row7 = row6 + rowStride
     let factors = UnsafeRawPointer(scale).loadUnaligned(as: SIMD8<Double>.self)
     for k in 0..<count {
-        let values = Vector(row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k])
-        store(Vector(SIMD8<Double>(values) * factors), out + k &* 16)
+        let values = SIMD8<Float>(row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k])
+        storeEight(SIMD8<Double>(values) * factors, out + k &* panelWidth)
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Rows by sixteen columns of a matrix product: `out[r][c] = sum over k of a[r * aStride + k] * panel[k][c]`.
+/// Rows by `panelWidth` columns of a matrix product: `out[r][c] = sum over k of a[r * aStride + k] * panel[k][c]`.
 ///
 /// - Parameters:
 ///   - height: How many rows: 4, 5 or 6.
 ///   - depth: Terms of a sum, at least 1.
-///   - out: The rows one behind the other, sixteen floats each.
+///   - out: The rows one behind the other, `panelWidth` floats each.
 ///   - prefetch: As for `convolutionTile`.
 @inline(never)
 package func productTile(
@@ -30,5 +30,5 @@ private func compute(
     var panel = panel
     var prefetch = prefetch
     sums.addProducts(rows, &addresses, depth, &panel, &prefetch, prefetchStep)
-    sums.store(rows, out)
+    sums.write(rows, out)
 }

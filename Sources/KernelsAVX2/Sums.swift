@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-import CShims
-
-/// The sums of a tile: up to six rows of sixteen columns, as many as fit into the sixteen registers of AVX2 beside two
+/// The sums of a tile: up to six rows of two vectors, as many as fit into the sixteen registers of AVX2 beside two
 /// vectors of the panel and a broadcast factor, so that a step of twelve multiplications needs eight loads.
 ///
 /// Each sum runs over its terms in order, one fused multiplication after the other, so that its bits depend neither on
@@ -24,7 +22,7 @@ struct Sums {
     var row50: Vector
     var row51: Vector
 
-    /// Every row starts with the same sixteen values.
+    /// Every row starts with the same two vectors.
     @inline(__always)
     init(_ left: Vector, _ right: Vector) {
         (row00, row01) = (left, right)
@@ -35,11 +33,11 @@ struct Sums {
         (row50, row51) = (left, right)
     }
 
-    /// Adds the products of column `k` of the rows with sixteen floats of the panel.
+    /// Adds the products of column `k` of the rows with two vectors of the panel.
     @inline(__always)
     mutating func addProduct(_ rows: Int, _ a: RowAddresses, _ k: Int, _ b: UnsafePointer<Float>) {
         let b0 = load(b)
-        let b1 = load(b + 8)
+        let b1 = load(b + lanes)
         let x0 = Vector(repeating: a.row0[k])
         row00 = row00.addingProduct(x0, b0)
         row01 = row01.addingProduct(x0, b1)
@@ -64,48 +62,69 @@ struct Sums {
         }
     }
 
-    /// Adds the products of `count` columns with as many times sixteen floats of the panel, and moves all addresses
-    /// behind them. On the way it asks for memory that will be needed soon: a cache line for every four columns.
+    /// Adds to each row the floats at `channel` of a pixel.
     @inline(__always)
-    mutating func addProducts(
-        _ rows: Int, _ a: inout RowAddresses, _ count: Int, _ b: inout UnsafePointer<Float>,
-        _ prefetch: inout UnsafeRawPointer, _ prefetchStep: Int
-    ) {
-        var left = count
-        while left >= 4 {
-            shims_prefetch(prefetch)
-            addProduct(rows, a, 0, b)
-            addProduct(rows, a, 1, b + 16)
-            addProduct(rows, a, 2, b + 32)
-            addProduct(rows, a, 3, b + 48)
-            a.advance(4)
-            b += 64
-            prefetch += prefetchStep
-            left &-= 4
+    mutating func add(_ rows: Int, _ pixels: UnsafePointer<UnsafePointer<Float>>, _ channel: Int) {
+        row00 += load(pixels[0] + channel)
+        row01 += load(pixels[0] + channel + lanes)
+        row10 += load(pixels[1] + channel)
+        row11 += load(pixels[1] + channel + lanes)
+        row20 += load(pixels[2] + channel)
+        row21 += load(pixels[2] + channel + lanes)
+        row30 += load(pixels[3] + channel)
+        row31 += load(pixels[3] + channel + lanes)
+        if rows > 4 {
+            row40 += load(pixels[4] + channel)
+            row41 += load(pixels[4] + channel + lanes)
         }
-        while left > 0 {
-            addProduct(rows, a, 0, b)
-            a.advance(1)
-            b += 16
-            left &-= 1
+        if rows > 5 {
+            row50 += load(pixels[5] + channel)
+            row51 += load(pixels[5] + channel + lanes)
+        }
+    }
+
+    /// Stores each row at `channel` of a pixel, with nothing below the floor.
+    @inline(__always)
+    func write(
+        _ rows: Int, above floor: Vector, _ pixels: UnsafePointer<UnsafeMutablePointer<Float>>, _ channel: Int
+    ) {
+        store(rectified(row00, floor), pixels[0] + channel)
+        store(rectified(row01, floor), pixels[0] + channel + lanes)
+        store(rectified(row10, floor), pixels[1] + channel)
+        store(rectified(row11, floor), pixels[1] + channel + lanes)
+        store(rectified(row20, floor), pixels[2] + channel)
+        store(rectified(row21, floor), pixels[2] + channel + lanes)
+        store(rectified(row30, floor), pixels[3] + channel)
+        store(rectified(row31, floor), pixels[3] + channel + lanes)
+        if rows > 4 {
+            store(rectified(row40, floor), pixels[4] + channel)
+            store(rectified(row41, floor), pixels[4] + channel + lanes)
+        }
+        if rows > 5 {
+            store(rectified(row50, floor), pixels[5] + channel)
+            store(rectified(row51, floor), pixels[5] + channel + lanes)
         }
     }
 
     /// Stores the rows one behind the other.
     @inline(__always)
-    func store(_ rows: Int, _ out: UnsafeMutablePointer<Float>) {
-        store(row00, row01, out)
-        store(row10, row11, out + 16)
-        store(row20, row21, out + 32)
-        store(row30, row31, out + 48)
-        if rows > 4 { store(row40, row41, out + 64) }
-        if rows > 5 { store(row50, row51, out + 80) }
-    }
-
-    @inline(__always)
-    private func store(_ left: Vector, _ right: Vector, _ address: UnsafeMutablePointer<Float>) {
-        KernelsAVX2.store(left, address)
-        KernelsAVX2.store(right, address + 8)
+    func write(_ rows: Int, _ out: UnsafeMutablePointer<Float>) {
+        store(row00, out)
+        store(row01, out + lanes)
+        store(row10, out + panelWidth)
+        store(row11, out + panelWidth + lanes)
+        store(row20, out + 2 &* panelWidth)
+        store(row21, out + 2 &* panelWidth + lanes)
+        store(row30, out + 3 &* panelWidth)
+        store(row31, out + 3 &* panelWidth + lanes)
+        if rows > 4 {
+            store(row40, out + 4 &* panelWidth)
+            store(row41, out + 4 &* panelWidth + lanes)
+        }
+        if rows > 5 {
+            store(row50, out + 5 &* panelWidth)
+            store(row51, out + 5 &* panelWidth + lanes)
+        }
     }
 }
 

@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Leaf functions on raw pointers and concrete SIMD types: nothing generic may leave this target, since the linker keeps
-// one copy of a specialisation and it could be this target's, with instructions that the CPU at hand may not have.
+// What differs between the targets of instruction sets; their other files are the same, in `KernelsAVX512` as links.
 
+/// What fills a register.
 typealias Vector = SIMD8<Float>
 
-@inline(__always)
-func load(_ address: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(address).loadUnaligned(as: Vector.self) }
-
-@inline(__always)
-func load(_ address: UnsafeMutablePointer<Float>) -> Vector { load(UnsafePointer(address)) }
-
-@inline(__always)
-func store(_ vector: Vector, _ address: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(address).storeBytes(of: vector, as: Vector.self)
-}
-
-/// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0.
-@inline(__always)
-func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .< floor) }
+/// Floats of a vector.
+@inlinable package var lanes: Int { 8 }

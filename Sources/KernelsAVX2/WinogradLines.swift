@@ -51,7 +51,7 @@ struct WinogradForm {
 
 // MARK: - Input
 
-/// Transforms a line of `form.side` vectors of eight channels that lie `step` floats apart.
+/// Transforms a line of `form.side` vectors of channels that lie `step` floats apart.
 @inline(__always)
 func inputLine(
     _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,
@@ -181,7 +181,7 @@ private func stridedInputLine4(
 
 // MARK: - Output
 
-/// Transforms a line of `form.side` vectors of eight channels into one of `form.m`.
+/// Transforms a line of `form.side` vectors of channels into one of `form.m`.
 @inline(__always)
 func outputLine(
     _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,

@@ -5,14 +5,16 @@ import CShims
 
 // The two-dimensional transforms of F(m x m, 3 x 3) at stride 1 (m = 2, 4, 6) and 2 (m = 2, 4): lines in one direction,
 // then in the other. A line has `side` points, m + 2 at stride 1 and 2 m + 1 at stride 2, of which m + 2 have weights of
-// their own. `scratch` holds the lines in between, vectors of eight floats or doubles.
+// their own. `scratch` holds the lines in between.
 
-/// Transforms the weights of one input channel for sixteen output channels, each multiplied by its scale first:
+/// Transforms the weights of one input channel for the output channels of a panel, each multiplied by its scale
+/// first:
 /// `out[point * pointStride + o]`, all in Double and rounded once at the end.
 ///
 /// - Parameters:
 ///   - weights: The 3 x 3 weights of the first output channel; those of the next are `outputStride` floats on.
-///   - scale: 16 factors.
+///   - scale: `panelWidth` factors.
+///   - scratch: Room for `winogradWeightScratch` doubles.
 @inline(never)
 package func winogradWeights(
     m: Int, stride: Int, weights: UnsafePointer<Float>, outputStride: Int, scale: UnsafePointer<Double>,
@@ -35,9 +37,11 @@ private func transformWeights(
     let points = form.weightSide
     let scaled = scratch + 8 * points * points
     let lines = scaled + 8 * 9
-    for half in 0..<2 {
+    // Eight output channels at a time.
+    var first = 0
+    while first < panelWidth {
         for lane in 0..<8 {
-            let output = half &* 8 &+ lane
+            let output = first &+ lane
             let source = weights + output &* outputStride
             for position in 0..<9 { scaled[position &* 8 &+ lane] = Double(source[position]) * scale[output] }
         }
@@ -48,17 +52,17 @@ private func transformWeights(
             for column in 0..<points {
                 let values = UnsafeRawPointer(line + column &* 8).loadUnaligned(as: SIMD8<Double>.self)
                 let point = row &* points &+ column
-                let offset = point &* pointStride &+ half &* 8
-                store(Vector(values), out + offset)
+                storeEight(values, out + (point &* pointStride &+ first))
             }
         }
+        first &+= 8
     }
 }
 
 /// Transforms a square of `side x side` input pixels: `out[point * pointStride + channel]`.
 ///
 /// - Parameters:
-///   - channels: A multiple of 8.
+///   - channels: A multiple of `lanes`.
 @inline(never)
 package func winogradInput(
     m: Int, stride: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, channels: Int,
@@ -83,29 +87,29 @@ private func transformInput(
     _ form: WinogradForm, _ source: UnsafePointer<Float>, _ rowStride: Int, _ pixelStride: Int, _ channels: Int,
     _ out: UnsafeMutablePointer<Float>, _ pointStride: Int, _ scratch: UnsafeMutablePointer<Float>
 ) {
-    // Sixteen channels at a time where there are so many: a cache line of each pixel, of which a power of two as number of
-    // channels lets all pixels use a few sets of the first-level cache.
+    // Two vectors at a time where there are so many channels: with AVX2 a cache line of each pixel, of which a power of two
+    // as number of channels lets all pixels use a few sets of the first-level cache.
     let points = form.side
-    let second = scratch + points &* points &* 8
+    let second = scratch + points &* points &* lanes
     var channel = 0
     while channel < channels {
-        let isWhole = channels &- channel >= 16
+        let isWhole = channels &- channel >= 2 &* lanes
         for column in 0..<points {
             let pixel = source + (column &* pixelStride &+ channel)
-            inputLine(form, pixel, rowStride, scratch + column &* 8, points &* 8)
-            if isWhole { inputLine(form, pixel + 8, rowStride, second + column &* 8, points &* 8) }
+            inputLine(form, pixel, rowStride, scratch + column &* lanes, points &* lanes)
+            if isWhole { inputLine(form, pixel + lanes, rowStride, second + column &* lanes, points &* lanes) }
         }
         for row in 0..<points {
-            let line = row &* points &* 8
+            let line = row &* points &* lanes
             let point = out + (row &* points &* pointStride &+ channel)
-            inputLine(form, scratch + line, 8, point, pointStride)
-            if isWhole { inputLine(form, second + line, 8, point + 8, pointStride) }
+            inputLine(form, scratch + line, lanes, point, pointStride)
+            if isWhole { inputLine(form, second + line, lanes, point + lanes, pointStride) }
         }
-        channel &+= 16
+        channel &+= 2 &* lanes
     }
 }
 
-/// Transforms the products of sixteen output channels, `products[point * pointStride + c]`, into output pixels, to which
+/// Transforms the products of a panel of output channels, `products[point * pointStride + c]`, into output pixels, to which
 /// bias and residual are added and the ReLU applied.
 @inline(never)
 package func winogradOutput(
@@ -171,31 +175,31 @@ private func transformOutput(
     let points = form.side
     let floor = Vector(repeating: target.is_relu ? 0 : -.infinity)
     let left = load(target.bias.unsafelyUnwrapped)
-    let right = load(target.bias.unsafelyUnwrapped + 8)
-    let second = scratch + points &* points &* 8
+    let right = load(target.bias.unsafelyUnwrapped + lanes)
+    let second = scratch + points &* points &* lanes
     for column in 0..<points {
         let point = products + column &* pointStride
-        outputLine(form, point, points &* pointStride, scratch + column &* 8, points &* 8)
-        outputLine(form, point + 8, points &* pointStride, second + column &* 8, points &* 8)
+        outputLine(form, point, points &* pointStride, scratch + column &* lanes, points &* lanes)
+        outputLine(form, point + lanes, points &* pointStride, second + column &* lanes, points &* lanes)
     }
     for row in 0..<target.rows {
-        let line = scratch + row &* points &* 8
-        let secondLine = second + row &* points &* 8
+        let line = scratch + row &* points &* lanes
+        let secondLine = second + row &* points &* lanes
         // In place: what is written stands before all that is still to be read.
-        outputLine(form, line, 8, line, 8)
-        outputLine(form, secondLine, 8, secondLine, 8)
+        outputLine(form, line, lanes, line, lanes)
+        outputLine(form, secondLine, lanes, secondLine, lanes)
         let out = target.output.unsafelyUnwrapped + row &* target.output_row
         for column in 0..<target.columns {
-            var leftValue = load(line + column &* 8) + left
-            var rightValue = load(secondLine + column &* 8) + right
+            var leftValue = load(line + column &* lanes) + left
+            var rightValue = load(secondLine + column &* lanes) + right
             if let residual = target.residual {
                 let pixel = residual + (row &* target.residual_row &+ column &* target.residual_pixel)
                 leftValue += load(pixel)
-                rightValue += load(pixel + 8)
+                rightValue += load(pixel + lanes)
             }
             let pixel = out + column &* target.output_pixel
             store(rectified(leftValue, floor), pixel)
-            store(rectified(rightValue, floor), pixel + 8)
+            store(rectified(rightValue, floor), pixel + lanes)
         }
     }
 }

@@ -4,18 +4,24 @@
 import CShims
 import Kernels
 import KernelsAVX2
+import KernelsAVX512
 import Runtime
 
 /// Prints what one thread and all threads together reach: multiplications in registers, and reading memory.
 func measurePeak(_ options: Options) throws {
-    guard CPUFeatures.detected.contains(.avx2) else {
+    let features = try CPUFeatures.usable()
+    guard features.contains(.avx2) else {
         throw BenchError(message: "the limit is measured with AVX2 and FMA, which this CPU lacks")
     }
+    let isWide = features.contains(.avx512)
     let threads = options.threads > 0 ? Int(options.threads) : Int(shims_affinity_cpu_count())
     for count in Set([1, threads]).sorted() {
-        let operations = 2 * 8 * 12 * PeakJob.steps * count
+        // Twelve vectors a step.
+        let operations = 2 * 12 * (isWide ? KernelsAVX512.lanes : KernelsAVX2.lanes) * PeakJob.steps * count
         let bytes = PeakJob.floatCount * count * MemoryLayout<Float>.stride
-        let products = try fastest(PeakJob(threads: count), threads: count) { job, index in job.multiply(index) }
+        let products = try fastest(PeakJob(threads: count), threads: count) { job, index in
+            job.multiply(index, isWide: isWide)
+        }
         let reading = try fastest(PeakJob(threads: count), threads: count) { job, index in job.read(index) }
         print(
             "\(count) thread\(count == 1 ? "" : "s"): \(tenths(Double(operations) / Double(products))) GFLOP/s, "
@@ -48,7 +54,10 @@ private final class PeakJob {
         floats.forEach { $0.deallocate() }
     }
 
-    func multiply(_ index: Int) { keep(multiplicationPeak(steps: Self.steps, factors: floats[index]), index) }
+    func multiply(_ index: Int, isWide: Bool) {
+        let peak = isWide ? KernelsAVX512.multiplicationPeak : KernelsAVX2.multiplicationPeak
+        keep(peak(Self.steps, floats[index]), index)
+    }
 
     func read(_ index: Int) {
         var sums = (SIMD16<Float>.zero, SIMD16<Float>.zero)

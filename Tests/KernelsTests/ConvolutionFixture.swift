@@ -29,7 +29,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
     /// combination of borders, residual and ReLU comes up many times.
     static let sweep: [ConvolutionCase] = {
         var cases: [ConvolutionCase] = []
-        let channels = [(1, 1), (3, 5), (7, 13), (16, 8), (17, 31), (64, 3), (5, 16), (9, 48)]
+        let channels = [(1, 1), (3, 5), (7, 13), (16, 8), (17, 31), (64, 3), (5, 16), (9, 48), (11, 32), (6, 65)]
         let sizes = [(1, 1), (1, 5), (2, 3), (7, 7), (9, 4)]
         for kernelSize in [1, 3, 7] {
             for stride in [1, 2] {

@@ -77,8 +77,10 @@ import Testing
 extension ConvolutionKernel: CustomTestStringConvertible {
     /// All direct ones that the CPU at hand can run, but for the reference.
     static let optimized: [ConvolutionKernel] =
-        [KernelTable.portable.convolutions[.direct]]
-        + (CPUFeatures.detected.contains(.avx2) ? [KernelTable.avx2.convolutions[.direct]] : [])
+        ([.portable] + KernelTable.vector).map { $0.convolutions[.direct] }
+
+    /// Floats of its vectors.
+    var lanes: Int { "\(name)".hasSuffix("avx512") ? 16 : 8 }
 
     public var testDescription: String { "\(name)" }
 }

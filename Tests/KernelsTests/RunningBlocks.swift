@@ -119,6 +119,12 @@ private final class Job {
 extension KernelTable {
     /// Those that this CPU can run.
     static var all: [KernelTable] {
-        [.reference, .portable] + (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
+        [.reference, .portable] + vector
+    }
+
+    /// Those among them that are written for an instruction set.
+    static var vector: [KernelTable] {
+        (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
+            + (CPUFeatures.detected.contains(.avx512) ? [.avx512] : [])
     }
 }

@@ -82,17 +82,19 @@ private struct WinogradMatrices {
 extension ConvolutionCase {
     /// Images around the size of a tile and of several, channels of few and of many vectors and panels, few channels (a
     /// block transforms its own tiles) and many (all threads share them).
-    static func winograd(m: Int, stride: Int) -> [ConvolutionCase] {
+    static func winograd(m: Int, lanes: Int, stride: Int) -> [ConvolutionCase] {
         var cases: [ConvolutionCase] = []
         let sizes = [1, 2, m - 1, m, m + 1, 2 * m, 2 * m + 1, 3 * m - 1].filter { $0 > 0 }
-        for (inputs, outputs) in [(8, 16), (24, 48), (64, 32)] {
+        for (inputs, outputs) in [(1, 2), (3, 6), (8, 4)] {
             for (index, height) in sizes.enumerated() {
-                let width = sizes[(3 * index + inputs / 8) % sizes.count]
+                let width = sizes[(3 * index + inputs) % sizes.count]
+                let (inputs, outputs) = (inputs * lanes, outputs * lanes)
                 cases.append(winograd(inputs, outputs, stride, height * stride, width * stride, number: cases.count))
             }
         }
         // Enough channels for a shared phase, enough tiles for several groups, and one tile alone.
-        let others = [(520, 32, 3 * m, 2 * m + 1), (520, 16, 1, 1), (64, 16, 13 * m, 7 * m - 1)]
+        let panel = 2 * lanes
+        let others = [(528, 2 * panel, 3 * m, 2 * m + 1), (528, panel, 1, 1), (64, panel, 13 * m, 7 * m - 1)]
         for (inputs, outputs, height, width) in others {
             cases.append(winograd(inputs, outputs, stride, height * stride, width * stride, number: cases.count))
         }
@@ -172,14 +174,13 @@ extension ConvolutionFixture {
 
 @Suite struct WinogradTests {
     static let kernels: [(m: Int, kernel: ConvolutionKernel)] =
-        CPUFeatures.detected.contains(.avx2)
-        ? [ConvolutionAlgorithm.winograd2, .winograd4, .winograd6].map {
-            ($0.tileSize, KernelTable.avx2.convolutions[$0])
-        } : []
+        KernelTable.vector.flatMap { table in
+            [ConvolutionAlgorithm.winograd2, .winograd4, .winograd6].map { ($0.tileSize, table.convolutions[$0]) }
+        }
 
     static let cases = kernels.flatMap { m, kernel in
         (m <= 4 ? [1, 2] : [1]).flatMap { stride in
-            ConvolutionCase.winograd(m: m, stride: stride).map { (m, kernel, $0) }
+            ConvolutionCase.winograd(m: m, lanes: kernel.lanes, stride: stride).map { (m, kernel, $0) }
         }
     }
 
@@ -210,7 +211,7 @@ extension ConvolutionFixture {
     /// The bits of an image do not depend on those it is computed with.
     @Test(arguments: kernels)
     func computesAnImageAlikeInEveryBatch(m: Int, kernel: ConvolutionKernel) throws {
-        let layers = [(64, 1, 3 * m + 1, 5 * m), (520, 1, m + 1, 2 * m), (64, 2, 5 * m + 1, 3 * m)]
+        let layers = [(64, 1, 3 * m + 1, 5 * m), (528, 1, m + 1, 2 * m), (64, 2, 5 * m + 1, 3 * m)]
         for (inputs, stride, height, width) in layers where stride == 1 || m <= 4 {
             let shape = ConvolutionShape(
                 inputChannels: inputs, outputChannels: 32, kernelSize: 3, stride: stride, padding: 1,
@@ -242,15 +243,15 @@ extension ConvolutionFixture {
     @Test(arguments: kernels)
     func passesOnNaN(m: Int, kernel: ConvolutionKernel) throws {
         let shape = ConvolutionShape(
-            inputChannels: 8, outputChannels: 16, kernelSize: 3, stride: 1, padding: 1, inputHeight: 5, inputWidth: 5)
+            inputChannels: 16, outputChannels: 32, kernelSize: 3, stride: 1, padding: 1, inputHeight: 5, inputWidth: 5)
         let fixture = ConvolutionFixture(
             ConvolutionCase(shape: shape, inputBorder: 1, outputBorder: 0, hasResidual: false, relu: true, seed: 7))
         fixture.input.activation.pixel(row: 2, column: 2)[3] = .nan
         let output = try fixture.output(of: kernel)
         for row in 1...3 {
             for column in 1...3 {
-                for channel in 0..<16 {
-                    #expect(output[(row * 5 + column) * 16 + channel].isNaN, "row \(row), column \(column)")
+                for channel in 0..<32 {
+                    #expect(output[(row * 5 + column) * 32 + channel].isNaN, "row \(row), column \(column)")
                 }
             }
         }
@@ -263,11 +264,12 @@ extension ConvolutionFixture {
                 inputChannels: inputs, outputChannels: outputs, kernelSize: size, stride: stride, padding: size / 2,
                 inputHeight: 9, inputWidth: 9)
         }
-        #expect(kernel.supports(shape(8, 16)))
-        #expect(!kernel.supports(shape(7, 16)))
-        #expect(!kernel.supports(shape(8, 8)))
-        #expect(!kernel.supports(shape(8, 16, size: 1)))
-        #expect(kernel.supports(shape(8, 16, stride: 2)) == (m <= 4))
-        #expect(!kernel.supports(shape(8, 16, stride: 3)))
+        let (inputs, outputs) = (kernel.lanes, 2 * kernel.lanes)
+        #expect(kernel.supports(shape(inputs, outputs)))
+        #expect(!kernel.supports(shape(inputs - 1, outputs)))
+        #expect(!kernel.supports(shape(inputs, outputs / 2)))
+        #expect(!kernel.supports(shape(inputs, outputs, size: 1)))
+        #expect(kernel.supports(shape(inputs, outputs, stride: 2)) == (m <= 4))
+        #expect(!kernel.supports(shape(inputs, outputs, stride: 3)))
     }
 }

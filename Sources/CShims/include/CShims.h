@@ -46,6 +46,8 @@ int shims_advise_huge_pages(void *start, size_t size);
 
 /* Whether the CPU has AVX2 and FMA and the operating system keeps their registers: 1 or 0. */
 int shims_cpu_has_avx2_fma(void);
+/* The same for AVX-512 F, BW, DQ and VL. */
+int shims_cpu_has_avx512(void);
 
 /* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
 int shims_affinity_cpu_count(void);
@@ -106,6 +108,8 @@ long shims_nanoseconds(void);
 
 /* Asks for the cache line at an address, which need not be valid. */
 static inline void shims_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+/* The same for one that is soon to be written, into the first-level cache. */
+static inline void shims_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 /* BACKBONE_VERSION_STRING: Swift imports it as a String, which has no lasting address. */
 const char *shims_version_string(void);

@@ -9,13 +9,13 @@
 
 #include <stdbool.h>
 
-/* What the tiles of a panel of sixteen output channels have in common. */
+/* What the tiles of a panel of output channels have in common. */
 struct shims_convolution_panel {
     long segment_count;   /* rows of a window, at least 1 */
     long segment_stride;  /* floats from one row of a window to the next */
     long segment_length;  /* floats of a row of a window, at least 1 */
-    const float *weights; /* 16 for each float of a window, row after row */
-    const float *bias;    /* 16 values */
+    const float *weights; /* one of each channel for each float of a window, row after row */
+    const float *bias;    /* a value for each channel */
     bool is_relu;
     long channel;         /* floats from the address of a pixel of output or residual to the panel's first channel */
 };
@@ -28,7 +28,7 @@ struct shims_winograd_output {
     const float *residual; /* as output, or NULL */
     long residual_row;
     long residual_pixel;
-    const float *bias;     /* 16 values */
+    const float *bias;     /* a value for each channel of the panel */
     bool is_relu;
     long rows;             /* how many of its rows and columns the image has */
     long columns;

@@ -19,7 +19,7 @@ import numpy as np
 import backbone
 
 image = np.random.default_rng(1).standard_normal((1, 3, 70, 50), np.float32)
-np.savez(sys.argv[1], *backbone.ResNet(18)(image))
+np.savez(sys.argv[1], *backbone.ResNet(18)(image), *backbone.ResNet(50)(image))
 with open("/proc/self/maps") as maps:
     print(any("/libopenblas.so.0" in line or "/libopenblasp-r" in line for line in maps))
 """
@@ -47,24 +47,35 @@ def systems_openblas() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def has_avx2() -> bool:
+def has(*features: str) -> bool:
     with open("/proc/cpuinfo") as cpuinfo:
         flags = next(line for line in cpuinfo if line.startswith("flags")).split()
-    return "avx2" in flags and "fma" in flags
+    return all(feature in flags for feature in features)
+
+
+def has_avx2() -> bool:
+    return has("avx2", "fma")
 
 
 def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
     features = []
-    for name, disabled in (("all", ""), ("portable", "avx2"), ("list", ",avx2,avx2,")):
+    for name, disabled in (
+        ("all", ""),
+        ("narrow", "avx512"),
+        ("portable", "avx2"),
+        ("list", ",avx2,avx512,avx2,"),
+    ):
         path = os.path.join(tmp_path, name + ".npz")
         result = run(path, disabled)
         assert result.returncode == 0, result.stderr
         # OpenBLAS is loaded by the portable kernels alone.
-        assert result.stdout.strip() == str(name != "all" or not has_avx2())
+        assert result.stdout.strip() == str(name not in ("all", "narrow") or not has_avx2())
         with np.load(path) as stages:
             features.append([stages[stage] for stage in stages.files])
-    best, portable, listed = features
-    for stage, bound in enumerate((1e-5, 1e-4, 1e-4, 3e-4)):
+    best, narrow, portable, listed = features
+    for stage, bound in enumerate(2 * (1e-5, 1e-4, 1e-4, 3e-4)):
+        # The width of a vector changes no sum.
+        assert np.array_equal(best[stage], narrow[stage])
         assert np.abs(best[stage] - portable[stage]).max() <= bound * np.abs(portable[stage]).max()
         assert np.array_equal(portable[stage], listed[stage])
     # Different kernels add in a different order: the variable has had an effect.
@@ -72,7 +83,23 @@ def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
         assert not np.array_equal(best[3], portable[3])
 
 
-@pytest.mark.parametrize("disabled", ["avx", "avx22", "AVX2", "avx2,sse", "avx2 "])
+def test_narrow_vectors_can_be_asked_for() -> None:
+    program = """
+import numpy as np
+import backbone
+
+layers = backbone.ResNet(18).profile(np.zeros((1, 3, 64, 64), np.float32))
+print({layer.kernel.rpartition("_")[2] for layer in layers if layer.kernel.startswith("convolution")})
+"""
+    kernels = {"avx2": "openblas"}
+    kernels["avx512"] = "avx2" if has_avx2() else "openblas"
+    kernels[""] = "avx512" if has("avx512f", "avx512bw", "avx512dq", "avx512vl") else kernels["avx512"]
+    for disabled, kernel in kernels.items():
+        result = run(Path(), disabled, program)
+        assert result.stdout.strip() == str({kernel}), result.stderr
+
+
+@pytest.mark.parametrize("disabled", ["avx", "avx22", "AVX2", "avx2,sse", "avx2 ", "avx5122"])
 def test_unknown_feature(tmp_path: os.PathLike[str], disabled: str) -> None:
     result = run(os.path.join(tmp_path, "x.npz"), disabled)
     assert result.returncode != 0

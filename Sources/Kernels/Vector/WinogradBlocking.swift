@@ -9,6 +9,7 @@
 struct WinogradBlocking {
     let isShared: Bool
     let geometry: WinogradGeometry
+    let panelWidth: Int
     let panelCount: Int
     /// Floats from one point of transformed inputs to the next, and of products.
     let pointStride: Int
@@ -23,10 +24,11 @@ struct WinogradBlocking {
     private let chunkCount: Int
     private let panelBlocks: Int
 
-    init(_ task: ConvolutionTask, m: Int) {
+    init(_ task: ConvolutionTask, m: Int, panelWidth: Int) {
+        self.panelWidth = panelWidth
         geometry = WinogradGeometry(m: m, stride: task.shape.stride)
         channels = task.shape.inputChannels
-        panelCount = task.shape.outputChannels / PanelAVX2.width
+        panelCount = task.shape.outputChannels / panelWidth
         tileColumns = geometry.tileColumns(task.output.width)
         tileRows = geometry.tileRows(task.output.height)
         tileCount = task.imageCount * tileRows * tileColumns
@@ -38,11 +40,11 @@ struct WinogradBlocking {
             let chunkTiles = max(Self.fewestTiles, Self.sharedFloats / (points * channels))
             chunkCount = divideRoundingUp(tileCount, chunkTiles)
             let largest = divideRoundingUp(tileCount, chunkCount)
-            let products = points * PanelAVX2.width
+            let products = points * panelWidth
             groupCount = divideRoundingUp(largest, max(Self.fewestTiles, Self.productFloats / products))
             panelBlocks = min(panelCount, divideRoundingUp(Self.wantedBlocks, groupCount))
             pointStride = Self.padded(largest * channels, to: channels)
-            productStride = Self.padded(divideRoundingUp(largest, groupCount) * PanelAVX2.width)
+            productStride = Self.padded(divideRoundingUp(largest, groupCount) * panelWidth, to: panelWidth)
         } else {
             chunkCount = 1
             let groups = divideRoundingUp(tileCount, fitting)
@@ -50,13 +52,13 @@ struct WinogradBlocking {
             panelBlocks = 1
             let largest = divideRoundingUp(tileCount, groupCount)
             pointStride = Self.padded(largest * channels, to: channels)
-            productStride = Self.padded(largest * PanelAVX2.width)
+            productStride = Self.padded(largest * panelWidth, to: panelWidth)
         }
     }
 
     /// Room for the rows that the lowest tile of a product computes, and a cache line more, so that the points do not
     /// fall on the same few sets of the cache.
-    private static func padded(_ count: Int, to row: Int = PanelAVX2.width) -> Int {
+    private static func padded(_ count: Int, to row: Int) -> Int {
         max(count, TileHeights.minimum * row) + row % 16 + 16
     }
 
@@ -65,8 +67,8 @@ struct WinogradBlocking {
     /// Floats of the transformed inputs of a group that has its own, of the products of a group and panel, and of what the
     /// transforms need. A product may compute a few rows more than there are.
     var inputCount: Int { geometry.points * pointStride + TileHeights.maximum * channels }
-    var productCount: Int { geometry.points * productStride + TileHeights.maximum * PanelAVX2.width }
-    private var transformCount: Int { geometry.points * (16 + channels) }
+    var productCount: Int { geometry.points * productStride + TileHeights.maximum * panelWidth }
+    private var transformCount: Int { geometry.points * (panelWidth + channels) }
 
     var sharedCount: Int { isShared ? inputCount : 0 }
     var scratchCount: Int { productCount + transformCount + (isShared ? 0 : inputCount) }

@@ -2,68 +2,73 @@
 // Copyright 2026 The libbackbone authors
 
 import CShims
-import KernelsAVX2
 
 /// Convolution of 3 x 3 by Winograd's minimal filtering F(m x m, 3 x 3): the output is cut into tiles of m x m pixels, each
 /// of which takes (m + 2)^2 multiplications per pair of channels at stride 1, (2 m + 1)^2 at stride 2, instead of 9 m^2.
 ///
 /// The transformed inputs of some tiles are, at each of these points, the rows of a matrix that is multiplied by the
-/// transformed weights of that point; a panel of 16 output channels is done with before the next one is begun, so that
+/// transformed weights of that point; a panel of output channels is done with before the next one is begun, so that
 /// its products never leave the cache. `KernelsAVX2/WinogradLines.swift` has the transforms.
 ///
 /// Where few tiles meet many channels the inputs are transformed in a phase of their own, and panels are shared among
 /// threads; elsewhere each block transforms its own tiles. `WinogradBlocking` decides.
-struct WinogradConvolutionAVX2: Sendable {
+struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
     /// Output pixels of a tile in each direction: 2, 4 or 6.
     let m: Int
 
+    private var width: Int { Instructions.panelWidth }
+
     // Closures that capture nothing: what they captured would be allocated by Swift, which cannot fail.
 
-    static var kernel2: ConvolutionKernel {
+    static func kernel2(name: StaticString) -> ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_winograd2_avx2",
+            name: name,
             supports: { Self(m: 2).supports($0) },
             packedCount: { Self(m: 2).packedCount($0) },
             pack: { Self(m: 2).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { WinogradBlocking($0, m: 2).phaseCount },
-            blockCount: { WinogradBlocking($0, m: 2).blockCount(phase: $1) },
-            sharedCount: { WinogradBlocking($0, m: 2).sharedCount },
-            scratchCount: { WinogradBlocking($0, m: 2).scratchCount },
+            phaseCount: { Self(m: 2).blocking($0).phaseCount },
+            blockCount: { Self(m: 2).blocking($0).blockCount(phase: $1) },
+            sharedCount: { Self(m: 2).blocking($0).sharedCount },
+            scratchCount: { Self(m: 2).blocking($0).scratchCount },
             run: { Self(m: 2).run(task: $0, phase: $1, block: $2, memory: $3) }
         )
     }
 
-    static var kernel4: ConvolutionKernel {
+    static func kernel4(name: StaticString) -> ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_winograd4_avx2",
+            name: name,
             supports: { Self(m: 4).supports($0) },
             packedCount: { Self(m: 4).packedCount($0) },
             pack: { Self(m: 4).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { WinogradBlocking($0, m: 4).phaseCount },
-            blockCount: { WinogradBlocking($0, m: 4).blockCount(phase: $1) },
-            sharedCount: { WinogradBlocking($0, m: 4).sharedCount },
-            scratchCount: { WinogradBlocking($0, m: 4).scratchCount },
+            phaseCount: { Self(m: 4).blocking($0).phaseCount },
+            blockCount: { Self(m: 4).blocking($0).blockCount(phase: $1) },
+            sharedCount: { Self(m: 4).blocking($0).sharedCount },
+            scratchCount: { Self(m: 4).blocking($0).scratchCount },
             run: { Self(m: 4).run(task: $0, phase: $1, block: $2, memory: $3) }
         )
     }
 
-    static var kernel6: ConvolutionKernel {
+    static func kernel6(name: StaticString) -> ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_winograd6_avx2",
+            name: name,
             supports: { Self(m: 6).supports($0) },
             packedCount: { Self(m: 6).packedCount($0) },
             pack: { Self(m: 6).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { WinogradBlocking($0, m: 6).phaseCount },
-            blockCount: { WinogradBlocking($0, m: 6).blockCount(phase: $1) },
-            sharedCount: { WinogradBlocking($0, m: 6).sharedCount },
-            scratchCount: { WinogradBlocking($0, m: 6).scratchCount },
+            phaseCount: { Self(m: 6).blocking($0).phaseCount },
+            blockCount: { Self(m: 6).blocking($0).blockCount(phase: $1) },
+            sharedCount: { Self(m: 6).blocking($0).sharedCount },
+            scratchCount: { Self(m: 6).blocking($0).scratchCount },
             run: { Self(m: 6).run(task: $0, phase: $1, block: $2, memory: $3) }
         )
     }
 
+    private func blocking(_ task: ConvolutionTask) -> WinogradBlocking {
+        WinogradBlocking(task, m: m, panelWidth: width)
+    }
+
     private func supports(_ shape: ConvolutionShape) -> Bool {
         shape.kernelSize == 3 && shape.padding == 1 && (shape.stride == 1 || shape.stride == 2 && m <= 4)
-            && shape.inputChannels % 8 == 0 && shape.outputChannels % PanelAVX2.width == 0
+            && shape.inputChannels % Instructions.lanes == 0 && shape.outputChannels % width == 0
     }
 
     private func packedCount(_ shape: ConvolutionShape) -> Int {
@@ -77,15 +82,15 @@ struct WinogradConvolutionAVX2: Sendable {
 
 // MARK: - Weights
 
-extension WinogradConvolutionAVX2 {
-    /// For each panel of 16 output channels, for each point, for each input channel: 16 weights.
+extension WinogradConvolution {
+    /// For each panel of output channels, for each point, for each input channel: a weight of each output channel.
     private func pack(
         shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
         packed: UnsafeMutablePointer<Float>
     ) {
         let inputs = shape.inputChannels
         let weightPoints = geometry(shape).weightPoints
-        let pointStride = inputs * PanelAVX2.width
+        let pointStride = inputs * width
         // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more.
         var memory = InlineArray<1024, Double>(repeating: 1)
         let scratchCount = 8 * (64 + 9 + 24)
@@ -93,14 +98,14 @@ extension WinogradConvolutionAVX2 {
         span.withUnsafeMutableBufferPointer { memory in
             guard let scratch = memory.baseAddress else { return }
             let ones = scratch + scratchCount
-            for panel in 0..<shape.outputChannels / PanelAVX2.width {
-                let output = panel * PanelAVX2.width
+            for panel in 0..<shape.outputChannels / width {
+                let output = panel * width
                 for input in 0..<inputs {
-                    winogradWeights(
+                    Instructions.winogradWeights(
                         m: m, stride: shape.stride, weights: weights + (output * inputs + input) * 9,
                         outputStride: inputs * 9,
                         scale: scale.map { $0 + output } ?? UnsafePointer(ones),
-                        out: packed + (panel * weightPoints * inputs + input) * PanelAVX2.width,
+                        out: packed + (panel * weightPoints * inputs + input) * width,
                         pointStride: pointStride, scratch: scratch)
                 }
             }
@@ -110,9 +115,9 @@ extension WinogradConvolutionAVX2 {
 
 // MARK: - Computing
 
-extension WinogradConvolutionAVX2 {
+extension WinogradConvolution {
     private func run(task: ConvolutionTask, phase: Int, block: Int, memory: ConvolutionMemory) {
-        let blocking = WinogradBlocking(task, m: m)
+        let blocking = blocking(task)
         if !blocking.isShared {
             let tiles = blocking.tiles(of: block)
             let inputs = memory.own + blocking.productCount
@@ -156,12 +161,12 @@ extension WinogradConvolutionAVX2 {
             var rowStride = task.input.rowStride
             if top + side > task.input.height + 1 || left + side > task.input.width + 1 {
                 // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
-                let patch = scratch + blocking.geometry.points * 16
+                let patch = scratch + blocking.geometry.points * width
                 copyPatch(task.input, side: side, image: tile.image, top: top, left: left, to: patch)
                 source = UnsafePointer(patch)
                 rowStride = side * channels
             }
-            winogradInput(
+            Instructions.winogradInput(
                 m: m, stride: task.shape.stride, source: source, rowStride: rowStride, pixelStride: channels,
                 channels: channels, out: out, pointStride: blocking.pointStride, scratch: scratch)
             out += channels
@@ -190,22 +195,24 @@ extension WinogradConvolutionAVX2 {
     ) {
         let channels = task.shape.inputChannels
         let heights = TileHeights(rows: tiles.count)
-        let pointFloats = channels * PanelAVX2.width
+        let pointFloats = channels * width
         let geometry = blocking.geometry
         let panelWeights = task.packedWeights + panel * geometry.weightPoints * pointFloats
         for point in 0..<geometry.points {
             let weights = panelWeights + geometry.weightPoint(of: point) * pointFloats
-            let prefetch = PrefetchSchedule(weights + pointFloats, floats: pointFloats, tiles: heights.count)
+            let prefetch = PrefetchSchedule(
+                weights + pointFloats, floats: pointFloats, tiles: heights.count,
+                columnFloats: Instructions.floatsPerPrefetch)
             for index in 0..<heights.count {
                 let row = heights.start(of: index)
-                productTile(
+                Instructions.productTile(
                     height: heights.height(of: index), a: inputs + point * blocking.pointStride + row * channels,
                     aStride: channels, depth: channels, panel: weights,
-                    out: products + point * blocking.productStride + row * PanelAVX2.width,
+                    out: products + point * blocking.productStride + row * width,
                     prefetch: prefetch.start(tile: index), prefetchStep: prefetch.step)
             }
         }
-        let channel = panel * PanelAVX2.width
+        let channel = panel * width
         for index in tiles {
             let tile = blocking.tile(index)
             let (row, column) = (tile.row * m, tile.column * m)
@@ -218,8 +225,8 @@ extension WinogradConvolutionAVX2 {
                 residual_row: task.residual?.rowStride ?? 0, residual_pixel: task.output.channels,
                 bias: task.bias + channel, is_relu: task.relu, rows: min(m, task.output.height - row),
                 columns: min(m, task.output.width - column))
-            winogradOutput(
-                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * PanelAVX2.width,
+            Instructions.winogradOutput(
+                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * width,
                 pointStride: blocking.productStride, target, scratch: scratch)
         }
     }

@@ -2,21 +2,20 @@
 // Copyright 2026 The libbackbone authors
 
 import CShims
-import KernelsAVX2
 
-/// Convolution of any kernel size and stride straight from the bordered input, up to six pixels by sixteen channels at a
-/// time.
+/// Convolution of any kernel size and stride straight from the bordered input, up to six pixels by a panel of
+/// channels at a time.
 ///
 /// A row of a window is contiguous in memory (channels last, with a border), so nothing is gathered: a tile needs the
 /// addresses of its windows alone.
-enum DirectConvolutionAVX2 {
-    static var kernel: ConvolutionKernel {
+enum DirectConvolution<Instructions: VectorInstructions> {
+    static func kernel(name: StaticString) -> ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_direct6x16_avx2",
-            packedCount: { divideRoundingUp($0.outputChannels, PanelAVX2.width) * $0.windowCount * PanelAVX2.width },
-            pack: DirectPackingAVX2.pack,
-            blockCount: { task, _ in DirectBlocking(task).blockCount },
-            scratchCount: { DirectBlocking($0).scratchCount },
+            name: name,
+            packedCount: DirectPacking<Instructions>.packedCount,
+            pack: DirectPacking<Instructions>.pack,
+            blockCount: { task, _ in DirectBlocking(task, panelWidth: Instructions.panelWidth).blockCount },
+            scratchCount: { DirectBlocking($0, panelWidth: Instructions.panelWidth).scratchCount },
             run: { task, _, block, memory in run(task: task, block: block, scratch: memory.own) }
         )
     }
@@ -24,22 +23,25 @@ enum DirectConvolutionAVX2 {
     /// Computes the pixels and panels of one block.
     private static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let shape = task.shape
-        let blocking = DirectBlocking(task)
-        let tiles = TileAddresses(task, pixels: blocking.pixels(of: block), scratch: scratch)
-        let panelFloats = shape.windowCount * PanelAVX2.width
+        let width = Instructions.panelWidth
+        let blocking = DirectBlocking(task, panelWidth: width)
+        let tiles = TileAddresses(task, pixels: blocking.pixels(of: block), panelWidth: width, scratch: scratch)
+        let panelFloats = shape.windowCount * width
         for panel in blocking.panels(of: block) {
-            let channel = panel * PanelAVX2.width
+            let channel = panel * width
             let weights = task.packedWeights + panel * panelFloats
-            let isWhole = channel + PanelAVX2.width <= shape.outputChannels
+            let isWhole = channel + width <= shape.outputChannels
             let whole = shims_convolution_panel(
                 segment_count: shape.kernelSize, segment_stride: task.input.rowStride,
                 segment_length: shape.kernelSize * shape.inputChannels, weights: weights,
                 bias: isWhole ? task.bias + channel : tiles.paddedBias(task, channel: channel),
                 is_relu: isWhole && task.relu, channel: isWhole ? channel : 0)
-            let prefetch = PrefetchSchedule(weights + panelFloats, floats: panelFloats, tiles: tiles.heights.count)
+            let prefetch = PrefetchSchedule(
+                weights + panelFloats, floats: panelFloats, tiles: tiles.heights.count,
+                columnFloats: Instructions.floatsPerPrefetch)
             for tile in 0..<tiles.heights.count {
                 let first = tile * TileHeights.maximum
-                convolutionTile(
+                Instructions.convolutionTile(
                     height: tiles.heights.height(of: tile), whole, inputs: tiles.inputs + first,
                     residuals: isWhole && task.residual != nil ? tiles.residuals + first : nil,
                     outputs: UnsafePointer(isWhole ? tiles.outputs + first : tiles.edge),
@@ -55,18 +57,20 @@ extension ConvolutionShape {
     var windowCount: Int { kernelSize * kernelSize * inputChannels }
 }
 
-/// How a task is cut into blocks: ranges of output pixels by ranges of panels of 16 output channels.
+/// How a task is cut into blocks: ranges of output pixels by ranges of panels of output channels.
 struct DirectBlocking {
+    private let panelWidth: Int
     private let panelCount: Int
     private let outputChannels: Int
     private let pixelCount: Int
     private let pixelBlocks: Int
     private let panelBlocks: Int
 
-    init(_ task: ConvolutionTask) {
+    init(_ task: ConvolutionTask, panelWidth: Int) {
         let shape = task.shape
+        self.panelWidth = panelWidth
         outputChannels = shape.outputChannels
-        panelCount = divideRoundingUp(outputChannels, PanelAVX2.width)
+        panelCount = divideRoundingUp(outputChannels, panelWidth)
         pixelCount = task.pixelCount
         let floatsPerPixel = shape.stride * shape.stride * shape.inputChannels
         let wanted = max(DirectBlocking.fewestPixels, DirectBlocking.cachedFloats / floatsPerPixel)
@@ -86,7 +90,8 @@ struct DirectBlocking {
 
     /// Room for `TileAddresses`.
     var scratchCount: Int {
-        TileAddresses.scratchCount(pixels: divideRoundingUp(pixelCount, pixelBlocks), channels: outputChannels)
+        TileAddresses.scratchCount(
+            pixels: divideRoundingUp(pixelCount, pixelBlocks), channels: outputChannels, panelWidth: panelWidth)
     }
 
     /// A few blocks more, so that 2 and 4 threads get the same number of them.

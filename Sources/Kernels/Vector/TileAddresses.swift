@@ -8,24 +8,22 @@ struct TileAddresses {
     let inputs: UnsafeMutablePointer<UnsafePointer<Float>>
     let residuals: UnsafeMutablePointer<UnsafePointer<Float>>
     let outputs: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
-    /// Six pixels of 16 channels: the output of a tile whose panel is not whole.
+    /// Six pixels of a panel: the output of a tile whose panel is not whole.
     let edge: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
     private let bias: UnsafeMutablePointer<Float>
+    private let panelWidth: Int
 
     /// Floats of scratch memory: three addresses a pixel and six for the edge, then the edge itself, a padded bias, and a
-    /// pixel that nobody reads.
-    static func scratchCount(pixels: Int, channels: Int) -> Int {
+    /// pixel that nobody reads, to which a tile writes whole panels.
+    static func scratchCount(pixels: Int, channels: Int, panelWidth: Int) -> Int {
         let slots = divideRoundingUp(pixels, TileHeights.maximum) * TileHeights.maximum
         let floatsPerAddress = MemoryLayout<Int>.stride / MemoryLayout<Float>.stride
         return (3 * slots + TileHeights.maximum) * floatsPerAddress
-            + (TileHeights.maximum + 1) * PanelAVX2.width + channels + edgePadding
+            + (TileHeights.maximum + 2) * panelWidth + channels
     }
 
-    /// A tile writes whole panels, also to the pixel that nobody reads.
-    private static let edgePadding = PanelAVX2.width
-
-    init(_ task: ConvolutionTask, pixels: Range<Int>, scratch: UnsafeMutablePointer<Float>) {
-        let width = PanelAVX2.width
+    init(_ task: ConvolutionTask, pixels: Range<Int>, panelWidth: Int, scratch: UnsafeMutablePointer<Float>) {
+        self.panelWidth = panelWidth
         heights = TileHeights(rows: pixels.count)
         let slots = heights.count * TileHeights.maximum
         inputs = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UnsafePointer<Float>.self)
@@ -34,9 +32,9 @@ struct TileAddresses {
             .assumingMemoryBound(to: UnsafeMutablePointer<Float>.self)
         edge = outputs + slots
         let floats = UnsafeMutableRawPointer(edge + TileHeights.maximum).assumingMemoryBound(to: Float.self)
-        for pixel in 0..<TileHeights.maximum { edge[pixel] = floats + pixel * width }
-        bias = floats + TileHeights.maximum * width
-        let unread = bias + width
+        for pixel in 0..<TileHeights.maximum { edge[pixel] = floats + pixel * panelWidth }
+        bias = floats + TileHeights.maximum * panelWidth
+        let unread = bias + panelWidth
 
         var place = PixelPlace(task, index: pixels.lowerBound)
         for tile in 0..<heights.count {
@@ -59,7 +57,7 @@ struct TileAddresses {
 
     /// The bias of a panel that is not whole, filled up with zeros.
     func paddedBias(_ task: ConvolutionTask, channel: Int) -> UnsafePointer<Float> {
-        for lane in 0..<PanelAVX2.width {
+        for lane in 0..<panelWidth {
             bias[lane] = channel + lane < task.shape.outputChannels ? task.bias[channel + lane] : 0
         }
         return UnsafePointer(bias)

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+// Leaf functions on raw pointers and concrete SIMD types: nothing generic may leave this target, since the linker keeps
+// one copy of a specialisation and it could be this target's, with instructions that the CPU at hand may not have.
+
+/// Output channels of a panel, which a tile computes at once: two vectors.
+@inlinable package var panelWidth: Int { 2 &* lanes }
+
+@inline(__always)
+func load(_ address: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(address).loadUnaligned(as: Vector.self) }
+
+@inline(__always)
+func load(_ address: UnsafeMutablePointer<Float>) -> Vector { load(UnsafePointer(address)) }
+
+@inline(__always)
+func store(_ vector: Vector, _ address: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(address).storeBytes(of: vector, as: Vector.self)
+}
+
+/// Rounds eight numbers and stores them.
+@inline(__always)
+func storeEight(_ values: SIMD8<Double>, _ address: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(address).storeBytes(of: SIMD8<Float>(values), as: SIMD8<Float>.self)
+}
+
+/// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0.
+@inline(__always)
+func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .< floor) }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+// See the file of the same name in `KernelsAVX2`, to which the other files here are links.
+
+/// What fills a register.
+typealias Vector = SIMD16<Float>
+
+/// Floats of a vector.
+@inlinable package var lanes: Int { 16 }
