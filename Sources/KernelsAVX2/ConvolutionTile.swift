@@ -63,8 +63,8 @@ private func compute(
 ) {
     // They have arrived when the sums are done.
     prefetchPixels(rows, outputs, panel.channel)
-    var sums = Sums(load(panel.bias.unsafelyUnwrapped), load(panel.bias.unsafelyUnwrapped + lanes))
-    var addresses = RowAddresses(rows, inputs)
+    var sums = Sums(rows, load(panel.bias.unsafelyUnwrapped), load(panel.bias.unsafelyUnwrapped + lanes))
+    var addresses = ScatteredRows(rows, inputs)
     var weights = panel.weights.unsafelyUnwrapped
     var prefetch = prefetch
     let gap = panel.segment_stride &- panel.segment_length
@@ -83,17 +83,9 @@ private func compute(
 /// Asks for the pixels that will be written. Where the residual is added in place they are read before.
 @inline(__always)
 private func prefetchPixels(_ rows: Int, _ pixels: UnsafePointer<UnsafeMutablePointer<Float>>, _ channel: Int) {
-    prefetchPixel(pixels[0] + channel)
-    prefetchPixel(pixels[1] + channel)
-    prefetchPixel(pixels[2] + channel)
-    prefetchPixel(pixels[3] + channel)
-    if rows > 4 { prefetchPixel(pixels[4] + channel) }
-    if rows > 5 { prefetchPixel(pixels[5] + channel) }
-}
-
-/// With AVX2 two vectors are a cache line, with AVX-512 each is one.
-@inline(__always)
-private func prefetchPixel(_ pixel: UnsafeMutablePointer<Float>) {
-    shims_prefetch_for_writing(pixel)
-    if lanes == 16 { shims_prefetch_for_writing(pixel + lanes) }
+    for row in 0..<rows {
+        // With AVX2 two vectors are a cache line, with AVX-512 each is one.
+        shims_prefetch_for_writing(pixels[row] + channel)
+        if lanes == 16 { shims_prefetch_for_writing(pixels[row] + channel + lanes) }
+    }
 }

@@ -25,10 +25,10 @@ private func compute(
     _ rows: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ depth: Int, _ panel: UnsafePointer<Float>,
     _ out: UnsafeMutablePointer<Float>, _ prefetch: UnsafeRawPointer, _ prefetchStep: Int
 ) {
-    var sums = Sums(.zero, .zero)
-    var addresses = RowAddresses(first: a, stride: aStride)
+    var sums = Sums(rows, .zero, .zero)
+    var rowsOfA = MatrixRows(a, stride: aStride)
     var panel = panel
     var prefetch = prefetch
-    sums.addProducts(rows, &addresses, depth, &panel, &prefetch, prefetchStep)
+    sums.addProducts(rows, &rowsOfA, depth, &panel, &prefetch, prefetchStep)
     sums.write(rows, out)
 }

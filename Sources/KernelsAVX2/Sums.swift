@@ -1,85 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The sums of a tile: up to six rows of two vectors, as many as fit into the sixteen registers of AVX2 beside two
-/// vectors of the panel and a broadcast factor, so that a step of twelve multiplications needs eight loads.
+import CShims
+
+/// The sums of a tile: some rows of two vectors, as many as fit into the registers beside two vectors of the panel and a
+/// broadcast factor. With AVX2 these are six, so that a step of twelve multiplications needs eight loads.
 ///
 /// Each sum runs over its terms in order, one fused multiplication after the other, so that its bits depend neither on
 /// the height of the tile nor on its place in it.
 ///
-/// `rows` is 4, 5 or 6 and a literal wherever it is passed: what a lower tile does not need is gone after inlining.
+/// `rows` is a literal wherever it is passed: after inlining, loops over rows are gone, and the vectors are registers.
 struct Sums {
-    var row00: Vector
-    var row01: Vector
-    var row10: Vector
-    var row11: Vector
-    var row20: Vector
-    var row21: Vector
-    var row30: Vector
-    var row31: Vector
-    var row40: Vector
-    var row41: Vector
-    var row50: Vector
-    var row51: Vector
+    /// Two for each row.
+    private var vectors: TileVectors
 
     /// Every row starts with the same two vectors.
     @inline(__always)
-    init(_ left: Vector, _ right: Vector) {
-        (row00, row01) = (left, right)
-        (row10, row11) = (left, right)
-        (row20, row21) = (left, right)
-        (row30, row31) = (left, right)
-        (row40, row41) = (left, right)
-        (row50, row51) = (left, right)
+    init(_ rows: Int, _ left: Vector, _ right: Vector) {
+        vectors = TileVectors { _ in .zero }
+        for row in 0..<rows {
+            vectors[unchecked: 2 &* row] = left
+            vectors[unchecked: 2 &* row &+ 1] = right
+        }
     }
 
-    /// Adds the products of column `k` of the rows with two vectors of the panel.
+    /// Adds the products of `count` columns with as many times two vectors of the panel, and moves all addresses behind
+    /// them. On the way it asks for memory that will be needed soon: a cache line for every `columnsPerPrefetch` columns.
     @inline(__always)
-    mutating func addProduct(_ rows: Int, _ a: RowAddresses, _ k: Int, _ b: UnsafePointer<Float>) {
-        let b0 = load(b)
-        let b1 = load(b + lanes)
-        let x0 = Vector(repeating: a.row0[k])
-        row00 = row00.addingProduct(x0, b0)
-        row01 = row01.addingProduct(x0, b1)
-        let x1 = Vector(repeating: a.row1[k])
-        row10 = row10.addingProduct(x1, b0)
-        row11 = row11.addingProduct(x1, b1)
-        let x2 = Vector(repeating: a.row2[k])
-        row20 = row20.addingProduct(x2, b0)
-        row21 = row21.addingProduct(x2, b1)
-        let x3 = Vector(repeating: a.row3[k])
-        row30 = row30.addingProduct(x3, b0)
-        row31 = row31.addingProduct(x3, b1)
-        if rows > 4 {
-            let x4 = Vector(repeating: a.row4[k])
-            row40 = row40.addingProduct(x4, b0)
-            row41 = row41.addingProduct(x4, b1)
+    mutating func addProducts<Rows: TileRows>(
+        _ rows: Int, _ a: inout Rows, _ count: Int, _ b: inout UnsafePointer<Float>,
+        _ prefetch: inout UnsafeRawPointer, _ prefetchStep: Int
+    ) {
+        var left = count
+        while left >= columnsPerPrefetch {
+            shims_prefetch(prefetch)
+            for column in 0..<columnsPerPrefetch { addProduct(rows, a, column, b + column &* panelWidth) }
+            a.advance(columnsPerPrefetch)
+            b += columnsPerPrefetch &* panelWidth
+            prefetch += prefetchStep
+            left &-= columnsPerPrefetch
         }
-        if rows > 5 {
-            let x5 = Vector(repeating: a.row5[k])
-            row50 = row50.addingProduct(x5, b0)
-            row51 = row51.addingProduct(x5, b1)
+        while left > 0 {
+            addProduct(rows, a, 0, b)
+            a.advance(1)
+            b += panelWidth
+            left &-= 1
+        }
+    }
+
+    /// Adds the products of a column of the rows with two vectors of the panel.
+    @inline(__always)
+    private mutating func addProduct<Rows: TileRows>(
+        _ rows: Int, _ a: Rows, _ column: Int, _ b: UnsafePointer<Float>
+    ) {
+        let left = load(b)
+        let right = load(b + lanes)
+        for row in 0..<rows {
+            let factor = Vector(repeating: a.address(of: row)[column])
+            vectors[unchecked: 2 &* row] = vectors[unchecked: 2 &* row].addingProduct(factor, left)
+            vectors[unchecked: 2 &* row &+ 1] = vectors[unchecked: 2 &* row &+ 1].addingProduct(factor, right)
         }
     }
 
     /// Adds to each row the floats at `channel` of a pixel.
     @inline(__always)
     mutating func add(_ rows: Int, _ pixels: UnsafePointer<UnsafePointer<Float>>, _ channel: Int) {
-        row00 += load(pixels[0] + channel)
-        row01 += load(pixels[0] + channel + lanes)
-        row10 += load(pixels[1] + channel)
-        row11 += load(pixels[1] + channel + lanes)
-        row20 += load(pixels[2] + channel)
-        row21 += load(pixels[2] + channel + lanes)
-        row30 += load(pixels[3] + channel)
-        row31 += load(pixels[3] + channel + lanes)
-        if rows > 4 {
-            row40 += load(pixels[4] + channel)
-            row41 += load(pixels[4] + channel + lanes)
-        }
-        if rows > 5 {
-            row50 += load(pixels[5] + channel)
-            row51 += load(pixels[5] + channel + lanes)
+        for row in 0..<rows {
+            vectors[unchecked: 2 &* row] += load(pixels[row] + channel)
+            vectors[unchecked: 2 &* row &+ 1] += load(pixels[row] + channel + lanes)
         }
     }
 
@@ -88,82 +76,15 @@ struct Sums {
     func write(
         _ rows: Int, above floor: Vector, _ pixels: UnsafePointer<UnsafeMutablePointer<Float>>, _ channel: Int
     ) {
-        store(rectified(row00, floor), pixels[0] + channel)
-        store(rectified(row01, floor), pixels[0] + channel + lanes)
-        store(rectified(row10, floor), pixels[1] + channel)
-        store(rectified(row11, floor), pixels[1] + channel + lanes)
-        store(rectified(row20, floor), pixels[2] + channel)
-        store(rectified(row21, floor), pixels[2] + channel + lanes)
-        store(rectified(row30, floor), pixels[3] + channel)
-        store(rectified(row31, floor), pixels[3] + channel + lanes)
-        if rows > 4 {
-            store(rectified(row40, floor), pixels[4] + channel)
-            store(rectified(row41, floor), pixels[4] + channel + lanes)
-        }
-        if rows > 5 {
-            store(rectified(row50, floor), pixels[5] + channel)
-            store(rectified(row51, floor), pixels[5] + channel + lanes)
+        for row in 0..<rows {
+            store(rectified(vectors[unchecked: 2 &* row], floor), pixels[row] + channel)
+            store(rectified(vectors[unchecked: 2 &* row &+ 1], floor), pixels[row] + channel + lanes)
         }
     }
 
     /// Stores the rows one behind the other.
     @inline(__always)
     func write(_ rows: Int, _ out: UnsafeMutablePointer<Float>) {
-        store(row00, out)
-        store(row01, out + lanes)
-        store(row10, out + panelWidth)
-        store(row11, out + panelWidth + lanes)
-        store(row20, out + 2 &* panelWidth)
-        store(row21, out + 2 &* panelWidth + lanes)
-        store(row30, out + 3 &* panelWidth)
-        store(row31, out + 3 &* panelWidth + lanes)
-        if rows > 4 {
-            store(row40, out + 4 &* panelWidth)
-            store(row41, out + 4 &* panelWidth + lanes)
-        }
-        if rows > 5 {
-            store(row50, out + 5 &* panelWidth)
-            store(row51, out + 5 &* panelWidth + lanes)
-        }
-    }
-}
-
-/// Where the next column of each row of a tile is.
-struct RowAddresses {
-    var row0: UnsafePointer<Float>
-    var row1: UnsafePointer<Float>
-    var row2: UnsafePointer<Float>
-    var row3: UnsafePointer<Float>
-    var row4: UnsafePointer<Float>
-    var row5: UnsafePointer<Float>
-
-    @inline(__always)
-    init(_ rows: Int, _ addresses: UnsafePointer<UnsafePointer<Float>>) {
-        row0 = addresses[0]
-        row1 = addresses[1]
-        row2 = addresses[2]
-        row3 = addresses[3]
-        row4 = rows > 4 ? addresses[4] : row3
-        row5 = rows > 5 ? addresses[5] : row3
-    }
-
-    @inline(__always)
-    init(first: UnsafePointer<Float>, stride: Int) {
-        row0 = first
-        row1 = row0 + stride
-        row2 = row1 + stride
-        row3 = row2 + stride
-        row4 = row3 + stride
-        row5 = row4 + stride
-    }
-
-    @inline(__always)
-    mutating func advance(_ count: Int) {
-        row0 += count
-        row1 += count
-        row2 += count
-        row3 += count
-        row4 += count
-        row5 += count
+        for index in 0..<2 &* rows { store(vectors[unchecked: index], out + index &* lanes) }
     }
 }

@@ -8,3 +8,9 @@ typealias Vector = SIMD8<Float>
 
 /// Floats of a vector.
 @inlinable package var lanes: Int { 8 }
+
+/// The sums of the highest tile.
+typealias TileVectors = InlineArray<12, Vector>
+
+/// Columns for each cache line that a tile asks for.
+@inlinable package var columnsPerPrefetch: Int { 4 }
