@@ -4,7 +4,7 @@
 /// Rows by `panelWidth` columns of a matrix product: `out[r][c] = sum over k of a[r * aStride + k] * panel[k][c]`.
 ///
 /// - Parameters:
-///   - height: How many rows: 4, 5 or 6.
+///   - height: How many rows: 4 to `mostProductRows`.
 ///   - depth: Terms of a sum, at least 1.
 ///   - out: The rows one behind the other, `panelWidth` floats each.
 ///   - prefetch: As for `convolutionTile`.
@@ -14,6 +14,8 @@ package func productTile(
     out: UnsafeMutablePointer<Float>, prefetch: UnsafeRawPointer, prefetchStep: Int
 ) {
     switch height {
+    case 8 where mostProductRows >= 8: compute(8, a, aStride, depth, panel, out, prefetch, prefetchStep)
+    case 7 where mostProductRows >= 7: compute(7, a, aStride, depth, panel, out, prefetch, prefetchStep)
     case 6: compute(6, a, aStride, depth, panel, out, prefetch, prefetchStep)
     case 5: compute(5, a, aStride, depth, panel, out, prefetch, prefetchStep)
     default: compute(4, a, aStride, depth, panel, out, prefetch, prefetchStep)

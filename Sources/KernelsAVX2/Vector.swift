@@ -14,3 +14,6 @@ typealias TileVectors = InlineArray<12, Vector>
 
 /// Columns for each cache line that a tile asks for.
 @inlinable package var columnsPerPrefetch: Int { 4 }
+
+/// The height of the highest tile of a product.
+@inlinable package var mostProductRows: Int { 6 }

@@ -10,7 +10,10 @@ typealias Vector = SIMD16<Float>
 @inlinable package var lanes: Int { 16 }
 
 /// The sums of the highest tile.
-typealias TileVectors = InlineArray<28, Vector>
+typealias TileVectors = InlineArray<16, Vector>
 
 /// Columns for each cache line that a tile asks for.
 @inlinable package var columnsPerPrefetch: Int { 1 }
+
+/// The height of the highest tile of a product.
+@inlinable package var mostProductRows: Int { 8 }

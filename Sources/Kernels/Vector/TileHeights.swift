@@ -12,8 +12,9 @@ struct TileHeights: BitwiseCopyable {
     /// So many tiles, the first ones, have a row more than `base`.
     private let larger: Int
 
-    init(rows: Int) {
-        count = divideRoundingUp(rows, TileHeights.maximum)
+    /// - Parameter most: Rows of the highest tile.
+    init(rows: Int, most: Int = TileHeights.maximum) {
+        count = divideRoundingUp(rows, most)
         (base, larger) = rows.quotientAndRemainder(dividingBy: max(count, 1))
     }
 

@@ -14,6 +14,9 @@ protocol VectorInstructions: SendableMetatype {
     /// Output channels of a panel, which a tile computes at once.
     static var panelWidth: Int { get }
 
+    /// The height of the highest tile of a product.
+    static var mostProductRows: Int { get }
+
     /// Columns for each cache line that a tile asks for.
     static var columnsPerPrefetch: Int { get }
 
@@ -63,6 +66,7 @@ extension VectorInstructions {
 enum AVX2: VectorInstructions {
     static var lanes: Int { KernelsAVX2.lanes }
     static var panelWidth: Int { KernelsAVX2.panelWidth }
+    static var mostProductRows: Int { KernelsAVX2.mostProductRows }
     static var columnsPerPrefetch: Int { KernelsAVX2.columnsPerPrefetch }
 
     @inline(__always)
@@ -127,6 +131,7 @@ enum AVX2: VectorInstructions {
 enum AVX512: VectorInstructions {
     static var lanes: Int { KernelsAVX512.lanes }
     static var panelWidth: Int { KernelsAVX512.panelWidth }
+    static var mostProductRows: Int { KernelsAVX512.mostProductRows }
     static var columnsPerPrefetch: Int { KernelsAVX512.columnsPerPrefetch }
 
     @inline(__always)

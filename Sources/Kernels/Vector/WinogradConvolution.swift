@@ -194,7 +194,7 @@ extension WinogradConvolution {
         panel: Int, products: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
         let channels = task.shape.inputChannels
-        let heights = TileHeights(rows: tiles.count)
+        let heights = TileHeights(rows: tiles.count, most: Instructions.mostProductRows)
         let pointFloats = channels * width
         let geometry = blocking.geometry
         let panelWeights = task.packedWeights + panel * geometry.weightPoints * pointFloats
