@@ -13,7 +13,7 @@ typealias Vector = SIMD8<Float>
 typealias TileVectors = InlineArray<12, Vector>
 
 /// Columns for each cache line that a tile asks for.
-@inlinable package var columnsPerPrefetch: Int { 4 }
+@inlinable package var columnsPerPrefetch: Int { 2 }
 
 /// The height of the highest tile of a product.
 @inlinable package var mostProductRows: Int { 6 }
