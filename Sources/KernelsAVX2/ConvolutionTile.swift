@@ -3,26 +3,28 @@
 
 import CShims
 
-/// Output pixels by the output channels of a panel:
-/// `output[p][c] = relu(bias[c] + sum over s, k of input[p][s * segmentStride + k] * weights[s][k][c] + residual[p][c])`.
-///
-/// - Parameters:
-///   - height: How many pixels: 4, 5 or 6.
-///   - inputs: Where the window of each pixel begins.
-///   - residuals: Addresses of pixels; nil for none.
-///   - outputs: Addresses of pixels.
-///   - prefetch: Memory that will be needed soon, read at every `prefetchStep` bytes, one cache line for every
-///     `columnsPerPrefetch` columns of the tile. Nothing is read but into the cache, so any address will do.
-@inline(never)
-package func convolutionTile(
-    height: Int, _ panel: shims_convolution_panel, inputs: UnsafePointer<UnsafePointer<Float>>,
-    residuals: UnsafePointer<UnsafePointer<Float>>?, outputs: UnsafePointer<UnsafeMutablePointer<Float>>,
-    prefetch: UnsafeRawPointer, prefetchStep: Int
-) {
-    switch height {
-    case 6: convolutionTile6(panel, inputs, residuals, outputs, prefetch, prefetchStep)
-    case 5: convolutionTile5(panel, inputs, residuals, outputs, prefetch, prefetchStep)
-    default: convolutionTile4(panel, inputs, residuals, outputs, prefetch, prefetchStep)
+extension Leaves {
+    /// Output pixels by the output channels of a panel:
+    /// `output[p][c] = relu(bias[c] + sum over s, k of input[p][s * segmentStride + k] * weights[s][k][c] + residual[p][c])`.
+    ///
+    /// - Parameters:
+    ///   - height: How many pixels: 4, 5 or 6.
+    ///   - inputs: Where the window of each pixel begins.
+    ///   - residuals: Addresses of pixels; nil for none.
+    ///   - outputs: Addresses of pixels.
+    ///   - prefetch: Memory that will be needed soon, read at every `prefetchStep` bytes, one cache line for every
+    ///     `columnsPerPrefetch` columns of the tile. Nothing is read but into the cache, so any address will do.
+    @inline(never)
+    package static func convolutionTile(
+        height: Int, _ panel: shims_convolution_panel, inputs: UnsafePointer<UnsafePointer<Float>>,
+        residuals: UnsafePointer<UnsafePointer<Float>>?, outputs: UnsafePointer<UnsafeMutablePointer<Float>>,
+        prefetch: UnsafeRawPointer, prefetchStep: Int
+    ) {
+        switch height {
+        case 6: convolutionTile6(panel, inputs, residuals, outputs, prefetch, prefetchStep)
+        case 5: convolutionTile5(panel, inputs, residuals, outputs, prefetch, prefetchStep)
+        default: convolutionTile4(panel, inputs, residuals, outputs, prefetch, prefetchStep)
+        }
     }
 }
 

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Brings rows of weights into a panel: `out[k * panelWidth + row] = weights[row * rowStride + k] * scale[row]`, multiplied
-/// in Double and rounded once.
-///
-/// - Parameters:
-///   - count: Weights of a row.
-///   - scale: `panelWidth` factors.
-@inline(never)
-package func packPanel(
-    weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
-    out: UnsafeMutablePointer<Float>
-) {
-    // Eight rows at a time: as many as there are ways of the first-level cache, of which a power of two as stride lets
-    // all rows use the same set.
-    var row = 0
-    while row < panelWidth {
-        packRows(weights + row &* rowStride, rowStride, count, scale + row, out + row)
-        row &+= 8
+extension Leaves {
+    /// Brings rows of weights into a panel: `out[k * panelWidth + row] = weights[row * rowStride + k] * scale[row]`, multiplied
+    /// in Double and rounded once.
+    ///
+    /// - Parameters:
+    ///   - count: Weights of a row.
+    ///   - scale: `panelWidth` factors.
+    @inline(never)
+    package static func packPanel(
+        weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
+        out: UnsafeMutablePointer<Float>
+    ) {
+        // Eight rows at a time: as many as there are ways of the first-level cache, of which a power of two as stride lets
+        // all rows use the same set.
+        var row = 0
+        while row < panelWidth {
+            packRows(weights + row &* rowStride, rowStride, count, scale + row, out + row)
+            row &+= 8
+        }
     }
 }
 

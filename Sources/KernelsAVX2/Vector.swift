@@ -6,14 +6,18 @@
 /// What fills a register.
 typealias Vector = SIMD8<Float>
 
-/// Floats of a vector.
-@inlinable package var lanes: Int { 8 }
-
-/// The sums of the highest tile.
+/// The sums of the highest tile, six rows of two vectors.
 typealias TileVectors = InlineArray<12, Vector>
 
-/// Columns for each cache line that a tile asks for.
-@inlinable package var columnsPerPrefetch: Int { 2 }
+/// The leaf functions of this instruction set.
+package enum Leaves {
+    /// Floats of a vector.
+    @inlinable package static var lanes: Int { 8 }
 
-/// The height of the highest tile of a product.
-@inlinable package var mostProductRows: Int { 6 }
+    /// Rows of the highest tile of a product.
+    @inlinable package static var mostProductRows: Int { 6 }
+
+    /// Columns for each cache line that a tile asks for. More of them in a row, and the optimiser makes a loop of them, or
+    /// multiplies row by row, so that each multiplication waits for the one before.
+    @inlinable package static var columnsPerPrefetch: Int { 2 }
+}

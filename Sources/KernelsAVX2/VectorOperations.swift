@@ -4,8 +4,19 @@
 // Leaf functions on raw pointers and concrete SIMD types: nothing generic may leave this target, since the linker keeps
 // one copy of a specialisation and it could be this target's, with instructions that the CPU at hand may not have.
 
-/// Output channels of a panel, which a tile computes at once: two vectors.
-@inlinable package var panelWidth: Int { 2 &* lanes }
+extension Leaves {
+    /// Output channels of a panel, which a tile computes at once: two vectors.
+    @inlinable package static var panelWidth: Int { 2 &* lanes }
+}
+
+@inline(__always)
+var lanes: Int { Leaves.lanes }
+
+@inline(__always)
+var panelWidth: Int { Leaves.panelWidth }
+
+@inline(__always)
+var columnsPerPrefetch: Int { Leaves.columnsPerPrefetch }
 
 @inline(__always)
 func load(_ address: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(address).loadUnaligned(as: Vector.self) }

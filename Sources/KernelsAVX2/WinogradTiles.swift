@@ -7,25 +7,31 @@ import CShims
 // then in the other. A line has `side` points, m + 2 at stride 1 and 2 m + 1 at stride 2, of which m + 2 have weights of
 // their own. `scratch` holds the lines in between.
 
-/// Transforms the weights of one input channel for the output channels of a panel, each multiplied by its scale
-/// first:
-/// `out[point * pointStride + o]`, all in Double and rounded once at the end.
-///
-/// - Parameters:
-///   - weights: The 3 x 3 weights of the first output channel; those of the next are `outputStride` floats on.
-///   - scale: `panelWidth` factors.
-///   - scratch: Room for `winogradWeightScratch` doubles.
-@inline(never)
-package func winogradWeights(
-    m: Int, stride: Int, weights: UnsafePointer<Float>, outputStride: Int, scale: UnsafePointer<Double>,
-    out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Double>
-) {
-    switch (stride, m) {
-    case (1, 2): transformWeights(WinogradForm(2, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
-    case (1, 4): transformWeights(WinogradForm(4, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
-    case (1, _): transformWeights(WinogradForm(6, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
-    case (_, 2): transformWeights(WinogradForm(2, stride: 2), weights, outputStride, scale, out, pointStride, scratch)
-    default: transformWeights(WinogradForm(4, stride: 2), weights, outputStride, scale, out, pointStride, scratch)
+extension Leaves {
+    /// Transforms the weights of one input channel for the output channels of a panel, each multiplied by its scale
+    /// first:
+    /// `out[point * pointStride + o]`, all in Double and rounded once at the end.
+    ///
+    /// - Parameters:
+    ///   - weights: The 3 x 3 weights of the first output channel; those of the next are `outputStride` floats on.
+    ///   - scale: `panelWidth` factors.
+    ///   - scratch: Room for 8 x (`weightSide` squared + 33) doubles.
+    @inline(never)
+    package static func winogradWeights(
+        m: Int, stride: Int, weights: UnsafePointer<Float>, outputStride: Int, scale: UnsafePointer<Double>,
+        out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Double>
+    ) {
+        switch (stride, m) {
+        case (1, 2):
+            transformWeights(WinogradForm(2, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
+        case (1, 4):
+            transformWeights(WinogradForm(4, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
+        case (1, _):
+            transformWeights(WinogradForm(6, stride: 1), weights, outputStride, scale, out, pointStride, scratch)
+        case (_, 2):
+            transformWeights(WinogradForm(2, stride: 2), weights, outputStride, scale, out, pointStride, scratch)
+        default: transformWeights(WinogradForm(4, stride: 2), weights, outputStride, scale, out, pointStride, scratch)
+        }
     }
 }
 
@@ -59,26 +65,33 @@ private func transformWeights(
     }
 }
 
-/// Transforms a square of `side x side` input pixels: `out[point * pointStride + channel]`.
-///
-/// - Parameters:
-///   - channels: A multiple of `lanes`.
-@inline(never)
-package func winogradInput(
-    m: Int, stride: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, channels: Int,
-    out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
-) {
-    switch (stride, m) {
-    case (1, 2):
-        transformInput(WinogradForm(2, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
-    case (1, 4):
-        transformInput(WinogradForm(4, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
-    case (1, _):
-        transformInput(WinogradForm(6, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
-    case (_, 2):
-        transformInput(WinogradForm(2, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
-    default:
-        transformInput(WinogradForm(4, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+extension Leaves {
+    /// Transforms a square of `side x side` input pixels: `out[point * pointStride + channel]`.
+    ///
+    /// - Parameters:
+    ///   - channels: A multiple of `lanes`.
+    @inline(never)
+    package static func winogradInput(
+        m: Int, stride: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, channels: Int,
+        out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
+    ) {
+        switch (stride, m) {
+        case (1, 2):
+            transformInput(
+                WinogradForm(2, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+        case (1, 4):
+            transformInput(
+                WinogradForm(4, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+        case (1, _):
+            transformInput(
+                WinogradForm(6, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+        case (_, 2):
+            transformInput(
+                WinogradForm(2, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+        default:
+            transformInput(
+                WinogradForm(4, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+        }
     }
 }
 
@@ -109,19 +122,21 @@ private func transformInput(
     }
 }
 
-/// Transforms the products of a panel of output channels, `products[point * pointStride + c]`, into output pixels, to which
-/// bias and residual are added and the ReLU applied.
-@inline(never)
-package func winogradOutput(
-    m: Int, stride: Int, products: UnsafePointer<Float>, pointStride: Int, _ target: shims_winograd_output,
-    scratch: UnsafeMutablePointer<Float>
-) {
-    switch (stride, m) {
-    case (1, 2): winogradOutput2(products, pointStride, target, scratch)
-    case (1, 4): winogradOutput4(products, pointStride, target, scratch)
-    case (1, _): winogradOutput6(products, pointStride, target, scratch)
-    case (_, 2): winogradStridedOutput2(products, pointStride, target, scratch)
-    default: winogradStridedOutput4(products, pointStride, target, scratch)
+extension Leaves {
+    /// Transforms the products of a panel of output channels, `products[point * pointStride + c]`, into output pixels, to which
+    /// bias and residual are added and the ReLU applied.
+    @inline(never)
+    package static func winogradOutput(
+        m: Int, stride: Int, products: UnsafePointer<Float>, pointStride: Int, _ target: shims_winograd_output,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        switch (stride, m) {
+        case (1, 2): winogradOutput2(products, pointStride, target, scratch)
+        case (1, 4): winogradOutput4(products, pointStride, target, scratch)
+        case (1, _): winogradOutput6(products, pointStride, target, scratch)
+        case (_, 2): winogradStridedOutput2(products, pointStride, target, scratch)
+        default: winogradStridedOutput4(products, pointStride, target, scratch)
+        }
     }
 }
 

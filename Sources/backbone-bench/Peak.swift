@@ -17,7 +17,8 @@ func measurePeak(_ options: Options) throws {
     let threads = options.threads > 0 ? Int(options.threads) : Int(shims_affinity_cpu_count())
     for count in Set([1, threads]).sorted() {
         // Twelve vectors a step.
-        let operations = 2 * 12 * (isWide ? KernelsAVX512.lanes : KernelsAVX2.lanes) * PeakJob.steps * count
+        let operations =
+            2 * 12 * (isWide ? KernelsAVX512.Leaves.lanes : KernelsAVX2.Leaves.lanes) * PeakJob.steps * count
         let bytes = PeakJob.floatCount * count * MemoryLayout<Float>.stride
         let products = try fastest(PeakJob(threads: count), threads: count) { job, index in
             job.multiply(index, isWide: isWide)
@@ -55,7 +56,7 @@ private final class PeakJob {
     }
 
     func multiply(_ index: Int, isWide: Bool) {
-        let peak = isWide ? KernelsAVX512.multiplicationPeak : KernelsAVX2.multiplicationPeak
+        let peak = isWide ? KernelsAVX512.Leaves.multiplicationPeak : KernelsAVX2.Leaves.multiplicationPeak
         keep(peak(Self.steps, floats[index]), index)
     }
 

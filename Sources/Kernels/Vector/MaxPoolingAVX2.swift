@@ -13,7 +13,7 @@ enum MaxPoolingAVX2 {
 
     private static func run(task: MaxPoolingTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let (input, output) = (task.input, task.output)
-        guard task.kernelSize == 3, task.stride == 2, task.padding == 1, input.channels % lanes == 0,
+        guard task.kernelSize == 3, task.stride == 2, task.padding == 1, input.channels % AVX2.lanes == 0,
             output.width == (input.width - 1) / 2 + 1
         else { return PortableMaxPooling.run(task: task, block: block, scratch: scratch) }
         let blocks = PortableMaxPooling.blockCount(task: task)
