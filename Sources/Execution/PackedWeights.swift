@@ -105,7 +105,7 @@ struct PackedWeights: ~Copyable {
             let index = Self.index(convolution.unit, convolution.algorithm)
             guard copies[index].weights == nil else { continue }
             let shape = ConvolutionShape(network.units[convolution.unit], height: 1, width: 1)
-            let weights = Heap.aligned(kernels[convolution.algorithm].packedCount(shape), Float.self)
+            let weights = Heap.aligned(kernels[convolution.algorithm, shape].packedCount(shape), Float.self)
             let bias = Heap.aligned(shape.outputChannels, Float.self)
             guard let weights, let bias, let end = checkedSum(size, checkedSum(weights, bias)) else { return nil }
             if let start {
@@ -139,8 +139,9 @@ struct PackedWeights: ~Copyable {
             } else {
                 bias.update(repeating: 0, count: unit.outputChannels)
             }
-            kernels[convolution.algorithm].pack(
-                ConvolutionShape(unit, height: 1, width: 1), network.pointee.floats + unit.valueOffset,
+            let shape = ConvolutionShape(unit, height: 1, width: 1)
+            kernels[convolution.algorithm, shape].pack(
+                shape, network.pointee.floats + unit.valueOffset,
                 folded ? UnsafePointer(scales) : nil, weights)
             copies[index].revision = network.pointee.revisions[convolution.unit]
             copies[index].folded = folded

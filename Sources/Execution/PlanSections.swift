@@ -109,7 +109,7 @@ extension Plan {
             guard case .convolution(let convolution) = steps[index] else { continue }
             let input = tensors[convolution.from]
             let shape = ConvolutionShape(network.units[convolution.unit], height: input.height, width: input.width)
-            count += planner.kernels[convolution.algorithm].packedCount(shape)
+            count += planner.kernels[convolution.algorithm, shape].packedCount(shape)
         }
         return count
     }

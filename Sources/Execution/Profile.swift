@@ -72,9 +72,9 @@ extension Plan {
                 outputShape: shape(to, images), operations: 0, bytes: bytes([to, to, -1], images))
         case .convolution(let convolution):
             let unit = network.units[convolution.unit]
-            let kernel = kernels.convolutions[convolution.algorithm]
             let geometry = ConvolutionShape(
                 unit, height: tensors[convolution.from].height, width: tensors[convolution.from].width)
+            let kernel = kernels.convolutions[convolution.algorithm, geometry]
             // The images first: of none there are no operations, however many one would take.
             let pixels = checkedProduct(checkedProduct(images, geometry.outputHeight), geometry.outputWidth)
             return StepProfile(

@@ -16,12 +16,12 @@ enum Work: BitwiseCopyable {
 
     func phaseCount(_ kernels: KernelTable) -> Int {
         guard case .convolution(let task, let algorithm) = self else { return 1 }
-        return kernels.convolutions[algorithm].phaseCount(task)
+        return kernels.convolutions[algorithm, task.shape].phaseCount(task)
     }
 
     func blockCount(_ kernels: KernelTable, phase: Int) -> Int {
         switch self {
-        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].blockCount(task, phase)
+        case .convolution(let task, let algorithm): kernels.convolutions[algorithm, task.shape].blockCount(task, phase)
         case .maxPooling(let task): kernels.maxPooling.blockCount(task)
         case .inputConversion(let task): kernels.inputConversion.blockCount(task)
         case .outputConversion(let task): kernels.outputConversion.blockCount(task)
@@ -33,7 +33,7 @@ enum Work: BitwiseCopyable {
 
     func scratchCount(_ kernels: KernelTable) -> Int {
         switch self {
-        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].scratchCount(task)
+        case .convolution(let task, let algorithm): kernels.convolutions[algorithm, task.shape].scratchCount(task)
         case .maxPooling(let task): kernels.maxPooling.scratchCount(task)
         case .inputConversion(let task): kernels.inputConversion.scratchCount(task)
         case .outputConversion(let task): kernels.outputConversion.scratchCount(task)
@@ -46,12 +46,13 @@ enum Work: BitwiseCopyable {
     /// Floats that the phases of a convolution share.
     func sharedCount(_ kernels: KernelTable) -> Int {
         guard case .convolution(let task, let algorithm) = self else { return 0 }
-        return kernels.convolutions[algorithm].sharedCount(task)
+        return kernels.convolutions[algorithm, task.shape].sharedCount(task)
     }
 
     private func run(_ kernels: KernelTable, phase: Int, block: Int, _ memory: ConvolutionMemory) {
         switch self {
-        case .convolution(let task, let algorithm): kernels.convolutions[algorithm].run(task, phase, block, memory)
+        case .convolution(let task, let algorithm):
+            kernels.convolutions[algorithm, task.shape].run(task, phase, block, memory)
         case .maxPooling(let task): kernels.maxPooling.run(task, block, memory.own)
         case .inputConversion(let task): kernels.inputConversion.run(task, block, memory.own)
         case .outputConversion(let task): kernels.outputConversion.run(task, block, memory.own)

@@ -18,7 +18,7 @@ package struct KernelTable: Sendable {
     /// Naive loops with sums in Double: the specification of all other kernels.
     package static var reference: KernelTable {
         KernelTable(
-            convolutions: ConvolutionKernels(direct: ReferenceConvolution.kernel),
+            convolutions: ConvolutionKernels(.reference),
             maxPooling: ReferenceMaxPooling.kernel,
             inputConversion: ReferenceInputConversion.kernel,
             outputConversion: ReferenceOutputConversion.kernel,
@@ -32,7 +32,7 @@ package struct KernelTable: Sendable {
     /// For any CPU: the products by OpenBLAS, the rest in plain Swift.
     package static var portable: KernelTable {
         KernelTable(
-            convolutions: ConvolutionKernels(direct: PortableConvolution.kernel),
+            convolutions: ConvolutionKernels(.portable),
             maxPooling: PortableMaxPooling.kernel,
             inputConversion: PortableInputConversion.kernel,
             outputConversion: PortableOutputConversion.kernel,
@@ -44,24 +44,10 @@ package struct KernelTable: Sendable {
     }
 
     /// For a CPU with AVX2 and FMA.
-    package static var avx2: KernelTable {
-        vector(
-            ConvolutionKernels(
-                direct: DirectConvolution<AVX2>.kernel(name: "convolutionF32_direct6x16_avx2"),
-                winograd2: WinogradConvolution<AVX2>.kernel2(name: "convolutionF32_winograd2_avx2"),
-                winograd4: WinogradConvolution<AVX2>.kernel4(name: "convolutionF32_winograd4_avx2"),
-                winograd6: WinogradConvolution<AVX2>.kernel6(name: "convolutionF32_winograd6_avx2")))
-    }
+    package static var avx2: KernelTable { vector(ConvolutionKernels(.avx2)) }
 
     /// For a CPU with AVX-512 (F, BW, DQ and VL) besides.
-    package static var avx512: KernelTable {
-        vector(
-            ConvolutionKernels(
-                direct: DirectConvolution<AVX512>.kernel(name: "convolutionF32_direct6x32_avx512"),
-                winograd2: WinogradConvolution<AVX512>.kernel2(name: "convolutionF32_winograd2_avx512"),
-                winograd4: WinogradConvolution<AVX512>.kernel4(name: "convolutionF32_winograd4_avx512"),
-                winograd6: WinogradConvolution<AVX512>.kernel6(name: "convolutionF32_winograd6_avx512")))
-    }
+    package static var avx512: KernelTable { vector(ConvolutionKernels(.avx2, wide: .avx512)) }
 
     /// What moves memory more than it computes gains nothing from vectors wider than AVX2's.
     private static func vector(_ convolutions: ConvolutionKernels) -> KernelTable {

@@ -10,7 +10,7 @@ import Testing
     func agreesWithTheDefinition(_ testCase: ConvolutionCase) throws {
         let fixture = ConvolutionFixture(testCase)
         let expected = fixture.expected()
-        let reference = try fixture.output(of: KernelTable.reference.convolutions[.direct])
+        let reference = try fixture.output(of: AlgorithmKernels.reference[.direct])
         // The reference rounds a weight once and the sum once.
         expectClose(reference, expected, terms: 2, "reference, \(testCase.testDescription)")
         for kernel in ConvolutionKernel.optimized {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [KernelTable.reference.convolutions[.direct]] + ConvolutionKernel.optimized)
+    @Test(arguments: [AlgorithmKernels.reference[.direct]] + ConvolutionKernel.optimized)
     func passesOnNaN(_ kernel: ConvolutionKernel) throws {
         let shape = ConvolutionShape(
             inputChannels: 4, outputChannels: 11, kernelSize: 3, stride: 1, padding: 1, inputHeight: 5, inputWidth: 5)
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [KernelTable.reference.convolutions[.direct]] + ConvolutionKernel.optimized)
+    @Test(arguments: [AlgorithmKernels.reference[.direct]] + ConvolutionKernel.optimized)
     func packsWithoutScale(_ kernel: ConvolutionKernel) throws {
         // 1x1 on one pixel that is 1 in one channel: the output is a column of the weights, to the bit.
         let shape = ConvolutionShape(
@@ -74,10 +74,35 @@ import Testing
     }
 }
 
+@Suite struct ConvolutionKernelsTests {
+    /// What does not fill wider vectors is computed by the narrower ones, by the same algorithm.
+    @Test func choosesWideVectorsForShapesThatFillThem() {
+        let kernels = ConvolutionKernels(.avx2, wide: .avx512)
+        func shape(_ inputs: Int, _ outputs: Int) -> ConvolutionShape {
+            ConvolutionShape(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: 1, padding: 1, inputHeight: 9,
+                inputWidth: 9)
+        }
+        for (inputs, outputs) in [(3, 64), (16, 32), (24, 32), (16, 48), (8, 16), (7, 5)] {
+            let shape = shape(inputs, outputs)
+            for index in 0..<ConvolutionAlgorithm.count {
+                guard let algorithm = ConvolutionAlgorithm(rawValue: index) else { continue }
+                let isWide = outputs % 32 == 0 && (algorithm == .direct || inputs % 16 == 0)
+                let expected = (isWide ? AlgorithmKernels.avx512 : .avx2)[algorithm]
+                let place = "\(algorithm), \(inputs) to \(outputs)"
+                #expect("\(kernels[algorithm, shape].name)" == "\(expected.name)", "\(place)")
+                #expect(
+                    kernels.have(algorithm, for: shape) == ConvolutionKernels(.avx2).have(algorithm, for: shape),
+                    "\(place)")
+            }
+        }
+    }
+}
+
 extension ConvolutionKernel: CustomTestStringConvertible {
     /// All direct ones that the CPU at hand can run, but for the reference.
     static let optimized: [ConvolutionKernel] =
-        ([.portable] + KernelTable.vector).map { $0.convolutions[.direct] }
+        ([.portable] + AlgorithmKernels.vector).map { $0[.direct] }
 
     /// Floats of its vectors.
     var lanes: Int { "\(name)".hasSuffix("avx512") ? 16 : 8 }

@@ -119,11 +119,14 @@ private final class Job {
 extension KernelTable {
     /// Those that this CPU can run.
     static var all: [KernelTable] {
-        [.reference, .portable] + vector
+        [.reference, .portable] + (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
+            + (CPUFeatures.detected.contains(.avx512) ? [.avx512] : [])
     }
+}
 
-    /// Those among them that are written for an instruction set.
-    static var vector: [KernelTable] {
+extension AlgorithmKernels {
+    /// Those for the instruction sets that this CPU has.
+    static var vector: [AlgorithmKernels] {
         (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
             + (CPUFeatures.detected.contains(.avx512) ? [.avx512] : [])
     }

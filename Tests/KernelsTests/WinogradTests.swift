@@ -174,8 +174,8 @@ extension ConvolutionFixture {
 
 @Suite struct WinogradTests {
     static let kernels: [(m: Int, kernel: ConvolutionKernel)] =
-        KernelTable.vector.flatMap { table in
-            [ConvolutionAlgorithm.winograd2, .winograd4, .winograd6].map { ($0.tileSize, table.convolutions[$0]) }
+        AlgorithmKernels.vector.flatMap { kernels in
+            [ConvolutionAlgorithm.winograd2, .winograd4, .winograd6].map { ($0.tileSize, kernels[$0]) }
         }
 
     static let cases = kernels.flatMap { m, kernel in

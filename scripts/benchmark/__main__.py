@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
     needed = list(arguments.columns)
     if not arguments.no_startup and STARTUP_COLUMN not in needed:
         needed.append(STARTUP_COLUMN)
-    unprepared = prepare(names, needed, logs)
+    unprepared = artifacts.prepare_all(WORK / "models", names, needed, child_environment(None, None), logs)
     # One that cannot be converted for one column is left out of all: what its row means stays simple.
     left_out |= unprepared
     names = [name for name in names if name not in left_out]
@@ -134,42 +134,10 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
     for column in arguments.columns:
         contestants = [session.Contestant(name, threads) for threads in arguments.threads for name in names]
         runs = arguments.runs or (QUICK_RUNS if arguments.quick else column.runs)
-        results["columns"].append(
-            session.measure(column, contestants, runs, WORK / "models", environment, logs)
-        )
+        results["columns"].append(session.measure(column, contestants, runs, WORK / "models", environment, logs))
         results["ratios"] = report.compare(results["columns"])
         write(results, out)
     return results
-
-
-def prepare(names: list[str], columns: list, logs: Path) -> dict[str, str]:
-    """Make the models of all engines; returns the engines for which that failed, with the reasons."""
-    models, failures = WORK / "models", {}
-    environment = child_environment(None, None)
-    broken: dict[str, str] = {}
-    for column in columns:
-        for kind in ("weights", "case"):
-            try:
-                artifacts.prepare(models, kind, column, environment, logs / f"make-{kind}.log")
-            except children.ChildError as error:
-                raise SystemExit(f"error: cannot make {kind} of {column.title}: {error}") from None
-        for name in names:
-            module = engine(name)
-            kinds = [kind for kind in module.NEEDS if kind != "weights"]
-            if hasattr(module, "convert"):
-                kinds.append(name)
-            for kind in kinds:
-                if name in failures:
-                    break
-                try:
-                    if kind in broken:
-                        raise children.ChildError(broken[kind])
-                    artifacts.prepare(models, kind, column, environment, logs / f"make-{kind}.log")
-                except children.ChildError as error:
-                    broken[kind] = str(error)
-                    failures[name] = f"{column.title} cannot be converted ({kind}): {error}"
-                    print(f"    {engine(name).LABEL}: {failures[name]}", file=sys.stderr)
-    return failures
 
 
 def child_environment(library: Path | None, threads: int | None) -> dict[str, str]:

@@ -53,6 +53,37 @@ def prepare(models: Path, kind: str, column: Column, environment: dict[str, str]
     partial.rename(folder)
 
 
+def prepare_all(
+    models: Path, names: list[str], columns: list[Column], environment: dict[str, str], logs: Path
+) -> dict[str, str]:
+    """Make the models of all engines; returns the engines for which that failed, with the reasons."""
+    failures: dict[str, str] = {}
+    broken: dict[str, str] = {}
+    for column in columns:
+        for kind in ("weights", "case"):
+            try:
+                prepare(models, kind, column, environment, logs / f"make-{kind}.log")
+            except children.ChildError as error:
+                raise SystemExit(f"error: cannot make {kind} of {column.title}: {error}") from None
+        for name in names:
+            module = engine(name)
+            kinds = [kind for kind in module.NEEDS if kind != "weights"]
+            if hasattr(module, "convert"):
+                kinds.append(name)
+            for kind in kinds:
+                if name in failures:
+                    break
+                try:
+                    if kind in broken:
+                        raise children.ChildError(broken[kind])
+                    prepare(models, kind, column, environment, logs / f"make-{kind}.log")
+                except children.ChildError as error:
+                    broken[kind] = str(error)
+                    failures[name] = f"{column.title} cannot be converted ({kind}): {error}"
+                    print(f"    {engine(name).LABEL}: {failures[name]}", file=sys.stderr)
+    return failures
+
+
 def weights_file(models: Path, column: Column) -> Path:
     """The checkpoint of a column's network."""
     return _folder(models, "weights", column) / "weights.pth"

@@ -6,7 +6,8 @@
 For each of them there are three processes, of which one is awake at a time: ours alone, theirs alone, and both in one.
 Each round asks all of them the same, and what counts is the ratio within a round, since machines drift. Two cases: what
 the others have loaded and started is idle, or they and a forward compute by turns, without a pause. The second is
-compared with forwards after pauses of that length, in which threads fall asleep too.
+compared with forwards after pauses of that length, in which threads fall asleep too. With `--peers` the forwards of
+other engines are measured in the same way.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import artifacts
 from .children import Child, end_all, python
+from .columns import STARTUP_COLUMN
 from .companions import COMPANIONS
+from .engines import OURS, engine
 from .machine import Disturbance
 
 WORK = Path(__file__).resolve().parents[2] / ".build" / "bench"
@@ -33,13 +37,13 @@ SIDES = ("ours", "theirs")
 Times = dict[str, float]
 
 
-def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dict[str, Times]]:
+def measure(name: str, companion: str, count: int, environment: dict[str, str], logs: Path) -> list[dict[str, Times]]:
     """For each round the times of every case, as "where case side"."""
     # Compiles what it needs first.
     processes = {}
     for where in (*SIDES, "both"):
-        command = python("beside_worker", companion, where, WORK)
-        processes[where] = Child(command, environment, logs / f"beside-{companion}-{where}.log")
+        command = python("beside_worker", name, companion, where, WORK)
+        processes[where] = Child(command, environment, logs / f"beside-{name}-{companion}-{where}.log")
         processes[where].answer(TIMEOUT)
         processes[where].stop()
 
@@ -52,7 +56,7 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
 
     rounds = []
     turns = ask("both", "turns")
-    for number in range(ROUNDS + 1):
+    for number in range(count + 1):
         # "ours" and "theirs" are names of processes, too.
         cases = [(f"alone idle {side}", side, f"loop {side}") for side in SIDES]
         for side, other in zip(SIDES, reversed(SIDES), strict=True):
@@ -75,8 +79,8 @@ def measure(companion: str, environment: dict[str, str], logs: Path) -> list[dic
     return rounds
 
 
-def row(companion: str, rounds: list[dict[str, Times]]) -> str:
-    cells = [companion]
+def row(name: str, companion: str, rounds: list[dict[str, Times]]) -> str:
+    cells = [companion, engine(name).LABEL]
     for side in SIDES:
         cells.append(f"{statistics.median(sample[f'alone idle {side}']['ms'] for sample in rounds):.1f} ms")
         for case in ("idle", "turns"):
@@ -90,21 +94,33 @@ def row(companion: str, rounds: list[dict[str, Times]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench --beside", usage="see scripts/bench --help")
     parser.add_argument("--library", type=Path, required=True)
-    environment = {**os.environ, "BACKBONE_LIBRARY": str(parser.parse_args().library)}
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--runs", type=int, default=ROUNDS)
+    # What the script could not install, as PEER=REASON.
+    parser.add_argument("--left-out", action="append", default=[])
+    arguments = parser.parse_args()
+    environment = {**os.environ, "BACKBONE_LIBRARY": str(arguments.library)}
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     logs = WORK / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     (WORK / "openmp.so").unlink(missing_ok=True)
+    left_out = {entry.partition("=")[0] for entry in arguments.left_out}
+    names = [OURS, *(peer for peer in arguments.peers if peer not in left_out)]
+    unprepared = artifacts.prepare_all(WORK / "models", names, [STARTUP_COLUMN], dict(os.environ), logs)
     disturbance = Disturbance()
     print("Time in one process with another library, relative to being alone: medians of the rounds' ratios, and in")
-    print("brackets the ratio of the fastest calls. Ours is a forward of ResNet-50 at 224 x 224.\n")
-    print("| beside | ours alone | theirs idle | by turns | theirs alone | ours idle | by turns |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    print("brackets the ratio of the fastest calls. Forwards are of ResNet-50 at 224 x 224.\n")
+    print("| beside | forwards of | alone | other idle | by turns | the other alone | forwards idle | by turns |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     try:
         for companion in COMPANIONS:
-            print(f"==> {companion}, {ROUNDS} rounds", file=sys.stderr)
-            print(row(companion, measure(companion, environment, logs)), flush=True)
+            for name in names:
+                if name in unprepared:
+                    continue
+                print(f"==> {engine(name).LABEL} beside {companion}, {arguments.runs} rounds", file=sys.stderr)
+                rounds = measure(name, companion, arguments.runs, environment, logs)
+                print(row(name, companion, rounds), flush=True)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

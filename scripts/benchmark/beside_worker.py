@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""A process of `beside`: `python -m benchmark.beside_worker COMPANION SIDE WORK`, where SIDE is ours, theirs or both.
+"""A process of `beside`: `python -m benchmark.beside_worker ENGINE COMPANION SIDE WORK`; SIDE is ours, theirs or both.
+
+"Ours" are forwards of the engine, of a ResNet-50 on an image of 224 x 224 with as many threads as there are CPUs.
 
 It loads its side, computes once, and says so. After that it does what its parent asks; answers are in milliseconds:
 
@@ -14,6 +16,7 @@ It loads its side, computes once, and says so. After that it does what its paren
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -23,20 +26,19 @@ from pathlib import Path
 import numpy as np
 
 from .channel import Channel
+from .columns import STARTUP_COLUMN
 from .companions import COMPANIONS
+from .engines import engine
 
 SETTLE_SECONDS = 0.15
 CALLS = 7
 
 
-def ours() -> Callable[[], object]:
-    """A forward of a ResNet-50 on an image of 224 x 224."""
-    import backbone
-
-    net = backbone.ResNet(50)
-    image = np.zeros((1, 3, 224, 224), np.float32)
-    out = net(image)
-    return lambda: net(image, out)
+def ours(name: str, models: Path) -> Callable[[], object]:
+    net = engine(name).Engine(len(os.sched_getaffinity(0)))
+    net.load(models, STARTUP_COLUMN)
+    net.set_input(np.load(models / "case" / STARTUP_COLUMN.key / "input.npy"))
+    return net.forward
 
 
 def milliseconds(call: Callable[[], object]) -> float:
@@ -69,12 +71,12 @@ def by_turns(calls: dict[str, Callable[[], object]]) -> dict[str, dict[str, floa
     return {side: summary([sample[side] for sample in times[1:]]) for side in calls}
 
 
-def serve(channel: Channel, companion: str, side: str, work: Path) -> None:
+def serve(channel: Channel, name: str, companion: str, side: str, work: Path) -> None:
     calls = {}
     if side != "ours":
         calls["theirs"] = COMPANIONS[companion](work)
     if side != "theirs":
-        calls["ours"] = ours()
+        calls["ours"] = ours(name, work / "models")
     for call in calls.values():
         call()
     channel.send()
@@ -90,8 +92,8 @@ def serve(channel: Channel, companion: str, side: str, work: Path) -> None:
 
 def main() -> int:
     channel = Channel()
-    companion, side, work = sys.argv[1:]
-    return channel.guarded(lambda: serve(channel, companion, side, Path(work)))
+    name, companion, side, work = sys.argv[1:]
+    return channel.guarded(lambda: serve(channel, name, companion, side, Path(work)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ import numpy as np
 import backbone
 
 image = np.random.default_rng(1).standard_normal((1, 3, 70, 50), np.float32)
-np.savez(sys.argv[1], *backbone.ResNet(18)(image), *backbone.ResNet(50)(image))
+# The last does not fill the vectors of AVX-512 in its early layers.
+networks = backbone.ResNet(18), backbone.ResNet(50), backbone.ResNet(18, base_channels=16)
+np.savez(sys.argv[1], *(stage for network in networks for stage in network(image)))
 with open("/proc/self/maps") as maps:
     print(any("/libopenblas.so.0" in line or "/libopenblasp-r" in line for line in maps))
 """
@@ -73,7 +75,7 @@ def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
         with np.load(path) as stages:
             features.append([stages[stage] for stage in stages.files])
     best, narrow, portable, listed = features
-    for stage, bound in enumerate(2 * (1e-5, 1e-4, 1e-4, 3e-4)):
+    for stage, bound in enumerate(3 * (1e-5, 1e-4, 1e-4, 3e-4)):
         # The width of a vector changes no sum.
         assert np.array_equal(best[stage], narrow[stage])
         assert np.abs(best[stage] - portable[stage]).max() <= bound * np.abs(portable[stage]).max()
