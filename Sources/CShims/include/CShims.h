@@ -49,6 +49,14 @@ int shims_cpu_has_avx2_fma(void);
 /* The same for AVX-512 F, BW, DQ and VL. */
 int shims_cpu_has_avx512(void);
 
+/* Whether the CPU multiplies polynomials over GF(2) (PCLMULQDQ): 1 or 0. */
+int shims_cpu_multiplies_carryless(void);
+/*
+ * Sixteen bytes that have, with a state of 0 before them, the same CRC-32 (polynomial 0xEDB88320) as `count` bytes with
+ * `state` before them; `count` is a multiple of 64 above 0. For a CPU that multiplies carryless.
+ */
+void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
+
 /* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
 int shims_affinity_cpu_count(void);
 

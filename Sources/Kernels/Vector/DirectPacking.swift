@@ -17,6 +17,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
         packed: UnsafeMutablePointer<Float>
     ) {
         let depth = shape.windowCount
+        let width = width
         if shape.kernelSize == 1 && shape.outputChannels % width == 0 {
             packPointwise(shape, weights: weights, scale: scale, packed: packed)
             return
@@ -44,6 +45,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
         packed: UnsafeMutablePointer<Float>
     ) {
         let depth = shape.inputChannels
+        let width = width
         let ones = InlineArray<32, Double>(repeating: 1)
         ones.span.withUnsafeBufferPointer { ones in
             guard let ones = ones.baseAddress else { return }
@@ -61,6 +63,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
         to out: UnsafeMutablePointer<Float>
     ) {
         let area = shape.kernelSize * shape.kernelSize
+        let width = width
         var weight = weights + inputs.lowerBound * area
         for input in inputs {
             for position in 0..<area {
