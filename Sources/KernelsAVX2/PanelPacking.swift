@@ -28,17 +28,19 @@ private func packRows(
     _ weights: UnsafePointer<Float>, _ rowStride: Int, _ count: Int, _ scale: UnsafePointer<Double>,
     _ out: UnsafeMutablePointer<Float>
 ) {
-    let row0 = weights
-    let row1 = row0 + rowStride
-    let row2 = row1 + rowStride
-    let row3 = row2 + rowStride
-    let row4 = row3 + rowStride
-    let row5 = row4 + rowStride
-    let row6 = row5 + rowStride
-    let row7 = row6 + rowStride
-    let factors = UnsafeRawPointer(scale).loadUnaligned(as: SIMD8<Double>.self)
-    for k in 0..<count {
-        let values = SIMD8<Float>(row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k])
-        storeEight(SIMD8<Double>(values) * factors, out + k &* panelWidth)
+    let factors = load(scale)
+    var k = 0
+    while k &+ 8 <= count {
+        let square = TransposedSquare(weights + k, stride: rowStride)
+        for column in 0..<8 {
+            storeEight(SIMD8<Double>(square.column(column)) * factors, out + (k &+ column) &* panelWidth)
+        }
+        k &+= 8
+    }
+    while k < count {
+        for row in 0..<8 {
+            out[k &* panelWidth &+ row] = Float(Double(weights[row &* rowStride &+ k]) * scale[row])
+        }
+        k &+= 1
     }
 }

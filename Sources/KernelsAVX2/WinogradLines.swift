@@ -377,11 +377,11 @@ private func subtractProduct(_ sum: Vector, _ factor: Vector, _ vector: Vector) 
 }
 
 @inline(__always)
-private func load(_ address: UnsafePointer<Double>) -> SIMD8<Double> {
+func load(_ address: UnsafePointer<Double>) -> SIMD8<Double> {
     UnsafeRawPointer(address).loadUnaligned(as: SIMD8<Double>.self)
 }
 
 @inline(__always)
-private func store(_ vector: SIMD8<Double>, _ address: UnsafeMutablePointer<Double>) {
+func store(_ vector: SIMD8<Double>, _ address: UnsafeMutablePointer<Double>) {
     UnsafeMutableRawPointer(address).storeBytes(of: vector, as: SIMD8<Double>.self)
 }

@@ -46,11 +46,11 @@ private func transformWeights(
     // Eight output channels at a time.
     var first = 0
     while first < panelWidth {
-        for lane in 0..<8 {
-            let output = first &+ lane
-            let source = weights + output &* outputStride
-            for position in 0..<9 { scaled[position &* 8 &+ lane] = Double(source[position]) * scale[output] }
-        }
+        let factors = load(scale + first)
+        let source = weights + first &* outputStride
+        let square = TransposedSquare(source, stride: outputStride)
+        for position in 0..<8 { store(SIMD8<Double>(square.column(position)) * factors, scaled + position &* 8) }
+        for lane in 0..<8 { scaled[64 &+ lane] = Double(source[lane &* outputStride &+ 8]) * scale[first &+ lane] }
         for column in 0..<3 { weightLine(form, scaled + column &* 8, 24, lines + column &* 8, 24) }
         for row in 0..<points {
             let line = scratch + row &* points &* 8
