@@ -19,10 +19,10 @@ __attribute__((target("pclmul,sse2"))) static inline __m128i folded(__m128i x, _
 }
 
 /*
- * Polynomials over GF(2), lowest power in the highest bit. What stands n bits before the end counts x^n; to move half of a
- * vector n bits on, it is multiplied by x^n modulo the polynomial of the CRC, where the product of two reflected numbers
- * needs one bit more. So the factors are x^(n + 32) and x^(n - 32) modulo P, reflected, for n = 512 and n = 128 (Gopal et
- * al. 2009, Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction; Intel).
+ * Polynomials over GF(2), the lowest power in the highest bit. To move half of a vector n bits on, it is multiplied by
+ * x^n modulo P, the polynomial of the CRC. The product of two reflected numbers is short of one bit, so the factors are
+ * x^(n + 32) and x^(n - 32) modulo P, reflected, times two, for n = 512 and n = 128 (Gopal et al. 2009, Fast CRC
+ * Computation for Generic Polynomials Using PCLMULQDQ Instruction; Intel).
  */
 __attribute__((target("pclmul,sse2"))) void shims_crc32_fold(const void *bytes, size_t count, uint32_t state,
                                                              unsigned char *remainder) {

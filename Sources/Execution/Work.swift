@@ -49,23 +49,10 @@ enum Work: BitwiseCopyable {
         return kernels.convolutions[algorithm, task.shape].sharedCount(task)
     }
 
-    private func run(_ kernels: KernelTable, phase: Int, block: Int, _ memory: ConvolutionMemory) {
-        switch self {
-        case .convolution(let task, let algorithm):
-            kernels.convolutions[algorithm, task.shape].run(task, phase, block, memory)
-        case .maxPooling(let task): kernels.maxPooling.run(task, block, memory.own)
-        case .inputConversion(let task): kernels.inputConversion.run(task, block, memory.own)
-        case .outputConversion(let task): kernels.outputConversion.run(task, block, memory.own)
-        case .batchStatistics(let task): kernels.batchStatistics.run(task, block, memory.own)
-        case .batchNormalization(let task): kernels.batchNormalization.run(task, block, memory.own)
-        case .borderZeroing(let task): kernels.borderZeroing.run(task, block, memory.own)
-        }
-    }
-
     /// Computes all blocks of all phases, shared among the threads of the pool.
     func run(_ kernels: KernelTable, _ pool: borrowing ThreadPool, _ memory: Workspace) {
         for phase in 0..<phaseCount(kernels) {
-            var job = Job(work: self, phase: phase, kernels: kernels, memory: memory)
+            var job = Job(computation: Computation(self, phase: phase, kernels), memory: memory)
             withUnsafeMutablePointer(to: &job) { job in
                 pool.run(count: blockCount(kernels, phase: phase), context: UnsafeMutableRawPointer(job)) {
                     context, block, worker in
@@ -76,14 +63,49 @@ enum Work: BitwiseCopyable {
     }
 
     private struct Job {
-        let work: Work
-        let phase: Int
-        let kernels: KernelTable
+        let computation: Computation
         let memory: Workspace
 
         func run(block: Int, worker: Int) {
-            let memory = ConvolutionMemory(shared: memory.shared, own: memory.scratch(worker: worker))
-            work.run(kernels, phase: phase, block: block, memory)
+            computation.run(block: block, ConvolutionMemory(shared: memory.shared, own: memory.scratch(worker: worker)))
+        }
+    }
+}
+
+/// A phase of a task with the function that computes it: looked up once, since a table is large to be copied for each block.
+private enum Computation {
+    typealias Run<Task> = @Sendable (_ task: Task, _ block: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
+
+    case convolution(ConvolutionTask, phase: Int, @Sendable (ConvolutionTask, Int, Int, ConvolutionMemory) -> Void)
+    case maxPooling(MaxPoolingTask, Run<MaxPoolingTask>)
+    case inputConversion(InputConversionTask, Run<InputConversionTask>)
+    case outputConversion(OutputConversionTask, Run<OutputConversionTask>)
+    case batchStatistics(BatchStatisticsTask, Run<BatchStatisticsTask>)
+    case batchNormalization(BatchNormalizationTask, Run<BatchNormalizationTask>)
+    case borderZeroing(BorderZeroingTask, Run<BorderZeroingTask>)
+
+    init(_ work: Work, phase: Int, _ kernels: KernelTable) {
+        switch work {
+        case .convolution(let task, let algorithm):
+            self = .convolution(task, phase: phase, kernels.convolutions[algorithm, task.shape].run)
+        case .maxPooling(let task): self = .maxPooling(task, kernels.maxPooling.run)
+        case .inputConversion(let task): self = .inputConversion(task, kernels.inputConversion.run)
+        case .outputConversion(let task): self = .outputConversion(task, kernels.outputConversion.run)
+        case .batchStatistics(let task): self = .batchStatistics(task, kernels.batchStatistics.run)
+        case .batchNormalization(let task): self = .batchNormalization(task, kernels.batchNormalization.run)
+        case .borderZeroing(let task): self = .borderZeroing(task, kernels.borderZeroing.run)
+        }
+    }
+
+    func run(block: Int, _ memory: ConvolutionMemory) {
+        switch self {
+        case .convolution(let task, let phase, let run): run(task, phase, block, memory)
+        case .maxPooling(let task, let run): run(task, block, memory.own)
+        case .inputConversion(let task, let run): run(task, block, memory.own)
+        case .outputConversion(let task, let run): run(task, block, memory.own)
+        case .batchStatistics(let task, let run): run(task, block, memory.own)
+        case .batchNormalization(let task, let run): run(task, block, memory.own)
+        case .borderZeroing(let task, let run): run(task, block, memory.own)
         }
     }
 }
