@@ -72,40 +72,38 @@ enum Work: BitwiseCopyable {
     }
 }
 
-/// A phase of a task with the function that computes it: looked up once, since a table is large to be copied for each block.
+/// A phase of a task with what computes it: looked up once, since a table is large to be copied for each block.
 private enum Computation {
-    typealias Run<Task> = @Sendable (_ task: Task, _ block: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
-
     case convolution(ConvolutionTask, phase: Int, @Sendable (ConvolutionTask, Int, Int, ConvolutionMemory) -> Void)
-    case maxPooling(MaxPoolingTask, Run<MaxPoolingTask>)
-    case inputConversion(InputConversionTask, Run<InputConversionTask>)
-    case outputConversion(OutputConversionTask, Run<OutputConversionTask>)
-    case batchStatistics(BatchStatisticsTask, Run<BatchStatisticsTask>)
-    case batchNormalization(BatchNormalizationTask, Run<BatchNormalizationTask>)
-    case borderZeroing(BorderZeroingTask, Run<BorderZeroingTask>)
+    case maxPooling(MaxPoolingTask, BlockKernel<MaxPoolingTask>)
+    case inputConversion(InputConversionTask, BlockKernel<InputConversionTask>)
+    case outputConversion(OutputConversionTask, BlockKernel<OutputConversionTask>)
+    case batchStatistics(BatchStatisticsTask, BlockKernel<BatchStatisticsTask>)
+    case batchNormalization(BatchNormalizationTask, BlockKernel<BatchNormalizationTask>)
+    case borderZeroing(BorderZeroingTask, BlockKernel<BorderZeroingTask>)
 
     init(_ work: Work, phase: Int, _ kernels: KernelTable) {
         switch work {
         case .convolution(let task, let algorithm):
             self = .convolution(task, phase: phase, kernels.convolutions[algorithm, task.shape].run)
-        case .maxPooling(let task): self = .maxPooling(task, kernels.maxPooling.run)
-        case .inputConversion(let task): self = .inputConversion(task, kernels.inputConversion.run)
-        case .outputConversion(let task): self = .outputConversion(task, kernels.outputConversion.run)
-        case .batchStatistics(let task): self = .batchStatistics(task, kernels.batchStatistics.run)
-        case .batchNormalization(let task): self = .batchNormalization(task, kernels.batchNormalization.run)
-        case .borderZeroing(let task): self = .borderZeroing(task, kernels.borderZeroing.run)
+        case .maxPooling(let task): self = .maxPooling(task, kernels.maxPooling)
+        case .inputConversion(let task): self = .inputConversion(task, kernels.inputConversion)
+        case .outputConversion(let task): self = .outputConversion(task, kernels.outputConversion)
+        case .batchStatistics(let task): self = .batchStatistics(task, kernels.batchStatistics)
+        case .batchNormalization(let task): self = .batchNormalization(task, kernels.batchNormalization)
+        case .borderZeroing(let task): self = .borderZeroing(task, kernels.borderZeroing)
         }
     }
 
     func run(block: Int, _ memory: ConvolutionMemory) {
         switch self {
         case .convolution(let task, let phase, let run): run(task, phase, block, memory)
-        case .maxPooling(let task, let run): run(task, block, memory.own)
-        case .inputConversion(let task, let run): run(task, block, memory.own)
-        case .outputConversion(let task, let run): run(task, block, memory.own)
-        case .batchStatistics(let task, let run): run(task, block, memory.own)
-        case .batchNormalization(let task, let run): run(task, block, memory.own)
-        case .borderZeroing(let task, let run): run(task, block, memory.own)
+        case .maxPooling(let task, let kernel): kernel.run(task, block, memory.own)
+        case .inputConversion(let task, let kernel): kernel.run(task, block, memory.own)
+        case .outputConversion(let task, let kernel): kernel.run(task, block, memory.own)
+        case .batchStatistics(let task, let kernel): kernel.run(task, block, memory.own)
+        case .batchNormalization(let task, let kernel): kernel.run(task, block, memory.own)
+        case .borderZeroing(let task, let kernel): kernel.run(task, block, memory.own)
         }
     }
 }
