@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import KernelsAVX512
+
 extension ConvolutionShape {
     /// Whether the output channels are panels of two vectors of so many floats and, but for direct arithmetic, the input
     /// channels such vectors.
