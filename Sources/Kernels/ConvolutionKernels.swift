@@ -4,7 +4,7 @@
 import KernelsAVX512
 
 extension ConvolutionShape {
-    /// Whether the output channels are panels of two vectors of so many floats and, but for direct arithmetic, the input
+    /// Whether the output channels are panels of two vectors of so many floats and, for Winograd's algorithms, the input
     /// channels such vectors.
     func fillsVectors(_ lanes: Int, _ algorithm: ConvolutionAlgorithm) -> Bool {
         outputChannels % (2 * lanes) == 0 && (algorithm == .direct || inputChannels % lanes == 0)

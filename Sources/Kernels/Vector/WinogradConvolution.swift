@@ -68,7 +68,7 @@ struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
 
     private func supports(_ shape: ConvolutionShape) -> Bool {
         shape.kernelSize == 3 && shape.padding == 1 && (shape.stride == 1 || shape.stride == 2 && m <= 4)
-            && shape.inputChannels % Instructions.lanes == 0 && shape.outputChannels % width == 0
+            && shape.fillsVectors(Instructions.lanes, .winograd2)
     }
 
     private func packedCount(_ shape: ConvolutionShape) -> Int {
