@@ -14,6 +14,8 @@ let library: [SwiftSetting] =
 // The instruction set of a target is a flag of the compiler that SwiftPM has no name for. Always optimised: without that
 // the operations of SIMD types are calls to generic functions, which must not leave such a target. Nor must the bodies of
 // its functions, which cross-module optimisation would compile again in a target without the instruction set.
+//
+// PREFETCHW (prfchw) is one that x86-64 CPUs without it take for one that does nothing: it needs no look at CPUID.
 func instructions(_ options: String...) -> [SwiftSetting] {
     [.unsafeFlags(options.flatMap { ["-Xcc", $0] } + ["-O", "-disable-cmo"])]
 }

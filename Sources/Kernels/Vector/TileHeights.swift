@@ -4,6 +4,7 @@
 /// Rows cut into tiles of at least 4, as few as possible and as equal as possible. Only where there are fewer than 4, or 7
 /// and no tile so high, does a tile have more rows than are left for it: 4 instead of less.
 struct TileHeights: BitwiseCopyable {
+    /// Of a tile of a convolution; a product's may be higher.
     static let maximum = 6
     static let minimum = 4
 
@@ -21,7 +22,7 @@ struct TileHeights: BitwiseCopyable {
     /// Where tile `index` begins.
     func start(of index: Int) -> Int { index * base + min(index, larger) }
 
-    /// How many rows tile `index` has, at most 6.
+    /// How many rows tile `index` has.
     func rows(of index: Int) -> Int { base + (index < larger ? 1 : 0) }
 
     /// How many rows it computes, at least 4.
