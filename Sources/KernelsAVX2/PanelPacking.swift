@@ -23,6 +23,21 @@ extension Leaves {
     }
 }
 
+extension Leaves {
+    /// The sum of `0 * weight` over whole panels: 0 if all weights are finite, else NaN.
+    @inline(never)
+    package static func sumOfZeroProducts(_ weights: UnsafePointer<Float>, count: Int) -> Float {
+        var (left, right) = (Vector.zero, Vector.zero)
+        var index = 0
+        while index < count {
+            left.addProduct(Vector.zero, load(weights + index))
+            right.addProduct(Vector.zero, load(weights + (index &+ lanes)))
+            index &+= panelWidth
+        }
+        return (left + right).sum()
+    }
+}
+
 @inline(__always)
 private func packRows(
     _ weights: UnsafePointer<Float>, _ rowStride: Int, _ count: Int, _ scale: UnsafePointer<Double>,

@@ -35,6 +35,6 @@ func storeEight(_ values: SIMD8<Double>, _ address: UnsafeMutablePointer<Float>)
     UnsafeMutableRawPointer(address).storeBytes(of: SIMD8<Float>(values), as: SIMD8<Float>.self)
 }
 
-/// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0.
+/// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0, which makes 0 of -0.
 @inline(__always)
-func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .< floor) }
+func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .<= floor) }

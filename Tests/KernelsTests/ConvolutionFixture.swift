@@ -15,13 +15,16 @@ struct ConvolutionCase: CustomTestStringConvertible {
     var imageCount = 1
     /// Whether weights are packed with factors: without them in front of a BatchNorm in training.
     var isScaled = true
+    /// The share of inputs that are not zero; of the zeros half are negative.
+    var nonzero = 1.0
     let seed: UInt64
 
     var testDescription: String {
         """
         \(shape.inputChannels)->\(shape.outputChannels) \(shape.kernelSize)x\(shape.kernelSize) s\(shape.stride) \
         p\(shape.padding) on \(imageCount) x \(shape.inputHeight)x\(shape.inputWidth), borders \(inputBorder) and \(outputBorder), \
-        residual \(hasResidual), relu \(relu), scaled \(isScaled), seed \(seed)
+        residual \(hasResidual), relu \(relu), scaled \(isScaled), nonzero \(nonzero), \
+        seed \(seed)
         """
     }
 
@@ -70,7 +73,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
 /// A case with its memory.
 final class ConvolutionFixture {
     let shape: ConvolutionShape
-    let weights: [Float]
+    var weights: [Float]
     let scale: [Double]
     let bias: TestMemory<Float>
     let input: TestActivation
@@ -88,9 +91,14 @@ final class ConvolutionFixture {
         scale = testCase.isScaled ? factors : factors.map { _ in 1 }
         bias = TestMemory(generator.floats(shape.outputChannels))
         let (images, outputPixels) = (testCase.imageCount, shape.outputHeight * shape.outputWidth)
+        var pixels = generator.floats(images * shape.inputHeight * shape.inputWidth * shape.inputChannels)
+        if testCase.nonzero < 1 {
+            for index in pixels.indices where Double.random(in: 0..<1, using: &generator) >= testCase.nonzero {
+                pixels[index] = index % 2 == 0 ? 0 : -0.0
+            }
+        }
         input = TestActivation(
-            imageCount: images,
-            pixels: generator.floats(images * shape.inputHeight * shape.inputWidth * shape.inputChannels),
+            imageCount: images, pixels: pixels,
             height: shape.inputHeight, width: shape.inputWidth, channels: shape.inputChannels,
             border: testCase.inputBorder)
         residual =
@@ -103,6 +111,16 @@ final class ConvolutionFixture {
     /// The output of a kernel, after a look at the surroundings. `isInPlace`: the residual is where the output goes.
     func output(
         of kernel: ConvolutionKernel, order: BlockOrder = .forward, isInPlace: Bool = false
+    ) throws -> [Float] {
+        try output(packedFor: kernel, isInPlace: isInPlace) { task in
+            blockCount = (0..<kernel.phaseCount(task)).map { kernel.blockCount(task, $0) }.max() ?? 0
+            try compute(kernel, task, order: order)
+        }
+    }
+
+    /// The output of a computation with weights that a kernel packed.
+    func output(
+        packedFor kernel: ConvolutionKernel, isInPlace: Bool = false, _ compute: (ConvolutionTask) throws -> Void
     ) throws -> [Float] {
         let packed = TestMemory([Float](repeating: canary, count: kernel.packedCount(shape) + 1))
         kernel.pack(shape, weights, testCase.isScaled ? scale : nil, packed.start)
@@ -117,8 +135,7 @@ final class ConvolutionFixture {
             bias: bias.start,
             residual: isInPlace ? output.activation : residual?.activation, relu: testCase.relu,
             output: output.activation)
-        blockCount = (0..<kernel.phaseCount(task)).map { kernel.blockCount(task, $0) }.max() ?? 0
-        try withExtendedLifetime(packed) { try compute(kernel, task, order: order) }
+        try withExtendedLifetime(packed) { try compute(task) }
         #expect(output.surroundingsAreUntouched, "\(testCase.testDescription)")
         return output.pixels
     }

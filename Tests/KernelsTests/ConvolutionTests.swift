@@ -101,8 +101,10 @@ import Testing
 
 extension ConvolutionKernel: CustomTestStringConvertible {
     /// All direct ones that the CPU at hand can run, but for the reference.
-    static let optimized: [ConvolutionKernel] =
-        ([.portable] + AlgorithmKernels.vector).map { $0[.direct] }
+    static let optimized: [ConvolutionKernel] = [AlgorithmKernels.portable[.direct]] + vectorized
+
+    /// Those for vectors.
+    static let vectorized: [ConvolutionKernel] = AlgorithmKernels.vector.map { $0[.direct] }
 
     /// Floats of its vectors.
     var lanes: Int { "\(name)".hasSuffix("avx512") ? 16 : 8 }

@@ -8,6 +8,8 @@
 #define KERNEL_ARGUMENTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 /* What the tiles of a panel of output channels have in common. */
 struct shims_convolution_panel {
@@ -18,6 +20,22 @@ struct shims_convolution_panel {
     const float *bias;    /* a value for each channel */
     bool is_relu;
     long channel;         /* floats from the address of a pixel of output or residual to the panel's first channel */
+};
+
+/* What the pixels of a step of a sparse convolution have in common. */
+struct shims_sparse_step {
+    const float *weights; /* of the first panel: one of each channel for each float of the step */
+    long panel_stride;    /* floats from one panel to the next */
+    const float *bias;    /* a value for each channel of the panels */
+    long input_offset;    /* floats from the address of a window to the step's first */
+    uint64_t mask_shift;  /* the bit of a mask that is the step's first */
+    uint64_t mask_bits;   /* ones for the floats of the step, after the shift */
+    long output_channel;  /* floats from the address of a pixel of output or residual to the first panel's first channel */
+    bool is_first;        /* sums begin with the bias */
+    bool is_last;         /* sums are done */
+    bool is_relu;
+    const float *next_weights; /* those of the step that follows, asked for meanwhile; any address will do */
+    long prefetched_lines;     /* how many cache lines of them for each pixel */
 };
 
 /* Where the pixels of a Winograd tile go, and what is added to them. */
@@ -33,5 +51,14 @@ struct shims_winograd_output {
     long rows;             /* how many of its rows and columns the image has */
     long columns;
 };
+
+/* Bit i: whether floats[i], of 32, is not zero; NaN is not. Swift has no operation that makes a number of a mask. */
+static inline uint32_t shims_nonzero_bits(const float *floats) {
+    typedef float vector __attribute__((ext_vector_type(32)));
+    typedef _Bool bits __attribute__((ext_vector_type(32)));
+    vector values;
+    memcpy(&values, floats, sizeof values);
+    return __builtin_bit_cast(uint32_t, __builtin_convertvector(values != 0, bits));
+}
 
 #endif

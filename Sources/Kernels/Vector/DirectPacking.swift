@@ -2,26 +2,42 @@
 // Copyright 2026 The libbackbone authors
 
 /// Weights as the direct convolution reads them: panels of output channels, zeros where there are fewer; in a panel the
-/// order of a window in memory (row, column, input channel), a weight of each output channel for each.
+/// order of a window in memory (row, column, input channel), a weight of each output channel for each. Behind the panels
+/// stands a number that is 0 if all weights are finite.
 enum DirectPacking<Instructions: VectorInstructions> {
     private static var packedInputs: Int { 32 }
     private static var width: Int { Instructions.panelWidth }
 
     /// Floats of the packed weights.
-    static func packedCount(_ shape: ConvolutionShape) -> Int {
+    static func packedCount(_ shape: ConvolutionShape) -> Int { panelsCount(shape) + 1 }
+
+    private static func panelsCount(_ shape: ConvolutionShape) -> Int {
         divideRoundingUp(shape.outputChannels, width) * shape.windowCount * width
+    }
+
+    /// Whether all of the packed weights are finite.
+    static func isFinite(_ packed: UnsafePointer<Float>, _ shape: ConvolutionShape) -> Bool {
+        packed[panelsCount(shape)] == 0
     }
 
     static func pack(
         shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
         packed: UnsafeMutablePointer<Float>
     ) {
-        let depth = shape.windowCount
-        let width = width
         if shape.kernelSize == 1 && shape.outputChannels % width == 0 {
             packPointwise(shape, weights: weights, scale: scale, packed: packed)
-            return
+        } else {
+            packWindows(shape, weights: weights, scale: scale, packed: packed)
         }
+        packed[panelsCount(shape)] = Instructions.sumOfZeroProducts(packed, count: panelsCount(shape))
+    }
+
+    private static func packWindows(
+        _ shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        packed: UnsafeMutablePointer<Float>
+    ) {
+        let depth = shape.windowCount
+        let width = width
         for panel in 0..<divideRoundingUp(shape.outputChannels, width) {
             let out = packed + panel * depth * width
             let lanes = min(width, shape.outputChannels - panel * width)

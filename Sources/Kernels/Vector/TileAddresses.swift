@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where the windows, residuals and outputs of a block's pixels are, with room for six to a tile. A tile that is lower
-/// than any kernel is filled up with pixels that are computed and thrown away.
+/// Where the windows, residuals and outputs of a block's pixels are. The last tile, if it is lower than any kernel, is
+/// filled up with pixels that are computed and thrown away.
 struct TileAddresses {
+    let pixelCount: Int
     let heights: TileHeights
     let inputs: UnsafeMutablePointer<UnsafePointer<Float>>
     let residuals: UnsafeMutablePointer<UnsafePointer<Float>>
@@ -16,16 +17,20 @@ struct TileAddresses {
     /// Floats of scratch memory: three addresses a pixel and six for the edge, then the edge itself, a padded bias, and a
     /// pixel that nobody reads, to which a tile writes whole panels.
     static func scratchCount(pixels: Int, channels: Int, panelWidth: Int) -> Int {
-        let slots = divideRoundingUp(pixels, TileHeights.maximum) * TileHeights.maximum
+        let slots = slotCount(pixels)
         let floatsPerAddress = MemoryLayout<Int>.stride / MemoryLayout<Float>.stride
         return (3 * slots + TileHeights.maximum) * floatsPerAddress
             + (TileHeights.maximum + 2) * panelWidth + channels
     }
 
+    /// Room for the pixels and those that fill up the last tile.
+    private static func slotCount(_ pixels: Int) -> Int { pixels + TileHeights.minimum - 1 }
+
     init(_ task: ConvolutionTask, pixels: Range<Int>, panelWidth: Int, scratch: UnsafeMutablePointer<Float>) {
         self.panelWidth = panelWidth
-        heights = TileHeights(rows: pixels.count)
-        let slots = heights.count * TileHeights.maximum
+        pixelCount = pixels.count
+        heights = TileHeights(rows: pixelCount)
+        let slots = Self.slotCount(pixelCount)
         inputs = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UnsafePointer<Float>.self)
         residuals = inputs + slots
         outputs = UnsafeMutableRawPointer(inputs + 2 * slots)
@@ -37,21 +42,16 @@ struct TileAddresses {
         let unread = bias + panelWidth
 
         var place = PixelPlace(task, index: pixels.lowerBound)
-        for tile in 0..<heights.count {
-            let rows = heights.rows(of: tile)
-            for row in 0..<heights.height(of: tile) {
-                let slot = tile * TileHeights.maximum + row
-                guard row < rows else {
-                    inputs[slot] = inputs[slot - 1]
-                    residuals[slot] = UnsafePointer(unread)
-                    outputs[slot] = unread
-                    continue
-                }
-                inputs[slot] = place.window
-                residuals[slot] = place.residual
-                outputs[slot] = place.output
-                place.advance(in: task)
-            }
+        for slot in 0..<pixelCount {
+            inputs[slot] = place.window
+            residuals[slot] = place.residual
+            outputs[slot] = place.output
+            place.advance(in: task)
+        }
+        for slot in pixelCount..<slots {
+            inputs[slot] = inputs[slot - 1]
+            residuals[slot] = UnsafePointer(unread)
+            outputs[slot] = unread
         }
     }
 
@@ -65,7 +65,7 @@ struct TileAddresses {
 
     /// Residual and ReLU of the channels that a panel has, on the way from the edge to the output.
     func finishEdge(_ task: ConvolutionTask, tile: Int, channel: Int) {
-        let first = tile * TileHeights.maximum
+        let first = heights.start(of: tile)
         for pixel in 0..<heights.rows(of: tile) {
             for lane in 0..<task.shape.outputChannels - channel {
                 var value = edge[pixel][lane]

@@ -27,6 +27,18 @@ protocol VectorInstructions: SendableMetatype {
         prefetch: UnsafeRawPointer, prefetchStep: Int
     )
 
+    /// Which channels of a pixel are not zero.
+    static func nonzeroMasks(
+        _ pixel: UnsafePointer<Float>, words: Int, masks: UnsafeMutablePointer<UInt64>, stride: Int
+    )
+
+    /// Adds the products of what is not zero in some input channels to the sums of pixels.
+    static func sparseProducts(
+        panels: Int, _ step: shims_sparse_step, pixels: Int, inputs: UnsafePointer<UnsafePointer<Float>>,
+        masks: UnsafePointer<UInt64>, sums: UnsafeMutablePointer<Float>,
+        residuals: UnsafePointer<UnsafePointer<Float>>?, outputs: UnsafePointer<UnsafeMutablePointer<Float>>
+    )
+
     /// Rows by the columns of a panel of a matrix product.
     static func productTile(
         height: Int, a: UnsafePointer<Float>, aStride: Int, depth: Int, panel: UnsafePointer<Float>,
@@ -38,6 +50,9 @@ protocol VectorInstructions: SendableMetatype {
         weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
         out: UnsafeMutablePointer<Float>
     )
+
+    /// Whether packed weights are finite: 0 or NaN.
+    static func sumOfZeroProducts(_ weights: UnsafePointer<Float>, count: Int) -> Float
 
     /// Transforms the weights of an input channel for the output channels of a panel.
     static func winogradWeights(
