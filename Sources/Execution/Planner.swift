@@ -68,13 +68,12 @@ struct ConvolutionCost {
 
     static func winograd(_ shape: ConvolutionShape, tile: Int) -> ConvolutionCost {
         let geometry = WinogradGeometry(m: tile, stride: shape.stride)
-        let points = Double(geometry.points)
+        let points = Double(geometry.pointCount(height: shape.outputHeight, width: shape.outputWidth))
         let weightPoints = Double(geometry.weightPoints)
-        let tiles = Double(geometry.tileCount(height: shape.outputHeight, width: shape.outputWidth))
         let pairs = Double(shape.inputChannels) * Double(shape.outputChannels)
-        let transformed = tiles * points * Double(shape.inputChannels + shape.outputChannels)
+        let transformed = points * Double(shape.inputChannels + shape.outputChannels)
         return ConvolutionCost(
-            arithmetic: tiles * points * pairs / productsPerMicrosecond + transformed / transformedPerMicrosecond,
+            arithmetic: points * pairs / productsPerMicrosecond + transformed / transformedPerMicrosecond,
             memory: 4 * weightPoints * pairs / bytesPerMicrosecond)
     }
 }

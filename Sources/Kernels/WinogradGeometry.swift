@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 /// How many points Winograd's F(m x m, 3 x 3) has: m + 2 on a line at stride 1; at stride 2, where the samples that the
 /// second weight meets are points of their own, 2 m + 1.
+///
+/// A tile at the edge of an image may have fewer pixels, and then fewer of the points (`shims_winograd_points`).
 package struct WinogradGeometry: BitwiseCopyable {
     /// Output pixels of a tile in each direction.
     let m: Int
+    let stride: Int
     /// Points of a line, as many as pixels of the input.
     let side: Int
 
     package init(m: Int, stride: Int) {
         self.m = m
+        self.stride = stride
         side = stride == 1 ? m + 2 : 2 * m + 1
     }
 
-    /// Points of a tile: multiplications for each pair of channels.
-    package var points: Int { side * side }
+    /// Points of a tile that is whole.
+    var points: Int { side * side }
 
     /// Points with weights of their own, the same at either stride.
     package var weightPoints: Int { weightSide * weightSide }
@@ -26,10 +32,31 @@ package struct WinogradGeometry: BitwiseCopyable {
         return min(row, weightSide - 1) * weightSide + min(column, weightSide - 1)
     }
 
-    /// Tiles of an output.
-    package func tileCount(height: Int, width: Int) -> Int { tileRows(height) * tileColumns(width) }
-    func tileRows(_ height: Int) -> Int { divideRoundingUp(height, m) }
-    func tileColumns(_ width: Int) -> Int { divideRoundingUp(width, m) }
+    /// Tiles on a side of an output.
+    func tileCount(_ size: Int) -> Int { divideRoundingUp(size, m) }
+
+    /// Pixels that the last tile on a side has.
+    func lastOutputs(_ size: Int) -> Int { size - (tileCount(size) - 1) * m }
+
+    /// Samples of the input, on a line, that so many pixels of a tile need.
+    func samples(_ wanted: Int) -> Int {
+        stride == 1 ? shims_winograd_outputs(m, stride, wanted) + 2 : side
+    }
+
+    /// The points of a whole tile, on a line, as bits.
+    var linePoints: UInt32 { shims_winograd_points(m, stride, m) }
+
+    /// Those that the last tile has.
+    func lastPoints(_ size: Int) -> UInt32 {
+        shims_winograd_points(m, stride, shims_winograd_outputs(m, stride, lastOutputs(size)))
+    }
+
+    /// Points of all tiles of an output: multiplications for each pair of channels.
+    package func pointCount(height: Int, width: Int) -> Int { pointCount(height) * pointCount(width) }
+
+    private func pointCount(_ size: Int) -> Int {
+        (tileCount(size) - 1) * side + lastPoints(size).nonzeroBitCount
+    }
 
     private var weightSide: Int { m + 2 }
 }

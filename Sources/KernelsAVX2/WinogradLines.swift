@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 // The one-dimensional transforms of Winograd's minimal filtering F(m, 3), by the method of Cook and Toom: two polynomials
 // are evaluated at m + 2 points, their values multiplied, and the product is interpolated (Lavin and Gray 2016,
 // arXiv:1509.09308; Barabasz et al. 2020, arXiv:1803.10986, on the choice of points). The points here are 0, infinity and
@@ -19,6 +21,10 @@
 // At stride 2 a line is two in one: the first and third weight meet the samples 0, 2, 4, ..., which is F(m, 2) with m + 1
 // points, and the second weight alone meets the samples 1, 3, ..., each of which is a point of its own. The points of the
 // first kind come first. They are ±1 and infinity for m = 2, ±1/2, ±5/4 and infinity for m = 4; 2 m + 1 of both kinds.
+
+// A line with fewer than m outputs, at the edge of an image, is computed with fewer of the points (which ones says
+// `shims_winograd_points`): as F(n, 3) for some n < m. Its weights would have fewer factors in their divisors; since they
+// are those of the other lines, the input has the missing ones instead, `q_i - q_j` for each point q_j that is left out.
 
 /// The pairs of F(4, 3); all their products are exact.
 private let p4: Float = 0.625
@@ -44,6 +50,16 @@ struct WinogradForm {
     @inline(__always)
     var side: Int { stride == 1 ? m &+ 2 : 2 &* m &+ 1 }
 
+    /// Samples of the input that `outputs` pixels of a line meet.
+    @inline(__always)
+    func samples(_ outputs: Int) -> Int { stride == 1 ? outputs &+ 2 : side }
+
+    /// Whether a line of `outputs` pixels has a point.
+    @inline(__always)
+    func has(_ point: Int, _ outputs: Int) -> Bool {
+        shims_winograd_points(m, stride, outputs) & (1 &<< UInt32(truncatingIfNeeded: point)) != 0
+    }
+
     /// Points of a line that have weights of their own.
     @inline(__always)
     var weightSide: Int { m &+ 2 }
@@ -51,16 +67,26 @@ struct WinogradForm {
 
 // MARK: - Input
 
-/// Transforms a line of `form.side` vectors of channels that lie `step` floats apart.
+/// Transforms a line of vectors of channels that lie `step` floats apart, as many as are met by the windows of `outputs`
+/// pixels, to the points that these have.
 @inline(__always)
 func inputLine(
-    _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,
-    _ outStep: Int
+    _ form: WinogradForm, outputs: Int, _ source: UnsafePointer<Float>, _ step: Int,
+    _ out: UnsafeMutablePointer<Float>, _ outStep: Int
 ) {
     switch (form.stride, form.m) {
-    case (1, 2): inputLine2(source, step, out, outStep)
-    case (1, 4): inputLine4(source, step, out, outStep)
-    case (1, _): inputLine6(source, step, out, outStep)
+    case (1, 2):
+        if outputs == 1 { inputLine2To1(source, step, out, outStep) } else { inputLine2(source, step, out, outStep) }
+    case (1, 4):
+        if outputs == 2 { inputLine4To2(source, step, out, outStep) } else { inputLine4(source, step, out, outStep) }
+    case (1, _):
+        if outputs == 2 {
+            inputLine6To2(source, step, out, outStep)
+        } else if outputs == 4 {
+            inputLine6To4(source, step, out, outStep)
+        } else {
+            inputLine6(source, step, out, outStep)
+        }
     case (_, 2): stridedInputLine2(source, step, out, outStep)
     default: stridedInputLine4(source, step, out, outStep)
     }
@@ -78,6 +104,18 @@ private func inputLine2(
     store(d2 + d1, out + outStep)
     store(d2 - d1, out + 2 * outStep)
     store(d3 - d1, out + 3 * outStep)
+}
+
+@inline(__always)
+private func inputLine2To1(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d1 = load(source + step)
+    let d2 = load(source + 2 * step)
+    store(d2 - d0, out)
+    store(d2 + d1, out + outStep)
+    store(d2 - d1, out + 2 * outStep)
 }
 
 @inline(__always)
@@ -104,6 +142,25 @@ private func inputLine4(
     store(evenQ + oddQ, out + 3 * outStep)
     store(evenQ - oddQ, out + 4 * outStep)
     store(addProduct(subtractProduct(d5, sum, d3), product, d1), out + 5 * outStep)
+}
+
+/// Without the pair ±q.
+@inline(__always)
+private func inputLine4To2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d1 = load(source + step)
+    let d2 = load(source + 2 * step)
+    let d3 = load(source + 3 * step)
+    let qq = Vector(repeating: q4 * q4)
+    let factor = Vector(repeating: p4 * p4 - q4 * q4)
+    store(subtractProduct(Vector(repeating: p4 * p4 * q4 * q4) * d0, qq, d2), out)
+    let even = factor * d2
+    let odd = Vector(repeating: p4) * (factor * d1)
+    store(even + odd, out + outStep)
+    store(even - odd, out + 2 * outStep)
+    store(subtractProduct(d3, p4 * p4, d1), out + 5 * outStep)
 }
 
 @inline(__always)
@@ -137,6 +194,51 @@ private func inputLine6(
     store(addProduct(evenTwo, 2, oddTwo), out + 5 * outStep)
     store(subtractProduct(evenTwo, 2, oddTwo), out + 6 * outStep)
     store(addProduct(d7 - d1, whole, d3 - d5), out + 7 * outStep)
+}
+
+/// Without the pair ±1.
+@inline(__always)
+private func inputLine6To4(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d1 = load(source + step)
+    let d2 = load(source + 2 * step)
+    let d3 = load(source + 3 * step)
+    let d4 = load(source + 4 * step)
+    let d5 = load(source + 5 * step)
+    // (x^2 - 1/4)(x^2 - 4) = x^4 - 17/4 x^2 + 1, times 0 - 1
+    let whole = Vector(repeating: 4.25)
+    store(subtractProduct(whole * d2, 1, d0 + d4), out)
+    // The pair ±1/2 leaves x^2 - 4, times 1/4 - 1.
+    let evenHalf = subtractProduct(Vector(repeating: 3) * d2, 0.75, d4)
+    let oddHalf = subtractProduct(Vector(repeating: 1.5) * d1, 0.375, d3)
+    store(evenHalf + oddHalf, out + outStep)
+    store(evenHalf - oddHalf, out + 2 * outStep)
+    // ±2 leaves x^2 - 1/4, times 4 - 1.
+    let evenTwo = subtractProduct(Vector(repeating: 3) * d4, 0.75, d2)
+    let oddTwo = subtractProduct(Vector(repeating: 6) * d3, 1.5, d1)
+    store(evenTwo + oddTwo, out + 5 * outStep)
+    store(evenTwo - oddTwo, out + 6 * outStep)
+    store(subtractProduct(d5 + d1, whole, d3), out + 7 * outStep)
+}
+
+/// Without the pairs ±1/2 and ±2.
+@inline(__always)
+private func inputLine6To2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let d0 = load(source)
+    let d1 = load(source + step)
+    let d2 = load(source + 2 * step)
+    let d3 = load(source + 3 * step)
+    // x^2 - 1, times (0 - 1/4)(0 - 4)
+    store(d2 - d0, out)
+    // The pair ±1 leaves 1, times (1 - 1/4)(1 - 4).
+    let factor = Vector(repeating: -2.25)
+    store(factor * (d2 + d1), out + 3 * outStep)
+    store(factor * (d2 - d1), out + 4 * outStep)
+    store(d3 - d1, out + 7 * outStep)
 }
 
 @inline(__always)
@@ -181,16 +283,25 @@ private func stridedInputLine4(
 
 // MARK: - Output
 
-/// Transforms a line of `form.side` vectors of channels into one of `form.m`.
+/// Transforms a line of vectors of channels, of which the points are read that a line of `outputs` has, into as many.
 @inline(__always)
 func outputLine(
-    _ form: WinogradForm, _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>,
-    _ outStep: Int
+    _ form: WinogradForm, outputs: Int, _ source: UnsafePointer<Float>, _ step: Int,
+    _ out: UnsafeMutablePointer<Float>, _ outStep: Int
 ) {
     switch (form.stride, form.m) {
-    case (1, 2): outputLine2(source, step, out, outStep)
-    case (1, 4): outputLine4(source, step, out, outStep)
-    case (1, _): outputLine6(source, step, out, outStep)
+    case (1, 2):
+        if outputs == 1 { outputLine2To1(source, step, out) } else { outputLine2(source, step, out, outStep) }
+    case (1, 4):
+        if outputs == 2 { outputLine4To2(source, step, out, outStep) } else { outputLine4(source, step, out, outStep) }
+    case (1, _):
+        if outputs == 2 {
+            outputLine6To2(source, step, out, outStep)
+        } else if outputs == 4 {
+            outputLine6To4(source, step, out, outStep)
+        } else {
+            outputLine6(source, step, out, outStep)
+        }
     case (_, 2): stridedOutputLine2(source, step, out, outStep)
     default: stridedOutputLine4(source, step, out, outStep)
     }
@@ -204,6 +315,11 @@ private func outputLine2(
     let minus = load(source + 2 * step)
     store(load(source) + (plus + minus), out)
     store(load(source + 3 * step) + (plus - minus), out + outStep)
+}
+
+@inline(__always)
+private func outputLine2To1(_ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>) {
+    store(load(source) + (load(source + step) + load(source + 2 * step)), out)
 }
 
 @inline(__always)
@@ -223,6 +339,16 @@ private func outputLine4(
     store(addProduct(Vector(repeating: p4 * p4) * evenP, q4 * q4, evenQ), out + 2 * outStep)
     store(
         addProduct(addProduct(load(source + 5 * step), p4 * p4 * p4, oddP), q4 * q4 * q4, oddQ), out + 3 * outStep)
+}
+
+@inline(__always)
+private func outputLine4To2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let p = load(source + step)
+    let pMinus = load(source + 2 * step)
+    store(load(source) + (p + pMinus), out)
+    store(addProduct(load(source + 5 * step), p4, p - pMinus), out + outStep)
 }
 
 @inline(__always)
@@ -248,6 +374,34 @@ private func outputLine6(
     store(addProduct(addProduct(evenOne, 0.0625, evenHalf), 16, evenTwo), out + 4 * outStep)
     store(
         addProduct(addProduct(load(source + 7 * step) + oddOne, 0.03125, oddHalf), 32, oddTwo), out + 5 * outStep)
+}
+
+@inline(__always)
+private func outputLine6To4(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let half = load(source + step)
+    let halfMinus = load(source + 2 * step)
+    let two = load(source + 5 * step)
+    let twoMinus = load(source + 6 * step)
+    let evenHalf = half + halfMinus
+    let oddHalf = half - halfMinus
+    let evenTwo = two + twoMinus
+    let oddTwo = two - twoMinus
+    store(load(source) + (evenHalf + evenTwo), out)
+    store(addProduct(Vector(repeating: 0.5) * oddHalf, 2, oddTwo), out + outStep)
+    store(addProduct(Vector(repeating: 0.25) * evenHalf, 4, evenTwo), out + 2 * outStep)
+    store(addProduct(addProduct(load(source + 7 * step), 0.125, oddHalf), 8, oddTwo), out + 3 * outStep)
+}
+
+@inline(__always)
+private func outputLine6To2(
+    _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
+) {
+    let one = load(source + 3 * step)
+    let oneMinus = load(source + 4 * step)
+    store(load(source) + (one + oneMinus), out)
+    store(load(source + 7 * step) + (one - oneMinus), out + outStep)
 }
 
 @inline(__always)

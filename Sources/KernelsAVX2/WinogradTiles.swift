@@ -66,39 +66,50 @@ private func transformWeights(
 }
 
 extension Leaves {
-    /// Transforms a square of `side x side` input pixels: `out[point * pointStride + channel]`.
+    /// Transforms the input pixels that a tile of `rows` x `columns` output pixels meets, to the points of it:
+    /// `out[point * pointStride + channel]`.
     ///
     /// - Parameters:
+    ///   - rows: 1 to m; a tile at the edge of an image may have fewer than m.
+    ///   - columns: The same.
     ///   - channels: A multiple of `lanes`.
     @inline(never)
     package static func winogradInput(
-        m: Int, stride: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, channels: Int,
-        out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
+        m: Int, stride: Int, rows: Int, columns: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int,
+        channels: Int, out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
     ) {
+        let rows = shims_winograd_outputs(m, stride, rows)
+        let columns = shims_winograd_outputs(m, stride, columns)
         switch (stride, m) {
         case (1, 2):
             transformInput(
-                WinogradForm(2, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+                WinogradForm(2, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
+                scratch)
         case (1, 4):
             transformInput(
-                WinogradForm(4, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+                WinogradForm(4, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
+                scratch)
         case (1, _):
             transformInput(
-                WinogradForm(6, stride: 1), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+                WinogradForm(6, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
+                scratch)
         case (_, 2):
             transformInput(
-                WinogradForm(2, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+                WinogradForm(2, stride: 2), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
+                scratch)
         default:
             transformInput(
-                WinogradForm(4, stride: 2), source, rowStride, pixelStride, channels, out, pointStride, scratch)
+                WinogradForm(4, stride: 2), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
+                scratch)
         }
     }
 }
 
 @inline(__always)
 private func transformInput(
-    _ form: WinogradForm, _ source: UnsafePointer<Float>, _ rowStride: Int, _ pixelStride: Int, _ channels: Int,
-    _ out: UnsafeMutablePointer<Float>, _ pointStride: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ form: WinogradForm, _ rows: Int, _ columns: Int, _ source: UnsafePointer<Float>, _ rowStride: Int,
+    _ pixelStride: Int, _ channels: Int, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
 ) {
     // Two vectors at a time where there are so many channels: with AVX2 a cache line of each pixel, of which a power of two
     // as number of channels lets all pixels use a few sets of the first-level cache.
@@ -107,16 +118,18 @@ private func transformInput(
     var channel = 0
     while channel < channels {
         let isWhole = channels &- channel >= 2 &* lanes
-        for column in 0..<points {
+        for column in 0..<form.samples(columns) {
             let pixel = source + (column &* pixelStride &+ channel)
-            inputLine(form, pixel, rowStride, scratch + column &* lanes, points &* lanes)
-            if isWhole { inputLine(form, pixel + lanes, rowStride, second + column &* lanes, points &* lanes) }
+            inputLine(form, outputs: rows, pixel, rowStride, scratch + column &* lanes, points &* lanes)
+            if isWhole {
+                inputLine(form, outputs: rows, pixel + lanes, rowStride, second + column &* lanes, points &* lanes)
+            }
         }
-        for row in 0..<points {
+        for row in 0..<points where form.has(row, rows) {
             let line = row &* points &* lanes
             let point = out + (row &* points &* pointStride &+ channel)
-            inputLine(form, scratch + line, lanes, point, pointStride)
-            if isWhole { inputLine(form, second + line, lanes, point + lanes, pointStride) }
+            inputLine(form, outputs: columns, scratch + line, lanes, point, pointStride)
+            if isWhole { inputLine(form, outputs: columns, second + line, lanes, point + lanes, pointStride) }
         }
         channel &+= 2 &* lanes
     }
@@ -188,21 +201,25 @@ private func transformOutput(
     _ scratch: UnsafeMutablePointer<Float>
 ) {
     let points = form.side
+    let rows = shims_winograd_outputs(form.m, form.stride, target.rows)
+    let columns = shims_winograd_outputs(form.m, form.stride, target.columns)
     let floor = Vector(repeating: target.is_relu ? 0 : -.infinity)
     let left = load(target.bias.unsafelyUnwrapped)
     let right = load(target.bias.unsafelyUnwrapped + lanes)
     let second = scratch + points &* points &* lanes
-    for column in 0..<points {
+    for column in 0..<points where form.has(column, columns) {
         let point = products + column &* pointStride
-        outputLine(form, point, points &* pointStride, scratch + column &* lanes, points &* lanes)
-        outputLine(form, point + lanes, points &* pointStride, second + column &* lanes, points &* lanes)
+        let line = scratch + column &* lanes
+        let secondLine = second + column &* lanes
+        outputLine(form, outputs: rows, point, points &* pointStride, line, points &* lanes)
+        outputLine(form, outputs: rows, point + lanes, points &* pointStride, secondLine, points &* lanes)
     }
     for row in 0..<target.rows {
         let line = scratch + row &* points &* lanes
         let secondLine = second + row &* points &* lanes
         // In place: what is written stands before all that is still to be read.
-        outputLine(form, line, lanes, line, lanes)
-        outputLine(form, secondLine, lanes, secondLine, lanes)
+        outputLine(form, outputs: columns, line, lanes, line, lanes)
+        outputLine(form, outputs: columns, secondLine, lanes, secondLine, lanes)
         let out = target.output.unsafelyUnwrapped + row &* target.output_row
         for column in 0..<target.columns {
             var leftValue = load(line + column &* lanes) + left

@@ -8,19 +8,20 @@ import Testing
 /// The transforms of F(m, 3) as matrices, from the points alone by the construction of Cook and Toom: an independent
 /// source for those that the kernels have written out.
 private struct WinogradMatrices {
-    let m: Int
-    let stride: Int
-    /// m x side, side x 3 and side x side.
+    /// Pixels of a line: as many as `m`, or fewer at an edge of the image.
+    let outputs: Int
+    /// Which of the points of a whole line this one has.
+    let indices: [Int]
+    /// outputs x points, points of a whole line x 3 and points x samples.
     private(set) var output: [[Double]]
     private(set) var weights: [[Double]] = []
     private(set) var input: [[Double]] = []
 
-    var side: Int { input.count }
+    var samples: Int { input[0].count }
 
-    init(m: Int, stride: Int) {
-        self.m = m
-        self.stride = stride
-        let points: [Double] =
+    /// - Parameter wanted: Pixels that the line shall have; more are computed where no fewer points give just these.
+    init(m: Int, stride: Int, wanted: Int) {
+        let all: [Double] =
             switch (stride, m) {
             case (1, 2): [0, 1, -1]
             case (1, 4): [0, 0.625, -0.625, 1.5, -1.5]
@@ -28,28 +29,53 @@ private struct WinogradMatrices {
             case (_, 2): [1, -1]
             default: [0.5, -0.5, 1.25, -1.25]
             }
-        let side = stride == 1 ? m + 2 : 2 * m + 1
+        // F(1, 3) has no point at infinity here.
+        let fewer: (outputs: Int, points: [Double])? =
+            switch (stride, m, wanted) {
+            case (1, 2, 1): (1, all)
+            case (1, 4, 1...2): (2, [0, 0.625, -0.625])
+            case (1, 6, 1...2): (2, [0, 1, -1])
+            case (1, 6, 3...4): (4, [0, 0.5, -0.5, 2, -2])
+            default: nil
+            }
+        let outputs = fewer?.outputs ?? m
+        let points = fewer?.points ?? all
+        let hasInfinity = outputs != 1
+        self.outputs = outputs
+        let samples = stride == 1 ? outputs + 2 : 2 * m + 1
         // At stride 2 the points of samples 0, 2, 4, ..., which two weights meet, come before samples 1, 3, ...
         func spread(_ coefficients: [Double]) -> [Double] {
-            (0..<side).map { $0 % stride == 0 && $0 / stride < coefficients.count ? coefficients[$0 / stride] : 0 }
+            (0..<samples).map { $0 % stride == 0 && $0 / stride < coefficients.count ? coefficients[$0 / stride] : 0 }
         }
         func power(_ base: Double, _ exponent: Int) -> Double { (0..<exponent).reduce(1) { value, _ in value * base } }
-        for point in points {
-            let others = points.filter { $0 != point }
-            let divisor = others.reduce(1) { $0 * (point - $1) }
+        for point in all {
+            let divisor = all.filter { $0 != point }.reduce(1) { $0 * (point - $1) }
             weights.append(
                 stride == 1 ? [0, 1, 2].map { power(point, $0) / divisor } : [1 / divisor, 0, point / divisor])
-            input.append(spread(Self.polynomial(withRoots: others)))
         }
         weights.append([0, 0, 1])
-        input.append(spread(Self.polynomial(withRoots: points)))
-        output = (0..<m).map { k in points.map { power($0, k) } + [k == m - 1 ? 1 : 0] }
-        guard stride == 2 else { return }
-        for sample in 0..<m {
-            weights.append([0, 1, 0])
-            input.append((0..<side).map { $0 == 2 * sample + 1 ? 1 : 0 })
-            for k in 0..<m { output[k].append(k == sample ? 1 : 0) }
+        // The weights stay divided by the distances to the points that are left out: here they are factors.
+        for point in points {
+            let absent = all.filter { !points.contains($0) }.reduce(1) { $0 * (point - $1) }
+            let others = points.filter { $0 != point }
+            input.append(spread(Self.polynomial(withRoots: others).map { $0 * absent }))
         }
+        var indices = points.map { point in all.firstIndex(of: point) ?? 0 }
+        output = (0..<outputs).map { k in points.map { power($0, k) } }
+        if hasInfinity {
+            indices.append(all.count)
+            input.append(spread(Self.polynomial(withRoots: points)))
+            for k in 0..<outputs { output[k].append(k == outputs - 1 ? 1 : 0) }
+        }
+        if stride == 2 {
+            for sample in 0..<m {
+                indices.append(weights.count)
+                weights.append([0, 1, 0])
+                input.append((0..<samples).map { $0 == 2 * sample + 1 ? 1 : 0 })
+                for k in 0..<m { output[k].append(k == sample ? 1 : 0) }
+            }
+        }
+        self.indices = indices
     }
 
     /// The coefficients of `prod (x - root)`, of the lowest power first.
@@ -69,14 +95,14 @@ private struct WinogradMatrices {
         copy.input = input.map { $0.map(abs) }
         return copy
     }
+}
 
-    /// `matrix * square * transposed matrix`.
-    func apply(_ matrix: [[Double]], to square: [[Double]]) -> [[Double]] {
-        let half = matrix.map { row in
-            square[0].indices.map { column in row.indices.reduce(0) { $0 + row[$1] * square[$1][column] } }
-        }
-        return half.map { line in matrix.map { row in row.indices.reduce(0) { $0 + row[$1] * line[$1] } } }
+/// `rows * square * transposed columns`.
+private func transform(_ square: [[Double]], rows: [[Double]], columns: [[Double]]) -> [[Double]] {
+    let half = rows.map { row in
+        square[0].indices.map { column in row.indices.reduce(0) { $0 + row[$1] * square[$1][column] } }
     }
+    return half.map { line in columns.map { row in row.indices.reduce(0) { $0 + row[$1] * line[$1] } } }
 }
 
 extension ConvolutionCase {
@@ -84,7 +110,7 @@ extension ConvolutionCase {
     /// block transforms its own tiles) and many (all threads share them).
     static func winograd(m: Int, lanes: Int, stride: Int) -> [ConvolutionCase] {
         var cases: [ConvolutionCase] = []
-        let sizes = [1, 2, m - 1, m, m + 1, 2 * m, 2 * m + 1, 3 * m - 1].filter { $0 > 0 }
+        let sizes = [1, 2, m - 1, m, m + 1, m + 2, m + 4, 2 * m, 2 * m + 1, 2 * m + 3, 3 * m - 1].filter { $0 > 0 }
         for (inputs, outputs) in [(1, 2), (3, 6), (8, 4)] {
             for (index, height) in sizes.enumerated() {
                 let width = sizes[(3 * index + inputs) % sizes.count]
@@ -94,7 +120,10 @@ extension ConvolutionCase {
         }
         // Enough channels for a shared phase, enough tiles for several groups, and one tile alone.
         let panel = 2 * lanes
-        let others = [(528, 2 * panel, 3 * m, 2 * m + 1), (528, panel, 1, 1), (64, panel, 13 * m, 7 * m - 1)]
+        let others = [
+            (528, 2 * panel, 3 * m, 2 * m + 1), (528, panel, 1, 1), (64, panel, 13 * m, 7 * m - 1),
+            (528, panel, 8 * m + 1, 9 * m + 2),
+        ]
         for (inputs, outputs, height, width) in others {
             cases.append(winograd(inputs, outputs, stride, height * stride, width * stride, number: cases.count))
         }
@@ -117,12 +146,11 @@ extension ConvolutionCase {
 extension ConvolutionFixture {
     /// What went into each output by way of the transforms: the sum of magnitudes, of which each rounding is a part.
     func winogradMagnitudes(m: Int) -> [Double] {
-        let matrices = WinogradMatrices(m: m, stride: shape.stride).magnitudes
         let (height, width, inputs, outputs) = (
             shape.inputHeight, shape.inputWidth, shape.inputChannels, shape.outputChannels
         )
-        let side = matrices.side
         let (outputHeight, outputWidth) = (shape.outputHeight, shape.outputWidth)
+        let lines = (0...m).map { WinogradMatrices(m: m, stride: shape.stride, wanted: $0).magnitudes }
         let transformedWeights = (0..<outputs).map { output in
             (0..<inputs).map { input in
                 let square = (0..<3).map { row in
@@ -130,7 +158,7 @@ extension ConvolutionFixture {
                         Double(abs(weights[((output * inputs + input) * 3 + row) * 3 + column])) * scale[output]
                     }
                 }
-                return matrices.apply(matrices.weights, to: square).flatMap { $0 }
+                return transform(square, rows: lines[m].weights, columns: lines[m].weights)
             }
         }
         let pixels = input.pixels
@@ -138,26 +166,31 @@ extension ConvolutionFixture {
         for image in 0..<testCase.imageCount {
             for top in stride(from: 0, to: outputHeight, by: m) {
                 for left in stride(from: 0, to: outputWidth, by: m) {
-                    var products = [[Double]](repeating: .init(repeating: 0, count: side * side), count: outputs)
+                    let rows = lines[min(m, outputHeight - top)]
+                    let columns = lines[min(m, outputWidth - left)]
+                    let zeros = [[Double]](
+                        repeating: .init(repeating: 0, count: columns.indices.count), count: rows.indices.count)
+                    var products = [[[Double]]](repeating: zeros, count: outputs)
                     for channel in 0..<inputs {
-                        let square = (0..<side).map { row in
-                            (0..<side).map { column -> Double in
+                        let square = (0..<rows.samples).map { row in
+                            (0..<columns.samples).map { column -> Double in
                                 let (y, x) = (top * shape.stride + row - 1, left * shape.stride + column - 1)
                                 guard (0..<height).contains(y) && (0..<width).contains(x) else { return 0 }
                                 return Double(abs(pixels[((image * height + y) * width + x) * inputs + channel]))
                             }
                         }
-                        let transformed = matrices.apply(matrices.input, to: square).flatMap { $0 }
+                        let transformed = transform(square, rows: rows.input, columns: columns.input)
                         for output in 0..<outputs {
                             let weights = transformedWeights[output][channel]
-                            for point in 0..<side * side {
-                                products[output][point] += transformed[point] * weights[point]
+                            for (i, row) in rows.indices.enumerated() {
+                                for (j, column) in columns.indices.enumerated() {
+                                    products[output][i][j] += transformed[i][j] * weights[row][column]
+                                }
                             }
                         }
                     }
                     for output in 0..<outputs {
-                        let square = (0..<side).map { Array(products[output][$0 * side..<($0 + 1) * side]) }
-                        let values = matrices.apply(matrices.output, to: square)
+                        let values = transform(products[output], rows: rows.output, columns: columns.output)
                         for row in 0..<min(m, outputHeight - top) {
                             for column in 0..<min(m, outputWidth - left) {
                                 let pixel = (image * outputHeight + top + row) * outputWidth + left + column

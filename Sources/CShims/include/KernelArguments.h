@@ -52,6 +52,24 @@ struct shims_winograd_output {
     long columns;
 };
 
+/*
+ * Tiles of F(m, 3) at the edge of an image, which have fewer than m pixels in a direction, need fewer points: those of
+ * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. Here is which n there are, for a
+ * number of pixels that are wanted, and which points they have, as bits. At stride 2 there is m alone.
+ */
+static inline long shims_winograd_outputs(long m, long stride, long wanted) {
+    if (stride != 1) return m;
+    if (m == 2) return wanted <= 1 ? 1 : 2;
+    if (wanted <= 2) return 2;
+    return m == 6 && wanted <= 4 ? 4 : m;
+}
+static inline uint32_t shims_winograd_points(long m, long stride, long outputs) {
+    if (outputs == m) return (1u << (stride == 1 ? m + 2 : 2 * m + 1)) - 1;
+    if (m == 2) return 0x07;               /* 0, 1, -1 */
+    if (m == 4) return 0x27;               /* 0, 5/8, -5/8, infinity */
+    return outputs == 2 ? 0x99 : 0xe7;     /* 0, 1, -1, infinity; 0, 1/2, -1/2, 2, -2, infinity */
+}
+
 /* Bit i: whether floats[i], of 32, is not zero; NaN is not. Swift has no operation that makes a number of a mask. */
 static inline uint32_t shims_nonzero_bits(const float *floats) {
     typedef float vector __attribute__((ext_vector_type(32)));

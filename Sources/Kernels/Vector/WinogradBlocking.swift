@@ -16,11 +16,16 @@ struct WinogradBlocking {
     let productStride: Int
 
     private let channels: Int
+    private let height: Int
+    private let width: Int
     private let tileColumns: Int
     private let tileRows: Int
     private let tileCount: Int
+    /// The points of the last tiles of a column, and of a row.
+    private let lowPoints: UInt32
+    private let narrowPoints: UInt32
     /// Groups of tiles; in chunks of their own where inputs are shared.
-    private let groupCount: Int
+    let groupCount: Int
     private let chunkCount: Int
     private let panelBlocks: Int
 
@@ -29,8 +34,12 @@ struct WinogradBlocking {
         geometry = WinogradGeometry(m: m, stride: task.shape.stride)
         channels = task.shape.inputChannels
         panelCount = task.shape.outputChannels / panelWidth
-        tileColumns = geometry.tileColumns(task.output.width)
-        tileRows = geometry.tileRows(task.output.height)
+        height = task.output.height
+        width = task.output.width
+        tileColumns = geometry.tileCount(width)
+        tileRows = geometry.tileCount(height)
+        lowPoints = geometry.lastPoints(height)
+        narrowPoints = geometry.lastPoints(width)
         tileCount = task.imageCount * tileRows * tileColumns
 
         let points = geometry.points
@@ -95,22 +104,34 @@ struct WinogradBlocking {
         Self.shifted(blockRange(block, of: transformBlocks(chunk), count: chunk.count), by: chunk.lowerBound)
     }
 
-    /// The tiles and the panels of a block that multiplies.
-    func multipliedTiles(of block: Int, _ chunk: Range<Int>) -> Range<Int> {
-        Self.shifted(blockRange(block % groupCount, of: groupCount, count: chunk.count), by: chunk.lowerBound)
-    }
-
+    /// The group and the panels of a block that multiplies.
+    func group(of block: Int) -> Int { block % groupCount }
     func panels(of block: Int) -> Range<Int> { blockRange(block / groupCount, of: panelBlocks, count: panelCount) }
+
+    /// The tiles of group `index` of a chunk.
+    func tiles(ofGroup index: Int, _ chunk: Range<Int>) -> Range<Int> {
+        Self.shifted(blockRange(index, of: groupCount, count: chunk.count), by: chunk.lowerBound)
+    }
 
     private static func shifted(_ range: Range<Int>, by offset: Int) -> Range<Int> {
         range.lowerBound + offset..<range.upperBound + offset
     }
 
-    /// The place of a tile among those of all images.
-    func tile(_ index: Int) -> (image: Int, row: Int, column: Int) {
+    func tile(_ index: Int) -> WinogradTile {
         let (line, column) = index.quotientAndRemainder(dividingBy: tileColumns)
         let (image, row) = line.quotientAndRemainder(dividingBy: tileRows)
-        return (image, row, column)
+        let (isLast, isLastOfRow) = (row == tileRows - 1, column == tileColumns - 1)
+        return WinogradTile(
+            image: image, row: row, column: column, rows: isLast ? geometry.lastOutputs(height) : geometry.m,
+            columns: isLastOfRow ? geometry.lastOutputs(width) : geometry.m,
+            isLow: isLast && lowPoints != geometry.linePoints,
+            isNarrow: isLastOfRow && narrowPoints != geometry.linePoints)
+    }
+
+    /// Whether low tiles have a point, and narrow ones.
+    func owners(of point: Int) -> (low: Bool, narrow: Bool) {
+        let (row, column) = point.quotientAndRemainder(dividingBy: geometry.side)
+        return (lowPoints >> UInt32(row) & 1 != 0, narrowPoints >> UInt32(column) & 1 != 0)
     }
 
     // MARK: - Sizes

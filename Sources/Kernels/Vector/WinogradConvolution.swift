@@ -120,66 +120,74 @@ extension WinogradConvolution {
         let blocking = blocking(task)
         if !blocking.isShared {
             let tiles = blocking.tiles(of: block)
+            let group = WinogradGroup(blocking, tiles)
             let inputs = memory.own + blocking.productCount
             let scratch = inputs + blocking.inputCount
-            transform(task, blocking, tiles: tiles, to: inputs, scratch: scratch)
+            transform(task, blocking, group, only: tiles, to: inputs, scratch: scratch)
             for panel in 0..<blocking.panelCount {
                 multiply(
-                    task, blocking, tiles: tiles, inputs: inputs, panel: panel, products: memory.own,
-                    scratch: scratch)
+                    task, blocking, group, inputs: inputs, panel: panel, products: memory.own, scratch: scratch)
             }
         } else if phase % 2 == 0 {
             let chunk = blocking.chunk(phase / 2)
             let tiles = blocking.transformedTiles(of: block, chunk)
-            let row = (tiles.lowerBound - chunk.lowerBound) * task.shape.inputChannels
-            transform(task, blocking, tiles: tiles, to: memory.shared + row, scratch: memory.own)
+            for index in 0..<blocking.groupCount {
+                let groupTiles = blocking.tiles(ofGroup: index, chunk)
+                guard groupTiles.overlaps(tiles) else { continue }
+                let row = (groupTiles.lowerBound - chunk.lowerBound) * task.shape.inputChannels
+                transform(
+                    task, blocking, WinogradGroup(blocking, groupTiles), only: tiles, to: memory.shared + row,
+                    scratch: memory.own)
+            }
         } else {
             let chunk = blocking.chunk(phase / 2)
-            let tiles = blocking.multipliedTiles(of: block, chunk)
+            let tiles = blocking.tiles(ofGroup: blocking.group(of: block), chunk)
+            let group = WinogradGroup(blocking, tiles)
             let row = (tiles.lowerBound - chunk.lowerBound) * task.shape.inputChannels
             for panel in blocking.panels(of: block) {
                 multiply(
-                    task, blocking, tiles: tiles, inputs: memory.shared + row, panel: panel, products: memory.own,
+                    task, blocking, group, inputs: memory.shared + row, panel: panel, products: memory.own,
                     scratch: memory.own + blocking.productCount)
             }
         }
     }
 
-    /// Transforms the inputs of a range of tiles: `inputs[point][tile][channel]`.
+    /// Transforms the inputs of those tiles of a group that are in a range: `inputs[point][place of the tile][channel]`.
     private func transform(
-        _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>,
+        _ task: ConvolutionTask, _ blocking: WinogradBlocking, _ group: WinogradGroup, only tiles: Range<Int>,
         to inputs: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let side = blocking.geometry.side
         let channels = task.shape.inputChannels
-        var out = inputs
-        for index in tiles {
-            let tile = blocking.tile(index)
+        group.forEach { tile, index, place in
+            guard tiles.contains(index) else { return }
             let top = tile.row * m * task.shape.stride - 1
             let left = tile.column * m * task.shape.stride - 1
+            let height = blocking.geometry.samples(tile.rows)
+            let width = blocking.geometry.samples(tile.columns)
             var source = UnsafePointer(task.input.pixel(image: tile.image, row: top, column: left))
             var rowStride = task.input.rowStride
-            if top + side > task.input.height + 1 || left + side > task.input.width + 1 {
+            if top + height > task.input.height + 1 || left + width > task.input.width + 1 {
                 // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
-                let patch = scratch + blocking.geometry.points * width
-                copyPatch(task.input, side: side, image: tile.image, top: top, left: left, to: patch)
+                let patch = scratch + blocking.geometry.points * self.width
+                copyPatch(task.input, height, width, image: tile.image, top: top, left: left, to: patch)
                 source = UnsafePointer(patch)
-                rowStride = side * channels
+                rowStride = width * channels
             }
             Instructions.winogradInput(
-                m: m, stride: task.shape.stride, source: source, rowStride: rowStride, pixelStride: channels,
-                channels: channels, out: out, pointStride: blocking.pointStride, scratch: scratch)
-            out += channels
+                m: m, stride: task.shape.stride, rows: tile.rows, columns: tile.columns, source: source,
+                rowStride: rowStride, pixelStride: channels, channels: channels, out: inputs + place * channels,
+                pointStride: blocking.pointStride, scratch: scratch)
         }
     }
 
     /// Copies what an image has of a tile's input, its border included, and fills the rest with zeros.
     private func copyPatch(
-        _ input: Activation, side: Int, image: Int, top: Int, left: Int, to patch: UnsafeMutablePointer<Float>
+        _ input: Activation, _ height: Int, _ width: Int, image: Int, top: Int, left: Int,
+        to patch: UnsafeMutablePointer<Float>
     ) {
-        let rowFloats = side * input.channels
-        let columns = min(side, input.width + 1 - left)
-        for row in 0..<side {
+        let rowFloats = width * input.channels
+        let columns = min(width, input.width + 1 - left)
+        for row in 0..<height {
             let out = patch + row * rowFloats
             let count = top + row <= input.height ? columns * input.channels : 0
             if count > 0 { out.update(from: input.pixel(image: image, row: top + row, column: left), count: count) }
@@ -187,34 +195,25 @@ extension WinogradConvolution {
         }
     }
 
-    /// Multiplies the transformed inputs of a range of tiles by the weights of a panel, and transforms the products into
+    /// Multiplies the transformed inputs of a group of tiles by the weights of a panel, and transforms the products into
     /// output pixels.
     private func multiply(
-        _ task: ConvolutionTask, _ blocking: WinogradBlocking, tiles: Range<Int>, inputs: UnsafePointer<Float>,
+        _ task: ConvolutionTask, _ blocking: WinogradBlocking, _ group: WinogradGroup, inputs: UnsafePointer<Float>,
         panel: Int, products: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let channels = task.shape.inputChannels
-        let heights = TileHeights(rows: tiles.count, most: Instructions.mostProductRows)
-        let pointFloats = channels * width
+        let pointFloats = task.shape.inputChannels * width
         let geometry = blocking.geometry
         let panelWeights = task.packedWeights + panel * geometry.weightPoints * pointFloats
         for point in 0..<geometry.points {
-            let weights = panelWeights + geometry.weightPoint(of: point) * pointFloats
-            let prefetch = PrefetchSchedule(
-                weights + pointFloats, floats: pointFloats, tiles: heights.count,
-                columnFloats: Instructions.floatsPerPrefetch)
-            for index in 0..<heights.count {
-                let row = heights.start(of: index)
-                Instructions.productTile(
-                    height: heights.height(of: index), a: inputs + point * blocking.pointStride + row * channels,
-                    aStride: channels, depth: channels, panel: weights,
-                    out: products + point * blocking.productStride + row * width,
-                    prefetch: prefetch.start(tile: index), prefetchStep: prefetch.step)
-            }
+            let owners = blocking.owners(of: point)
+            multiply(
+                rows: group.places(ofLow: owners.low, ofNarrow: owners.narrow), channels: task.shape.inputChannels,
+                inputs: inputs + point * blocking.pointStride,
+                weights: panelWeights + geometry.weightPoint(of: point) * pointFloats,
+                products: products + point * blocking.productStride)
         }
         let channel = panel * width
-        for index in tiles {
-            let tile = blocking.tile(index)
+        group.forEach { tile, _, place in
             let (row, column) = (tile.row * m, tile.column * m)
             let target = shims_winograd_output(
                 output: task.output.pixel(image: tile.image, row: row, column: column) + channel,
@@ -223,11 +222,30 @@ extension WinogradConvolution {
                     UnsafePointer($0.pixel(image: tile.image, row: row, column: column) + channel)
                 },
                 residual_row: task.residual?.rowStride ?? 0, residual_pixel: task.output.channels,
-                bias: task.bias + channel, is_relu: task.relu, rows: min(m, task.output.height - row),
-                columns: min(m, task.output.width - column))
+                bias: task.bias + channel, is_relu: task.relu, rows: tile.rows, columns: tile.columns)
             Instructions.winogradOutput(
-                m: m, stride: task.shape.stride, products: products + (index - tiles.lowerBound) * width,
+                m: m, stride: task.shape.stride, products: products + place * width,
                 pointStride: blocking.productStride, target, scratch: scratch)
+        }
+    }
+
+    /// Multiplies some rows of the transformed inputs of a point. A few more behind them may be computed and overwrite what
+    /// is there: nothing that is read, or what a later point will write.
+    private func multiply(
+        rows: Range<Int>, channels: Int, inputs: UnsafePointer<Float>, weights: UnsafePointer<Float>,
+        products: UnsafeMutablePointer<Float>
+    ) {
+        guard !rows.isEmpty else { return }
+        let heights = TileHeights(rows: rows.count, most: Instructions.mostProductRows)
+        let prefetch = PrefetchSchedule(
+            weights + channels * width, floats: channels * width, tiles: heights.count,
+            columnFloats: Instructions.floatsPerPrefetch)
+        for index in 0..<heights.count {
+            let row = rows.lowerBound + heights.start(of: index)
+            Instructions.productTile(
+                height: heights.height(of: index), a: inputs + row * channels, aStride: channels, depth: channels,
+                panel: weights, out: products + row * width, prefetch: prefetch.start(tile: index),
+                prefetchStep: prefetch.step)
         }
     }
 }
