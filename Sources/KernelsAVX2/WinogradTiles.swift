@@ -66,63 +66,87 @@ private func transformWeights(
 }
 
 extension Leaves {
-    /// Transforms the input pixels that a tile of `rows` x `columns` output pixels meets, to the points of it:
-    /// `out[point * pointStride + channel]`.
+    /// Transforms the input pixels of a tile to the points that it has: `out[point * pointStride + channel]`.
     ///
-    /// - Parameters:
-    ///   - rows: 1 to m; a tile at the edge of an image may have fewer than m.
-    ///   - columns: The same.
-    ///   - channels: A multiple of `lanes`.
+    /// - Parameter scratch: Room for `side * side * panelWidth` floats.
     @inline(never)
     package static func winogradInput(
-        m: Int, stride: Int, rows: Int, columns: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int,
-        channels: Int, out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
+        m: Int, stride: Int, _ input: shims_winograd_input, out: UnsafeMutablePointer<Float>, pointStride: Int,
+        scratch: UnsafeMutablePointer<Float>
     ) {
-        let rows = shims_winograd_outputs(m, stride, rows)
-        let columns = shims_winograd_outputs(m, stride, columns)
         switch (stride, m) {
-        case (1, 2):
-            transformInput(
-                WinogradForm(2, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
-                scratch)
-        case (1, 4):
-            transformInput(
-                WinogradForm(4, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
-                scratch)
-        case (1, _):
-            transformInput(
-                WinogradForm(6, stride: 1), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
-                scratch)
-        case (_, 2):
-            transformInput(
-                WinogradForm(2, stride: 2), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
-                scratch)
-        default:
-            transformInput(
-                WinogradForm(4, stride: 2), rows, columns, source, rowStride, pixelStride, channels, out, pointStride,
-                scratch)
+        case (1, 2): winogradInput2(input, out, pointStride, scratch)
+        case (1, 4): winogradInput4(input, out, pointStride, scratch)
+        case (1, _): winogradInput6(input, out, pointStride, scratch)
+        case (_, 2): winogradStridedInput2(input, out, pointStride, scratch)
+        default: winogradStridedInput4(input, out, pointStride, scratch)
         }
     }
 }
 
+// One function for each form, for the reason that tiles have one for each height.
+
+@inline(never)
+package func winogradInput2(
+    _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
+) {
+    transformInput(WinogradForm(2, stride: 1), input, out, pointStride, scratch)
+}
+
+@inline(never)
+package func winogradInput4(
+    _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
+) {
+    transformInput(WinogradForm(4, stride: 1), input, out, pointStride, scratch)
+}
+
+@inline(never)
+package func winogradInput6(
+    _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
+) {
+    transformInput(WinogradForm(6, stride: 1), input, out, pointStride, scratch)
+}
+
+@inline(never)
+package func winogradStridedInput2(
+    _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
+) {
+    transformInput(WinogradForm(2, stride: 2), input, out, pointStride, scratch)
+}
+
+@inline(never)
+package func winogradStridedInput4(
+    _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ scratch: UnsafeMutablePointer<Float>
+) {
+    transformInput(WinogradForm(4, stride: 2), input, out, pointStride, scratch)
+}
+
 @inline(__always)
 private func transformInput(
-    _ form: WinogradForm, _ rows: Int, _ columns: Int, _ source: UnsafePointer<Float>, _ rowStride: Int,
-    _ pixelStride: Int, _ channels: Int, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
+    _ form: WinogradForm, _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
     _ scratch: UnsafeMutablePointer<Float>
 ) {
     // Two vectors at a time where there are so many channels: with AVX2 a cache line of each pixel, of which a power of two
     // as number of channels lets all pixels use a few sets of the first-level cache.
     let points = form.side
+    let rows = shims_winograd_outputs(form.m, form.stride, input.rows)
+    let columns = shims_winograd_outputs(form.m, form.stride, input.columns)
+    let source = input.source.unsafelyUnwrapped
     let second = scratch + points &* points &* lanes
     var channel = 0
-    while channel < channels {
-        let isWhole = channels &- channel >= 2 &* lanes
+    while channel < input.channels {
+        let isWhole = input.channels &- channel >= 2 &* lanes
         for column in 0..<form.samples(columns) {
-            let pixel = source + (column &* pixelStride &+ channel)
-            inputLine(form, outputs: rows, pixel, rowStride, scratch + column &* lanes, points &* lanes)
+            let pixel = source + (column &* input.pixel_stride &+ channel)
+            inputLine(form, outputs: rows, pixel, input.row_stride, scratch + column &* lanes, points &* lanes)
             if isWhole {
-                inputLine(form, outputs: rows, pixel + lanes, rowStride, second + column &* lanes, points &* lanes)
+                inputLine(
+                    form, outputs: rows, pixel + lanes, input.row_stride, second + column &* lanes, points &* lanes)
             }
         }
         for row in 0..<points where form.has(row, rows) {

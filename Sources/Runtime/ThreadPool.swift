@@ -17,6 +17,7 @@ public struct ThreadPool: ~Copyable {
 
     private let workers: Buffer<ThreadPoolWorker>
     private let atomics: Buffer<ThreadPoolAtomics>
+    private let shares: Buffer<ThreadPoolShare>
     private let state: UnsafeMutablePointer<ThreadPoolState>
 
     /// A pool without threads as yet.
@@ -26,12 +27,18 @@ public struct ThreadPool: ~Copyable {
         let threadCount = max(threads, 1)
         let workers = try Buffer<ThreadPoolWorker>(count: threadCount - 1)
         let atomics = try Buffer<ThreadPoolAtomics>(count: 1)
+        let shares = try Buffer<ThreadPoolShare>(count: threadCount)
         let state = try Heap.allocate(ThreadPoolState.self, count: 1)
         atomics.start.initialize(to: ThreadPoolAtomics())
-        state.initialize(to: ThreadPoolState(workers: workers.start, atomics: atomics.start))
+        shares.start.initialize(repeating: ThreadPoolShare(), count: threadCount)
+        state.initialize(
+            to: ThreadPoolState(
+                workers: workers.start, atomics: atomics.start,
+                shares: UnsafeMutableBufferPointer(start: shares.start, count: threadCount)))
         self.threadCount = threadCount
         self.workers = workers
         self.atomics = atomics
+        self.shares = shares
         self.state = state
     }
 

@@ -11,7 +11,8 @@ import Testing
     /// weights at once, and fewer than a tile has.
     static let cases: [ConvolutionCase] = [
         (64, 64, 1, 1, 5, 7), (64, 128, 1, 1, 21, 19), (128, 256, 1, 2, 9, 11), (192, 96, 1, 1, 3, 4),
-        (64, 224, 1, 1, 1, 2), (64, 100, 1, 1, 6, 5), (320, 32, 1, 1, 4, 4), (64, 64, 3, 1, 6, 5), (64, 200, 3, 2, 7, 9),
+        (64, 224, 1, 1, 1, 2), (64, 100, 1, 1, 6, 5), (320, 32, 1, 1, 4, 4), (64, 64, 3, 1, 6, 5),
+        (64, 200, 3, 2, 7, 9),
         (128, 64, 3, 1, 2, 1), (64, 36, 7, 2, 5, 6), (64, 64, 1, 1, 1, 1), (256, 128, 1, 1, 17, 12),
     ].enumerated().map { number, layer in
         let shape = ConvolutionShape(
@@ -91,7 +92,8 @@ import Testing
     /// Pixels among others with zeros and without have the same bits.
     @Test func dependsOnNoOtherPixel() throws {
         let shape = ConvolutionShape(
-            inputChannels: 64, outputChannels: 64, kernelSize: 1, stride: 1, padding: 0, inputHeight: 10, inputWidth: 10)
+            inputChannels: 64, outputChannels: 64, kernelSize: 1, stride: 1, padding: 0, inputHeight: 10, inputWidth: 10
+        )
         let outputs = try [0.3, 1].map { nonzero in
             let fixture = ConvolutionFixture(
                 ConvolutionCase(

@@ -30,6 +30,27 @@ import Testing
         #expect(seen == [0, 1, 2])
     }
 
+    /// A thread begins with its own part of the indices, the same in every job.
+    @Test func givesEachThreadItsShare() throws {
+        let pool = try ThreadPool(threads: 3)
+        final class Firsts { let indices = UnsafeMutablePointer<Int32>.allocate(capacity: 3) }
+        let firsts = Firsts()
+        defer { firsts.indices.deallocate() }
+        for _ in 0..<20 {
+            firsts.indices.initialize(repeating: -1, count: 3)
+            pool.run(count: 31, context: Unmanaged.passUnretained(firsts).toOpaque()) { context, index, worker in
+                let indices = Unmanaged<Firsts>.fromOpaque(context).takeUnretainedValue().indices
+                guard shims_atomic_load(indices + worker) < 0 else { return }
+                shims_atomic_store(indices + worker, Int32(index))
+                // Nobody takes another's before all have one of their own; a thread that is kept from starting shows below.
+                for other in 0..<3 {
+                    for _ in 0..<100_000 where shims_atomic_load(indices + other) < 0 { usleep(100) }
+                }
+            }
+            #expect((0..<3).map { firsts.indices[$0] } == [0, 11, 21])
+        }
+    }
+
     @Test func hasAtLeastOneThread() throws {
         let pool = try ThreadPool(threads: -3)
         #expect(pool.threadCount == 1)

@@ -30,12 +30,22 @@ struct shims_sparse_step {
     long input_offset;    /* floats from the address of a window to the step's first */
     uint64_t mask_shift;  /* the bit of a mask that is the step's first */
     uint64_t mask_bits;   /* ones for the floats of the step, after the shift */
-    long output_channel;  /* floats from the address of a pixel of output or residual to the first panel's first channel */
+    long output_channel;  /* floats from the address of a pixel of output or residual to the panels' first channel */
     bool is_first;        /* sums begin with the bias */
     bool is_last;         /* sums are done */
     bool is_relu;
     const float *next_weights; /* those of the step that follows, asked for meanwhile; any address will do */
     long prefetched_lines;     /* how many cache lines of them for each pixel */
+};
+
+/* Which pixels of the input a Winograd tile meets. */
+struct shims_winograd_input {
+    const float *source; /* the first pixel, of which all channels follow each other */
+    long row_stride;     /* floats from one row to the next */
+    long pixel_stride;   /* floats from one pixel to the next */
+    long channels;       /* a multiple of the floats of a vector */
+    long rows;           /* how many of its output's rows and columns the image has */
+    long columns;
 };
 
 /* Where the pixels of a Winograd tile go, and what is added to them. */

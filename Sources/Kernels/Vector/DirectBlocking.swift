@@ -17,7 +17,8 @@ struct DirectBlocking {
         pixelCount = task.pixelCount
         let floatsPerPixel = shape.stride * shape.stride * shape.inputChannels
         let wanted = max(DirectBlocking.fewestPixels, DirectBlocking.cachedFloats / floatsPerPixel)
-        let blocks = DirectBlocking.even(divideRoundingUp(pixelCount, wanted))
+        let parts = min(DirectBlocking.wantedParts, pixelCount / DirectBlocking.fewestPixels)
+        let blocks = DirectBlocking.even(max(divideRoundingUp(pixelCount, wanted), parts))
         // A block that is too small to be worth its overhead is not cut further.
         let work = Double(pixelCount) * Double(shape.windowCount) * Double(shape.outputChannels)
         let worthwhile = max(1, min(DirectBlocking.wantedBlocks, Int(work / DirectBlocking.leastWork)))
@@ -28,11 +29,11 @@ struct DirectBlocking {
 
     var blockCount: Int { pixelBlocks * panelBlocks }
 
-    /// Neighbouring blocks share their weights.
-    func pixels(of block: Int) -> Range<Int> { blockRange(block % pixelBlocks, of: pixelBlocks, count: pixelCount) }
+    /// Neighbouring blocks have the same pixels, so that a thread's share of the blocks is a part of the image.
+    func pixels(of block: Int) -> Range<Int> { blockRange(block / panelBlocks, of: pixelBlocks, count: pixelCount) }
     func panels(of block: Int) -> Range<Int> {
         let groups = blockRange(
-            block / pixelBlocks, of: panelBlocks, count: divideRoundingUp(panelCount, panelGroup))
+            block % panelBlocks, of: panelBlocks, count: divideRoundingUp(panelCount, panelGroup))
         return groups.lowerBound * panelGroup..<min(panelCount, groups.upperBound * panelGroup)
     }
 
@@ -48,6 +49,8 @@ struct DirectBlocking {
     private static let cachedFloats = 56 * 1024
     /// Weights are read once for each block of pixels.
     private static let fewestPixels = 48
+    /// Parts of an image for so many threads, if they are large enough.
+    private static let wantedParts = 4
     /// Enough for a few threads to finish at about the same time.
     private static let wantedBlocks = 16
     /// Multiplications of a block: about 20 microseconds.

@@ -62,8 +62,8 @@ protocol VectorInstructions: SendableMetatype {
 
     /// Transforms the input pixels of a tile.
     static func winogradInput(
-        m: Int, stride: Int, rows: Int, columns: Int, source: UnsafePointer<Float>, rowStride: Int, pixelStride: Int,
-        channels: Int, out: UnsafeMutablePointer<Float>, pointStride: Int, scratch: UnsafeMutablePointer<Float>
+        m: Int, stride: Int, _ input: shims_winograd_input, out: UnsafeMutablePointer<Float>, pointStride: Int,
+        scratch: UnsafeMutablePointer<Float>
     )
 
     /// Transforms products of a panel into output pixels, with bias, residual and ReLU.

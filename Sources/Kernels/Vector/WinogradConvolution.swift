@@ -174,9 +174,11 @@ extension WinogradConvolution {
                 rowStride = width * channels
             }
             Instructions.winogradInput(
-                m: m, stride: task.shape.stride, rows: tile.rows, columns: tile.columns, source: source,
-                rowStride: rowStride, pixelStride: channels, channels: channels, out: inputs + place * channels,
-                pointStride: blocking.pointStride, scratch: scratch)
+                m: m, stride: task.shape.stride,
+                shims_winograd_input(
+                    source: source, row_stride: rowStride, pixel_stride: channels, channels: channels, rows: tile.rows,
+                    columns: tile.columns),
+                out: inputs + place * channels, pointStride: blocking.pointStride, scratch: scratch)
         }
     }
 
