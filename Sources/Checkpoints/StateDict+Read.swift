@@ -78,7 +78,7 @@ extension StateDict {
                 withUnsafePointer(to: groups) { groups in
                     var job = StreamingJob(
                         dict: dict, reader: reader, groups: groups, list: list, failures: failures.start)
-                    pool.run(count: groups.pointee.streamed, context: &job) { context, group, worker in
+                    pool.run(count: groups.pointee.streamed, inOrder: true, context: &job) { context, group, worker in
                         context.assumingMemoryBound(to: StreamingJob.self).pointee.run(group, worker)
                     }
                 }

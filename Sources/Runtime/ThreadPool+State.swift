@@ -35,7 +35,7 @@ struct ThreadPoolState {
     var done = pthread_cond_t()
 
     /// The present job, and its number.
-    var job = ThreadPoolJob(count: 0, context: nil, body: nil)
+    var job = ThreadPoolJob(context: nil, body: nil)
     var jobNumber = 0
     /// From the opening of a job until its last worker has left.
     var isBusy = false
@@ -64,7 +64,6 @@ struct ThreadPoolState {
 }
 
 struct ThreadPoolJob: BitwiseCopyable {
-    let count: Int
     let context: UnsafeMutableRawPointer?
     let body: ThreadPool.Body?
 }
@@ -78,10 +77,10 @@ struct ThreadPoolWorker: BitwiseCopyable {
 
 // All of these take the state's address: it is shared, so it never stands in a Swift variable.
 extension ThreadPoolState {
-    /// Announces a job, unless there is one already or there is nobody to share it with.
+    /// Announces a job, unless there is one already or there is nobody to share it with. The first `parts` threads get a
+    /// share of its indices.
     static func open(
-        _ state: UnsafeMutablePointer<ThreadPoolState>, _ threadCount: Int, _ count: Int,
-        _ context: UnsafeMutableRawPointer, _ body: @escaping ThreadPool.Body
+        _ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, count: Int, parts: Int
     ) -> Bool {
         let atomics = state.pointee.atomics
         if shims_fork_begin(&atomics.pointee.process) != 0 {
@@ -91,16 +90,16 @@ extension ThreadPoolState {
         pthread_mutex_lock(&state.pointee.mutex)
         defer { pthread_mutex_unlock(&state.pointee.mutex) }
         guard !state.pointee.isBusy else { return false }
-        start(state, threadCount: threadCount)
+        start(state)
         guard state.pointee.startedCount > 0 else { return false }
-        state.pointee.job = ThreadPoolJob(count: count, context: context, body: body)
+        state.pointee.job = job
         state.pointee.jobNumber &+= 1
         let shares = state.pointee.shares
-        let (size, larger) = count.quotientAndRemainder(dividingBy: threadCount)
+        let (size, larger) = count.quotientAndRemainder(dividingBy: parts)
         var start = 0
-        for worker in 0..<threadCount {
+        for worker in 0..<shares.count {
             shares[worker].next = start
-            start += size + (worker < larger ? 1 : 0)
+            if worker < parts { start += size + (worker < larger ? 1 : 0) }
             shares[worker].end = start
         }
         state.pointee.isBusy = true
@@ -141,7 +140,7 @@ extension ThreadPoolState {
     }
 
     /// Starts the threads at the first call. Fewer than wanted, or none, are no error: the caller does what they do not.
-    private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>, threadCount: Int) {
+    private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         guard !state.pointee.hasTriedToStart else { return }
         state.pointee.hasTriedToStart = true
         // A thread inherits the mask of its creator: the host's signal handlers run on the host's own threads.
@@ -149,7 +148,7 @@ extension ThreadPoolState {
         var previous = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &previous)
-        for index in 1..<threadCount {
+        for index in 1..<state.pointee.shares.count {
             let worker = state.pointee.workers + (index - 1)
             worker.initialize(to: ThreadPoolWorker(state: state, index: index))
             guard pthread_create(&worker.pointee.thread, nil, threadPoolMain, worker) == 0 else { break }

@@ -49,13 +49,20 @@ public struct ThreadPool: ~Copyable {
         Heap.deallocate(state)
     }
 
-    /// Calls `body` for every index below `count`, in any order, on any of the threads, and returns when all are done.
+    /// Calls `body` for every index below `count` on any of the threads, and returns when all are done.
+    ///
+    /// Each thread begins with a part of the indices of its own, unless they are to be taken in order: then none begins
+    /// before all lower ones have.
     ///
     /// The calling thread is worker 0. While a job is in progress, another thread's call computes all its indices itself,
     /// as worker 0 too: what `body` keeps for each worker must belong to the job.
-    package borrowing func run(count: Int, context: UnsafeMutableRawPointer, body: @escaping Body) {
-        if count > 1, threadCount > 1, ThreadPoolState.open(state, threadCount, count, context, body) {
-            ThreadPoolState.work(state, ThreadPoolJob(count: count, context: context, body: body), worker: 0)
+    package borrowing func run(
+        count: Int, inOrder: Bool = false, context: UnsafeMutableRawPointer, body: @escaping Body
+    ) {
+        let job = ThreadPoolJob(context: context, body: body)
+        if count > 1, threadCount > 1, ThreadPoolState.open(state, job, count: count, parts: inOrder ? 1 : threadCount)
+        {
+            ThreadPoolState.work(state, job, worker: 0)
             ThreadPoolState.close(state)
         } else {
             for index in 0..<max(count, 0) { body(context, index, 0) }

@@ -51,6 +51,24 @@ import Testing
         }
     }
 
+    @Test func takesIndicesInOrderIfAsked() throws {
+        let pool = try ThreadPool(threads: 3)
+        final class Begun { let counters = UnsafeMutablePointer<Int>.allocate(capacity: 2) }
+        let begun = Begun()
+        defer { begun.counters.deallocate() }
+        begun.counters.initialize(repeating: 0, count: 2)
+        for _ in 0..<200 {
+            begun.counters[0] = 0
+            pool.run(count: 100, inOrder: true, context: Unmanaged.passUnretained(begun).toOpaque()) {
+                context, index, _ in
+                let counters = Unmanaged<Begun>.fromOpaque(context).takeUnretainedValue().counters
+                // As many as there are threads may be on their way from the pool to here.
+                if index - shims_atomic_next(counters) > 2 { _ = shims_atomic_next(counters + 1) }
+            }
+        }
+        #expect(begun.counters[1] == 0)
+    }
+
     @Test func hasAtLeastOneThread() throws {
         let pool = try ThreadPool(threads: -3)
         #expect(pool.threadCount == 1)
