@@ -64,8 +64,8 @@ struct shims_winograd_output {
 
 /*
  * Tiles of F(m, 3) at the edge of an image, which have fewer than m pixels in a direction, need fewer points: those of
- * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. This tells which n that is, for
- * a number of pixels that are wanted, and which points it has, as bits. At stride 2 there is m alone.
+ * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. These two tell which n that is
+ * for so many pixels, and which points it has, as bits. At stride 2 there is m alone.
  */
 static inline long shims_winograd_outputs(long m, long stride, long wanted) {
     if (stride != 1) return m;
