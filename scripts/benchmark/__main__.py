@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from . import artifacts, children, machine, plot, report, session, startup
+from .arguments import choices, output_folder, positive, thread_counts
 from .columns import BY_KEY, COLUMNS, STARTUP_COLUMN
 from .engines import OURS, PEERS, engine
 
@@ -54,7 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=positive)
     parser.add_argument("--no-startup", action="store_true")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=output_folder)
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--redraw", action="store_true")
     parser.add_argument("--library", type=Path, required=True)
@@ -66,27 +67,6 @@ def parse_arguments() -> argparse.Namespace:
     wanted = arguments.only or (QUICK_COLUMNS if arguments.quick else BY_KEY)
     arguments.columns = [column for column in COLUMNS if column.key in wanted]
     return arguments
-
-
-def choices(noun: str, known):
-    def parse(text: str) -> list[str]:
-        names = [name.strip() for name in text.split(",") if name.strip()]
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"there is no {noun} '{name}'; there are {', '.join(known)}")
-        return names
-
-    return parse
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 on")
-    return int(text)
-
-
-def thread_counts(text: str) -> list[int]:
-    return list(dict.fromkeys(positive(part) for part in text.split(",")))
 
 
 def run(arguments: argparse.Namespace, out: Path) -> dict:

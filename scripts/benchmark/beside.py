@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from . import artifacts
+from .arguments import choices, positive
 from .children import Child, end_all, python
 from .columns import STARTUP_COLUMN
 from .companions import COMPANIONS
-from .engines import OURS, engine
+from .engines import OURS, PEERS, engine
 from .machine import Disturbance
 
 WORK = Path(__file__).resolve().parents[2] / ".build" / "bench"
@@ -94,8 +95,8 @@ def row(name: str, companion: str, rounds: list[dict[str, Times]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench --beside", usage="see scripts/bench --help")
     parser.add_argument("--library", type=Path, required=True)
-    parser.add_argument("--peers", type=lambda text: text.split(","), default=[])
-    parser.add_argument("--runs", type=int, default=ROUNDS)
+    parser.add_argument("--peers", type=choices("peer", PEERS), default=[])
+    parser.add_argument("--runs", type=positive, default=ROUNDS)
     # What the script could not install, as PEER=REASON.
     parser.add_argument("--left-out", action="append", default=[])
     arguments = parser.parse_args()
