@@ -106,6 +106,7 @@ struct WinogradBlocking {
 
     /// The group and the panels of a block that multiplies.
     func group(of block: Int) -> Int { block % groupCount }
+
     func panels(of block: Int) -> Range<Int> { blockRange(block / groupCount, of: panelBlocks, count: panelCount) }
 
     /// The tiles of group `index` of a chunk.
@@ -117,6 +118,7 @@ struct WinogradBlocking {
         range.lowerBound + offset..<range.upperBound + offset
     }
 
+    /// Tile `index` of those of all images.
     func tile(_ index: Int) -> WinogradTile {
         let (line, column) = index.quotientAndRemainder(dividingBy: tileColumns)
         let (image, row) = line.quotientAndRemainder(dividingBy: tileRows)
