@@ -12,15 +12,30 @@ package struct Session {
     private struct State: ~Copyable {
         /// Shared for forwards in evaluation and for reading, exclusive for changes.
         let lock: ReadWriteLock
-        var network: Network
-        var engine: Engine
+        // Memory of their own: to take the address of a field is, to Swift, to change the state that others read.
+        let network: UnsafeMutablePointer<Network>
+        let engine: UnsafeMutablePointer<Engine>
+
+        deinit {
+            Heap.destroy(network)
+            Heap.destroy(engine)
+        }
     }
 
     private let state: UnsafeMutablePointer<State>
 
     package init(_ network: consuming Network, _ engine: consuming Engine) throws(BackboneError) {
         let lock = try ReadWriteLock()
-        state = try Heap.make(State(lock: lock, network: network, engine: engine))
+        let networkMemory = try Heap.make(network)
+        let engineMemory: UnsafeMutablePointer<Engine>
+        do {
+            engineMemory = try Heap.make(engine)
+        } catch {
+            Heap.destroy(networkMemory)
+            throw error
+        }
+        // If there is no memory for the state, it ends, and with it both.
+        state = try Heap.make(State(lock: lock, network: networkMemory, engine: engineMemory))
     }
 
     /// The session behind a handle that `handle` gave out.
@@ -31,22 +46,22 @@ package struct Session {
     package func destroy() { Heap.destroy(state) }
 
     /// Addresses inside the state: valid until `destroy`, and to be used only under the lock.
-    var network: UnsafeMutablePointer<Network> { withUnsafeMutablePointer(to: &state.pointee.network) { $0 } }
-    private var engine: UnsafeMutablePointer<Engine> { withUnsafeMutablePointer(to: &state.pointee.engine) { $0 } }
+    var network: UnsafeMutablePointer<Network> { state.pointee.network }
+    private var engine: UnsafeMutablePointer<Engine> { state.pointee.engine }
 
     /// What never changes and needs no lock.
-    package var threadCount: Int { state.pointee.engine.threadCount }
-    package var configuration: Configuration { state.pointee.network.configuration }
-    var kernels: KernelTable { state.pointee.engine.kernels }
-    package var means: UnsafePointer<Float> { state.pointee.engine.normalization.means }
-    package var standardDeviations: UnsafePointer<Float> { state.pointee.engine.normalization.standardDeviations }
-    package var isDirect: Bool { state.pointee.engine.isDirect }
-    package var reversesChannels: Bool { state.pointee.engine.normalization.reversesChannels }
+    package var threadCount: Int { engine.pointee.threadCount }
+    package var configuration: Configuration { network.pointee.configuration }
+    var kernels: KernelTable { engine.pointee.kernels }
+    package var means: UnsafePointer<Float> { engine.pointee.normalization.means }
+    package var standardDeviations: UnsafePointer<Float> { engine.pointee.normalization.standardDeviations }
+    package var isDirect: Bool { engine.pointee.isDirect }
+    package var reversesChannels: Bool { engine.pointee.normalization.reversesChannels }
 
     /// Runs `body`, which needs no lock, with the threads of the forwards.
     package func sharing(
         _ body: (borrowing ThreadPool) throws(BackboneError) -> Void
-    ) throws(BackboneError) { try body(state.pointee.engine.pool) }
+    ) throws(BackboneError) { try body(engine.pointee.pool) }
 
     // MARK: - Access to the network
 
