@@ -45,7 +45,7 @@ package struct Session {
 
     package func destroy() { Heap.destroy(state) }
 
-    /// Addresses inside the state: valid until `destroy`, and to be used only under the lock.
+    /// Valid until `destroy`, and to be used only under the lock.
     var network: UnsafeMutablePointer<Network> { state.pointee.network }
     private var engine: UnsafeMutablePointer<Engine> { state.pointee.engine }
 
