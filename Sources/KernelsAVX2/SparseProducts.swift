@@ -106,24 +106,23 @@ private struct PanelLines {
     private let start: UnsafePointer<Float>
     private let panelStride: Int
     private let linesOfPanel: Int
+    private let count: Int
     private let each: Int
     private var line = 0
-
-    /// Of the weights of all panels for a step: 16 KB.
-    private static var count: Int { 256 }
 
     @inline(__always)
     init(_ step: shims_sparse_step, panels: Int) {
         start = step.next_weights.unsafelyUnwrapped
         panelStride = step.panel_stride
-        linesOfPanel = Self.count / panels
+        linesOfPanel = step.panel_lines
+        count = panels &* linesOfPanel
         each = step.prefetched_lines
     }
 
     @inline(__always)
     mutating func next() {
         let end = line &+ each
-        while line < end && line < Self.count {
+        while line < end && line < count {
             shims_prefetch(start + (line / linesOfPanel &* panelStride &+ line % linesOfPanel &* 16))
             line &+= 1
         }

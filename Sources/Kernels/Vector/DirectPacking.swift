@@ -24,52 +24,51 @@ enum DirectPacking<Instructions: VectorInstructions> {
         shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
         packed: UnsafeMutablePointer<Float>
     ) {
-        if shape.kernelSize == 1 && shape.outputChannels % width == 0 {
-            packPointwise(shape, weights: weights, scale: scale, packed: packed)
-        } else {
-            packWindows(shape, weights: weights, scale: scale, packed: packed)
+        let panelFloats = shape.windowCount * width
+        var zeroProducts: Float = 0
+        for panel in 0..<divideRoundingUp(shape.outputChannels, width) {
+            let out = packed + panel * panelFloats
+            let (source, channel) = (weights + panel * panelFloats, panel * width)
+            let channels = min(width, shape.outputChannels - channel)
+            if shape.kernelSize == 1 && channels == width {
+                packPointwise(shape, weights: source, scale: scale.map { $0 + channel }, out: out)
+            } else {
+                packWindows(
+                    shape, channels: channels, weights: source, scale: scale.map { $0 + channel }, out: out)
+            }
+            // While the panel is in the cache.
+            zeroProducts += Instructions.sumOfZeroProducts(out, count: panelFloats)
         }
-        packed[panelsCount(shape)] = Instructions.sumOfZeroProducts(packed, count: panelsCount(shape))
+        packed[panelsCount(shape)] = zeroProducts
     }
 
+    /// Packs a panel of the given output channels, which may be fewer than it has room for.
     private static func packWindows(
-        _ shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
-        packed: UnsafeMutablePointer<Float>
+        _ shape: ConvolutionShape, channels: Int, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
+        out: UnsafeMutablePointer<Float>
     ) {
         let depth = shape.windowCount
-        let width = width
-        for panel in 0..<divideRoundingUp(shape.outputChannels, width) {
-            let out = packed + panel * depth * width
-            let lanes = min(width, shape.outputChannels - panel * width)
-            if lanes < width { out.update(repeating: 0, count: depth * width) }
-            // A few input channels of all lanes at a time, so that what is written stays in the first-level cache.
-            for firstInput in stride(from: 0, to: shape.inputChannels, by: packedInputs) {
-                let inputs = firstInput..<min(firstInput + packedInputs, shape.inputChannels)
-                for lane in 0..<lanes {
-                    let output = panel * width + lane
-                    pack(
-                        shape, inputs: inputs, weights: weights + output * depth, factor: scale?[output] ?? 1,
-                        to: out + lane)
-                }
+        if channels < width { out.update(repeating: 0, count: depth * width) }
+        // A few input channels of all lanes at a time, so that what is written stays in the first-level cache.
+        for firstInput in stride(from: 0, to: shape.inputChannels, by: packedInputs) {
+            let inputs = firstInput..<min(firstInput + packedInputs, shape.inputChannels)
+            for lane in 0..<channels {
+                pack(shape, inputs: inputs, weights: weights + lane * depth, factor: scale?[lane] ?? 1, to: out + lane)
             }
         }
     }
 
-    /// The greater part of a bottleneck network's weights, in vectors.
+    /// Packs a whole panel of a pointwise convolution, the greater part of a bottleneck network's weights, in vectors.
     private static func packPointwise(
         _ shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
-        packed: UnsafeMutablePointer<Float>
+        out: UnsafeMutablePointer<Float>
     ) {
         let depth = shape.inputChannels
-        let width = width
         let ones = InlineArray<32, Double>(repeating: 1)
         ones.span.withUnsafeBufferPointer { ones in
             guard let ones = ones.baseAddress else { return }
-            for output in stride(from: 0, to: shape.outputChannels, by: width) {
-                Instructions.packPanel(
-                    weights: weights + output * depth, rowStride: depth, count: depth,
-                    scale: scale.map { $0 + output } ?? ones, out: packed + output * depth)
-            }
+            Instructions.packPanel(
+                weights: weights, rowStride: depth, count: depth, scale: scale ?? ones, out: out)
         }
     }
 

@@ -125,7 +125,8 @@ struct SparseProducts<Instructions: VectorInstructions> {
             mask_bits: UInt64.max >> UInt64(Self.maskBits - depth), output_channel: panel * width,
             is_first: start == 0, is_last: isLast, is_relu: task.relu,
             next_weights: weights + (isLast ? (count - 1) * panelFloats : 0) + depth * width,
-            prefetched_lines: divideRoundingUp(Self.stepFloats / floatsPerCacheLine, pixels))
+            panel_lines: depth * width / floatsPerCacheLine,
+            prefetched_lines: divideRoundingUp(count * depth * width / floatsPerCacheLine, pixels))
     }
 }
 
