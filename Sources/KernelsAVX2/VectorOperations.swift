@@ -38,3 +38,33 @@ func storeEight(_ values: SIMD8<Double>, _ address: UnsafeMutablePointer<Float>)
 /// The larger of each element and `floor`, and NaN for NaN: a ReLU where the floor is 0, which makes 0 of -0.
 @inline(__always)
 func rectified(_ vector: Vector, _ floor: Vector) -> Vector { vector.replacing(with: floor, where: vector .<= floor) }
+
+@inline(__always)
+func addProduct(_ sum: Vector, _ factor: Float, _ vector: Vector) -> Vector {
+    sum.addingProduct(Vector(repeating: factor), vector)
+}
+
+@inline(__always)
+func addProduct(_ sum: Vector, _ factor: Vector, _ vector: Vector) -> Vector {
+    sum.addingProduct(factor, vector)
+}
+
+@inline(__always)
+func subtractProduct(_ sum: Vector, _ factor: Float, _ vector: Vector) -> Vector {
+    sum.addingProduct(Vector(repeating: -factor), vector)
+}
+
+@inline(__always)
+func subtractProduct(_ sum: Vector, _ factor: Vector, _ vector: Vector) -> Vector {
+    sum.addingProduct(-factor, vector)
+}
+
+@inline(__always)
+func load(_ address: UnsafePointer<Double>) -> SIMD8<Double> {
+    UnsafeRawPointer(address).loadUnaligned(as: SIMD8<Double>.self)
+}
+
+@inline(__always)
+func store(_ vector: SIMD8<Double>, _ address: UnsafeMutablePointer<Double>) {
+    UnsafeMutableRawPointer(address).storeBytes(of: vector, as: SIMD8<Double>.self)
+}

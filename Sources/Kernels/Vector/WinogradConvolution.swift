@@ -8,7 +8,7 @@ import CShims
 ///
 /// The transformed inputs of some tiles are, at each of these points, the rows of a matrix that is multiplied by the
 /// transformed weights of that point; a panel of output channels is done with before the next one is begun, so that
-/// its products never leave the cache. `KernelsAVX2/WinogradLines.swift` has the transforms.
+/// its products never leave the cache. `KernelsAVX2/WinogradForm.swift` says how they are transformed.
 ///
 /// Where few tiles meet many channels the inputs are transformed in a phase of their own, and panels are shared among
 /// threads; elsewhere each block transforms its own tiles. `WinogradBlocking` decides.
