@@ -140,6 +140,18 @@ final class ConvolutionFixture {
         return output.pixels
     }
 
+    /// Expects the same bits in whatever order and by whatever threads blocks are computed, and in place.
+    func expectSameBitsHoweverComputed(_ kernel: ConvolutionKernel, _ expected: [Float]) throws {
+        for order in BlockOrder.all {
+            let again = try output(of: kernel, order: order)
+            expectSameBits(again, expected, "\(kernel.name), \(order) \(testCase.testDescription)")
+        }
+        if testCase.hasResidual {
+            let inPlace = try output(of: kernel, isInPlace: true)
+            expectSameBits(inPlace, expected, "\(kernel.name) in place, \(testCase.testDescription)")
+        }
+    }
+
     /// PyTorch's definition over plain arrays in the order channel, height, width, in Double, padding told by indices.
     func expected() -> [Expected] {
         let (pixels, residual) = (input.pixels, residual?.pixels)
