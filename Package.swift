@@ -31,9 +31,12 @@ let package = Package(
         .systemLibrary(name: "CBackbone", path: "include"),
         .target(
             name: "Backbone",
-            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Networks", "Runtime"],
+            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Loading", "Networks", "Runtime"],
             swiftSettings: library
         ),
+        .target(
+            name: "Loading", dependencies: ["Checkpoints", "Execution", "Networks", "Runtime", "CShims"],
+            swiftSettings: library),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),

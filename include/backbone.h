@@ -267,6 +267,11 @@ typedef struct backbone_load_options {
     int32_t input_channels;     /**< BACKBONE_INPUT_CHANNELS_*; default exact */
     int32_t channel_map_length; /**< must be the network's in_channels for BACKBONE_INPUT_CHANNELS_MAP, else 0 */
     const int32_t *channel_map; /**< that many channels of the file from 0, or -1; else NULL */
+    int32_t allow_missing;      /**< 0: every parameter and running statistic of the network must be in the file. 1: those
+                                     that the file lacks keep their values; default 0 */
+    int32_t ignore_modules;     /**< 0: modules inside the stem or the blocks of the file's network that this network does
+                                     not compute (SE, deformable convolutions, ...) are an error. 1: the rest is loaded,
+                                     with a warning; default 0 */
 } backbone_load_options;
 
 /**

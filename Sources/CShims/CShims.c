@@ -18,6 +18,18 @@ char *shims_thread_message(void) {
     return message;
 }
 
+int shims_all_finite(const float *values, long count) {
+    /* An exponent of ones carries into the sign: an integer loop, which the compiler makes one of vectors, and which no
+     * state of the floating-point unit concerns. */
+    uint32_t carries = 0;
+    for (long index = 0; index < count; index++) {
+        uint32_t bits;
+        memcpy(&bits, values + index, sizeof bits);
+        carries |= (bits & 0x7fffffff) + 0x00800000;
+    }
+    return !(carries & 0x80000000);
+}
+
 int shims_affinity_cpu_count(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) != 0) {

@@ -46,7 +46,9 @@ enum Limits {
     static var moduleEntries: Int { 1 << 20 }
     /// Bytes of the names that the tensors of all modules get, which are longer than those in the file.
     static var moduleNameBytes: Int { 16 << 20 }
-    /// Bytes of the header of a safetensors file.
+    /// Files of a checkpoint that was saved in several.
+    static var shards: Int { 256 }
+    /// Bytes of the header of a safetensors file, and of the index of shards.
     static var safetensorsHeaderBytes: Int { 16 << 20 }
     /// Bytes of a file that are read, checked and used while they are in the second-level cache.
     static var chunkBytes: Int { 128 << 10 }

@@ -12,15 +12,33 @@ package struct TensorDestination: BitwiseCopyable {
 
     let tensor: Int
     let memory: Memory
+    /// Receives what is seen of the values while they are copied; nil if nobody wants to know.
+    let faults: UnsafeMutablePointer<ValueFaults>?
 
-    package init(tensor: Int, float32 memory: UnsafeMutablePointer<Float>) {
+    package init(
+        tensor: Int, float32 memory: UnsafeMutablePointer<Float>, faults: UnsafeMutablePointer<ValueFaults>? = nil
+    ) {
         self.tensor = tensor
         self.memory = .float32(memory)
+        self.faults = faults
     }
 
     package init(tensor: Int, int64 memory: UnsafeMutablePointer<Int64>) {
         self.tensor = tensor
         self.memory = .int64(memory)
+        faults = nil
+    }
+
+    /// Converts `count` numbers to the elements from `position` on.
+    ///
+    /// - Parameter stride: of the numbers, in numbers.
+    fileprivate func write(_ dtype: DType, _ source: UnsafeRawPointer, stride: Int, count: Int, at position: Int) {
+        switch memory {
+        case .int64(let memory): convert(dtype, source, stride: stride, count: count, to: memory + position)
+        case .float32(let memory):
+            convert(dtype, source, stride: stride, count: count, to: memory + position)
+            faults?.pointee.note(memory + position, count: count, dtype, source, stride: stride)
+        }
     }
 }
 
@@ -101,10 +119,14 @@ extension StateDict {
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
         let name = nameInFile(first.tensor)
         if group.count == 1, case .float32(let memory) = first.memory, fillsStorage(first.tensor) {
-            try reader.read(storage, of: name, from: catalog, file.reference, into: memory)
+            let faults = first.faults
+            try reader.read(storage, of: name, from: catalog, file(of: storage), into: memory) { piece, _, size in
+                let values = piece.assumingMemoryBound(to: Float.self)
+                faults?.pointee.note(values, count: size / MemoryLayout<Float>.size, .float32, piece, stride: 1)
+            }
             return
         }
-        try reader.read(storage, of: name, from: catalog, file.reference, worker: worker) { piece, start, count in
+        try reader.read(storage, of: name, from: catalog, file(of: storage), worker: worker) { piece, start, count in
             for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
         }
     }
@@ -119,7 +141,7 @@ extension StateDict {
         // Elements in any order need the whole storage, which is not larger than the file, or than what it can become
         // where it is deflated.
         let whole = try Buffer<UInt8>(count: storage.size)
-        try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: whole.start)
+        try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file(of: storage), into: whole.start) { _, _, _ in }
         for position in group { try gather(from: whole.start, to: list[Int(position)]) }
     }
 
@@ -138,13 +160,8 @@ extension StateDict {
         let low = max(start / size, entry.offset)
         let high = min((start + count) / size, entry.offset + catalog.elementCount(destination.tensor))
         guard low < high else { return }
-        let source = piece + (low * size - start)
-        switch destination.memory {
-        case .float32(let memory):
-            convert(entry.dtype, source, stride: 1, count: high - low, to: memory + (low - entry.offset))
-        case .int64(let memory):
-            convert(entry.dtype, source, stride: 1, count: high - low, to: memory + (low - entry.offset))
-        }
+        destination.write(
+            entry.dtype, piece + (low * size - start), stride: 1, count: high - low, at: low - entry.offset)
     }
 
     /// Copies a tensor of any strides out of its storage, row by row of its last dimension.
@@ -163,10 +180,7 @@ extension StateDict {
         var done = 0
         while done < count {
             let row = storage + offset * entry.dtype.size
-            switch destination.memory {
-            case .float32(let memory): convert(entry.dtype, row, stride: rowStride, count: rowLength, to: memory + done)
-            case .int64(let memory): convert(entry.dtype, row, stride: rowStride, count: rowLength, to: memory + done)
-            }
+            destination.write(entry.dtype, row, stride: rowStride, count: rowLength, at: done)
             done += rowLength
             var axis = last - 1
             while axis >= 0 {

@@ -22,12 +22,14 @@ struct StorageReader: ~Copyable {
 
     /// Reads a storage of `catalog` to where its bytes are wanted.
     ///
-    /// - Parameter name: of a tensor in it, for messages.
+    /// - Parameters:
+    ///   - name: of a tensor in it, for messages.
+    ///   - look: is shown each piece while it is in the cache, with its place and size.
     func read(
         _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
-        into memory: UnsafeMutableRawPointer
+        into memory: UnsafeMutableRawPointer, look: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
     ) throws(BackboneError) {
-        try read(storage, of: name, from: catalog, file, to: { memory + $0 }, use: { _, _, _ in })
+        try read(storage, of: name, from: catalog, file, to: { memory + $0 }, use: look)
     }
 
     /// Reads a storage piece by piece and shows each to `use` with its first byte's place and its size. A storage is

@@ -57,6 +57,9 @@ int shims_cpu_multiplies_carryless(void);
  */
 void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
 
+/* Whether none of `count` floats is a NaN or an infinity: 1 or 0. As fast as they come from the cache. */
+int shims_all_finite(const float *values, long count);
+
 /* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
 int shims_affinity_cpu_count(void);
 

@@ -37,8 +37,7 @@ struct Candidate: ~Copyable {
     subscript(index: Int) -> Bytes { names[index] }
 
     /// Whether there is a tensor of the name that two parts make.
-    func contains(_ prefix: Bytes, _ name: StaticString) -> Bool {
-        let name = bytes(of: name)
+    func contains(_ prefix: Bytes, _ name: Bytes) -> Bool {
         var low = 0
         var high = names.count
         while low < high {

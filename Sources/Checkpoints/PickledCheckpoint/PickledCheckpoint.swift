@@ -15,14 +15,14 @@ struct PickledCheckpoint: ~Copyable {
 
     /// Reads everything but the numbers.
     ///
-    /// - Parameter container: of any kind but safetensors, which has no pickle.
+    /// - Parameter container: of a kind that has a pickle: all but safetensors and the index of shards.
     /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
     init(_ file: FileReference, _ container: Container) throws(BackboneError) {
         switch container {
         case .zip: self = try readTorchZip(file)
         case .legacy: self = try readLegacyCheckpoint(file, 0..<file.size)
         case .tar: self = try readTarCheckpoint(file)
-        case .pickle, .safetensors:
+        case .pickle, .safetensors, .index:
             let pickle = try Unpickler.readOne(PickleReader(file, 0..<file.size))
             self.init(pickle, StoragePlaces(), file)
         }
