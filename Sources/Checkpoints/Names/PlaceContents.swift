@@ -31,7 +31,9 @@ struct PlaceContents: ~Copyable {
             }
             try order.append(Int32(names.count))
             try names.append(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
-            try tensors.append(PlacedTensor(candidate: place.candidate, position: position))
+            try tensors.append(
+                PlacedTensor(
+                    candidate: place.candidate, position: position, identity: candidate.identity(position)))
         }
         let (ranges, text) = (names.elements, text.elements)
         sort(order.mutableElements) { compare(text.slice(ranges[Int($0)]), text.slice(ranges[Int($1)])) < 0 }
@@ -64,7 +66,12 @@ struct PlaceContents: ~Copyable {
 private struct PlacedTensor: BitwiseCopyable {
     let candidate: Int
     let position: Int
+    let identity: TensorIdentity?
 
     /// Whether two are the same bytes of the file.
-    func isSame(as other: PlacedTensor) -> Bool { candidate == other.candidate && position == other.position }
+    func isSame(as other: PlacedTensor) -> Bool {
+        if candidate == other.candidate && position == other.position { return true }
+        guard let identity, let otherIdentity = other.identity else { return false }
+        return identity == otherIdentity
+    }
 }

@@ -24,9 +24,17 @@ _MODES = {
 }
 
 
-def load_options(strict: bool, key: str | None, prefix: str | None, input_channels: InputChannels) -> Any:
+def load_options(
+    strict: bool,
+    key: str | None,
+    prefix: str | None,
+    input_channels: InputChannels,
+    allow_missing: bool = False,
+    ignore_modules: bool = False,
+) -> Any:
     """A backbone_load_options that keeps alive what it points to."""
     options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
+    options.allow_missing, options.ignore_modules = bool(allow_missing), bool(ignore_modules)
     if key is not None:
         options.key = encoded_text("key", key)
     if prefix is not None:
