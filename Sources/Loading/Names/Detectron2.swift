@@ -42,4 +42,14 @@ extension NameGrammar {
                 layer{s}.* layer{s}.*
                 """)
     }
+
+    /// The names of PaddleDetection, which are known only as far as its deep stem, to say why its networks do not load.
+    static var paddleDetection: NameGrammar {
+        NameGrammar(
+            name: "paddledetection",
+            table: """
+                place conv1.conv1_1.conv.weight res2.res2a.branch2a.conv.weight
+                conv1.* conv1.*
+                """)
+    }
 }

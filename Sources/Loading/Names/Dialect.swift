@@ -8,7 +8,7 @@ import Runtime
 enum Dialect: Int, BitwiseCopyable {
     // In the order of preference where names fit several.
     case torchvision, convModule, huggingFace, detectron2, maskRCNNBenchmark, caffe2, layerZero, sequential,
-        sequentialWithoutOne, sequentialWithoutBoth, fasterRCNN
+        sequentialWithoutOne, sequentialWithoutBoth, fasterRCNN, paddleDetection
 
     private var grammar: NameGrammar {
         switch self {
@@ -23,6 +23,7 @@ enum Dialect: Int, BitwiseCopyable {
         case .sequentialWithoutOne: .sequentialWithoutOne
         case .sequentialWithoutBoth: .sequentialWithoutBoth
         case .fasterRCNN: .fasterRCNN
+        case .paddleDetection: .paddleDetection
         }
     }
 
