@@ -68,6 +68,7 @@ let package = Package(
             name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"],
             swiftSettings: [.unsafeFlags(["-O"])]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
+        .testTarget(name: "LoadingTests", dependencies: ["Loading", "Checkpoints", "Runtime"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),
         .testTarget(name: "CAPITests", dependencies: ["Backbone", "CBackbone"]),

@@ -25,9 +25,9 @@ struct Verdict {
         _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
         let finding = ignoresModules ? nil : foreign
+        if report.count(of: .mismatched) == 0 { try checkLoaded(report) }
         if let finding, finding.kind.isCertain { throw self.foreign(finding, report, stateDict) }
         try checkShapes(report)
-        try checkLoaded(report)
         if let finding { throw self.foreign(finding, report, stateDict) }
         if !allowsMissing { try checkMissing(report, outline) }
         if isStrict { try checkUnexpected(report) }
@@ -36,12 +36,12 @@ struct Verdict {
     private func foreign(
         _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
     ) -> BackboneError {
-        let name = stateDict.nameInFile(finding.tensor)
+        let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
         return BackboneError(
             .mismatch,
             """
-            \(path: report.location): '\(name)' (\(finding.count) such) is not part of this network: \(finding.kind.words). \
-            To load the rest all the same, set ignore_modules
+            \(path: report.location): '\(stateDict.nameInFile(finding.tensor))'\(others) not part of this network: \
+            \(finding.kind.words). To load the rest all the same, set ignore_modules
             """)
     }
 

@@ -163,7 +163,7 @@ struct DamagedFileTests {
         let scratch = try Scratch()
         let bytes = try fixtureBytes("ordered.safetensors")
         let path = try scratch.write("shrinking", bytes)
-        let dict = try StateDict(path: path)
+        let dict = try StateDict(file: path)
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.truncate(atOffset: UInt64(bytes.count - 4))
         var memory = [Float](repeating: 0, count: 6)
