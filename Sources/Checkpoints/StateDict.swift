@@ -164,14 +164,12 @@ extension StateDict {
     ) throws(BackboneError) -> Chosen {
         let found = try checkpoint.candidates()
         var named = UniqueArray<Candidate>()
-        // Who own the names of modules.
-        var modules = UniqueArray<ModuleEntries>()
-        var effort = ModuleWalk.Effort()
+        var listing = CandidateListing()
         for candidate in found.list.elements {
             var key = UniqueArray<UInt8>()
             try key.append(found.path(candidate))
-            let names = try checkpoint.names(of: candidate, &modules, &effort)
-            try named.append(try Candidate(key: key, names: names))
+            let tensors = try checkpoint.tensors(of: candidate, &listing)
+            try named.append(try Candidate(key: key, tensors: tensors))
         }
         let choice = try BackboneChoice.choose(from: named, selection)
         let candidate = found.list.elements[choice.candidate]

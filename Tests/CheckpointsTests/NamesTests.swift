@@ -105,9 +105,9 @@ struct ChoiceTests {
         for dict in dicts {
             var path = UniqueArray<UInt8>()
             for byte in dict.key.utf8 { try path.append(byte) }
-            var names = UniqueArray<Bytes>()
-            for name in dict.names { try names.append(text.bytes(name)) }
-            try candidates.append(try Candidate(key: path, names: names))
+            var tensors = UniqueArray<NamedTensor>()
+            for name in dict.names { try tensors.append(NamedTensor(name: text.bytes(name))) }
+            try candidates.append(try Candidate(key: path, tensors: tensors))
         }
         let selection = StateDictSelection(key: key.map(text.bytes), prefix: prefix.map(text.bytes))
         let choice = try BackboneChoice.choose(from: candidates, selection)

@@ -20,6 +20,7 @@ from pathlib import Path
 import bad_checkpoints
 import checkpoint_containers as containers
 import numpy as np
+import pickled_objects
 import safetensors.torch
 import torch
 from forge import dict_of, name_of, text, tuple_of
@@ -427,6 +428,7 @@ def main():
     write_modules()
     write_rebuilds()
     write_deflated_extremes()
+    pickled_objects.write_all()
     bad = bad_checkpoints.write_all()
     size = sum(file.stat().st_size for file in FOLDER.iterdir())
     print(f"{len(list(FOLDER.iterdir()))} files, {size} bytes, {bad} of them bad")

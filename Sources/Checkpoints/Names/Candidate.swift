@@ -3,47 +3,59 @@
 
 import Runtime
 
+/// A name of a tensor in a file, and which bytes of the file the tensor is; nil where that is not known.
+struct NamedTensor: BitwiseCopyable {
+    var name: Bytes
+    var identity: TensorIdentity?
+}
+
 /// The names of one dict of tensors in a file: all that the choice of a state dict looks at.
 struct Candidate: ~Copyable {
     /// The keys that lead to it, joined by dots; empty for the object itself.
     let key: UniqueArray<UInt8>
-    /// Of its tensors, sorted. They are borrowed from the file's tables.
-    private let names: UniqueArray<Bytes>
+    /// Sorted by name. Names are borrowed from the file's tables.
+    private let tensors: UniqueArray<NamedTensor>
 
-    init(key: consuming UniqueArray<UInt8>, names unsorted: borrowing UniqueArray<Bytes>) throws(BackboneError) {
+    init(
+        key: consuming UniqueArray<UInt8>, tensors unsorted: borrowing UniqueArray<NamedTensor>
+    ) throws(BackboneError) {
         var order = UniqueArray<Int32>()
         try order.reserve(unsorted.count)
         for index in 0..<unsorted.count { try order.append(Int32(index)) }
         let list = unsorted.elements
-        sort(order.mutableElements) { compare(list[Int($0)], list[Int($1)]) < 0 }
-        var names = UniqueArray<Bytes>()
-        try names.reserve(order.count)
-        for index in 0..<order.count { names.appendReserved(list[Int(order[index])]) }
+        sort(order.mutableElements) { compare(list[Int($0)].name, list[Int($1)].name) < 0 }
+        var tensors = UniqueArray<NamedTensor>()
+        try tensors.reserve(order.count)
+        for index in 0..<order.count { tensors.appendReserved(list[Int(order[index])]) }
         self.key = key
-        self.names = names
+        self.tensors = tensors
     }
 
     /// The candidate that a catalog without keys is: the file itself.
     init(_ catalog: borrowing TensorCatalog) throws(BackboneError) {
-        var names = UniqueArray<Bytes>()
+        var tensors = UniqueArray<NamedTensor>()
         for index in 0..<catalog.entries.count where catalog.entries[index].isTensor {
-            try names.append(catalog.name(index))
+            try tensors.append(NamedTensor(name: catalog.name(index)))
         }
-        try self.init(key: UniqueArray(), names: names)
+        try self.init(key: UniqueArray(), tensors: tensors)
     }
 
-    var count: Int { names.count }
+    var count: Int { tensors.count }
 
-    subscript(index: Int) -> Bytes { names[index] }
+    subscript(index: Int) -> Bytes { tensors[index].name }
+
+    /// Which bytes of the file tensor `index` is. Equal identities are the same values under two names; nil is equal to
+    /// none, as in safetensors files, whose tensors never share bytes.
+    func identity(_ index: Int) -> TensorIdentity? { tensors[index].identity }
 
     /// Whether there is a tensor of the name that two parts make.
     func contains(_ prefix: Bytes, _ name: StaticString) -> Bool {
         let name = bytes(of: name)
         var low = 0
-        var high = names.count
+        var high = tensors.count
         while low < high {
             let middle = (low + high) / 2
-            let comparison = compare(names[middle], prefix, name)
+            let comparison = compare(tensors[middle].name, prefix, name)
             if comparison == 0 { return true }
             if comparison < 0 { low = middle + 1 } else { high = middle }
         }
@@ -53,7 +65,7 @@ struct Candidate: ~Copyable {
     /// Whether all names begin with a prefix.
     func allBegin(with prefix: StaticString) -> Bool {
         // They are sorted, so what the first and the last have in common all others have too.
-        names.count > 0 && names[0].hasPrefix(prefix) && names[names.count - 1].hasPrefix(prefix)
+        count > 0 && self[0].hasPrefix(prefix) && self[count - 1].hasPrefix(prefix)
     }
 }
 

@@ -3,36 +3,49 @@
 
 import Runtime
 
-// What the choice among several state dicts is made by: names alone. Their numbers are looked for when one is chosen.
+/// What the listing of a checkpoint's candidates keeps from one candidate to the next.
+struct CandidateListing: ~Copyable {
+    /// The owners of the names of modules, which are nowhere in the file.
+    fileprivate var modules = UniqueArray<ModuleEntries>()
+    /// Of all walks through modules so far.
+    fileprivate var effort = ModuleWalk.Effort()
+    fileprivate var identities = IdentityFinder()
+
+    init() {}
+}
+
+// What the choice among several state dicts is made by: names, and which of them name the same tensor. Their values are
+// looked for when one is chosen.
 extension PickledCheckpoint {
-    /// The names of the tensors in a candidate: those in a dict are borrowed from the pickle, those of a module from the
-    /// entries that are added to `modules`. Names that are too long are cut; they are an error if the candidate is chosen.
-    ///
-    /// - Parameter effort: of all walks through modules, to which this one is added.
-    func names(
-        of candidate: Candidates.Candidate, _ modules: inout UniqueArray<ModuleEntries>,
-        _ effort: inout ModuleWalk.Effort
-    ) throws(BackboneError) -> UniqueArray<Bytes> {
-        var names = UniqueArray<Bytes>()
+    /// The tensors of a candidate by name: names in a dict are borrowed from the pickle, those of a module from the
+    /// listing. Names that are too long are cut; they are an error if the candidate is chosen.
+    func tensors(
+        of candidate: Candidates.Candidate, _ listing: inout CandidateListing
+    ) throws(BackboneError) -> UniqueArray<NamedTensor> {
+        var tensors = UniqueArray<NamedTensor>()
         guard pickle[candidate.value].kind == .dict else {
-            var walk = try ModuleWalk(candidate.value, after: effort)
-            try modules.append(walk.run(self))
-            effort = walk.effort
-            let module = modules.count - 1
-            for index in 0..<modules[module].values.count
-            where pickle[modules[module].values[index]].kind == .tensor {
-                try names.append(modules[module].name(index))
+            var walk = try ModuleWalk(candidate.value, after: listing.effort)
+            try listing.modules.append(walk.run(self))
+            listing.effort = walk.effort
+            let module = listing.modules.count - 1
+            for index in 0..<listing.modules[module].values.count {
+                let value = listing.modules[module].values[index]
+                guard pickle[value].kind == .tensor else { continue }
+                let identity = try listing.identities.identity(of: value, in: self)
+                try tensors.append(NamedTensor(name: listing.modules[module].name(index), identity: identity))
             }
-            return names
+            return tensors
         }
         var pair = pickle[candidate.value].first
-        while pair != PickleValue.none && names.count <= Limits.tensors {
+        while pair != PickleValue.none && tensors.count <= Limits.tensors {
             let entry = pickle.pairs[Int(pair)]
             pair = entry.next
             guard pickle[entry.value].kind == .tensor, let name = pickle.string(entry.key) else { continue }
-            try names.append(name.slice(0, min(name.count, Limits.nameBytes)))
+            let identity = try listing.identities.identity(of: entry.value, in: self)
+            try tensors.append(
+                NamedTensor(name: name.slice(0, min(name.count, Limits.nameBytes)), identity: identity))
         }
-        return names
+        return tensors
     }
 
     /// What the file says of where its weights are from.
