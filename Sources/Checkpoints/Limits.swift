@@ -22,7 +22,7 @@ enum Limits {
     static var tarMembers: Int { 64 }
     /// Bytes of the extended attributes of one member of a tar archive.
     static var tarAttributeBytes: Int { 64 << 10 }
-    /// Bytes of a pickle in a zip archive, which is read whole; and of the texts of any pickle. Offsets into them fit
+    /// Bytes of a pickle in a zip archive that is read whole; and of the texts of any pickle. Offsets into them fit
     /// 32 bits.
     static var pickleBytes: Int { 64 << 20 }
     /// Bytes of a text of a pickle that are kept; only the place of longer ones is. Longer than any name that is read.

@@ -37,7 +37,7 @@ enum PickleGlobal: Equatable {
     case untypedStorage
     case dtype(DType)
     /// A storage, or a dtype, of a type that is not read: its row of `DTypeNames`.
-    case unreadDType(Int)
+    case unreadDType(UInt8)
     /// A storage in bytes that `torch.save` has written: what a tensor becomes outside of `torch.save`.
     case loadFromBytes
 
@@ -116,12 +116,12 @@ enum PickleGlobal: Equatable {
                 self = .untypedStorage
             } else if name.hasSuffix("Storage") {
                 guard let row = DTypeNames.row(of: name.slice(0, name.count - 7), { $0.classPrefix }) else { return }
-                self = DType(row: row).map { .storage($0) } ?? .unreadDType(row)
+                self = DType(row: row).map { .storage($0) } ?? .unreadDType(UInt8(row))
             } else if name.hasSuffix("Tensor") {
                 let row = DTypeNames.row(of: name.slice(0, name.count - 6)) { $0.classPrefix }
                 if let row, DType(row: row) != nil { self = .tensorClass }
             } else if let row = DTypeNames.row(of: name, { $0.torch }) {
-                self = DType(row: row).map { .dtype($0) } ?? .unreadDType(row)
+                self = DType(row: row).map { .dtype($0) } ?? .unreadDType(UInt8(row))
             }
         }
         if self == .unknown, let kind = UnreadTensor(class: name, of: module) { self = .unread(kind) }
