@@ -79,10 +79,10 @@ def large(corpus):
     long_key = text("k" * 1000) + b"q\0000"
     nested = MARK + b"h\0}" * 100_000 + b"u"
     corpus.add("long-key-to-many-dicts.pth", checkpoint(PROTO2 + long_key + b"}" + nested + STOP), BAD, "no state dict")
-    corpus.add("pickle-of-65-megabytes.pth", beside(b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)), OK)
-    damaged = checkpoint(PROTO2 + b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20) + b"0" + dict_of((NAME, tensor()))
-                         + STOP)
-    position = damaged.index(b"bn1.weight")
+    array = b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)
+    corpus.add("pickle-of-65-megabytes.pth", beside(array), OK)
+    damaged = beside(array)
+    position = damaged.index(NAME.encode())
     damaged = damaged[:position] + b"x" + damaged[position + 1 :]
     corpus.add("damaged-pickle-of-65-megabytes.pth", damaged, BAD, "the checksum is wrong")
     named = [member(f"a/{i:05}" + "x" * 900, b"") for i in range(10_000)]

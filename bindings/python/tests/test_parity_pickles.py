@@ -89,7 +89,7 @@ def test_tensors_that_are_not_read_say_what_they_are(torch, objects, state, tmp_
 def test_a_state_dict_of_nothing_else_is_one(torch, state, tmp_path):
     torch.save({"model": {name: value.to_sparse() for name, value in state.items() if value.ndim}}, tmp_path / "file")
     with backbone.ResNet(18, base_channels=2) as net:
-        with pytest.raises(backbone.CheckpointError, match="a sparse tensor, which is not read; save it after .to_dense"):
+        with pytest.raises(backbone.CheckpointError, match="a sparse tensor, .*; save it after .to_dense"):
             net.load_weights(tmp_path / "file")
 
 
