@@ -22,20 +22,4 @@ package enum DType: UInt8, BitwiseCopyable, Sendable {
         default: false
         }
     }
-
-    /// PyTorch's name of it.
-    package var name: StaticString {
-        switch self {
-        case .float32: "float32"
-        case .float16: "float16"
-        case .bfloat16: "bfloat16"
-        case .float64: "float64"
-        case .int64: "int64"
-        case .int32: "int32"
-        case .int16: "int16"
-        case .int8: "int8"
-        case .uint8: "uint8"
-        case .bool: "bool"
-        }
-    }
 }

@@ -22,21 +22,23 @@ enum Limits {
     static var tarMembers: Int { 64 }
     /// Bytes of the extended attributes of one member of a tar archive.
     static var tarAttributeBytes: Int { 64 << 10 }
-    /// Bytes of a pickle in a zip archive, which is read whole; and of the texts of any pickle. Offsets into them fit
+    /// Bytes of a pickle in a zip archive that is read whole; and of the texts of any pickle. Offsets into them fit
     /// 32 bits.
     static var pickleBytes: Int { 64 << 20 }
     /// Bytes of a text of a pickle that are kept; only the place of longer ones is. Longer than any name that is read.
     static var pickleTextBytes: Int { 4096 }
     /// Instructions of all pickles of a checkpoint. Each makes at most one value, so this bounds the memory of them all.
     static var pickleInstructions: Int { 1 << 20 }
-    /// How many dicts deep state dicts are looked for.
-    static var candidateDepth: Int { 3 }
+    /// How many dicts, lists and objects deep state dicts are looked for.
+    static var candidateDepth: Int { 8 }
     /// State dicts of a checkpoint among which one is chosen.
     static var candidates: Int { 256 }
-    /// Bytes of the keys that lead to dicts: a long key may lead to many.
-    static var candidatePathBytes: Int { 4 << 20 }
-    /// Objects of unknown classes under the keys of dicts that are looked at for whether they are modules.
-    static var candidateObjects: Int { 1024 }
+    /// Of those, how many hold only names of a single part, as what an optimizer keeps for each parameter.
+    static var plainCandidates: Int { 64 }
+    /// Items of all tuples that are looked into for state dicts: a file can have many tuples of the same items.
+    static var candidateTupleItems: Int { 1 << 22 }
+    /// Bytes of what a message says of an entry that is not a tensor.
+    static var obstacleBytes: Int { 256 }
     /// Modules inside each other.
     static var moduleDepth: Int { 64 }
     /// Modules of a network, each counted wherever it is used, and attributes of one.

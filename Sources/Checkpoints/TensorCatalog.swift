@@ -104,10 +104,19 @@ extension TensorCatalog {
     }
 
     /// Adds a name under which something lies that is no readable tensor; an error only if the network needs it.
+    ///
+    /// - Parameter obstacle: what it is instead; at most `Limits.obstacleBytes` of it are kept.
     mutating func addUnreadable(name: Bytes, obstacle: Bytes) throws(BackboneError) {
         let name = try add(name: name)
-        let obstacle = try add(text: obstacle.slice(0, min(obstacle.count, 100)))
+        let obstacle = try add(text: obstacle.slice(0, min(obstacle.count, Limits.obstacleBytes)))
         try entries.append(Entry(name: name, obstacle: obstacle))
+    }
+
+    /// The same of a message that follows "'name' is". The names of classes in it may be any bytes.
+    mutating func addUnreadable(name: Bytes, what: Message) throws(BackboneError) {
+        var text = UniqueArray<UInt8>()
+        for index in 0..<what.count { try text.append(what[index] < 0x80 ? what[index] : UInt8(ascii: "?")) }
+        try addUnreadable(name: name, obstacle: text.elements)
     }
 
     /// Adds a tensor.
@@ -220,7 +229,7 @@ extension TensorCatalog {
         return try add(text: name)
     }
 
-    // At most Limits.tensors texts of Limits.nameBytes: the offsets fit.
+    // At most Limits.tensors texts of Limits.nameBytes and of Limits.obstacleBytes: the offsets fit.
     private mutating func add(text added: Bytes) throws(BackboneError) -> TextRange {
         let start = text.count
         try text.append(added)

@@ -59,6 +59,13 @@ struct LoadingTests {
         try compare(load(fixture("rebuilds.pth")), shapes: "rebuilds.txt", bits: "rebuilds.bin", inOrder: true)
     }
 
+    /// `write_devices` in pickled_objects.py has them written by PyTorch's functions for other devices.
+    @Test(arguments: ["devices.pth", "devices-cpu.pth", "devices-old.pkl"]) func tensorsOfOtherDevices(file: String)
+        throws
+    {
+        try compare(load(fixture(file)), shapes: "devices.txt", bits: "devices.bin", inOrder: true)
+    }
+
     @Test(arguments: [
         "whole-zip.pth", "whole-under-key.pth", "whole-protocol4.pth", "whole-legacy.pth", "whole-tar.pth",
         "whole-pickle.pkl",
@@ -83,14 +90,14 @@ struct LoadingTests {
         let places = (0..<found.list.count).map { index in
             "\(String(decoding: found.path(found.list[index]), as: UTF8.self)) \(found.list[index].depth)"
         }
-        #expect(places == [" 0", "ema 1", "model.state_dict 2", "a.b.c 3"])
+        #expect(places == [" 0", "ema 1", "model.state_dict 2", "a.b.c 3", "a.b.c.far 4"])
         let names = try (0..<found.list.count).map { index in
             let catalog = try inner.catalog(of: found.list[index])
             return (0..<catalog.entries.count).filter { catalog.entries[$0].isTensor }.map {
                 String(decoding: catalog.name($0), as: UTF8.self)
             }
         }
-        #expect(names == [["w"], ["weight", "bias"], ["x"], ["y"]])
+        #expect(names == [["w"], ["weight", "bias"], ["x"], ["y"], ["v"]])
     }
 
     @Test(arguments: ["f16", "bf16", "f64"]) func valuesAreConvertedAsPyTorchDoes(type: String) throws {

@@ -76,10 +76,11 @@ struct MatchingTests {
     /// A needed value that is no readable tensor is an error; if it is not needed it is none.
     @Test(
         arguments: [
-            ("unread.pth", "w", "but an object of torch.QInt8Storage"),
-            ("negated.pth", "w", "but an object of torch._utils._rebuild_tensor_v2"),
+            ("unread.pth", "w", "but a quantised qint8 tensor"),
+            ("negated.pth", "w", "but a conjugated or negated view"),
             ("mixed.pth", "epoch", "but a number"), ("mixed.pth", "history", "but a list"),
-            ("escapes.safetensors", "z", "but F8_E4M3"), ("complex.pth", "conv1.weight", "ComplexFloatStorage"),
+            ("escapes.safetensors", "z", "but a float8_e4m3fn tensor"),
+            ("complex.pth", "conv1.weight", "but a complex tensor (complex64)"),
         ])
     func aNeededOpaqueValue(file: String, name: String, text: String) throws {
         do {

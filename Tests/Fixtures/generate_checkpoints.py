@@ -157,7 +157,7 @@ def write_wrappers():
     }
     save("training.pth", training)
     save("module-object.pth", network)
-    # State dicts at every depth: `far` is too deep, `again` was found before, keys that are no strings do not count.
+    # State dicts at every depth: `again` was found before; under a number is what an optimizer keeps.
     inner = {"x": torch.ones(1), "note": "text"}
     nested = {"model": {"state_dict": inner, 5: {"z": torch.ones(1)}}, "w": torch.ones(2), "again": {"b": inner}}
     nested["a"] = {"b": {"c": {"y": torch.ones(1), "far": {"v": torch.ones(1)}}}}

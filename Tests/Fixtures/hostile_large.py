@@ -18,6 +18,7 @@ from forge import (
     storage,
     tensor,
     text,
+    tuple_of,
 )
 from hostile_corpus import ANY, BAD, NAME, OK, VALUE, beside, checkpoint, members
 
@@ -74,10 +75,16 @@ def large(corpus):
     objects = [(f"o{i}", item) for i in range(60_000)]
     alike = PROTO2 + attributes + b"q\0000" + dict_of((NAME, tensor()), *objects) + STOP
     corpus.add("objects-with-the-same-attributes.pth", checkpoint(alike), OK)
+    ways(corpus)
     long_key = text("k" * 1000) + b"q\0000"
     nested = MARK + b"h\0}" * 100_000 + b"u"
-    corpus.add("long-key-to-many-dicts.pth", checkpoint(PROTO2 + long_key + b"}" + nested + STOP), BAD, "keys")
-    corpus.add("pickle-of-65-megabytes.pth", beside(b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)), BAD)
+    corpus.add("long-key-to-many-dicts.pth", checkpoint(PROTO2 + long_key + b"}" + nested + STOP), BAD, "no state dict")
+    array = b"B" + struct.pack("<L", 65 << 20) + b"\0" * (65 << 20)
+    corpus.add("pickle-of-65-megabytes.pth", beside(array), OK)
+    damaged = beside(array)
+    position = damaged.index(NAME.encode())
+    damaged = damaged[:position] + b"x" + damaged[position + 1 :]
+    corpus.add("damaged-pickle-of-65-megabytes.pth", damaged, BAD, "the checksum is wrong")
     named = [member(f"a/{i:05}" + "x" * 900, b"") for i in range(10_000)]
     corpus.add("names-of-members.pth", archive([*members(), *named]), OK)
     corpus.add("depth.safetensors", safetensors('{"a":' * 3_000_000), BAD)
@@ -85,3 +92,39 @@ def large(corpus):
     corpus.add("header-of-17-megabytes.safetensors", safetensors("{" + " " * (17 << 20) + "}"), BAD)
     corpus.add("ends.pth", b"PK\3\4" + b"PK\5\6" * (1 << 20), BAD)
     corpus.add("zeros.pth", b"\0" * (8 << 20), BAD)
+
+
+def ways(corpus):
+    """Many ways to look for a state dict: each container is to be looked into once."""
+    good = dict_of((NAME, tensor()))
+
+    def add(name, value, status=OK):
+        corpus.add(f"{name}.pth", checkpoint(PROTO2 + value + STOP), status)
+
+    add("root-of-million-numbers", b"](" + b"K\1" * 1_000_000 + good + b"e")
+    add("root-of-million-times-the-same", b"](" + good + b"q\0" + b"h\0" * 1_000_000 + b"e")
+    add("root-of-lists", b"](" + b"]K\1a" * 340_000 + good + b"e")
+    add("root-of-dicts", b"](" + text("k") + b"q\0000" + b"}h\0Ns" * 250_000 + good + b"e")
+    add("tuple-of-lists", MARK + b"](K\1e" * 250_000 + good + b"t")
+    add("deep-lists-and-a-state-dict", b"](" + good + b"]" * 500_000 + b"a" * 499_999 + b"e")
+    wide = b"K\1" + b"q\0" + b"".join(b"](" + b"h" + bytes([i]) + b"h" + bytes([i]) + b"e" + b"q" + bytes([i + 1])
+                                       for i in range(20))
+    add("shared-a-million-times", b"](" + wide + good + b"e")
+    # As many objects that are made of the same values, and of the same but for the first.
+    values = MARK + name_of("x", "Y") + b"]" * 250_000 + b"tq\0"
+    function = name_of("copyreg", "__newobj__") + b"q\1"
+    add("objects-of-the-same-values", b"](" + values + function + b"h\1h\0R" * 240_000 + good + b"e")
+    values = MARK + b"]" * 250_000 + b"tq\0"
+    add("objects-with-the-same-slots", b"](" + values + name_of("x", "Y") + b"q\1)Rh\0b" + b"h\1)Rh\0b" * 140_000
+        + good + b"e")
+    state = dict_of(*((f"a{i}", b"N") for i in range(1000))) + b"q\0"
+    add("objects-with-the-same-dict", b"](" + state + name_of("x", "Y") + b"q\1" + b"h\1)Rh\0N\x86b" * 140_000 + good
+        + b"e")
+    add("objects-in-objects", name_of("x", "Y") + b"q\0" + b"h\0" * 300_000 + good + b"\x85R" * 300_001)
+    name = text("w" * 4000) + b"q\0"
+    add("long-name-many-times", b"](" + good + b"}(" + name + tensor() + b"q\1" + b"h\0h\1" * 400_000 + b"ue")
+    add("many-plain-dicts", b"](" + tensor() + b"q\0" + text("x") + b"q\1" + b"}h\1h\0s" * 200_000 + good + b"e", ANY)
+    add("many-state-dicts", b"](" + tensor() + b"q\0" + text("x.y") + b"q\1" + b"}h\1h\0s" * 200_000 + good + b"e", ANY)
+    pair = text("x") + tensor() + b"\x86q\0"
+    add("pairs-a-million-times", b"](" + tuple_of(text(NAME), tensor()) + pair + b"h\0" * 900_000 + b"e", ANY)
+    add("almost-pairs", b"](" + good + b"](" + pair + b"h\0" * 900_000 + b"Nee")

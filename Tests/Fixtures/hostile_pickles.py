@@ -124,3 +124,53 @@ def bombs(corpus):
     corpus.add("cycle-tuple.pth", beside(b"]q\0h\0\x85a"), OK)
     corpus.add("cycle-key.pth", beside(b"}q\0h\0h\0s"), OK)
     corpus.add("cycle-object.pth", beside(call("a", "b") + b"q\0h\0b"), OK)
+    ways(corpus)
+
+
+def ways(corpus):
+    """Roots that are no dicts, and ways that lead back to where they came from."""
+    good = dict_of((NAME, tensor()))
+    new = name_of("copyreg", "__newobj__")
+
+    def root(name, value, status, text=""):
+        corpus.add(f"root-{name}.pth", checkpoint(PROTO2 + value + STOP), status, text)
+
+    root("list", b"](" + good + b"Ne", OK)
+    root("list-in-itself", b"]q\0(h\0" + good + b"h\0e", OK)
+    root("list-of-itself", b"]q\0h\0a", BAD, "it holds a list")
+    root("tuple-in-itself", b"](" + tuple_of(b"]q\0h\0a", good) + b"e", OK)
+    root("tuple-of-nothing", b")", BAD, "it holds a tuple")
+    root("pairs", b"](" + tuple_of(text(NAME), tensor()) + b"e", OK)
+    root("pairs-in-themselves", b"]q\0(" + tuple_of(text(NAME), tensor()) + tuple_of(text("x"), b"h\0") + b"e", OK)
+    root("numbers", dict_of((number(0), good), (number(-(2**63)), b"}"), (number(2**70), good)), OK)
+    root("keys-alike", dict_of((number(0), good), (text("0"), good)), ANY)
+    root("object", call("x", "Y") + MARK + text(NAME) + tensor() + b"u", OK)
+    root("object-in-itself", call("x", "Y") + b"q\0(" + text("x") + b"h\0" + text(NAME) + tensor() + b"u", OK)
+    root("object-that-is-its-state", call("x", "Y") + b"q\0(" + text(NAME) + tensor() + b"uh\0b", OK)
+    root("object-appended-to-itself", call("x", "Y") + b"q\0h\0a" + good + b"a", OK)
+    root("object-of-slots", call("x", "Y") + tuple_of(b"N", dict_of(("a", good))) + b"b", OK)
+    root("object-of-slots-only", call("x", "Y") + tuple_of(b"N", b"N") + b"b", BAD, "x.Y")
+    root("object-of-odd-slots", call("x", "Y") + tuple_of(b"}", b"]", good) + b"b", OK)
+    root("object-made-of-a-dict", call("x", "Y", good), OK)
+    root("object-of-no-class", new + tuple_of(call("a", "b"), good) + b"R", OK)
+    root("object-of-many-classes", new + MARK + new * 8000 + b"tR", BAD)
+    root("new-without-a-class", new + b")R", BAD)
+    root("new-of-a-number", new + tuple_of(number(1), good) + b"R", ANY)
+    for name in ("_reconstructor", "__newobj__"):
+        for count in range(4):
+            arguments = (name_of("x", "Y"), name_of("builtins", "dict"), good)[:count]
+            root(f"{name.strip('_')}-{count}", call("copyreg", name, *arguments), OK if count == 3 else BAD)
+    root("deep-objects", name_of("x", "Y") * 2000 + good + b"\x85R" * 2000, OK)
+    root("user-dict", call("collections", "UserDict") + dict_of(("data", good)) + b"b", OK)
+    root("user-dict-of-itself", call("collections", "UserDict") + b"q\0" + dict_of(("data", b"h\0")) + b"b", BAD)
+    root("nine-deep", b"".join([(text("x") + b"}") * 0, b"}" + (text("x") + b"}") * 8, text("x"), good, b"s" * 9]), BAD)
+    for kind in ("_rebuild_qtensor", "_rebuild_meta_tensor_no_storage", "_rebuild_wrapper_subclass",
+                 "_rebuild_sparse_tensor", "_rebuild_device_tensor_from_numpy", "_rebuild_xla_tensor"):
+        corpus.add(f"lonely-{kind.strip('_')}.pth", one(call("torch._utils", kind)), BAD, NAME)
+    odd = call("torch._utils", "_rebuild_device_tensor_from_numpy", tensor(), number(5), b"N", b"N")
+    corpus.add("device-without-dtype.pth", one(odd), BAD, NAME)
+    wrapper = name_of("torch._utils", "_rebuild_wrapper_subclass")
+    corpus.add("wrapper-of-no-text.pth", one(wrapper + tuple_of(name_of("\xff\x01" * 1000, "\xfe")) + b"R"), BAD, NAME)
+    array = call("numpy._core.numeric", "_frombuffer", b"C\4abcd", call("numpy", "dtype", text("\xff" * 2000)),
+                 number(1) + b"\x85", text("C"))
+    corpus.add("array-of-no-type.pth", one(array), BAD, NAME)

@@ -51,10 +51,36 @@ package enum Container: Sendable {
     }
 
     /// Whether a file begins as a pickle does: with the number of a protocol, or as protocols 0 and 1, which have none,
-    /// write a dict.
+    /// write a dict, an object, or a list or tuple that begins with a dict.
     private static func isPickle(_ bytes: Bytes) -> Bool {
         if bytes.count >= 2 && bytes[0] == Opcode.proto.rawValue { return bytes[1] >= 2 && bytes[1] <= 5 }
-        return bytes.hasPrefix("(dp") || bytes.hasPrefix("}q") || bytes.hasPrefix("ccollections\nOrderedDict\n")
-            || bytes.hasPrefix("ccopy_reg\n_reconstructor\n")
+        if bytes.hasPrefix("(lp") || bytes.hasPrefix("]q") || bytes.hasPrefix("((dp") || bytes.hasPrefix("(}q") {
+            return true
+        }
+        return bytes.hasPrefix("(dp") || bytes.hasPrefix("}q") || isCall(bytes)
+    }
+
+    /// Whether bytes begin as a call does in protocols 0 and 1: a class or function in two lines, and its arguments, which
+    /// memo of it may precede.
+    private static func isCall(_ bytes: Bytes) -> Bool {
+        guard bytes.count > 0, bytes[0] == UInt8(ascii: "c") else { return false }
+        var position = 1
+        for _ in 0..<2 {
+            let start = position
+            while position < bytes.count, isPartOfName(bytes[position]) { position += 1 }
+            guard position > start, position < bytes.count, bytes[position] == UInt8(ascii: "\n") else { return false }
+            position += 1
+        }
+        guard position < bytes.count, let opcode = Opcode(rawValue: bytes[position]) else { return false }
+        return opcode == .mark || opcode == .emptyTuple || opcode == .put || opcode == .binPut
+    }
+
+    private static func isPartOfName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
     }
 }

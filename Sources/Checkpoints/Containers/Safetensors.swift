@@ -131,7 +131,9 @@ struct SafetensorsHeader: ~Copyable {
     ) throws(BackboneError) {
         let storage = try catalog.addStorage(
             TensorCatalog.Storage(position: dataStart + start, size: end - start, checksum: nil))
-        guard let dtype = DType(safetensors: type) else { return try catalog.addUnreadable(name: name, obstacle: type) }
+        guard let dtype = DType(safetensors: type) else {
+            return try catalog.addUnreadable(name: name, what: UnreadTensor.describe(safetensors: type))
+        }
         var size: Int? = dtype.size
         for axis in 0..<shape.count { size = checkedProduct(size, Int(shape[axis])) }
         guard size == end - start else {
@@ -162,35 +164,6 @@ struct SafetensorsHeader: ~Copyable {
         guard end == dataStart + dataSize else {
             throw BackboneError(
                 .badCheckpoint, "its tensors end at byte \(end), but the file at \(dataStart + dataSize)")
-        }
-    }
-}
-
-extension DType {
-    /// The type of a safetensors dtype; nil for those that are not read here.
-    fileprivate init?(safetensors name: Bytes) {
-        if equal(name, "F32") {
-            self = .float32
-        } else if equal(name, "F16") {
-            self = .float16
-        } else if equal(name, "BF16") {
-            self = .bfloat16
-        } else if equal(name, "F64") {
-            self = .float64
-        } else if equal(name, "I64") {
-            self = .int64
-        } else if equal(name, "I32") {
-            self = .int32
-        } else if equal(name, "I16") {
-            self = .int16
-        } else if equal(name, "I8") {
-            self = .int8
-        } else if equal(name, "U8") {
-            self = .uint8
-        } else if equal(name, "BOOL") {
-            self = .bool
-        } else {
-            return nil
         }
     }
 }

@@ -23,6 +23,10 @@ func readTorchZip(_ file: FileReference) throws(BackboneError) -> PickledCheckpo
             .badCheckpoint, "it is a TorchScript archive; save the model's state_dict() with torch.save instead")
     }
     let isBigEndian = try isBigEndian(archive, root: root, file, crc)
+    if let reader = try archive.largePickle(member, file, crc) {
+        return try PickledCheckpoint(
+            Unpickler.readOne(reader), places(archive, root: root), file, isBigEndian: isBigEndian)
+    }
     let bytes = try archive.read(member, limit: Limits.pickleBytes, from: file, crc)
     return try PickledCheckpoint(
         Unpickler.readOne(PickleReader(bytes)), places(archive, root: root), file, isBigEndian: isBigEndian)

@@ -34,7 +34,8 @@ struct Candidate: ~Copyable {
     /// The candidate that a catalog without keys is: the file itself.
     init(_ catalog: borrowing TensorCatalog) throws(BackboneError) {
         var tensors = UniqueArray<NamedTensor>()
-        for index in 0..<catalog.entries.count where catalog.entries[index].isTensor {
+        // Those of dtypes that are not read, too.
+        for index in 0..<catalog.entries.count {
             try tensors.append(NamedTensor(name: catalog.name(index)))
         }
         try self.init(key: UniqueArray(), tensors: tensors)

@@ -66,6 +66,19 @@ struct Pickle: ~Copyable {
         var view: (start: Int, count: Int)?
     }
 
+    /// What was given to an object of an unknown class, as values. No code of the class has seen it.
+    struct Object {
+        /// Its class, or the function that would have made it: in `globals`, none if that is not known.
+        var global = PickleValue.none
+        /// Of the call that would have made it: a tuple.
+        var arguments = PickleValue.none
+        /// A dict of the items that were set in it.
+        var items = PickleValue.none
+        /// A list of the items that were appended to it.
+        var elements = PickleValue.none
+        var state = PickleValue.none
+    }
+
     struct Tensor {
         enum Order {
             /// A tuple, in elements.
@@ -95,6 +108,7 @@ struct Pickle: ~Copyable {
     var text = UniqueArray<UInt8>()
     var storages = UniqueArray<Storage>()
     var tensors = UniqueArray<Tensor>()
+    var objects = UniqueArray<Object>()
     /// The bytes of the pickle if it was not read from the file itself.
     var memory = UniqueArray<UInt8>()
     /// The value that the checkpoint is.
@@ -116,10 +130,31 @@ struct Pickle: ~Copyable {
         return value.kind == .integer ? value.integer : nil
     }
 
+    func isTrue(_ index: UInt32) -> Bool { self[index].kind == .boolean && self[index].first == 1 }
+
+    /// What is known of an object of an unknown class; nil for any other value.
+    func object(_ index: UInt32) -> Object? {
+        let value = self[index]
+        return value.kind == .opaque && value.first != PickleValue.none ? objects[Int(value.first)] : nil
+    }
+
     /// Item `position` of a tuple, nil if it has none.
     func item(_ position: Int, of tuple: PickleValue) -> UInt32? {
         guard tuple.kind == .tuple, position < Int(tuple.second) else { return nil }
         return items[Int(tuple.first) + position]
+    }
+
+    /// The items of a tuple or list of two.
+    func pair(_ index: UInt32) -> (key: UInt32, value: UInt32)? {
+        let value = self[index]
+        if value.kind == .tuple, value.second == 2, let key = item(0, of: value), let second = item(1, of: value) {
+            return (key, second)
+        }
+        guard value.kind == .list, value.first != PickleValue.none else { return nil }
+        let key = pairs[Int(value.first)]
+        guard key.next != PickleValue.none else { return nil }
+        let second = pairs[Int(key.next)]
+        return second.next == PickleValue.none ? (key.value, second.value) : nil
     }
 
     /// What a global means; `unknown` for any other value.
@@ -144,13 +179,16 @@ struct Pickle: ~Copyable {
     /// A message's name for what a value is.
     func describe(_ index: UInt32) -> Message {
         let value = self[index]
-        switch value.kind {
-        case .opaque where value.first != PickleValue.none:
-            let global = globals[Int(value.first)]
+        if let object = object(index), object.global != PickleValue.none {
+            let global = globals[Int(object.global)]
             return "an object of \(text(global.module)).\(text(global.name))"
+        }
+        switch value.kind {
         case .none: return "None"
+        case .boolean: return "True or False"
         case .global: return "a class or function"
-        case .integer: return "a number"
+        case .integer, .number: return "a number"
+        case .unread: return describe(unread: value)
         case .string: return "a string"
         case .bytes: return "bytes"
         case .tuple: return "a tuple"

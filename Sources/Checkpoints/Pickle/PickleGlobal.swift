@@ -3,22 +3,30 @@
 
 /// The names of classes and functions that mean something in a checkpoint; of nothing else does the meaning matter.
 enum PickleGlobal: Equatable {
-    /// `OrderedDict`, `defaultdict`.
+    /// `dict`, `OrderedDict`, `defaultdict`.
     case dict
-    /// `set`, `frozenset`.
-    case set
+    /// `list`, `set`, `frozenset`.
+    case list
+    /// `UserDict`, whose items are in an attribute.
+    case userDict
     /// `bytes`, `bytearray`.
     case bytes
     /// `_codecs.encode`, by which Python 3 writes bytes in protocols without them.
     case encode
-    /// `copyreg._reconstructor` and `__newobj__`, which make an object of their first argument.
+    /// `copyreg.__newobj__`, which makes an object of its first argument with the others.
     case newObject
+    /// `copyreg._reconstructor(class, base, value of the base)`, of protocols 0 and 1.
+    case reconstructor
 
     case size
     case rebuildTensor
     case rebuildTensorWithType
     case rebuildParameter
     case rebuildFromType
+    /// Of a tensor of another device, by an array or tensor of the CPU.
+    case rebuildFromDevice
+    /// A function that rebuilds, or a class of, tensors that are not read.
+    case unread(UnreadTensor)
     /// `torch.FloatTensor` and its like, as PyTorch wrote them before 0.4.
     case tensorClass
     /// `Parameter`, `Variable`.
@@ -28,6 +36,8 @@ enum PickleGlobal: Equatable {
     /// Its size counts bytes.
     case untypedStorage
     case dtype(DType)
+    /// A storage, or a dtype, of a type that is not read: its row of `DTypeNames`.
+    case unreadDType(UInt8)
     /// A storage in bytes that `torch.save` has written: what a tensor becomes outside of `torch.save`.
     case loadFromBytes
 
@@ -51,13 +61,18 @@ enum PickleGlobal: Equatable {
         self = .unknown
         if equal(module, "collections") {
             if equal(name, "OrderedDict") || equal(name, "defaultdict") { self = .dict }
+            if equal(name, "UserDict") { self = .userDict }
+        } else if equal(module, "UserDict") {
+            if equal(name, "UserDict") || equal(name, "IterableUserDict") { self = .userDict }
         } else if equal(module, "builtins") || equal(module, "__builtin__") {
-            if equal(name, "set") || equal(name, "frozenset") { self = .set }
+            if equal(name, "dict") { self = .dict }
+            if equal(name, "set") || equal(name, "frozenset") || equal(name, "list") { self = .list }
             if equal(name, "bytes") || equal(name, "bytearray") { self = .bytes }
         } else if equal(module, "_codecs") {
             if equal(name, "encode") { self = .encode }
         } else if equal(module, "copyreg") || equal(module, "copy_reg") {
-            if equal(name, "_reconstructor") || equal(name, "__newobj__") { self = .newObject }
+            if equal(name, "__newobj__") { self = .newObject }
+            if equal(name, "_reconstructor") { self = .reconstructor }
         }
     }
 
@@ -80,6 +95,12 @@ enum PickleGlobal: Equatable {
             if equal(name, "_rebuild_tensor_v3") { self = .rebuildTensorWithType }
             if equal(name, "_rebuild_parameter") { self = .rebuildParameter }
             if equal(name, "_rebuild_parameter_with_state") { self = .rebuildParameter }
+            if equal(name, "_rebuild_device_tensor_from_numpy") || equal(name, "_rebuild_xla_tensor")
+                || equal(name, "_rebuild_device_tensor_from_cpu_tensor")
+            {
+                self = .rebuildFromDevice
+            }
+            if let kind = UnreadTensor(rebuild: name) { self = .unread(kind) }
         } else if equal(module, "torch._tensor") || equal(module, "torch.tensor") {
             // The second is the first's name before PyTorch 1.9.
             if equal(name, "_rebuild_from_type_v2") || equal(name, "_rebuild_from_type") { self = .rebuildFromType }
@@ -94,79 +115,15 @@ enum PickleGlobal: Equatable {
             } else if equal(name, "UntypedStorage") {
                 self = .untypedStorage
             } else if name.hasSuffix("Storage") {
-                if let dtype = DType(class: name.slice(0, name.count - 7)) { self = .storage(dtype) }
+                guard let row = DTypeNames.row(of: name.slice(0, name.count - 7), { $0.classPrefix }) else { return }
+                self = DType(row: row).map { .storage($0) } ?? .unreadDType(UInt8(row))
             } else if name.hasSuffix("Tensor") {
-                if DType(class: name.slice(0, name.count - 6)) != nil { self = .tensorClass }
-            } else if let dtype = DType(torch: name) {
-                self = .dtype(dtype)
+                let row = DTypeNames.row(of: name.slice(0, name.count - 6)) { $0.classPrefix }
+                if let row, DType(row: row) != nil { self = .tensorClass }
+            } else if let row = DTypeNames.row(of: name, { $0.torch }) {
+                self = DType(row: row).map { .dtype($0) } ?? .unreadDType(UInt8(row))
             }
         }
-    }
-}
-
-extension DType {
-    /// The type of a class of storages or tensors, from what its name begins with.
-    fileprivate init?(class name: Bytes) {
-        if equal(name, "Float") {
-            self = .float32
-        } else if equal(name, "Half") {
-            self = .float16
-        } else if equal(name, "BFloat16") {
-            self = .bfloat16
-        } else if equal(name, "Double") {
-            self = .float64
-        } else if equal(name, "Long") {
-            self = .int64
-        } else if equal(name, "Int") {
-            self = .int32
-        } else if equal(name, "Short") {
-            self = .int16
-        } else if equal(name, "Char") {
-            self = .int8
-        } else if equal(name, "Byte") {
-            self = .uint8
-        } else if equal(name, "Bool") {
-            self = .bool
-        } else {
-            return nil
-        }
-    }
-
-    private static var all: [10 of DType] {
-        [.float32, .float16, .bfloat16, .float64, .int64, .int32, .int16, .int8, .uint8, .bool]
-    }
-
-    /// The type of PyTorch's name of it.
-    fileprivate init?(torch name: Bytes) {
-        for index in 0..<10 where equal(name, DType.all[index].name) {
-            self = DType.all[index]
-            return
-        }
-        return nil
-    }
-
-    /// The type of NumPy's name of it without the order of bytes.
-    init?(numpy name: Bytes) {
-        if equal(name, "f4") {
-            self = .float32
-        } else if equal(name, "f2") {
-            self = .float16
-        } else if equal(name, "f8") {
-            self = .float64
-        } else if equal(name, "i8") {
-            self = .int64
-        } else if equal(name, "i4") {
-            self = .int32
-        } else if equal(name, "i2") {
-            self = .int16
-        } else if equal(name, "i1") {
-            self = .int8
-        } else if equal(name, "u1") {
-            self = .uint8
-        } else if equal(name, "b1") {
-            self = .bool
-        } else {
-            return nil
-        }
+        if self == .unknown, let kind = UnreadTensor(class: name, of: module) { self = .unread(kind) }
     }
 }

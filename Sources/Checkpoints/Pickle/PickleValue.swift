@@ -7,9 +7,13 @@
 /// ("memo bomb") costs a million indices and not a million values.
 struct PickleValue {
     enum Kind: UInt8 {
-        /// A number or object of no further interest here.
+        /// A value of no further interest here.
         case other
         case none
+        /// `first` is 0 or 1.
+        case boolean
+        /// A floating-point number or an integer beyond Int64, whose value does not matter.
+        case number
         /// `first` and `second` are the low and high half of an Int64.
         case integer
         /// `first` in `texts`.
@@ -30,7 +34,9 @@ struct PickleValue {
         case tensor
         /// A NumPy dtype: `first` is the raw value of a `DType`, `second` 1 where the bytes of a number are reversed.
         case arrayType
-        /// What an unknown class or function would have made: `first` in `globals`, and `second` its state, a value.
+        /// A tensor of a kind that is not read: `first` is the raw value of an `UnreadTensor`, `second` its detail.
+        case unread
+        /// What an unknown class or function would have made: `first` in `objects`; none for one of which nothing is known.
         case opaque
     }
 

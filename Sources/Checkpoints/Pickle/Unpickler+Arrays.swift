@@ -5,9 +5,12 @@ import Runtime
 
 // Arrays and scalars of NumPy, whose numbers lie in the pickle itself.
 extension Unpickler {
-    /// `dtype('f4', align, copy)`; nil for one that is not read.
-    mutating func makeArrayType(_ name: UInt32) throws(BackboneError) -> UInt32? {
-        guard let name = pickle.string(name), let dtype = DType(numpy: name) else { return nil }
+    /// `dtype('f4', align, copy)`; nil if the code is not a text.
+    mutating func makeArrayType(_ code: UInt32) throws(BackboneError) -> UInt32? {
+        guard let name = pickle.string(code) else { return nil }
+        guard let dtype = DType(numpy: name) else {
+            return try make(PickleValue(.array, detail: pickle[code].first))
+        }
         return try make(PickleValue(.arrayType, Int(dtype.rawValue), 0))
     }
 
@@ -23,7 +26,8 @@ extension Unpickler {
         guard let shape = pickle.item(first, of: state), let type = pickle.item(first + 1, of: state),
             let isFortran = pickle.item(first + 2, of: state), let data = pickle.item(first + 3, of: state)
         else { throw damaged("an array without shape, dtype or data") }
-        let order: Pickle.Tensor.Order = pickle.integer(isFortran) == 1 ? .columnMajor : .rowMajor
+        let order: Pickle.Tensor.Order =
+            pickle.isTrue(isFortran) || pickle.integer(isFortran) == 1 ? .columnMajor : .rowMajor
         guard let array = try array(shape: shape, type: type, order, data: data) else { return }
         pickle.values[Int(object)] = array
     }
@@ -56,11 +60,12 @@ extension Unpickler {
         return try make(array)
     }
 
-    /// Nil for an array of a type that is not read.
+    /// Nil for what is not an array.
     private mutating func array(
         shape: UInt32, type: UInt32, _ order: Pickle.Tensor.Order, data: UInt32
     ) throws(BackboneError) -> PickleValue? {
         let (type, data) = (pickle[type], pickle[data])
+        if type.kind == .unread { return type }
         guard type.kind == .arrayType, data.kind == .bytes || data.kind == .string,
             let dtype = DType(rawValue: UInt8(truncatingIfNeeded: type.first))
         else { return nil }

@@ -20,8 +20,8 @@ extension Unpickler {
         case .dup: try push(top())
 
         case .none: try push(.none)
-        case .newTrue: try push(PickleValue(integer: 1))
-        case .newFalse: try push(PickleValue(integer: 0))
+        case .newTrue: try push(PickleValue(.boolean, 1))
+        case .newFalse: try push(PickleValue(.boolean, 0))
         case .binInt: try push(integer: reader.uint32().map { Int64(Int32(bitPattern: $0)) })
         case .binInt1: try push(integer: reader.uint8().map { Int64($0) })
         case .binInt2: try push(integer: reader.uint16().map { Int64($0) })
@@ -29,11 +29,12 @@ extension Unpickler {
         case .long4: try pushLong(size: reader.uint32().map { Int($0) })
         case .binFloat:
             guard reader.skip(8) else { throw cutOff() }
-            try push(.other)
-        case .int, .long: try pushIntegerOfLine()
+            try push(.number)
+        case .int: try pushIntegerOfLine(mayBeBoolean: true)
+        case .long: try pushIntegerOfLine(mayBeBoolean: false)
         case .float:
             _ = try takeLine()
-            try push(.other)
+            try push(.number)
 
         case .shortBinString: try pushText(.string, .plain, size: reader.uint8().map { Int($0) })
         case .binString: try pushText(.string, .plain, size: reader.uint32().map { Int($0) })
@@ -97,7 +98,7 @@ extension Unpickler {
         guard let size else { throw cutOff() }
         guard size <= 8 else {
             guard reader.skip(size) else { throw cutOff() }
-            return try push(.other)
+            return try push(.number)
         }
         guard let bytes = try reader.take(size) else { throw cutOff() }
         var bits: UInt64 = size > 0 && bytes[size - 1] & 0x80 != 0 ? .max : 0

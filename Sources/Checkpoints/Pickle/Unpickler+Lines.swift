@@ -14,10 +14,13 @@ extension Unpickler {
     }
 
     /// `I12`, `L12L`, or `I00` and `I01` for False and True. Numbers that do not fit an Int64 do not matter.
-    mutating func pushIntegerOfLine() throws(BackboneError) {
+    mutating func pushIntegerOfLine(mayBeBoolean: Bool) throws(BackboneError) {
         let line = pickle.text(try takeLine())
+        if mayBeBoolean, equal(line, "00") || equal(line, "01") {
+            return try push(PickleValue(.boolean, equal(line, "01") ? 1 : 0))
+        }
         let hasSuffix = line.count > 0 && line[line.count - 1] == UInt8(ascii: "L")
-        guard let number = decimal(line.slice(0, line.count - (hasSuffix ? 1 : 0))) else { return try push(.other) }
+        guard let number = decimal(line.slice(0, line.count - (hasSuffix ? 1 : 0))) else { return try push(.number) }
         try push(PickleValue(integer: Int64(number)))
     }
 

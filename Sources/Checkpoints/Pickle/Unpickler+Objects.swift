@@ -63,50 +63,109 @@ extension Unpickler {
         let tuple = pickle[arguments]
         guard tuple.kind == .tuple else { throw damaged("a call without a tuple of arguments") }
         let function = pickle[callable]
-        if function.kind == .opaque { return try make(PickleValue(.opaque)) }
+        if function.kind == .opaque || function.kind == .unread { return try makeOpaque(callable, arguments) }
         guard function.kind == .global else { throw damaged("a call of what is no function") }
         if pickle.meaning(callable) == .rebuildFromType {
             // `_rebuild_from_type_v2(function, type, arguments, state)`, which does not call itself.
-            guard let inner = pickle.item(0, of: tuple), let innerArguments = pickle.item(2, of: tuple),
-                pickle[inner].kind == .global, pickle[innerArguments].kind == .tuple
-            else { return try make(PickleValue(.opaque, Int(function.first))) }
-            return try result(of: inner, pickle[innerArguments])
+            guard let inner = pickle.item(0, of: tuple), let type = pickle.item(1, of: tuple),
+                let innerArguments = pickle.item(2, of: tuple), pickle[inner].kind == .global,
+                pickle[innerArguments].kind == .tuple
+            else { return try makeOpaque(callable, arguments) }
+            if case .unread(let kind) = pickle.meaning(type) { return try make(PickleValue(kind)) }
+            return try result(of: inner, innerArguments)
         }
-        return try result(of: callable, tuple)
+        return try result(of: callable, arguments)
     }
 
-    private mutating func result(of function: UInt32, _ arguments: PickleValue) throws(BackboneError) -> UInt32 {
+    private mutating func result(of function: UInt32, _ tuple: UInt32) throws(BackboneError) -> UInt32 {
+        let arguments = pickle[tuple]
         let first = pickle.item(0, of: arguments)
         switch pickle.meaning(function) {
         case .dict: return try makeDict(of: first)
-        case .set, .bytes:
+        case .list:
             // A copy of what is given, or empty.
-            guard let first else { return try makeEmpty(pickle.meaning(function)) }
-            if pickle.meaning(function) == .set { return first }
+            if let first { return first }
+            return try make(PickleValue(.list))
+        case .bytes:
+            guard let first else { return try makeEmptyBytes() }
             if let bytes = try encode(first) { return bytes }
         case .encode: if let first, let bytes = try encode(first) { return bytes }
         case .size, .rebuildParameter: if let first { return first }
-        case .parameterClass: if let first, pickle[first].kind == .tensor { return first }
-        case .newObject:
-            if let first, pickle[first].kind == .global { return try makeOpaque(first) }
+        case .parameterClass:
+            if let first, pickle[first].kind == .tensor || pickle[first].kind == .unread { return first }
+        case .newObject: if let first, let object = try makeNew(first, arguments) { return object }
+        case .reconstructor: if let first, let object = try reconstruct(first, arguments) { return object }
         case .rebuildTensor: return try rebuildTensor(arguments, function, metadata: 6)
         case .rebuildTensorWithType: return try rebuildTensor(arguments, function, type: 6, metadata: 7)
+        case .rebuildFromDevice: if let tensor = try rebuildFromDevice(arguments) { return tensor }
+        case .unread(let kind): return try makeUnread(kind, of: first)
         case .loadFromBytes: if let first, let storage = try makeStorage(ofFile: first) { return storage }
         case .arrayType: if let first, let type = try makeArrayType(first) { return type }
         case .arrayFromBuffer: if let array = try makeArray(fromBuffer: arguments) { return array }
         case .arrayScalar: if let array = try makeScalar(arguments) { return array }
         default: break
         }
-        return try makeOpaque(function)
+        return try makeOpaque(function, tuple)
     }
 
-    /// An object of a class or of what a function makes, of which no more is known.
-    mutating func makeOpaque(_ function: UInt32) throws(BackboneError) -> UInt32 {
-        try make(PickleValue(.opaque, Int(pickle[function].first)))
+    /// `class.__new__(class, *arguments)`, which for the classes that matter is the same as a call.
+    private mutating func makeNew(_ type: UInt32, _ arguments: PickleValue) throws(BackboneError) -> UInt32? {
+        guard pickle[type].kind == .global || pickle[type].kind == .opaque else { return nil }
+        let others = try make(PickleValue(.tuple, Int(arguments.first) + 1, arguments.second - 1))
+        // No class is made by a function that makes objects; a file could nest such calls without end.
+        guard pickle[type].kind == .global, pickle.meaning(type) != .newObject else {
+            return try makeOpaque(type, others)
+        }
+        return try result(of: type, others)
     }
 
-    private mutating func makeEmpty(_ meaning: PickleGlobal) throws(BackboneError) -> UInt32 {
-        if meaning == .set { return try make(PickleValue(.list)) }
+    /// An object of a class that derives from `dict`, `list` or another, with the value of that as its only argument.
+    private mutating func reconstruct(_ type: UInt32, _ arguments: PickleValue) throws(BackboneError) -> UInt32? {
+        guard pickle[type].kind == .global || pickle[type].kind == .opaque else { return nil }
+        guard let value = pickle.item(2, of: arguments), pickle[value].kind != .none else {
+            return try makeOpaque(type)
+        }
+        return try makeOpaque(type, make(PickleValue(.tuple, Int(arguments.first) + 2, 1)))
+    }
+
+    /// An object of a class or of what a function makes, which keeps what it is given.
+    ///
+    /// - Parameter arguments: a tuple, or none.
+    mutating func makeOpaque(
+        _ function: UInt32, _ arguments: UInt32 = PickleValue.none
+    ) throws(BackboneError) -> UInt32 {
+        let isGlobal = pickle[function].kind == .global
+        try pickle.objects.append(
+            Pickle.Object(global: isGlobal ? pickle[function].first : PickleValue.none, arguments: arguments))
+        return try make(PickleValue(.opaque, pickle.objects.count - 1))
+    }
+
+    /// The dict of what is set in an object; nil where nothing is known of the object.
+    mutating func items(of object: UInt32) throws(BackboneError) -> UInt32? {
+        guard let known = pickle.object(object) else { return nil }
+        if known.items != PickleValue.none { return known.items }
+        let items = try make(PickleValue(.dict))
+        pickle.objects[Int(pickle[object].first)].items = items
+        return items
+    }
+
+    /// The list of what is appended to an object; nil where nothing is known of the object.
+    mutating func elements(of object: UInt32) throws(BackboneError) -> UInt32? {
+        guard let known = pickle.object(object) else { return nil }
+        if known.elements != PickleValue.none { return known.elements }
+        let elements = try make(PickleValue(.list))
+        pickle.objects[Int(pickle[object].first)].elements = elements
+        return elements
+    }
+
+    /// A tensor of a kind that is not read. `class` is the first argument of what makes a wrapper.
+    private mutating func makeUnread(_ kind: UnreadTensor, of type: UInt32?) throws(BackboneError) -> UInt32 {
+        guard kind == .wrapper, let type, pickle[type].kind == .global else { return try make(PickleValue(kind)) }
+        if case .unread(let better) = pickle.meaning(type) { return try make(PickleValue(better)) }
+        return try make(PickleValue(kind, detail: pickle[type].first))
+    }
+
+    private mutating func makeEmptyBytes() throws(BackboneError) -> UInt32 {
         let empty = TextRange(start: UInt32(pickle.text.count), count: 0)
         try pickle.texts.append(Pickle.Text(position: 0, count: 0, form: .plain, value: empty))
         return try make(PickleValue(.bytes, pickle.texts.count - 1))
@@ -120,33 +179,19 @@ extension Unpickler {
         return try make(PickleValue(.bytes, Int(value.first)))
     }
 
-    /// An ordered dict, empty or of a list of pairs, as Python 2 writes it.
+    /// A dict, empty, given or of a list of pairs, as Python 2 writes an ordered one.
     private mutating func makeDict(of items: UInt32?) throws(BackboneError) -> UInt32 {
+        if let items, pickle[items].kind == .dict { return items }
         let dict = try make(PickleValue(.dict))
         guard let items, pickle[items].kind == .list else { return dict }
         var position = pickle[items].first
         while position != PickleValue.none {
             let entry = pickle.pairs[Int(position)]
             position = entry.next
-            guard let (key, value) = pair(entry.value) else { throw damaged("a dict of what are no pairs") }
+            guard let (key, value) = pickle.pair(entry.value) else { throw damaged("a dict of what are no pairs") }
             try append(key: key, value, to: dict)
         }
         return dict
-    }
-
-    /// The items of a tuple or list of two.
-    private func pair(_ index: UInt32) -> (UInt32, UInt32)? {
-        let value = pickle[index]
-        if value.kind == .tuple, value.second == 2, let key = pickle.item(0, of: value),
-            let second = pickle.item(1, of: value)
-        {
-            return (key, second)
-        }
-        guard value.kind == .list, value.first != PickleValue.none else { return nil }
-        let key = pickle.pairs[Int(value.first)]
-        guard key.next != PickleValue.none else { return nil }
-        let second = pickle.pairs[Int(key.next)]
-        return second.next == PickleValue.none ? (key.value, second.value) : nil
     }
 
     /// Sets the state of an object: of an ordered dict its attributes, which hold versions of modules.
@@ -154,16 +199,16 @@ extension Unpickler {
         let state = try pop()
         let object = try top()
         switch pickle[object].kind {
-        case .dict, .list: break
+        case .dict, .list, .unread: break
         case .arrayType: setByteOrder(of: object, pickle[state])
         case .tensor: try setTensorState(of: object, pickle[state])
         case .opaque:
-            let value = pickle[object]
-            let meaning = value.first == PickleValue.none ? .unknown : pickle.globals[Int(value.first)].meaning
-            switch meaning {
+            guard let known = pickle.object(object) else { break }
+            let isKnown = known.global != PickleValue.none
+            switch isKnown ? pickle.globals[Int(known.global)].meaning : .unknown {
             case .tensorClass, .parameterClass: try setTensorState(of: object, pickle[state])
             case .arrayReconstruct: try setArrayState(of: object, pickle[state])
-            default: pickle.values[Int(object)].second = state
+            default: pickle.objects[Int(pickle[object].first)].state = state
             }
         default: throw damaged("a state is given to \(pickle.describe(object))")
         }

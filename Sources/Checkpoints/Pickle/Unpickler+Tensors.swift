@@ -12,16 +12,20 @@ extension Unpickler {
     ) throws(BackboneError) -> UInt32 {
         var dtype: DType?
         if let type {
-            guard let named = pickle.item(type, of: arguments), case .dtype(let known) = pickle.meaning(named) else {
+            guard let named = pickle.item(type, of: arguments), pickle[named].kind == .global else {
                 return try makeOpaque(function)
             }
-            dtype = known
+            switch pickle.meaning(named) {
+            case .dtype(let known): dtype = known
+            case .unreadDType(let row): return try make(PickleValue(.dtype, detail: UInt32(row)))
+            default: return try make(PickleValue(.unknownDType, detail: pickle[named].first))
+            }
         }
         // A lazily negated or conjugated view has metadata.
         if let metadata = pickle.item(metadata, of: arguments), pickle[metadata].kind == .dict,
             pickle[metadata].first != PickleValue.none
         {
-            return try makeOpaque(function)
+            return try make(PickleValue(.lazyView))
         }
         return try make(tensor(arguments, dtype: dtype))
     }
@@ -33,7 +37,7 @@ extension Unpickler {
         else { throw damaged("a tensor without storage, offset, shape or strides") }
         let storage = pickle[first]
         // A storage of an unknown type.
-        if storage.kind == .opaque { return storage }
+        if storage.kind == .opaque || storage.kind == .unread { return storage }
         guard storage.kind == .storage, let offset = pickle.integer(offset), pickle[sizes].kind == .tuple,
             pickle[strides].kind == .tuple
         else { throw damaged("a tensor without storage, offset, shape or strides") }
@@ -43,6 +47,25 @@ extension Unpickler {
         return PickleValue(.tensor, pickle.tensors.count - 1)
     }
 
+    /// `_rebuild_device_tensor_from_numpy(array, dtype, device, requires_grad)`, and the same of a tensor of the CPU. The
+    /// array has the tensor's values in its own dtype or a wider one of the same kind, as float32 for bfloat16.
+    ///
+    /// - Returns: nil if it is of anything else.
+    mutating func rebuildFromDevice(_ arguments: PickleValue) throws(BackboneError) -> UInt32? {
+        guard let data = pickle.item(0, of: arguments), let type = pickle.item(1, of: arguments) else { return nil }
+        if pickle[data].kind == .unread { return data }
+        guard pickle[data].kind == .tensor else { return nil }
+        let tensor = pickle.tensors[Int(pickle[data].first)]
+        let saved = tensor.dtype ?? pickle.storages[Int(tensor.storage)].dtype
+        switch pickle.meaning(type) {
+        case .dtype(let own):
+            guard let saved, saved.isFloatingPoint != own.isFloatingPoint else { return data }
+            return try make(PickleValue(.converted))
+        case .unreadDType(let row): return try make(PickleValue(.dtype, detail: UInt32(row)))
+        default: return nil
+        }
+    }
+
     /// What `Tensor.__setstate__` does: four items make the tensor, of five the first is one, three are attributes.
     mutating func setTensorState(of object: UInt32, _ state: PickleValue) throws(BackboneError) {
         let count = state.kind == .tuple ? state.second : 0
@@ -50,7 +73,9 @@ extension Unpickler {
         var value = PickleValue(.opaque)
         if count == 4 {
             value = try tensor(state)
-        } else if count == 5, let data = pickle.item(0, of: state), pickle[data].kind == .tensor {
+        } else if count == 5, let data = pickle.item(0, of: state),
+            pickle[data].kind == .tensor || pickle[data].kind == .unread
+        {
             value = pickle[data]
         }
         pickle.values[Int(object)] = value
@@ -85,6 +110,7 @@ extension Unpickler {
         switch pickle.meaning(type) {
         case .storage(let known): dtype = known
         case .untypedStorage: dtype = .uint8
+        case .unreadDType(let row): return try make(PickleValue(.dtype, detail: UInt32(row)))
         default: return try makeOpaque(type)
         }
         var storage = Pickle.Storage(source: .key(pickle[key].first), dtype: dtype, elementCount: count)

@@ -151,7 +151,12 @@ extension Unpickler {
             for index in stride(from: stack.count - count, to: stack.count, by: 2) {
                 try append(key: stack[index], stack[index + 1], to: target)
             }
-        case .opaque: break
+        case .opaque:
+            guard let dict = try items(of: target) else { break }
+            for index in stride(from: stack.count - count, to: stack.count, by: 2) {
+                try append(key: stack[index], stack[index + 1], to: dict)
+            }
+        case .unread: break
         default: throw damaged("items are set in \(pickle.describe(target))")
         }
         try drop(count)
@@ -163,7 +168,10 @@ extension Unpickler {
         switch pickle[target].kind {
         case .list:
             for index in stack.count - count..<stack.count { try append(stack[index], to: target) }
-        case .opaque: break
+        case .opaque:
+            guard let list = try elements(of: target) else { break }
+            for index in stack.count - count..<stack.count { try append(stack[index], to: list) }
+        case .unread: break
         default: throw damaged("items are appended to \(pickle.describe(target))")
         }
         try drop(count)

@@ -17,31 +17,30 @@ struct CandidateListing: ~Copyable {
 // What the choice among several state dicts is made by: names, and which of them name the same tensor. Their values are
 // looked for when one is chosen.
 extension PickledCheckpoint {
-    /// The tensors of a candidate by name: names in a dict are borrowed from the pickle, those of a module from the
+    /// The tensors of a candidate by name, those that are not read too: names in a dict are borrowed from the pickle, those of a module from the
     /// listing. Names that are too long are cut; they are an error if the candidate is chosen.
     func tensors(
         of candidate: Candidates.Candidate, _ listing: inout CandidateListing
     ) throws(BackboneError) -> UniqueArray<NamedTensor> {
         var tensors = UniqueArray<NamedTensor>()
-        guard pickle[candidate.value].kind == .dict else {
+        guard var members = PickleMembers(of: candidate.value, in: pickle) else {
             var walk = try ModuleWalk(candidate.value, after: listing.effort)
             try listing.modules.append(walk.run(self))
             listing.effort = walk.effort
             let module = listing.modules.count - 1
             for index in 0..<listing.modules[module].values.count {
                 let value = listing.modules[module].values[index]
-                guard pickle[value].kind == .tensor else { continue }
+                guard pickle[value].kind == .tensor || pickle[value].kind == .unread else { continue }
                 let identity = try listing.identities.identity(of: value, in: self)
                 try tensors.append(NamedTensor(name: listing.modules[module].name(index), identity: identity))
             }
             return tensors
         }
-        var pair = pickle[candidate.value].first
-        while pair != PickleValue.none && tensors.count <= Limits.tensors {
-            let entry = pickle.pairs[Int(pair)]
-            pair = entry.next
-            guard pickle[entry.value].kind == .tensor, let name = pickle.string(entry.key) else { continue }
-            let identity = try listing.identities.identity(of: entry.value, in: self)
+        while tensors.count <= Limits.tensors, let (key, value) = members.nextNamed(in: pickle) {
+            guard pickle[value].kind == .tensor || pickle[value].kind == .unread, let name = pickle.string(key) else {
+                continue
+            }
+            let identity = try listing.identities.identity(of: value, in: self)
             try tensors.append(
                 NamedTensor(name: name.slice(0, min(name.count, Limits.nameBytes)), identity: identity))
         }

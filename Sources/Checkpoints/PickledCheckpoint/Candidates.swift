@@ -6,7 +6,7 @@ import Runtime
 /// The state dicts of a checkpoint: what in it holds tensors under names.
 struct Candidates: ~Copyable {
     struct Candidate {
-        /// A dict that holds a tensor under a string key, or a module.
+        /// A dict or list of pairs that holds a tensor under a text, or a module.
         let value: UInt32
         /// How many keys lead to it; 0 for the checkpoint itself.
         let depth: Int
@@ -16,107 +16,209 @@ struct Candidates: ~Copyable {
     private(set) var list = UniqueArray<Candidate>()
     private var text = UniqueArray<UInt8>()
 
-    /// The keys that lead to a candidate, joined by dots: "model.state_dict"; "" for the checkpoint itself.
+    /// The keys that lead to a candidate, joined by dots: "model.state_dict"; "" for the checkpoint itself. Integers and
+    /// positions in lists are keys too: "models.0".
     func path(_ candidate: Candidate) -> Bytes { text.elements.slice(candidate.path) }
 
-    fileprivate mutating func add(_ value: UInt32, _ place: Place, _ path: Bytes) throws(BackboneError) {
-        let start = text.count
-        try text.append(path)
-        let range = TextRange(start: UInt32(start), count: UInt32(path.count))
-        try list.append(Candidate(value: value, depth: place.depth, path: range))
+    /// Adds a candidate whose path was appended to `text` from `start` on.
+    fileprivate mutating func add(_ value: UInt32, depth: Int, from start: Int) throws(BackboneError) {
+        let range = TextRange(start: UInt32(start), count: UInt32(text.count - start))
+        try list.append(Candidate(value: value, depth: depth, path: range))
     }
 
-    /// A value that may hold more, and the text of its path.
-    fileprivate struct Place {
-        var value: UInt32
-        var depth: Int
-        var path: TextRange
+    /// Appends one key of a path.
+    fileprivate mutating func append(key: Bytes, from start: Int) throws(BackboneError) {
+        if text.count > start { try text.append(".") }
+        try text.append(key)
     }
+
+    fileprivate var textCount: Int { text.count }
 }
 
 extension PickledCheckpoint {
-    /// Looks for state dicts: in the checkpoint itself, and under string keys in its dicts down to a depth of
-    /// `Limits.candidateDepth`. Outer ones come first, then the order of the file counts. What is found in two places
-    /// is listed once.
+    /// Looks for state dicts: in the checkpoint itself, and in the dicts, lists, tuples and objects in it, down to a
+    /// depth of `Limits.candidateDepth`. Outer ones come first, then the order of the file counts. What is found in two
+    /// places is listed once.
     ///
     /// - Throws: `badCheckpoint` that says what there is if there is none; `outOfMemory`.
     func candidates() throws(BackboneError) -> Candidates {
-        guard pickle[pickle.root].kind == .dict || isModule(pickle.root) else {
+        var search = try CandidateSearch(self)
+        try search.run(self)
+        let candidates = search.finish()
+        if candidates.list.count > 0 { return candidates }
+        guard pickle[pickle.root].kind == .dict else {
             throw BackboneError(
                 .badCheckpoint,
                 "it holds \(pickle.describe(pickle.root)), not a state dict; save model.state_dict() instead")
         }
-        var candidates = Candidates()
-        // Every dict is looked into once, however many keys lead to it.
-        var isSeen = try UniqueArray<Bool>(repeating: false, count: pickle.values.count)
-        var queue = UniqueArray<Candidates.Place>()
-        var paths = UniqueArray<UInt8>()
-        try queue.append(Candidates.Place(value: pickle.root, depth: 0, path: TextRange()))
-        isSeen[Int(pickle.root)] = true
+        throw BackboneError(.badCheckpoint, "it holds no state dict: \(pickle.contents(of: pickle.root))")
+    }
+}
+
+/// Goes through everything that a checkpoint holds, each container once, however many ways lead to it.
+private struct CandidateSearch: ~Copyable {
+    /// A container or object, and the way to it.
+    private struct Place {
+        enum KeyKind: UInt8 { case none, name, number, position }
+
+        var value: UInt32
+        /// In `queue`.
+        var parent = PickleValue.none
+        /// A value, or a position in a list or tuple.
+        var key = PickleValue.none
+        var keyKind = KeyKind.none
+        var depth: UInt8 = 0
+    }
+
+    private var queue = UniqueArray<Place>()
+    private var isSeen: UniqueArray<Bool>
+    private var found = Candidates()
+    /// How many candidates hold no name of several parts, as the state of an optimizer for one parameter.
+    private var plainCount = 0
+    /// Items of tuples looked at: tuples may share their items.
+    private var tupleItems = 0
+
+    init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+        isSeen = try UniqueArray(repeating: false, count: checkpoint.pickle.values.count)
+    }
+
+    consuming func finish() -> Candidates { found }
+
+    mutating func run(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+        try enqueue(Place(value: checkpoint.pickle.root), checkpoint)
         var next = 0
-        var objects = 0
-        while next < queue.count {
-            let place = queue[next]
+        while next < queue.count && found.list.count < Limits.candidates {
+            let value = queue[next].value
+            if checkpoint.pickle[value].kind == .opaque {
+                try look(intoObject: value, at: next, checkpoint)
+            } else {
+                _ = try look(into: value, at: next, mayBeStateDict: true, checkpoint)
+            }
             next += 1
-            if isStateDict(place.value) {
-                try candidates.add(place.value, place, paths.elements.slice(place.path))
-                guard candidates.list.count < Limits.candidates else { break }
+        }
+    }
+
+    private mutating func enqueue(_ place: Place, _ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+        guard !isSeen[Int(place.value)] else { return }
+        isSeen[Int(place.value)] = true
+        let value = checkpoint.pickle[place.value]
+        switch value.kind {
+        case .dict, .list, .opaque: if value.first != PickleValue.none { try queue.append(place) }
+        case .tuple: if value.second > 0 { try queue.append(place) }
+        default: return
+        }
+    }
+
+    /// Looks into what an object of an unknown class was given. Its items, its attributes and, where it is made of a
+    /// single value, the members of that have the keys that they have in it.
+    private mutating func look(
+        intoObject value: UInt32, at index: Int, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) {
+        guard let object = checkpoint.pickle.object(value) else { return }
+        if let attributes = checkpoint.attributes(of: object), !isSeen[Int(attributes)], checkpoint.isModule(value) {
+            isSeen[Int(attributes)] = true
+            return try add(value, at: index, checkpoint)
+        }
+        let parts = checkpoint.parts(of: object)
+        var isStateDict = false
+        for position in 0..<5 where parts[position] != PickleValue.none && !isSeen[Int(parts[position])] {
+            if checkpoint.pickle[parts[position]].kind == .opaque {
+                var place = queue[index]
+                place.value = parts[position]
+                try enqueue(place, checkpoint)
+                continue
             }
-            guard pickle[place.value].kind == .dict, place.depth < Limits.candidateDepth else { continue }
-            var pair = pickle[place.value].first
-            while pair != PickleValue.none {
-                let entry = pickle.pairs[Int(pair)]
-                pair = entry.next
-                guard let key = pickle.string(entry.key), key.count <= Limits.nameBytes, !isSeen[Int(entry.value)]
-                else { continue }
-                isSeen[Int(entry.value)] = true
-                if pickle[entry.value].kind == .opaque { objects += 1 }
-                guard
-                    pickle[entry.value].kind == .dict
-                        || objects <= Limits.candidateObjects && isModule(entry.value)
-                else { continue }
-                let path = try append(key, to: place.path, in: &paths)
-                try queue.append(Candidates.Place(value: entry.value, depth: place.depth + 1, path: path))
+            isSeen[Int(parts[position])] = true
+            // Some classes keep their items as attributes too.
+            if try look(into: parts[position], at: index, mayBeStateDict: !isStateDict, checkpoint) {
+                isStateDict = true
             }
         }
-        guard candidates.list.count > 0 else {
-            throw BackboneError(.badCheckpoint, "it holds no state dict: \(pickle.contents(of: pickle.root))")
-        }
-        return candidates
     }
 
-    private func append(
-        _ key: Bytes, to path: TextRange, in paths: inout UniqueArray<UInt8>
-    ) throws(BackboneError) -> TextRange {
-        let start = paths.count
-        guard start <= Limits.candidatePathBytes else {
-            throw BackboneError(
-                .badCheckpoint, "the keys of its dicts have more than \(Limits.candidatePathBytes) bytes")
+    /// Looks into a dict, list or tuple.
+    ///
+    /// - Returns: whether it is a state dict.
+    private mutating func look(
+        into container: UInt32, at index: Int, mayBeStateDict: Bool, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Bool {
+        if checkpoint.pickle[container].kind == .tuple {
+            tupleItems += Int(checkpoint.pickle[container].second)
+            guard tupleItems <= Limits.candidateTupleItems else { return false }
         }
-        for index in 0..<Int(path.count) { try paths.append(paths[Int(path.start) + index]) }
-        if path.count > 0 { try paths.append(".") }
-        try paths.append(key)
-        return TextRange(start: UInt32(start), count: UInt32(paths.count - start))
+        guard var members = PickleMembers(of: container, in: checkpoint.pickle) else { return false }
+        var isStateDict = false
+        if mayBeStateDict { isStateDict = try addStateDict(container, members, at: index, checkpoint) }
+        let depth = queue[index].depth
+        guard depth < UInt8(Limits.candidateDepth) else { return isStateDict }
+        while let (key, value) = members.next(in: checkpoint.pickle) {
+            var place = Place(value: value, parent: UInt32(index), depth: depth + 1)
+            switch key {
+            case .position(let position): (place.key, place.keyKind) = (UInt32(position), .position)
+            case .value(let key):
+                switch checkpoint.pickle[key].kind {
+                case .string:
+                    guard let name = checkpoint.pickle.string(key), name.count <= Limits.nameBytes else { continue }
+                    (place.key, place.keyKind) = (key, .name)
+                case .integer: (place.key, place.keyKind) = (key, .number)
+                default: continue
+                }
+            }
+            try enqueue(place, checkpoint)
+        }
+        return isStateDict
     }
 
-    /// Whether a value is a module or a dict that holds a tensor under a string key.
-    private func isStateDict(_ value: UInt32) -> Bool {
-        guard pickle[value].kind == .dict else { return isModule(value) }
-        var pair = pickle[value].first
-        while pair != PickleValue.none {
-            let entry = pickle.pairs[Int(pair)]
-            if pickle[entry.key].kind == .string && isTensor(entry.value) { return true }
-            pair = entry.next
+    /// Adds a container that holds a tensor under a text.
+    private mutating func addStateDict(
+        _ container: UInt32, _ members: PickleMembers, at index: Int, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) -> Bool {
+        var members = members
+        var hasTensor = false
+        var hasParts = false
+        while !hasParts, let (key, value) = members.nextNamed(in: checkpoint.pickle) {
+            guard checkpoint.pickle.isTensor(value) else { continue }
+            hasTensor = true
+            // A hostile file may have one long name many times.
+            let name = checkpoint.pickle.string(key).map { $0.slice(0, min($0.count, 128)) }
+            if let name { hasParts = name.contains(UInt8(ascii: ".")) || name.contains(UInt8(ascii: "/")) }
         }
-        return false
+        guard hasTensor else { return false }
+        if !hasParts {
+            // An optimizer has a dict for each parameter, under its number: {0: {"exp_avg": ...}}.
+            guard queue[index].keyKind != .number, plainCount < Limits.plainCandidates else { return false }
+            plainCount += 1
+        }
+        try add(container, at: index, checkpoint)
+        return true
     }
 
-    /// Whether a value is a tensor or an array; a single number of NumPy, such as an accuracy, does not tell a state
-    /// dict.
-    private func isTensor(_ value: UInt32) -> Bool {
-        guard pickle[value].kind == .tensor else { return false }
-        let tensor = pickle.tensors[Int(pickle[value].first)]
-        guard case .bytes = pickle.storages[Int(tensor.storage)].source else { return true }
-        return pickle[tensor.sizes].second > 0
+    private mutating func add(
+        _ value: UInt32, at index: Int, _ checkpoint: borrowing PickledCheckpoint
+    ) throws(BackboneError) {
+        let start = found.textCount
+        var way: [256 of UInt32] = .init(repeating: 0)
+        var count = 0
+        var position = UInt32(index)
+        while position != PickleValue.none, queue[Int(position)].keyKind != .none, count < 256 {
+            way[count] = position
+            count += 1
+            position = queue[Int(position)].parent
+        }
+        while count > 0 {
+            count -= 1
+            let place = queue[Int(way[count])]
+            var number = UniqueArray<UInt8>()
+            switch place.keyKind {
+            case .name:
+                if let key = checkpoint.pickle.string(place.key) { try found.append(key: key, from: start) }
+                continue
+            case .number: try number.append(message: "\(checkpoint.pickle.integer(place.key) ?? 0)")
+            case .position: try number.append(message: "\(Int(place.key))")
+            case .none: continue
+            }
+            try found.append(key: number.elements, from: start)
+        }
+        try found.add(value, depth: Int(queue[index].depth), from: start)
     }
 }

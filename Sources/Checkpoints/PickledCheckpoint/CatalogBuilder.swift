@@ -10,7 +10,7 @@ extension PickledCheckpoint {
     /// - Throws: `badCheckpoint` naming the tensor at fault, `io`, `outOfMemory`.
     func catalog(of candidate: Candidates.Candidate) throws(BackboneError) -> TensorCatalog {
         var builder = try CatalogBuilder(self)
-        if pickle[candidate.value].kind == .dict {
+        if pickle[candidate.value].kind != .opaque {
             let entries = try pickle.entries(of: candidate.value)
             for entry in entries.elements {
                 guard let name = pickle.string(entry.key) else { continue }
@@ -57,7 +57,7 @@ struct CatalogBuilder: ~Copyable {
         _ name: Bytes, _ value: UInt32, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) {
         guard checkpoint.pickle[value].kind == .tensor else {
-            return try addUnreadable(name, checkpoint.pickle.describe(value))
+            return try catalog.addUnreadable(name: name, what: checkpoint.pickle.describe(value))
         }
         let tensor = checkpoint.pickle.tensors[Int(checkpoint.pickle[value].first)]
         let storage = checkpoint.pickle.storages[Int(tensor.storage)]
@@ -68,14 +68,13 @@ struct CatalogBuilder: ~Copyable {
         case .bytes(let text): known = try array(text, storage, tensor, name, checkpoint)
         case .file(let text): known = try nested(text, name, checkpoint)
         }
-        guard let known else { return try addUnreadable(name, "a tensor in bytes of a form that is not read") }
+        guard let known else {
+            return try catalog.addUnreadable(
+                name: name,
+                what: "a tensor that was not written by torch.save, in a form that is not read; save it with torch.save"
+            )
+        }
         try add(name, tensor, tensor.dtype ?? known.dtype, known, view: view(storage, name), checkpoint)
-    }
-
-    private mutating func addUnreadable(_ name: Bytes, _ what: Message) throws(BackboneError) {
-        var text = UniqueArray<UInt8>()
-        try text.append(message: what)
-        try catalog.addUnreadable(name: name, obstacle: text.elements)
     }
 
     private func view(_ storage: Pickle.Storage, _ name: Bytes) throws(BackboneError) -> Range<Int>? {

@@ -4,8 +4,8 @@
 import Runtime
 
 extension Pickle {
-    /// The entries of a dict with string keys, in its order. As in Python a key that comes again keeps its place and
-    /// gets the last value.
+    /// The entries of a dict with string keys, or of a list of pairs, in its order. As in Python a key that comes again
+    /// keeps its place and gets the last value.
     ///
     /// - Throws: `badCheckpoint` for names that are too many or too long.
     func entries(of dict: UInt32) throws(BackboneError) -> UniqueArray<Pair> {
@@ -13,16 +13,13 @@ extension Pickle {
         guard count(of: dict, atMost: Limits.tensors + 1) <= Limits.tensors else {
             throw BackboneError(.badCheckpoint, "it holds more than \(Limits.tensors) tensors")
         }
-        var pair = self[dict].first
-        while pair != PickleValue.none {
-            let entry = pairs[Int(pair)]
-            pair = entry.next
-            guard self[entry.key].kind == .string else { continue }
-            let length = texts[Int(self[entry.key].first)].count
-            guard let key = string(entry.key), key.count <= Limits.nameBytes else {
+        guard var members = PickleMembers(of: dict, in: self) else { return entries }
+        while let (name, value) = members.nextNamed(in: self) {
+            let length = texts[Int(self[name].first)].count
+            guard let key = string(name), key.count <= Limits.nameBytes else {
                 throw BackboneError(.badCheckpoint, "a name of \(length) bytes is too long")
             }
-            try entries.append(entry)
+            try entries.append(Pair(key: name, value: value, next: PickleValue.none))
         }
         var kept = UniqueArray<Pair>()
         try kept.reserve(entries.count)
@@ -33,8 +30,9 @@ extension Pickle {
         return kept
     }
 
-    /// How many items a dict or list has; no more than `limit` are counted.
+    /// How many items a dict, list or tuple has; of a dict or list, no more than `limit` are counted.
     func count(of container: UInt32, atMost limit: Int) -> Int {
+        if self[container].kind == .tuple { return Int(self[container].second) }
         guard self[container].kind == .dict || self[container].kind == .list else { return 0 }
         var count = 0
         var pair = self[container].first

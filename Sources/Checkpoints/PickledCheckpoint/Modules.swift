@@ -11,10 +11,7 @@ extension PickledCheckpoint {
 
     /// The attributes of a module, a dict; nil for any other value.
     fileprivate func moduleState(_ value: UInt32) -> UInt32? {
-        guard pickle[value].kind == .opaque, pickle[value].second != PickleValue.none else { return nil }
-        var state = pickle[value].second
-        // Attributes alone, or with those of slots.
-        if let attributes = pickle.item(0, of: pickle[state]) { state = attributes }
+        guard let object = pickle.object(value), let state = attributes(of: object) else { return nil }
         guard pickle.count(of: state, atMost: Limits.moduleAttributes + 1) <= Limits.moduleAttributes,
             let modules = pickle.value(of: "_modules", in: state), pickle[modules].kind == .dict,
             let parameters = pickle.value(of: "_parameters", in: state), pickle[parameters].kind == .dict
