@@ -18,6 +18,11 @@ enum Limits {
     static var zipDirectoryBytes: Int { 32 << 20 }
     /// Bytes that a deflated byte can become: two bits for each 258 (RFC 1951: the longest match, in codes of one bit).
     static var inflation: Int { 1032 }
+    /// Bytes that a load may unpack from deflated members, and as many more for each byte of the tensors that it needs.
+    static var inflatedBytes: Int { 64 << 20 }
+    static var inflatedBytesForEachNeeded: Int { 8 }
+    /// Bytes that a deflated pickle may become: the pickle of a ResNet has some ten thousand.
+    static var inflatedPickleBytes: Int { 16 << 20 }
     /// Members of a tar archive; a checkpoint has four, and each may have a header of attributes.
     static var tarMembers: Int { 64 }
     /// Bytes of the extended attributes of one member of a tar archive.
@@ -48,6 +53,9 @@ enum Limits {
     static var moduleNameBytes: Int { 16 << 20 }
     /// Bytes of the header of a safetensors file.
     static var safetensorsHeaderBytes: Int { 16 << 20 }
+    /// Bytes of a storage that are held while tensors of any strides are gathered from them. A multiple of `chunkBytes`;
+    /// more than the largest tensor of a ResNet has.
+    static var gatheredBytes: Int { 16 << 20 }
     /// Bytes of a file that are read, checked and used while they are in the second-level cache.
     static var chunkBytes: Int { 128 << 10 }
 }
