@@ -11,6 +11,7 @@ struct LoadRequest {
     var isStrict = false
     var selection = StateDictSelection()
     var conversion = InputConversion.exact
+    var maxStreamBytes = Limits.streamBytes
 
     init(strict: Int32) throws(BackboneError) { isStrict = try requireFlag(strict, "strict") }
 
@@ -21,6 +22,7 @@ struct LoadRequest {
         isStrict = try requireFlag(options.strict, "strict")
         selection = StateDictSelection(key: bytes(options.key), prefix: bytes(options.prefix))
         conversion = try InputConversion(options)
+        if options.max_stream_bytes != 0 { maxStreamBytes = Int(clamping: options.max_stream_bytes) }
     }
 }
 

@@ -3,7 +3,7 @@
 
 /// The bounds of what a checkpoint may hold. Every one is far above what any ResNet needs and keeps the time and memory
 /// that a hostile file can ask for small: nothing is ever allocated because a file merely says that it is large.
-enum Limits {
+package enum Limits {
     /// Names in one state dict.
     static var tensors: Int { 65_536 }
     /// Bytes of one name.
@@ -12,6 +12,12 @@ enum Limits {
     static var dimensions: Int { 16 }
     /// Elements of one tensor as its shape counts them, which strides of zero make independent of the bytes stored.
     static var elements: Int { 1 << 40 }
+    /// Bytes of a stream, unless the caller sets another limit; and bytes of one that does not begin as a checkpoint, which
+    /// are enough to tell what it is.
+    package static var streamBytes: Int { 4 << 30 }
+    static var foreignStreamBytes: Int { 16 << 20 }
+    /// Zero bytes after the end of a checkpoint: what tapes, disks and transfers fill up a block with.
+    static var trailingZeros: Int { 64 << 20 }
     /// Members of a zip archive: a storage for each tensor, optimizer states, and a few records more.
     static var zipMembers: Int { 131_072 }
     /// Bytes of the central directory of a zip archive.

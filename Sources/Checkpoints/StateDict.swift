@@ -26,14 +26,19 @@ public struct StateDict: ~Copyable {
 
     /// Opens a checkpoint and reads all of it but the numbers.
     ///
-    /// - Parameter selection: which state dict of the file is wanted.
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, and `invalidArgument` if what was selected is not
-    ///   there; the message begins with the path.
+    /// - Parameters:
+    ///   - path: of a file, or of a stream, which is read to its end.
+    ///   - selection: which state dict of the file is wanted.
+    ///   - maxStreamBytes: how many bytes a stream may have.
+    ///   - cancellation: ends waiting for a stream.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
+    ///   selected is not there; the message begins with the path.
     package init(
-        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection()
+        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
+        maxStreamBytes: Int = Limits.streamBytes, _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         do throws(BackboneError) {
-            let file = try ByteFile(path: path)
+            let file = try ByteFile(path: path, maxStreamBytes: maxStreamBytes, cancellation)
             var location = UniqueArray<CChar>()
             try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
             try self.init(file, selection, location)

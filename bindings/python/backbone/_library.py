@@ -108,6 +108,7 @@ class LoadOptions(ctypes.Structure):
         ("input_channels", c_int32),
         ("channel_map_length", c_int32),
         ("channel_map", POINTER(c_int32)),
+        ("max_stream_bytes", c_uint64),
     ]
 
 

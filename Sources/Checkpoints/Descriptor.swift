@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// An open file descriptor, closed with its owner.
+struct Descriptor: ~Copyable {
+    let number: Int32
+
+    /// Opens whatever a path names, without waiting: opening a pipe would otherwise wait for a writer. What it is can
+    /// only be asked afterwards: before, someone could still put a pipe in the place of a file.
+    ///
+    /// - Throws: `fileNotFound`, `io`.
+    init(_ path: UnsafePointer<CChar>) throws(BackboneError) {
+        var opened = shims_open_for_reading(path)
+        if opened < 0 && shims_errno() == ENXIO {
+            // A socket has no name by which it could be opened, but the process may have inherited it.
+            let inherited = Descriptor.inherited(path)
+            opened = inherited < 0 ? -1 : shims_duplicate(inherited)
+            guard inherited >= 0 else {
+                throw BackboneError(.io, "it is a socket or a device that is not there; pass a regular file or a pipe")
+            }
+        }
+        guard opened >= 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
+        number = opened
+    }
+
+    deinit { close(number) }
+
+    /// Gives the descriptor to someone else, who closes it.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
+
+    /// The number in /dev/stdin, /dev/fd/N and /proc/self/fd/N; -1 for any other path.
+    private static func inherited(_ path: UnsafePointer<CChar>) -> Int32 {
+        let text = Bytes(
+            start: UnsafeRawPointer(path).assumingMemoryBound(to: UInt8.self), count: strlen(path))
+        if equal(text, "/dev/stdin") { return 0 }
+        let folder: StaticString = text.hasPrefix("/dev/fd/") ? "/dev/fd/" : "/proc/self/fd/"
+        guard text.hasPrefix(folder) else { return -1 }
+        let length = folder.utf8CodeUnitCount
+        return decimal(text.slice(length, text.count - length)).flatMap { Int32(exactly: $0) } ?? -1
+    }
+
+    func status() throws(BackboneError) -> stat {
+        var status = stat()
+        guard fstat(number, &status) == 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
+        return status
+    }
+
+    func isRegularFile(_ status: stat) -> Bool {
+        var status = status
+        return shims_is_regular_file(&status) != 0
+    }
+
+    func clearNonblocking() { shims_clear_nonblocking(number) }
+
+    /// - Throws: `io` for a folder, with what to pass instead of it, and for a block device.
+    func requireStream(_ status: stat) throws(BackboneError) {
+        var status = status
+        if shims_is_directory(&status) != 0 { throw BackboneError(.io, folderMessage(number)) }
+        if shims_is_block_device(&status) != 0 {
+            throw BackboneError(.io, "it is a block device, not a file; copy the checkpoint to a file")
+        }
+    }
+}
