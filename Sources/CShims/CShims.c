@@ -29,14 +29,17 @@ int shims_wait_for_stream(int file, int milliseconds) {
     return poll(&entry, 1, milliseconds) > 0;
 }
 
-int shims_awaits_writer(int file) {
-    struct stat status;
+int shims_awaits_writer(int file, int inherited) {
+    struct stat status, other;
     struct statfs system;
     struct pollfd entry = {.fd = file, .events = POLLIN};
     const long pipes = 0x50495045; /* PIPEFS_MAGIC: of pipes without a name, which no writer can open. */
     if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return 0;
     if (fstatfs(file, &system) != 0 || (long)system.f_type == pipes) return 0;
-    /* Linux reports a hang-up only where there was a writer since the pipe was opened. */
+    /* Linux reports a hang-up only where there was a writer since the pipe was opened, here or by who started us. */
+    if (inherited >= 0 && fstat(inherited, &other) == 0 && other.st_dev == status.st_dev &&
+        other.st_ino == status.st_ino)
+        entry.fd = inherited;
     return poll(&entry, 1, 0) >= 0 && (entry.revents & POLLHUP) == 0;
 }
 

@@ -7,20 +7,22 @@ import Runtime
 /// An open file descriptor, closed with its owner.
 struct Descriptor: ~Copyable {
     let number: Int32
+    /// The descriptor of the process that the path names, as /dev/fd/N does; -1 for none.
+    let inherited: Int32
 
     /// Opens whatever a path names, without waiting: opening a pipe would otherwise wait for a writer. What it is can
     /// only be asked afterwards: before, someone could still put a pipe in the place of a file.
     ///
     /// - Throws: `fileNotFound`, `io`.
     init(_ path: UnsafePointer<CChar>) throws(BackboneError) {
+        inherited = Descriptor.inherited(path)
         var opened = shims_open_for_reading(path)
         if opened < 0 && shims_errno() == ENXIO {
-            // A socket has no name by which it could be opened, but the process may have inherited it.
-            let inherited = Descriptor.inherited(path)
-            opened = inherited < 0 ? -1 : shims_duplicate(inherited)
             guard inherited >= 0 else {
-                throw BackboneError(.io, "it is a socket or a device that is not there; pass a regular file or a pipe")
+                throw BackboneError(.io, "it is a socket or a missing device; pass a regular file or a pipe")
             }
+            // A socket cannot be opened by a path.
+            opened = shims_duplicate(inherited)
         }
         guard opened >= 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
         number = opened

@@ -12,6 +12,7 @@ struct Stream: ~Copyable {
     private static var pieceSize: Int { 64 << 10 }
 
     private let descriptor: Int32
+    private let inherited: Int32
     private let piece: Buffer<UInt8>
     private var bytes = UniqueArray<UInt8>()
 
@@ -19,6 +20,7 @@ struct Stream: ~Copyable {
     init(_ descriptor: borrowing Descriptor) throws(BackboneError) {
         piece = try Buffer(count: Stream.pieceSize)
         self.descriptor = descriptor.number
+        inherited = descriptor.inherited
     }
 
     /// Reads everything to the end. A named pipe waits for its first writer; only a cancel ends that.
@@ -55,7 +57,7 @@ struct Stream: ~Copyable {
             if count > 0 { return count }
             let error = count < 0 ? shims_errno() : 0
             switch error {
-            case 0 where bytes.isEmpty && shims_awaits_writer(descriptor) != 0: break
+            case 0 where bytes.isEmpty && shims_awaits_writer(descriptor, inherited) != 0: break
             case 0: return 0
             case EINTR: continue
             case EAGAIN, EWOULDBLOCK: break

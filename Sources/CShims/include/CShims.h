@@ -57,8 +57,11 @@ static inline int shims_folder_has(int folder, const char *name) { return facces
 ssize_t shims_read_stream(int file, void *out, size_t size);
 /* Waits so many milliseconds for a stream to be readable, at its end or broken: 1, or 0 after that time. */
 int shims_wait_for_stream(int file, int milliseconds);
-/* Whether the end of a stream that has given nothing is that of a named pipe that nobody has opened to write yet. */
-int shims_awaits_writer(int file);
+/*
+ * Whether the end of a stream that has given nothing is that of a named pipe that nobody has opened to write yet.
+ * `inherited` is the descriptor that the stream was opened by, as in /dev/fd/N; -1 for none.
+ */
+int shims_awaits_writer(int file, int inherited);
 
 /* madvise(MADV_HUGEPAGE), which only Linux has. Returns 0 or -1. */
 int shims_advise_huge_pages(void *start, size_t size);
