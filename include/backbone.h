@@ -287,8 +287,9 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  *   - a pickle of NumPy arrays, as Detectron's and Python 2's .pkl are, or of tensors
  *   - a safetensors file
  *
- * The path may also name a stream: a pipe, /dev/stdin, a socket or a character device. It is read to its end into memory
- * and then loaded as a file; a named pipe waits for its writer. Zero bytes after the end of a checkpoint are ignored.
+ * The path may also name a stream: a pipe, /dev/stdin, a socket or a character device. It is read to its end into
+ * memory and then loaded as a file; a named pipe waits for its writer. Zero bytes after the end of a checkpoint are
+ * ignored.
  *
  * The tensors may be of float32, float16, bfloat16 or float64 in any strides, in a dict or OrderedDict. A whole pickled
  * module in that place is read as its state_dict(). Nothing in the file is executed; values of unknown classes are

@@ -17,7 +17,7 @@ public func backbone_inspect(
         out.pointee = nil
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        try inspect(try StateDict(path: path, request.selection, maxStreamBytes: request.maxStreamBytes), request, out)
+        try inspect(try request.open(path), request, out)
     }
 }
 
@@ -48,7 +48,7 @@ public func backbone_create_from_file(
         let path = try require(path, "path")
         let options = try optionsOrDefaults(options)
         let request = try LoadRequest(load_options)
-        out.pointee = try create(try StateDict(path: path, request.selection, maxStreamBytes: request.maxStreamBytes), options, request, out_report)
+        out.pointee = try create(try request.open(path), options, request, out_report)
     }
 }
 

@@ -24,6 +24,13 @@ struct LoadRequest {
         conversion = try InputConversion(options)
         if options.max_stream_bytes != 0 { maxStreamBytes = Int(clamping: options.max_stream_bytes) }
     }
+
+    /// Opens the file or reads the stream that a path names. No lock may be held: a stream may keep one waiting.
+    func open(
+        _ path: UnsafePointer<CChar>, _ cancellation: Cancellation = .none
+    ) throws(BackboneError) -> StateDict {
+        try StateDict(path: path, selection, maxStreamBytes: maxStreamBytes, cancellation)
+    }
 }
 
 private func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8>? {

@@ -24,7 +24,7 @@ public func backbone_load_weights(
         let session = try session(net)
         let path = try require(path, "path")
         let request = try LoadRequest(strict: strict)
-        try load(try StateDict(path: path, request.selection, maxStreamBytes: request.maxStreamBytes), request, session, out_report)
+        try load(try request.open(path), request, session, out_report)
     }
 }
 
@@ -38,7 +38,7 @@ public func backbone_load_weights_with(
         let session = try session(net)
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        try load(try StateDict(path: path, request.selection, maxStreamBytes: request.maxStreamBytes), request, session, out_report)
+        try load(try request.open(path), request, session, out_report)
     }
 }
 

@@ -12,6 +12,8 @@ import Runtime
 public struct ByteFile: ~Copyable {
     /// The file for those who read while its owner lives.
     let reference: FileReference
+    /// The open file; nil for one whose bytes are in memory.
+    private let descriptor: Descriptor?
     /// The bytes of a stream.
     private let bytes: UniqueArray<UInt8>
 
@@ -28,26 +30,24 @@ public struct ByteFile: ~Copyable {
         let descriptor = try Descriptor(path)
         let status = try descriptor.status()
         if descriptor.isRegularFile(status) {
-            // On which nothing waits.
             descriptor.clearNonblocking()
+            reference = FileReference(place: .descriptor(descriptor.number), size: Int(status.st_size))
             bytes = UniqueArray()
-            reference = FileReference(place: .descriptor(descriptor.release()), size: Int(status.st_size))
+            self.descriptor = consume descriptor
         } else {
             try descriptor.requireStream(status)
             let bytes = try Stream(descriptor).readAll(most: maxStreamBytes, cancellation)
             reference = FileReference(bytes.elements)
             self.bytes = bytes
+            self.descriptor = nil
         }
     }
 
     /// - Parameter memory: not copied; must live as long as this.
     init(memory: UnsafeRawBufferPointer) {
         bytes = UniqueArray()
+        descriptor = nil
         reference = FileReference(place: .memory(memory.baseAddress), size: memory.count)
-    }
-
-    deinit {
-        if case .descriptor(let descriptor) = reference.place { close(descriptor) }
     }
 
     var size: Int { reference.size }

@@ -5,7 +5,8 @@ import CShims
 import Runtime
 
 /// An open file descriptor, closed with its owner.
-struct Descriptor: ~Copyable {
+// Public: see UniqueArray.
+public struct Descriptor: ~Copyable {
     let number: Int32
     /// The descriptor of the process that the path names, as /dev/fd/N does; -1 for none.
     let inherited: Int32
@@ -29,13 +30,6 @@ struct Descriptor: ~Copyable {
     }
 
     deinit { close(number) }
-
-    /// Gives the descriptor to someone else, who closes it.
-    consuming func release() -> Int32 {
-        let number = number
-        discard self
-        return number
-    }
 
     /// The number in /dev/stdin, /dev/fd/N and /proc/self/fd/N; -1 for any other path.
     private static func inherited(_ path: UnsafePointer<CChar>) -> Int32 {

@@ -61,12 +61,12 @@ extension StateDict {
             try read(groups, list, reader, pool)
         } else {
             for index in 0..<groups.streamed {
-                try stream(groups[index], groups.extents[index], list, reader, worker: 0)
+                try stream(groups[index], groups.extent(index), list, reader, worker: 0)
             }
         }
         // One at a time: each takes memory for a part of the storage.
         for index in groups.streamed..<groups.count {
-            try gather(groups[index], groups.extents[index], list, reader)
+            try gather(groups[index], groups.extent(index), list, reader)
         }
     }
 
@@ -124,8 +124,11 @@ extension StateDict {
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
         // Elements in any order need all the bytes between the first and the last. Where those are more than any tensor
         // of a ResNet has, they come part by part, and each part gives the elements that lie in it.
-        let pieces = (extent.needed.upperBound - 1) / Limits.chunkBytes - extent.needed.lowerBound / Limits.chunkBytes + 1
-        let window = try Buffer<UInt8>(count: min(pieces * Limits.chunkBytes, Limits.gatheredBytes))
+        let (firstPiece, lastPiece) = (
+            extent.needed.lowerBound / Limits.chunkBytes, (extent.needed.upperBound - 1) / Limits.chunkBytes
+        )
+        let window = try Buffer<UInt8>(
+            count: min((lastPiece - firstPiece + 1) * Limits.chunkBytes, Limits.gatheredBytes))
         try reader.read(
             storage, extent, of: nameInFile(first.tensor), from: catalog, file.reference, window: window
         ) { part, start, count in
@@ -235,7 +238,7 @@ private struct StreamingJob {
         if failures[worker].error != nil { return }
         do throws(BackboneError) {
             try dict.pointee.stream(
-                groups.pointee[group], groups.pointee.extents[group], list, reader.pointee, worker: worker)
+                groups.pointee[group], groups.pointee.extent(group), list, reader.pointee, worker: worker)
         } catch {
             failures[worker] = Failure(group: group, error: error)
         }

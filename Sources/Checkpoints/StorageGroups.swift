@@ -8,8 +8,7 @@ struct StorageGroups: ~Copyable {
     /// Indices of destinations, those of a group side by side.
     private var order = UniqueArray<Int32>()
     private var ends = UniqueArray<Int32>()
-    /// What is read of the storage of each group.
-    private(set) var extents = UniqueArray<StorageExtent>()
+    private var extents = UniqueArray<StorageExtent>()
     /// The first so many groups are of contiguous tensors alone, which can be copied while their storage is read.
     private(set) var streamed = 0
     /// Bytes that are read for these.
@@ -99,6 +98,9 @@ struct StorageGroups: ~Copyable {
     }
 
     var count: Int { ends.count }
+
+    /// What is read of the storage of a group.
+    func extent(_ group: Int) -> StorageExtent { extents[group] }
 
     /// Indices of the destinations in one storage.
     subscript(group: Int) -> UnsafeBufferPointer<Int32> {

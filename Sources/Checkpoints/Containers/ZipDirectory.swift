@@ -31,7 +31,8 @@ struct ZipDirectoryLocation {
         // do not belong to the archive. It is preceded by the zip64 records.
         let lastByte = try file.sizeWithoutTrailingZeros()
         let tailStart = max(lastByte - (end64Size + end64LocatorSize + endSize + 0xffff), 0)
-        let tail = try file.read(at: tailStart, count: min(file.size - tailStart, lastByte - tailStart + endSize + 0xffff))
+        let tailEnd = min(file.size, lastByte + endSize + 0xffff)
+        let tail = try file.read(at: tailStart, count: tailEnd - tailStart)
         let end = try ZipDirectoryLocation.findEnd(in: tail.elements, lastByte: lastByte - tailStart)
 
         var record = ByteReader(tail.elements.slice(end, endSize))

@@ -27,16 +27,6 @@ SHAPE = (64, 3, 7, 7)
 COUNT = 64 * 3 * 7 * 7
 
 
-def deflated(*parts: tuple[bytes, int]) -> bytes:
-    """Raw deflated data of parts, each repeated so often."""
-    out = b""
-    for data, times in parts:
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-        # Ends at a byte and refers to nothing before it: it can be repeated.
-        out += (packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)) * times
-    return out + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
-
-
 def checkpoint(path: Path, records: dict[str, dict[str, Any]], *tensors: tuple[str, bytes]) -> Path:
     pickle = forge.PROTO2 + forge.dict_of(*tensors) + forge.STOP
     members = [forge.member(f"a/data/{key}", **fields) for key, fields in records.items()]
@@ -46,7 +36,7 @@ def checkpoint(path: Path, records: dict[str, dict[str, Any]], *tensors: tuple[s
 
 def record(size: int, *parts: tuple[bytes, int], crc: int = 1) -> dict[str, Any]:
     """A record of `size` bytes with a checksum that is wrong unless another is given."""
-    return {"data": deflated(*parts), "method": 8, "size": size, "crc": crc}
+    return {"data": forge.deflated(*parts), "method": 8, "size": size, "crc": crc}
 
 
 def conv1(count: int, offset: int = 0, strides: tuple[int, ...] = (147, 49, 7, 1), key: str = "0") -> bytes:
@@ -187,7 +177,7 @@ def test_checksums_of_compressed_records(tmp_path: Path) -> None:
                 ("conv1.weight", conv1(len(data) // 4)),
             )
             if crc == 1 and is_read:
-                with pytest.raises(backbone.CheckpointError, match=r"'conv1\.weight' is damaged: its checksum is wrong"):
+                with pytest.raises(backbone.CheckpointError, match="'conv1.weight' is damaged: its checksum is wrong"):
                     loaded(path)
             else:
                 assert np.array_equal(loaded(path).ravel(), values)
