@@ -420,21 +420,27 @@ def write_stored_far():
 
 
 def write_pax_size():
-    """A tar archive in which only an extended header says how long a member is."""
+    """A tar archive in which only an extended header says how one member is called and how long it is, another's size is
+    in binary, and a global header comes first."""
     with tarfile.open(FOLDER / "small-tar.pth") as archive:
         parts = [(info.name, archive.extractfile(info).read()) for info in archive]
     path = FOLDER / "small-tar-pax-size.pth"
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "made by hand"}) as archive:
         for name, data in parts:
-            info = tarfile.TarInfo(name)
+            info = tarfile.TarInfo("x" if name == "storages" else name)
             info.size = len(data)
-            info.pax_headers = {"size": str(len(data))}
+            if name == "storages":
+                info.pax_headers = {"size": str(len(data)), "path": name}
             archive.addfile(info, io.BytesIO(data))
     data = bytearray(path.read_bytes().rstrip(b"\0"))
     data += bytes(-len(data) % 512 + 1024)
-    for name, _ in parts:
-        header = data.index(name.encode().ljust(100, b"\0"))
-        data[header + 124 : header + 136] = b"00000000000\0"
+    with tarfile.open(path) as archive:
+        headers = {info.name: info.offset_data - 512 for info in archive}
+    sizes = {"storages": b"00000000000\0", "tensors": b"\x80" + len(dict(parts)["tensors"]).to_bytes(11, "big")}
+    for name, size in sizes.items():
+        header = headers[name]
+        assert data[header : header + 9] == (b"x" + bytes(8) if name == "storages" else b"tensors\0\0")
+        data[header + 124 : header + 136] = size
         data[header + 148 : header + 156] = b" " * 8
         data[header + 148 : header + 156] = b"%06o\0 " % sum(data[header : header + 512])
     path.write_bytes(data)
