@@ -427,19 +427,19 @@ def write_pax_size():
     path = FOLDER / "small-tar-pax-size.pth"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "made by hand"}) as archive:
         for name, data in parts:
-            info = tarfile.TarInfo("x" if name == "storages" else name)
+            info = tarfile.TarInfo("x" if name == "tensors" else name)
             info.size = len(data)
-            if name == "storages":
+            if name == "tensors":
                 info.pax_headers = {"size": str(len(data)), "path": name}
             archive.addfile(info, io.BytesIO(data))
     data = bytearray(path.read_bytes().rstrip(b"\0"))
     data += bytes(-len(data) % 512 + 1024)
     with tarfile.open(path) as archive:
         headers = {info.name: info.offset_data - 512 for info in archive}
-    sizes = {"storages": b"00000000000\0", "tensors": b"\x80" + len(dict(parts)["tensors"]).to_bytes(11, "big")}
+    sizes = {"tensors": b"00000000000\0", "pickle": b"\x80" + len(dict(parts)["pickle"]).to_bytes(11, "big")}
     for name, size in sizes.items():
         header = headers[name]
-        assert data[header : header + 9] == (b"x" + bytes(8) if name == "storages" else b"tensors\0\0")
+        assert data[header : header + 9] == (b"x" + bytes(8) if name == "tensors" else b"pickle\0\0\0")
         data[header + 124 : header + 136] = size
         data[header + 148 : header + 156] = b" " * 8
         data[header + 148 : header + 156] = b"%06o\0 " % sum(data[header : header + 512])
