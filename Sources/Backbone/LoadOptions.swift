@@ -24,6 +24,7 @@ extension LoadRequest {
         ignoresModules = try requireFlag(options.ignore_modules, "ignore_modules")
         selection = StateDictSelection(key: bytes(options.key), prefix: bytes(options.prefix))
         conversion = try InputConversion(options)
+        if options.max_stream_bytes != 0 { maxStreamBytes = Int(clamping: options.max_stream_bytes) }
     }
 }
 

@@ -104,7 +104,7 @@ extension StateDict {
     package func checkType(of index: Int) throws(BackboneError) {
         let name = name(index) ?? nameInFile(index)
         guard let dtype = dtype(index) else {
-            throw located(BackboneError(.badCheckpoint, "'\(name)' is not a tensor that can be read, but \(obstacle(index))"))
+            throw located(BackboneError(.badCheckpoint, "'\(name)' is \(obstacle(index))"))
         }
         guard dtype.isFloatingPoint else {
             throw located(

@@ -45,14 +45,14 @@ package struct TensorDestination: BitwiseCopyable {
 extension StateDict {
     /// Reads the numbers of tensors that `match` found fit to be loaded.
     ///
-    /// Every storage is read once and whole, however many tensors lie in it, and its checksum is taken piece by piece
-    /// while the piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
+    /// Every storage is read once, however many tensors lie in it, and its checksum is taken piece by piece while the
+    /// piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
     ///
     /// - Parameters:
     ///   - pool: its threads share the storages.
     ///   - leastShared: bytes that are worth waking threads for, which takes as long as reading some 100 kilobytes.
-    /// - Throws: `badCheckpoint` for a wrong checksum or a file that got shorter, `io`, `outOfMemory`. The destinations
-    ///   are then undefined.
+    /// - Throws: `badCheckpoint` for a wrong checksum, a file that got shorter or too many bytes to unpack, `io`,
+    ///   `outOfMemory`. The destinations are then undefined.
     package func read(
         _ destinations: borrowing UniqueArray<TensorDestination>, _ pool: borrowing ThreadPool,
         leastShared: Int = 1 << 20
@@ -78,10 +78,14 @@ extension StateDict {
         if isShared {
             try read(groups, list, reader, pool)
         } else {
-            for index in 0..<groups.streamed { try stream(groups[index], list, reader, worker: 0) }
+            for index in 0..<groups.streamed {
+                try stream(groups[index], groups.extent(index), list, reader, worker: 0)
+            }
         }
-        // One at a time: each takes memory for the whole storage.
-        for index in groups.streamed..<groups.count { try gather(groups[index], list, reader) }
+        // One at a time: each takes memory for a part of the storage.
+        for index in groups.streamed..<groups.count {
+            try gather(groups[index], groups.extent(index), list, reader)
+        }
     }
 
     /// Streams storages on all threads.
@@ -112,8 +116,8 @@ extension StateDict {
 
     /// Fills the destinations of contiguous tensors of one storage while it is read.
     fileprivate func stream(
-        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
-        _ reader: borrowing StorageReader, worker: Int
+        _ group: UnsafeBufferPointer<Int32>, _ extent: StorageExtent,
+        _ list: UnsafeBufferPointer<TensorDestination>, _ reader: borrowing StorageReader, worker: Int
     ) throws(BackboneError) {
         let first = list[Int(group[0])]
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
@@ -126,23 +130,32 @@ extension StateDict {
             }
             return
         }
-        try reader.read(storage, of: name, from: catalog, file(of: storage), worker: worker) { piece, start, count in
+        try reader.read(storage, extent.read, of: name, from: catalog, file(of: storage), worker: worker) {
+            piece, start, count in
             for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
         }
     }
 
     /// Fills the destinations of tensors of any strides in one storage.
     private func gather(
-        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
-        _ reader: borrowing StorageReader
+        _ group: UnsafeBufferPointer<Int32>, _ extent: StorageExtent,
+        _ list: UnsafeBufferPointer<TensorDestination>, _ reader: borrowing StorageReader
     ) throws(BackboneError) {
+        guard !extent.needed.isEmpty else { return }
         let first = list[Int(group[0])]
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
-        // Elements in any order need the whole storage, which is not larger than the file, or than what it can become
-        // where it is deflated.
-        let whole = try Buffer<UInt8>(count: storage.size)
-        try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file(of: storage), into: whole.start) { _, _, _ in }
-        for position in group { try gather(from: whole.start, to: list[Int(position)]) }
+        // Elements in any order need all the bytes between the first and the last. Where those are more than any tensor
+        // of a ResNet has, they come part by part, and each part gives the elements that lie in it.
+        let (firstPiece, lastPiece) = (
+            extent.needed.lowerBound / Limits.chunkBytes, (extent.needed.upperBound - 1) / Limits.chunkBytes
+        )
+        let window = try Buffer<UInt8>(
+            count: min((lastPiece - firstPiece + 1) * Limits.chunkBytes, Limits.gatheredBytes))
+        try reader.read(
+            storage, extent, of: nameInFile(first.tensor), from: catalog, file(of: storage), window: window
+        ) { part, start, count in
+            for position in group { gather(from: part, start: start, count: count, to: list[Int(position)]) }
+        }
     }
 
     /// Whether a tensor is all there is in its storage, in the very form in which it is wanted.
@@ -164,23 +177,39 @@ extension StateDict {
             entry.dtype, piece + (low * size - start), stride: 1, count: high - low, at: low - entry.offset)
     }
 
-    /// Copies a tensor of any strides out of its storage, row by row of its last dimension.
-    private func gather(from storage: UnsafeRawPointer, to destination: TensorDestination) throws(BackboneError) {
+    /// Copies what a part of a storage, `count` bytes from byte `start` on, holds of a tensor of any strides, row by row
+    /// of its last dimension.
+    private func gather(from part: UnsafeRawPointer, start: Int, count bytes: Int, to destination: TensorDestination) {
         let entry = catalog.entries[destination.tensor]
+        let size = entry.dtype.size
+        let range = catalog.byteRange(destination.tensor)
+        guard range.lowerBound < start + bytes && range.upperBound > start else { return }
+        // In elements of the storage. Parts begin and end between elements.
+        let low = start / size
+        let high = (start + bytes) / size
         let shape = catalog.shape(destination.tensor)
         let strides = catalog.strides(destination.tensor)
         let count = catalog.elementCount(destination.tensor)
-        guard count > 0 else { return }
         let last = shape.count - 1
         let rowLength = shape.isEmpty ? 1 : Int(shape[last])
-        let rowStride = shape.isEmpty ? 1 : Int(strides[last])
+        // The stride of a dimension of size 1 may be anything.
+        let rowStride = rowLength == 1 ? 1 : Int(strides[last])
+        let rowReach = (rowLength - 1) * rowStride
         var position: [16 of Int] = .init(repeating: 0)  // Limits.dimensions
         // The catalog has checked that every element lies inside the storage.
         var offset = entry.offset
         var done = 0
         while done < count {
-            let row = storage + offset * entry.dtype.size
-            destination.write(entry.dtype, row, stride: rowStride, count: rowLength, at: done)
+            var first = 0
+            var end = rowLength
+            if offset < low || offset + rowReach >= high {
+                first = steps(from: offset, to: low, by: rowStride, most: rowLength)
+                end = steps(from: offset, to: high, by: rowStride, most: rowLength)
+            }
+            if first < end {
+                let source = part + ((offset + first * rowStride) * size - start)
+                destination.write(entry.dtype, source, stride: rowStride, count: end - first, at: done + first)
+            }
             done += rowLength
             var axis = last - 1
             while axis >= 0 {
@@ -194,6 +223,13 @@ extension StateDict {
             }
         }
     }
+}
+
+/// How many of the elements of a row, `stride` apart from `offset` on, lie before element `limit`.
+private func steps(from offset: Int, to limit: Int, by stride: Int, most: Int) -> Int {
+    guard offset < limit else { return 0 }
+    guard stride > 0 else { return most }
+    return min((limit - offset + stride - 1) / stride, most)
 }
 
 /// What the threads share that read storages together.
@@ -213,7 +249,8 @@ private struct StreamingJob {
     func run(_ group: Int, _ worker: Int) {
         if failures[worker].error != nil { return }
         do throws(BackboneError) {
-            try dict.pointee.stream(groups.pointee[group], list, reader.pointee, worker: worker)
+            try dict.pointee.stream(
+                groups.pointee[group], groups.pointee.extent(group), list, reader.pointee, worker: worker)
         } catch {
             failures[worker] = Failure(group: group, error: error)
         }

@@ -29,17 +29,21 @@ public struct StateDict: ~Copyable {
     /// Opens a checkpoint and reads all of it but the numbers. The path of an index of shards opens all of them.
     ///
     /// - Parameters:
+    ///   - path: of a file, or of a stream, which is read to its end.
     ///   - selection: which state dict of the file is wanted.
     ///   - grammars: of the names that are known, in the order of preference; none for a checkpoint of anything.
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, and `invalidArgument` if what was selected is not
-    ///   there; the message begins with the path.
+    ///   - maxStreamBytes: how many bytes a stream may have.
+    ///   - cancellation: ends waiting for a stream.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
+    ///   selected is not there; the message begins with the path.
     package init(
         path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
-        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray()
+        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(), maxStreamBytes: Int = Limits.streamBytes,
+        _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         do throws(BackboneError) {
             let rules = try StateDict.rules(grammars)
-            let file = try ByteFile(path: path)
+            let file = try ByteFile(path: path, maxStreamBytes: maxStreamBytes, cancellation)
             var location = UniqueArray<CChar>()
             try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
             if try Container.recognize(file.reference) == .index {

@@ -14,12 +14,17 @@ package struct LoadRequest {
     package var ignoresModules = false
     package var selection = StateDictSelection()
     package var conversion = InputConversion.exact
+    /// How many bytes a stream may have.
+    package var maxStreamBytes = Limits.streamBytes
 
     package init() {}
 
-    /// Opens a file.
-    package func open(path: UnsafePointer<CChar>) throws(BackboneError) -> StateDict {
-        try StateDict(path: path, selection, grammars: Dialect.grammars())
+    /// Opens the file or reads the stream that a path names. No lock may be held: a stream may keep one waiting.
+    package func open(
+        path: UnsafePointer<CChar>, _ cancellation: Cancellation = .none
+    ) throws(BackboneError) -> StateDict {
+        try StateDict(
+            path: path, selection, grammars: Dialect.grammars(), maxStreamBytes: maxStreamBytes, cancellation)
     }
 
     /// Opens a checkpoint in memory.

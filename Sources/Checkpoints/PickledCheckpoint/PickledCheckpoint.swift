@@ -20,10 +20,11 @@ struct PickledCheckpoint: ~Copyable {
     init(_ file: FileReference, _ container: Container) throws(BackboneError) {
         switch container {
         case .zip: self = try readTorchZip(file)
-        case .legacy: self = try readLegacyCheckpoint(file, 0..<file.size)
+        case .legacy: self = try readLegacyCheckpoint(file, 0..<file.size, mayEndInZeros: true)
         case .tar: self = try readTarCheckpoint(file)
         case .pickle, .safetensors, .index:
-            let pickle = try Unpickler.readOne(PickleReader(file, 0..<file.size))
+            // The last byte of a pickle is an instruction that is not zero.
+            let pickle = try Unpickler.readOne(PickleReader(file, 0..<file.sizeWithoutTrailingZeros()))
             self.init(pickle, StoragePlaces(), file)
         }
     }

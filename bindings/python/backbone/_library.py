@@ -110,6 +110,7 @@ class LoadOptions(ctypes.Structure):
         ("channel_map", POINTER(c_int32)),
         ("allow_missing", c_int32),
         ("ignore_modules", c_int32),
+        ("max_stream_bytes", c_uint64),
     ]
 
 

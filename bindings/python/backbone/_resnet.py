@@ -20,7 +20,7 @@ from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import MismatchError, check
 from ._handle import Handle
 from ._library import lib
-from ._loading import InputChannels, inspect, load_options, reported
+from ._loading import InputChannels, inspect, load_options, reported, rereadable
 from ._profile import Layer, layer_of
 from ._report import LoadReport
 from ._state_dict import of_mapping, safetensors_of
@@ -147,18 +147,20 @@ class ResNet:
         key: str | None = None,
         prefix: str | None = None,
         input_channels: InputChannels = "exact",
+        max_stream_bytes: SupportsIndex | None = None,
         **options: Any,
     ) -> ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
 
         Args:
             path: the file, or its bytes in memory, as for `load_weights`.
-            strict: as for `load_weights`, and so are `key`, `prefix` and `input_channels`.
+            strict: as for `load_weights`, and so are `key`, `prefix`, `input_channels` and `max_stream_bytes`.
             options: as for the constructor, without `depth` and `base_channels`, which are the file's. `in_channels` is
                 the file's too if it is not given.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
+        path = rereadable(path, max_stream_bytes)
         found = inspect(path, key=key, prefix=prefix)
         options = {"in_channels": found.input_channels} | options
         net = cls(found.depth or 0, base_channels=found.base_channels or 0, **options)
@@ -265,6 +267,7 @@ class ResNet:
         input_channels: InputChannels = "exact",
         allow_missing: bool = False,
         ignore_modules: bool = False,
+        max_stream_bytes: SupportsIndex | None = None,
     ) -> LoadReport:
         """Load a `.pth` of any PyTorch, a pickle of NumPy arrays or a safetensors file. Nothing in it is executed.
 
@@ -286,6 +289,8 @@ class ResNet:
                 the network must be there.
             ignore_modules: load a file whose network has modules in its stem or blocks that this one does not compute
                 (SE, deformable convolutions, ...), with a warning. Otherwise they are an error.
+            max_stream_bytes: the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
+                4 GiB.
 
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
@@ -296,7 +301,9 @@ class ResNet:
         """
         given = checkpoint("path", path)
         function = lib.backbone_load_weights_with if len(given) == 1 else lib.backbone_load_weights_from_memory
-        options = load_options(strict, key, prefix, input_channels, allow_missing, ignore_modules)
+        options = load_options(
+            strict, key, prefix, input_channels, allow_missing, ignore_modules, max_stream_bytes
+        )
         with self._handle as net:
             report = reported(lambda out: int(function(net, *given, ctypes.byref(options), out)))
         self._report = report
