@@ -121,6 +121,7 @@ private func load(
     // The last thing that can fail, so that a failure has changed nothing.
     if isReportWanted { try report.pointee.renderJSON() }
     session.adopt(values, isLoaded: isLoaded)
+    if let expectsPixels = character.expectsPixels { session.noteExpectedScale(pixels: expectsPixels) }
 }
 
 /// The file's weights of a stem for another number of input channels, on their way into the network.

@@ -14,6 +14,7 @@ from ._arguments import Checkpoint, checkpoint, encoded_text, int32
 from ._errors import MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
+from ._warnings import issue
 
 InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
 
@@ -49,8 +50,8 @@ def load_options(strict: bool, key: str | None, prefix: str | None, input_channe
     return options
 
 
-def reported(call: Callable[[Any], int]) -> LoadReport:
-    """What a function that takes an `out_report` reports."""
+def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
+    """What a function that takes an `out_report` reports; its warnings are issued as Python's, if it `warns`."""
     pointer = ctypes.c_void_p()
     status = call(ctypes.byref(pointer))
     # Made now: the next call of the library would replace the message.
@@ -61,6 +62,8 @@ def reported(call: Callable[[Any], int]) -> LoadReport:
     if error is not None:
         raise error
     assert report is not None
+    if warns:
+        issue(report.warnings)
     return report
 
 
@@ -83,4 +86,4 @@ def inspect(path: Checkpoint, *, key: str | None = None, prefix: str | None = No
     given = checkpoint("path", path)
     function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
     options = load_options(False, key, prefix, "exact")
-    return reported(lambda out: int(function(*given, ctypes.byref(options), out)))
+    return reported(lambda out: int(function(*given, ctypes.byref(options), out)), warns=False)
