@@ -642,15 +642,15 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
  *
  * A handle keeps the memory of the input shapes it has seen last, to allocate nothing when they come again.
  *
- * An input on a scale that the network does not expect gives features all the same. backbone_warning_count tells whether
- * one was seen.
+ * An input on a scale that the network does not expect gives features all the same; backbone_warning_count counts what
+ * was seen.
  */
 BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tensor *input,
                                               const backbone_tensor *outputs, size_t count);
 
 /**
- * The number of warnings that backbone_forward and backbone_profile have given on this handle: reasons to doubt that the
- * inputs are what the weights were trained for. The calls themselves succeed. Each kind is given once:
+ * The number of warnings that backbone_forward and backbone_profile have given on this handle: reasons to doubt that
+ * the inputs are what the weights were trained for. The calls themselves succeed. Each kind is given once:
  *
  *   - float32 pixels, from 0 to 255 or from 0 to 1, while `mean` and `std_dev` are set but apply to uint8 alone
  *     (options.normalization)

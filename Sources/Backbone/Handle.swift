@@ -49,7 +49,8 @@ func makeSession(_ options: backbone_options) throws(BackboneError) -> Session {
     }
     let normalizesAll = Int32(BACKBONE_NORMALIZE_ALL)
     guard options.normalization == Int32(BACKBONE_NORMALIZE_UINT8) || options.normalization == normalizesAll else {
-        throw BackboneError(.invalidArgument, "normalization is \(options.normalization), expected 0 (uint8) or 1 (all)")
+        throw BackboneError(
+            .invalidArgument, "normalization is \(options.normalization), expected 0 (uint8) or 1 (all)")
     }
     guard options.reserved2 == 0 else {
         throw BackboneError(.invalidArgument, "options.reserved2 is \(options.reserved2), expected 0")

@@ -31,7 +31,8 @@ extension Session {
             for index in 0..<configuration.outStages.count where !arguments.outputs[index].looksFinite(count: 32) {
                 log.add(
                     .featuresNotFinite,
-                    "outputs[\(index)] has values that are not finite (NaN or infinity): check the weights, and the input")
+                    "outputs[\(index)] has values that are not finite (NaN or infinity): check the weights, and the input"
+                )
             }
         }
     }

@@ -12,7 +12,8 @@ extension TensorView {
         var channel = 0
         for _ in 0..<count {
             let offset =
-                Self.part(image, of: shape.n) * strides.n + channel * strides.c + Self.part(row, of: shape.h) * strides.h
+                Self.part(image, of: shape.n) * strides.n + channel * strides.c + Self.part(row, of: shape.h)
+                * strides.h
                 + Self.part(column, of: shape.w) * strides.w
             body(offset, channel)
             image &+= 3_518_319_155

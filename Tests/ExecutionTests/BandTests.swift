@@ -93,7 +93,8 @@ struct BandTests {
         _ actual: [[Float]], _ expected: [[Float]], sourceLocation: SourceLocation = #_sourceLocation
     ) {
         for (stage, (actual, expected)) in zip(actual, expected).enumerated() {
-            let differing = zip(actual, expected).enumerated().filter { $1.0.bitPattern != $1.1.bitPattern }.map(\.offset)
+            let differing = zip(actual, expected).enumerated().filter { $1.0.bitPattern != $1.1.bitPattern }.map(
+                \.offset)
             #expect(
                 differing.isEmpty && actual.count == expected.count,
                 "output \(stage): \(differing.count) of \(actual.count) differ, the first at \(differing.first ?? -1)",

@@ -343,8 +343,8 @@ end
 --- A network in evaluation mode with random weights, those of `init_weights(0)`.
 -- @param options  a table of the fields of backbone_options that are not to be as the library has them: depth (50),
 --                 in_channels (3), base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads,
---                 channel_order, arithmetic, style, norm_eps, normalization, and mean and std_dev, tables of a number for
---                 each channel
+--                 channel_order, arithmetic, style, norm_eps, normalization, and mean and std_dev, tables of a number
+--                 for each channel
 function backbone.ResNet(options)
     backbone.load()
     local struct, anchors = c_options(options)

@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -51,7 +51,14 @@ class Commands(click.Group):
         sys.exit(_exit_code(lambda: super(Commands, self).main(*args, **extra)))
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning as people read it; those of others with the line that they are about."""
     ours = issubclass(category, BackboneWarning)
     warn(str(message) if ours else f"{filename}:{lineno}: {category.__name__}: {message}")
