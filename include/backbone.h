@@ -109,7 +109,9 @@ enum {
      * strict, names are missing or unexpected. */
     BACKBONE_STATUS_MISMATCH = 6,
     /** The network has no parameter or buffer of that name. */
-    BACKBONE_STATUS_UNKNOWN_NAME = 7
+    BACKBONE_STATUS_UNKNOWN_NAME = 7,
+    /** backbone_cancel ended the call. */
+    BACKBONE_STATUS_CANCELLED = 8
 };
 
 /**
