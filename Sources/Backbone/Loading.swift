@@ -120,7 +120,7 @@ private func load(
     try report.pointee.compareInputs(character, with: session)
     // The last thing that can fail, so that a failure has changed nothing.
     if isReportWanted { try report.pointee.renderJSON() }
-    session.adopt(values, isLoaded: isLoaded)
+    try session.adopt(values, isLoaded: isLoaded, stateDict.cancellation)
 }
 
 /// The file's weights of a stem for another number of input channels, on their way into the network.

@@ -10,7 +10,8 @@ import Runtime
 @_cdecl("backbone_init_weights") @implementation
 public func backbone_init_weights(_ net: OpaquePointer!, _ seed: UInt64) -> backbone_status {
     status { () throws(BackboneError) in
-        try session(net).changing { network throws(BackboneError) in try network.initializeWeights(seed: seed) }
+        let session = try session(net)
+        try session.initializeWeights(seed: seed, session.enter())
     }
 }
 
@@ -22,9 +23,10 @@ public func backbone_load_weights(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let path = try require(path, "path")
         let request = try LoadRequest(strict: strict)
-        try load(try StateDict(path: path, request.selection), request, session, out_report)
+        try load(try StateDict(path: path, request.selection, cancellation), request, session, out_report)
     }
 }
 
@@ -36,9 +38,10 @@ public func backbone_load_weights_with(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        try load(try StateDict(path: path, request.selection), request, session, out_report)
+        try load(try StateDict(path: path, request.selection, cancellation), request, session, out_report)
     }
 }
 
@@ -50,9 +53,10 @@ public func backbone_load_weights_from_memory(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let memory = try requireMemory(data, size)
         let request = try LoadRequest(options)
-        try load(try StateDict(memory: memory, request.selection), request, session, out_report)
+        try load(try StateDict(memory: memory, request.selection, cancellation), request, session, out_report)
     }
 }
 

@@ -13,8 +13,9 @@ public struct ByteFile: ~Copyable {
     /// The file for those who read while its owner lives.
     let reference: FileReference
 
+    /// - Parameter cancellation: Ends reading.
     /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them.
-    init(path: UnsafePointer<CChar>) throws(BackboneError) {
+    init(path: UnsafePointer<CChar>, _ cancellation: Cancellation = .none) throws(BackboneError) {
         // Looked at before it is opened: opening a pipe would wait for a writer.
         var status = stat()
         guard stat(path, &status) == 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
@@ -26,12 +27,14 @@ public struct ByteFile: ~Copyable {
             close(descriptor)
             throw error == 0 ? BackboneError(.io, "it is no regular file") : .system("cannot open it", error)
         }
-        reference = FileReference(place: .descriptor(descriptor), size: Int(status.st_size))
+        reference = FileReference(
+            place: .descriptor(descriptor), size: Int(status.st_size), cancellation: cancellation)
     }
 
     /// - Parameter memory: not copied; must live as long as this.
-    init(memory: UnsafeRawBufferPointer) {
-        reference = FileReference(place: .memory(memory.baseAddress), size: memory.count)
+    init(memory: UnsafeRawBufferPointer, _ cancellation: Cancellation = .none) {
+        reference = FileReference(
+            place: .memory(memory.baseAddress), size: memory.count, cancellation: cancellation)
     }
 
     deinit {
@@ -66,15 +69,18 @@ struct FileReference: BitwiseCopyable {
     fileprivate let place: Place
     /// Its length in bytes when it was opened.
     let size: Int
+    /// Looked at in each read: all that takes long reads on and on.
+    let cancellation: Cancellation
 
     /// Reads bytes `offset ..< offset + count` of the file.
     ///
-    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more.
+    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more; `cancelled`.
     func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
             throw BackboneError(
                 .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
         }
+        try cancellation.check()
         switch place {
         case .descriptor(let descriptor): try read(descriptor, at: offset, count: count, into: memory)
         case .memory(let start): if let start { memcpy(memory, start + offset, count) }

@@ -26,14 +26,17 @@ public struct StateDict: ~Copyable {
 
     /// Opens a checkpoint and reads all of it but the numbers.
     ///
-    /// - Parameter selection: which state dict of the file is wanted.
+    /// - Parameters:
+    ///   - selection: which state dict of the file is wanted.
+    ///   - cancellation: ends whatever reads the file, now and later.
     /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, and `invalidArgument` if what was selected is not
     ///   there; the message begins with the path.
     package init(
-        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection()
+        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
+        _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         do throws(BackboneError) {
-            let file = try ByteFile(path: path)
+            let file = try ByteFile(path: path, cancellation)
             var location = UniqueArray<CChar>()
             try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
             try self.init(file, selection, location)
@@ -47,14 +50,15 @@ public struct StateDict: ~Copyable {
     /// - Parameter memory: a whole checkpoint file. It is not copied and must live as long as this.
     /// - Throws: as above, but for `fileNotFound` and `io`; the message begins with "memory of N bytes".
     package init(
-        memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection()
+        memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection(),
+        _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         let name: Message = "memory of \(memory.count) bytes"
         do throws(BackboneError) {
             var location = UniqueArray<CChar>()
             for index in 0..<name.count { try location.append(CChar(bitPattern: name[index])) }
             try location.append(0)
-            try self.init(ByteFile(memory: memory), selection, location)
+            try self.init(ByteFile(memory: memory, cancellation), selection, location)
         } catch {
             throw BackboneError(error.kind, "\(name): \(error.message)")
         }
@@ -87,6 +91,9 @@ public struct StateDict: ~Copyable {
         dialect = chosen.dialect
         origin = chosen.origin
     }
+
+    /// Whether the load that this is read for was cancelled.
+    package var cancellation: Cancellation { file.reference.cancellation }
 
     /// How many names there are, in the order of the file.
     package var count: Int { catalog.entries.count }
