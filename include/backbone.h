@@ -47,7 +47,7 @@
  * Workers block all signals. The child of a fork() starts its own workers; fork while no other thread is inside a call
  * on that handle.
  *
- * A calling thread needs 64 KiB of stack for a call, beside its own frames. Workers get what they need.
+ * A calling thread needs 128 KiB of stack for a call. Workers get what they need, whatever the default is.
  *
  * Floating point. The library computes with rounding to nearest, subnormal numbers and masked exceptions, whatever the
  * calling thread has set (fesetround, feenableexcept, flush-to-zero), and restores the caller's settings and exception
@@ -198,10 +198,10 @@ typedef struct backbone_options {
     int32_t zero_init_residual; /**< 1: backbone_init_weights sets the weight of the last BatchNorm of each block to 0;
                                      default 0 */
     int32_t threads;           /**< threads that one forward may use, the caller's included, up to 1024; default 0: the
-                                    CPUs that the affinity mask and the CPU quota of the control group, rounded up, leave
-                                    to this process when the handle is created, and no more than the number in the
-                                    environment variable BACKBONE_NUM_THREADS or, where that has none, OMP_NUM_THREADS
-                                    (of a list the first; set-user-ID programs ignore both) */
+                                    CPUs that the affinity mask and the CPU quota of the control group, rounded up,
+                                    leave to this process when the handle is created, and no more than the number in
+                                    the environment variable BACKBONE_NUM_THREADS or, where that has none,
+                                    OMP_NUM_THREADS (of a list the first; set-user-ID programs ignore both) */
     int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for uint8 inputs; default as given */
     const float *mean;         /**< in_channels values subtracted from uint8 inputs; NULL: 0 */
     const float *std_dev;      /**< in_channels positive values they are then divided by; NULL: 1 */
@@ -655,11 +655,11 @@ BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tens
 /**
  * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights and the
  * backbone_load_weights functions, their waits for a lock included. They return BACKBONE_STATUS_CANCELLED soon, within
- * 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network is
- * as it was before, its running statistics too. A call that was about to succeed may still do so.
+ * 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
+ * is as it was before, its running statistics too. A call that was about to succeed may still do so.
  *
- * Calls that are entered later are not affected, so a cancel that comes before its call ends nothing: repeat it until the
- * call has returned. Calls on other handles are not affected either.
+ * Calls that are entered later are not affected, so a cancel that comes before its call ends nothing: repeat it until
+ * the call has returned. Calls on other handles are not affected either.
  *
  * Any thread may call this, and a signal handler: it takes no lock, allocates nothing and leaves errno and
  * backbone_last_error_message() as they are. As every call, it must have returned before backbone_free begins: end the

@@ -27,7 +27,8 @@ package struct Engine: ~Copyable {
         threads: Int, normalization: consuming InputNormalization, kernels: KernelTable, planner: Planner
     ) throws(BackboneError) {
         let available = ProcessorCount.available
-        let pool = try ThreadPool(threads: threads == 0 ? min(available, ThreadLimit.environment ?? available) : threads)
+        let most = min(available, ThreadLimit.environment ?? available)
+        let pool = try ThreadPool(threads: threads == 0 ? most : threads)
         let cacheLock = try Mutex()
         self.planner = planner
         self.normalization = normalization
@@ -56,6 +57,13 @@ extension Engine {
         if weights == nil { weights = try PackedWeights(unitCount: network.pointee.units.count) }
         try weights?.makeRoom(for: plan, network.pointee, kernels.convolutions, plans)
         try weights?.update(network, for: plan, kernels.convolutions, pool, cancellation)
+    }
+
+    var packedByteCount: Int {
+        switch weights {
+        case .some(let weights): weights.packedByteCount
+        case .none: 0
+        }
     }
 
     /// What a convolution reads; `prepare` must have succeeded.

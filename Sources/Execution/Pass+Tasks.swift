@@ -42,7 +42,7 @@ extension Pass {
         if tensor.border > 0 && rows.rows.lowerBound == 0 {
             let kept = tensor.firstRow + tensor.border..<tensor.firstRow + tensor.keptRows - tensor.border
             let whole = activation(index, kept, firstRow: tensor.firstRow, image)
-            perform(.borderZeroing(BorderZeroingTask(activation: whole)))
+            perform(.borderZeroing(BorderZeroingTask(activation: whole, cancellation: cancellation)))
         }
         guard rows.rows != 0..<tensor.height, memory != nil else { return }
         let target = target(index, rows, image)
@@ -144,7 +144,9 @@ extension Pass {
         let variance = mean + first.channels
         perform(
             .batchStatistics(
-                BatchStatisticsTask(input: first, imageCount: images.count, mean: mean, variance: variance)))
+                BatchStatisticsTask(
+                    input: first, imageCount: images.count, mean: mean, variance: variance, cancellation: cancellation))
+        )
         let parameters = network.pointee.units[step.unit]
         for image in visited(images) {
             let output = target(step.to, rows, image)

@@ -15,7 +15,7 @@ struct Pass {
     let engine: UnsafePointer<Engine>
     let plan: UnsafePointer<Plan>
     let arguments: ForwardArguments
-    private let cancellation: Cancellation
+    let cancellation: Cancellation
 
     /// Nanoseconds that each step of the plan has taken, for profiles; nil where nobody wants to know.
     var times: UnsafeMutablePointer<Int>?

@@ -143,7 +143,7 @@ package struct Session {
     /// Computes the features of a batch.
     ///
     /// - Throws: `invalidArgument` before anything has changed; `outOfMemory` and `cancelled`, with undefined outputs.
-    package func forward(_ arguments: ForwardArguments, _ cancellation: Cancellation) throws(BackboneError) {
+    package func forward(_ arguments: ForwardArguments, _ cancellation: Cancellation = .none) throws(BackboneError) {
         try check(arguments)
         guard arguments.input.shape.n > 0 else { return }
         let plan = try lockForForward(of: arguments.input.shape, cancellation)
@@ -249,6 +249,13 @@ package struct Session {
             state.pointee.lock.unlock()
             throw error
         }
+    }
+
+    /// Bytes of the packed weights that are kept.
+    var packedByteCount: Int {
+        state.pointee.lock.lockShared()
+        defer { state.pointee.lock.unlock() }
+        return engine.pointee.packedByteCount
     }
 
     private func takePlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {

@@ -6,7 +6,7 @@ import Runtime
 
 extension Network {
     /// Sets all values to those of a seed; cancelled, it leaves them as they are.
-    package mutating func initializeWeights(seed: UInt64, _ cancellation: Cancellation) throws(BackboneError) {
+    package mutating func initializeWeights(seed: UInt64, _ cancellation: Cancellation = .none) throws(BackboneError) {
         let fresh = try makeValues()
         try initialize(fresh, seed: seed, cancellation)
         replaceValues(fresh)

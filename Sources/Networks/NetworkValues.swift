@@ -62,7 +62,7 @@ extension Network {
     /// Makes sure that there are values, those of seed 0 where none were written yet.
     ///
     /// - Throws: `outOfMemory`; `cancelled`, and then there are still none.
-    package mutating func requireValues(_ cancellation: Cancellation) throws(BackboneError) {
+    package mutating func requireValues(_ cancellation: Cancellation = .none) throws(BackboneError) {
         guard values == nil else { return }
         let fresh = try makeValues()
         try initialize(fresh, seed: 0, cancellation)

@@ -60,8 +60,8 @@ int shims_cpu_multiplies_carryless(void);
  */
 void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
 
-/* The number of CPUs in this thread's affinity mask, however many the machine has; cpu_set_t is accessed through macros.
- * At least 1. */
+/* The number of CPUs in this thread's affinity mask, at least 1, however many the machine has. cpu_set_t is accessed
+ * through macros. */
 int shims_affinity_cpu_count(void);
 
 /* A variable of the environment, NULL where there is none or where the process has more rights than its caller. */
@@ -69,10 +69,10 @@ const char *shims_environment(const char *name);
 
 /*
  * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. A counter,
- * which the child's side of fork() raises, tells the processes apart: process numbers are used again, and are the same in
- * different PID namespaces. `owner` is the counter's value for which some state was made, 0 before first use.
- * shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end, and 0 to all
- * others, once it is made.
+ * which the child's side of fork() raises, tells the processes apart: process numbers are used again, and different PID
+ * namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before first use.
+ * shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end. It
+ * returns 0 to all others, once the state is made.
  */
 int shims_fork_begin(int *owner);
 void shims_fork_end(int *owner);
@@ -122,7 +122,8 @@ const struct shims_blas *shims_blas(void);
 /* The same, for a process that may use so many CPUs. NULL, or the reason why it cannot be loaded. */
 const char *shims_load_blas(int cpus);
 
-/* Who has set OpenBLAS, process-wide, to one thread; all fields but `owner` (of shims_fork_begin) are guarded by `mutex`. */
+/* Who has set OpenBLAS, process-wide, to one thread. `mutex` guards all fields but `owner`, which is for
+ * shims_fork_begin. */
 struct shims_blas_scope {
     int owner;
     pthread_mutex_t mutex;

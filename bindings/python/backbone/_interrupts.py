@@ -3,9 +3,9 @@
 
 """Ctrl-C during a call of the library.
 
-Python runs signal handlers on its main thread, between two instructions, so not within a call that computes for a second.
-But it writes each signal's number to a file descriptor at once (`signal.set_wakeup_fd`): a thread that waits there ends
-the call. Handlers stay whose they are, and the library itself knows nothing of signals.
+Python runs signal handlers on its main thread, between two instructions, so not within a call that computes for a
+second. But it writes each signal's number to a file descriptor at once (`signal.set_wakeup_fd`): a thread that waits
+there ends the call. Signal handlers are not replaced, and the library itself knows nothing of signals.
 """
 
 from __future__ import annotations
