@@ -38,9 +38,20 @@
  *
  * Threads. Different handles are independent. One handle may be used by many threads at once: backbone_forward in
  * evaluation mode and all functions that take a const handle run side by side; functions that change the handle, and
- * backbone_forward in training mode, wait until they have it alone. backbone_free must be the last call. Worker threads
- * start at the first forward, and the child of a fork starts its own at its first forward; fork while no other thread
- * is inside a call on that handle.
+ * backbone_forward in training mode, take an exclusive lock. backbone_free must be the last call. backbone_cancel ends
+ * calls that take too long.
+ *
+ * A handle's worker threads start with its first forward pass or its first load of a megabyte or more. They work on one
+ * job at a time: a forward pass that finds them busy, with a load or another forward pass, computes on its own thread
+ * alone, with the same result. If the system refuses a thread, the others do its work, and the handle asks again later.
+ * Workers block all signals. The child of a fork() starts its own workers; fork while no other thread is inside a call
+ * on that handle.
+ *
+ * A calling thread needs 128 KiB of stack for a call. Workers get what they need, whatever the default is.
+ *
+ * Floating point. The library computes with rounding to nearest, subnormal numbers and masked exceptions, whatever the
+ * calling thread has set (fesetround, feenableexcept, flush-to-zero), and restores the caller's settings and exception
+ * flags before it returns: the same input gives the same bits, and a call raises no flag.
  *
  * Ownership. Strings and pointers handed out belong to the library and live as long as the text of the function says.
  * No pointer that a caller passes is kept after the call returns.
@@ -97,7 +108,7 @@ enum {
     BACKBONE_STATUS_OK = 0,
     /** An argument is NULL, out of range, or contradicts another or the state of the handle. */
     BACKBONE_STATUS_INVALID_ARGUMENT = 1,
-    /** The system gave no memory (or no thread). */
+    /** The system gave no memory. */
     BACKBONE_STATUS_OUT_OF_MEMORY = 2,
     /** A file or folder does not exist. */
     BACKBONE_STATUS_FILE_NOT_FOUND = 3,
@@ -109,7 +120,9 @@ enum {
      * strict, names are missing or unexpected. */
     BACKBONE_STATUS_MISMATCH = 6,
     /** The network has no parameter or buffer of that name. */
-    BACKBONE_STATUS_UNKNOWN_NAME = 7
+    BACKBONE_STATUS_UNKNOWN_NAME = 7,
+    /** backbone_cancel ended the call. */
+    BACKBONE_STATUS_CANCELLED = 8
 };
 
 /**
@@ -121,6 +134,8 @@ BACKBONE_API const char *backbone_status_string(backbone_status status);
 /**
  * @return What went wrong in the last call on this thread that failed, as UTF-8 text in one line. Never NULL. It is
  *         meaningful only directly after a failure and valid until the next call of this library on the same thread.
+ *         Always valid UTF-8 below 512 bytes: `?` replaces control characters and bytes of paths and names that are not
+ *         UTF-8, and long texts are cut between characters.
  */
 BACKBONE_API const char *backbone_last_error_message(void);
 
@@ -191,9 +206,11 @@ typedef struct backbone_options {
                                     of frozen stages do; default 0 */
     int32_t zero_init_residual; /**< 1: backbone_init_weights sets the weight of the last BatchNorm of each block to 0;
                                      default 0 */
-    int32_t threads;           /**< threads that one forward may use, up to 1024; default 0: the CPUs that the affinity
-                                    mask and the CPU quota of the control group, rounded up, leave to this process when
-                                    the handle is created */
+    int32_t threads;           /**< threads that one forward may use, the caller's included, up to 1024; default 0: the
+                                    CPUs that the affinity mask and the CPU quota of the control group, rounded up,
+                                    leave to this process when the handle is created, and no more than the number in
+                                    the environment variable BACKBONE_NUM_THREADS or, where that has none,
+                                    OMP_NUM_THREADS (of a list the first; set-user-ID programs ignore both) */
     int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for the inputs that `normalization` names; default as given */
     const float *mean;         /**< in_channels values subtracted from the inputs that `normalization` names, in the
                                     order of the network's channels; NULL: 0 */
@@ -235,7 +252,8 @@ BACKBONE_API backbone_status backbone_create(const backbone_options *options, ba
 BACKBONE_API void backbone_free(backbone *net);
 
 /**
- * The options as they stand now: `frozen_stages` as last set, `threads` as the number in use, `mean` and `std_dev`
+ * The options as they stand now: `frozen_stages` as last set, `threads` as the number of threads that a forward may use
+ * (never 0; a system that refuses threads leaves fewer for a while, which does not show here), `mean` and `std_dev`
  * pointing into the handle (valid until backbone_free).
  *
  * @param out  receives them; `out->struct_size` must be set before the call.
@@ -651,7 +669,9 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
  * (N * H * W of its layer): less is an error that changes nothing. If memory runs out the contents of the outputs are
  * undefined; the network stays as it was.
  *
- * A handle keeps the memory of the input shapes it has seen last, to allocate nothing when they come again.
+ * A handle keeps the memory of the input shapes it has seen last, to allocate nothing when they come again. Different
+ * sizes can need differently packed copies of the weights: a handle keeps at most 2.5 times the size of its weights of
+ * them, or what one input shape needs if that is more. It packs again what it had to drop.
  *
  * An input on a scale that the network does not expect gives features all the same; backbone_warning_count counts what
  * was seen.
@@ -684,6 +704,23 @@ BACKBONE_API backbone_status backbone_warning_count(const backbone *net, size_t 
  * @param out    receives the text, which lives, unchanged, until backbone_free.
  */
 BACKBONE_API backbone_status backbone_get_warning(const backbone *net, size_t index, const char **out);
+
+/**
+ * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights and the
+ * backbone_load_weights functions, their waits for a lock included. They return BACKBONE_STATUS_CANCELLED soon, within
+ * 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
+ * is as it was before, its running statistics too. A call that was about to succeed may still do so.
+ *
+ * Calls that are entered later are not affected, so a cancel that comes before its call ends nothing: repeat it until
+ * the call has returned. Calls on other handles are not affected either.
+ *
+ * Any thread may call this, and a signal handler: it takes no lock, allocates nothing and leaves errno and
+ * backbone_last_error_message() as they are. As every call, it must have returned before backbone_free begins: end the
+ * thread that cancels, or clear the handle that a signal handler reads, first.
+ *
+ * @return BACKBONE_STATUS_INVALID_ARGUMENT, without a message, for NULL.
+ */
+BACKBONE_API backbone_status backbone_cancel(backbone *net);
 
 /** What one step of a forward is, and what it took. */
 typedef struct backbone_layer {

@@ -621,6 +621,10 @@ public:
         return texts;
     }
 
+    /// Ends the calls that other threads have entered on this network; see backbone_cancel. They throw an Error of
+    /// BACKBONE_STATUS_CANCELLED. Safe in a signal handler, as long as nobody moves or destroys the network meanwhile.
+    void cancel() noexcept { backbone_cancel(c()); }
+
     /// Computes the features and tells what each layer took, in the order of computation; see backbone_profile.
     std::vector<backbone_layer> profile(Input input, Span<const Tensor> outputs) {
         const backbone_tensor *first = tensors(outputs);

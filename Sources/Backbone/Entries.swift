@@ -77,7 +77,7 @@ public func backbone_write_entry(
         let data = try require(data, "data")
         try session.changing { network throws(BackboneError) in
             let entry = try network.checkedEntry(index, size: size)
-            try network.requireValues()
+            try network.requireValues(.none)
             network.write(entry, from: data)
         }
     }

@@ -37,8 +37,18 @@ public func backbone_forward(
 ) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
-        try session.forward(try forwardArguments(session, input, outputs, count))
+        let cancellation = session.enter()
+        try session.forward(try forwardArguments(session, input, outputs, count), cancellation)
     }
+}
+
+// No `status(of:)`: in a signal handler a message could change the one of the call that was interrupted, or ask for
+// memory.
+@_cdecl("backbone_cancel") @implementation
+public func backbone_cancel(_ net: OpaquePointer!) -> backbone_status {
+    guard let net else { return backbone_status(BACKBONE_STATUS_INVALID_ARGUMENT) }
+    Session(handle: net).cancel()
+    return backbone_status(BACKBONE_STATUS_OK)
 }
 
 /// The arguments of a forward as callers pass them.

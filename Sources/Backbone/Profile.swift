@@ -15,9 +15,11 @@ public func backbone_profile(
 ) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
+        let cancellation = session.enter()
         let outCount = try require(out_count, "out_count")
         let arguments = try forwardArguments(session, input, outputs, count)
-        outCount.pointee = try session.profile(arguments, capacity: out == nil ? nil : max(capacity, 0)) {
+        let capacity = out == nil ? nil : max(capacity, 0)
+        outCount.pointee = try session.profile(arguments, capacity: capacity, cancellation) {
             network, step, profile in
             out?[step] = backbone_layer(network, profile)
         }

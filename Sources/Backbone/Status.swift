@@ -25,8 +25,12 @@ public func backbone_status_string(_ status: backbone_status) -> UnsafePointer<C
 @_cdecl("backbone_last_error_message") @implementation
 public func backbone_last_error_message() -> UnsafePointer<CChar>! { UnsafePointer(shims_thread_message()) }
 
-/// Runs the body of an entry point: an error becomes the calling thread's message and a status.
+/// Runs the body of an entry point in the library's floating-point environment: an error becomes the calling thread's
+/// message and a status.
 func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
+    // A host's, or that of a library compiled with -ffast-math, would change bits, or trap.
+    let environment = shims_float_environment_enter()
+    defer { shims_float_environment_leave(environment) }
     do throws(BackboneError) {
         try body()
         return backbone_status(BACKBONE_STATUS_OK)

@@ -12,7 +12,7 @@ import Runtime
 public func backbone_init_weights(_ net: OpaquePointer!, _ seed: UInt64) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
-        try session.changing { network throws(BackboneError) in try network.initializeWeights(seed: seed) }
+        try session.initializeWeights(seed: seed, session.enter())
         session.noteExpectedScale(pixels: nil)
     }
 }
@@ -25,9 +25,10 @@ public func backbone_load_weights(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let path = try require(path, "path")
         let request = try LoadRequest(strict: strict)
-        try load(try request.open(path: path), request, session, out_report)
+        try load(try request.open(path: path, cancellation), request, session, out_report)
     }
 }
 
@@ -39,9 +40,10 @@ public func backbone_load_weights_with(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        try load(try request.open(path: path), request, session, out_report)
+        try load(try request.open(path: path, cancellation), request, session, out_report)
     }
 }
 
@@ -53,9 +55,10 @@ public func backbone_load_weights_from_memory(
     status { () throws(BackboneError) in
         out_report?.pointee = nil
         let session = try session(net)
+        let cancellation = session.enter()
         let memory = try requireMemory(data, size)
         let request = try LoadRequest(options)
-        try load(try request.open(memory: memory), request, session, out_report)
+        try load(try request.open(memory: memory, cancellation), request, session, out_report)
     }
 }
 

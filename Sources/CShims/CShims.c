@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include "Threads.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <poll.h>
@@ -60,48 +62,13 @@ int shims_all_finite(const float *values, long count) {
     return !(carries & 0x80000000);
 }
 
-int shims_affinity_cpu_count(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        /* More CPUs than cpu_set_t can hold. */
-        long online = sysconf(_SC_NPROCESSORS_ONLN);
-        return online > 0 ? (int)online : 1;
-    }
-    int count = CPU_COUNT(&set);
-    return count > 0 ? count : 1;
-}
-
-int shims_fork_begin(int *process) {
-    int self = (int)getpid();
-    int owner = __atomic_load_n(process, __ATOMIC_ACQUIRE);
-    /* While one thread of process p makes the state anew, the owner is -p. */
-    while (owner != self) {
-        if (owner == -self) {
-            sched_yield();
-            owner = __atomic_load_n(process, __ATOMIC_ACQUIRE);
-        } else if (__atomic_compare_exchange_n(process, &owner, -self, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-void shims_fork_end(int *process) { __atomic_store_n(process, (int)getpid(), __ATOMIC_RELEASE); }
-
 long shims_atomic_next(long *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 int shims_atomic_load(const int *value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
 void shims_atomic_store(int *value, int desired) { __atomic_store_n(value, desired, __ATOMIC_RELEASE); }
 
-int shims_rwlock_init(pthread_rwlock_t *lock) {
-    pthread_rwlockattr_t attributes;
-    int error = pthread_rwlockattr_init(&attributes);
-    if (error != 0) return error;
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    error = pthread_rwlock_init(lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-    return error;
-}
+void shims_atomic_increment(int *value) { __atomic_fetch_add(value, 1, __ATOMIC_SEQ_CST); }
+
 
 struct shims_blas_scope *shims_the_blas_scope(void) {
     static struct shims_blas_scope scope = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -115,6 +82,18 @@ int shims_advise_huge_pages(void *start, size_t size) {
     (void)start;
     (void)size;
     return -1;
+#endif
+}
+
+void shims_release_pages(void *start, size_t size) {
+#if defined(MADV_DONTNEED)
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)start + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)start + size) & ~(page - 1);
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+#else
+    (void)start;
+    (void)size;
 #endif
 }
 
@@ -150,13 +129,12 @@ static int blas_cpus;
 
 /* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. */
 static void *open_without_threads(const char *path) {
-    cpu_set_t mask, one;
-    int cpu = sched_getcpu();
-    CPU_ZERO(&one);
-    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &one);
-    int is_bound = sched_getaffinity(0, sizeof mask, &mask) == 0 && sched_setaffinity(0, sizeof one, &one) == 0;
+    size_t size;
+    cpu_set_t *mask = shims_affinity_mask(&size);
+    int is_bound = mask != NULL && shims_bind_to_this_cpu(size) == 0;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (is_bound) sched_setaffinity(0, sizeof mask, &mask);
+    if (is_bound) sched_setaffinity(0, size, mask);
+    if (mask != NULL) CPU_FREE(mask);
     return library;
 }
 

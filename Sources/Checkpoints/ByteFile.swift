@@ -21,7 +21,7 @@ public struct ByteFile: ~Copyable {
     ///
     /// - Parameters:
     ///   - maxStreamBytes: how many bytes a stream may give.
-    ///   - cancellation: ends waiting for a stream.
+    ///   - cancellation: ends waiting for a stream, and reading.
     /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them, and for a stream that is too long;
     ///   `badCheckpoint` for a stream that does not begin as a checkpoint; `outOfMemory`, `cancelled`.
     init(
@@ -31,23 +31,26 @@ public struct ByteFile: ~Copyable {
         let status = try descriptor.status()
         if descriptor.isRegularFile(status) {
             descriptor.clearNonblocking()
-            reference = FileReference(place: .descriptor(descriptor.number), size: Int(status.st_size))
+            reference = FileReference(
+                place: .descriptor(descriptor.number), size: Int(status.st_size), cancellation: cancellation)
             bytes = UniqueArray()
             self.descriptor = consume descriptor
         } else {
             try descriptor.requireStream(status)
             let bytes = try Stream(descriptor).readAll(most: maxStreamBytes, cancellation)
-            reference = FileReference(bytes.elements)
+            reference = FileReference(bytes.elements, cancellation)
             self.bytes = bytes
             self.descriptor = nil
         }
     }
 
-    /// - Parameter memory: not copied; must live as long as this.
-    init(memory: UnsafeRawBufferPointer) {
+    /// - Parameters:
+    ///   - memory: not copied; must live as long as this.
+    ///   - cancellation: ends reading.
+    init(memory: UnsafeRawBufferPointer, _ cancellation: Cancellation = .none) {
         bytes = UniqueArray()
         descriptor = nil
-        reference = FileReference(place: .memory(memory.baseAddress), size: memory.count)
+        reference = FileReference(place: .memory(memory.baseAddress), size: memory.count, cancellation: cancellation)
     }
 
     var size: Int { reference.size }
@@ -72,25 +75,29 @@ struct FileReference: BitwiseCopyable {
     fileprivate let place: Place
     /// Its length in bytes when it was opened.
     let size: Int
+    /// Looked at in each read: all that takes long reads on and on.
+    let cancellation: Cancellation
 
-    fileprivate init(place: Place, size: Int) {
+    fileprivate init(place: Place, size: Int, cancellation: Cancellation) {
         self.place = place
         self.size = size
+        self.cancellation = cancellation
     }
 
     /// Bytes in memory, as a file.
-    init(_ bytes: Bytes) {
-        self.init(place: .memory(bytes.baseAddress), size: bytes.count)
+    init(_ bytes: Bytes, _ cancellation: Cancellation = .none) {
+        self.init(place: .memory(bytes.baseAddress), size: bytes.count, cancellation: cancellation)
     }
 
     /// Reads bytes `offset ..< offset + count` of the file.
     ///
-    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more.
+    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more; `cancelled`.
     func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
             throw BackboneError(
                 .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
         }
+        try cancellation.check()
         switch place {
         case .descriptor(let descriptor): try read(descriptor, at: offset, count: count, into: memory)
         case .memory(let start): if let start { memcpy(memory, start + offset, count) }

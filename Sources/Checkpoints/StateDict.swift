@@ -33,7 +33,7 @@ public struct StateDict: ~Copyable {
     ///   - selection: which state dict of the file is wanted.
     ///   - grammars: of the names that are known, in the order of preference; none for a checkpoint of anything.
     ///   - maxStreamBytes: how many bytes a stream may have.
-    ///   - cancellation: ends waiting for a stream.
+    ///   - cancellation: ends whatever reads the file, now and later.
     /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
     ///   selected is not there; the message begins with the path.
     package init(
@@ -47,7 +47,7 @@ public struct StateDict: ~Copyable {
             var location = UniqueArray<CChar>()
             try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
             if try Container.recognize(file.reference) == .index {
-                let shards = try ShardedCheckpoint(ShardIndex(file.reference), besides: path)
+                let shards = try ShardedCheckpoint(ShardIndex(file.reference), besides: path, cancellation)
                 try self.init(shards, selection, rules, location)
             } else {
                 try self.init(file, selection, rules, location)
@@ -65,7 +65,8 @@ public struct StateDict: ~Copyable {
     /// - Throws: as above, but for `fileNotFound` and `io`; the message begins with "memory of N bytes".
     package init(
         memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection(),
-        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray()
+        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(),
+        _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         let name: Message = "memory of \(memory.count) bytes"
         do throws(BackboneError) {
@@ -73,7 +74,7 @@ public struct StateDict: ~Copyable {
             var location = UniqueArray<CChar>()
             for index in 0..<name.count { try location.append(CChar(bitPattern: name[index])) }
             try location.append(0)
-            try self.init(ByteFile(memory: memory), selection, rules, location)
+            try self.init(ByteFile(memory: memory, cancellation), selection, rules, location)
         } catch {
             throw BackboneError(error.kind, "\(name): \(error.message)")
         }
@@ -129,6 +130,9 @@ public struct StateDict: ~Copyable {
         grammarName = chosen.grammarName
         origin = chosen.origin
     }
+
+    /// Whether the load that this is read for was cancelled.
+    package var cancellation: Cancellation { files[0].reference.cancellation }
 
     /// How many names there are, in the order of the file.
     package var count: Int { catalog.entries.count }

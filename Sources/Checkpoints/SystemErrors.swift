@@ -40,7 +40,11 @@ extension Message.Interpolation {
     package mutating func appendInterpolation(path: UnsafePointer<CChar>) {
         let room = 200
         let length = strlen(path)
-        if length > room { appendLiteral("...") }
-        appendInterpolation(path + (length > room ? length - room : 0))
+        guard length > room else { return appendInterpolation(path) }
+        appendLiteral("...")
+        var end = path + (length - room)
+        // Not from within a character of UTF-8, which has at most three such bytes.
+        for _ in 0..<3 where UInt8(bitPattern: end[0]) & 0xc0 == 0x80 { end += 1 }
+        appendInterpolation(end)
     }
 }

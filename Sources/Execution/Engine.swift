@@ -20,12 +20,15 @@ package struct Engine: ~Copyable {
     var workspaces = WorkspaceStore()
 
     /// - Parameters:
-    ///   - threads: How many one forward may use; 0 for as many as the system leaves to this process.
+    ///   - threads: How many one forward may use; 0 for as many as the system leaves to this process
+    ///     and the environment allows.
     ///   - planner: For the same kernels.
     package init(
         threads: Int, normalization: consuming InputNormalization, kernels: KernelTable, planner: Planner
     ) throws(BackboneError) {
-        let pool = try ThreadPool(threads: threads == 0 ? ProcessorCount.available : threads)
+        let available = ProcessorCount.available
+        let most = min(available, ThreadLimit.environment ?? available)
+        let pool = try ThreadPool(threads: threads == 0 ? most : threads)
         let cacheLock = try Mutex()
         self.planner = planner
         self.normalization = normalization
@@ -49,10 +52,18 @@ extension Engine {
 
     /// Packs the weights that a plan needs and that have changed. The caller has the handle alone.
     mutating func prepare(
-        _ plan: UnsafePointer<Plan>, for network: UnsafePointer<Network>
+        _ plan: UnsafePointer<Plan>, for network: UnsafePointer<Network>, _ cancellation: Cancellation
     ) throws(BackboneError) {
         if weights == nil { weights = try PackedWeights(unitCount: network.pointee.units.count) }
-        try weights?.update(network, for: plan, kernels.convolutions, pool)
+        try weights?.makeRoom(for: plan, network.pointee, kernels.convolutions, plans)
+        try weights?.update(network, for: plan, kernels.convolutions, pool, cancellation)
+    }
+
+    var packedByteCount: Int {
+        switch weights {
+        case .some(let weights): weights.packedByteCount
+        case .none: 0
+        }
     }
 
     /// What a convolution reads; `prepare` must have succeeded.

@@ -12,12 +12,14 @@ import Runtime
 /// statistics of the batch the weights are as they are and the bias is zero.
 struct PackedWeights: ~Copyable {
     /// The packed copy of a unit for one algorithm, and what it was made from.
-    private struct Copy: BitwiseCopyable {
+    struct Copy: BitwiseCopyable {
         var weights: UnsafeMutablePointer<Float>?
         var bias: UnsafeMutablePointer<Float>?
         var revision = UnitRevision()
         var folded = false
         var isPacked = false
+        /// Floats of both together.
+        var count = 0
 
         /// Whether it was made from the network's present values for its present mode.
         func isCurrent(_ unit: Int, _ network: borrowing Network) -> Bool {
@@ -28,15 +30,16 @@ struct PackedWeights: ~Copyable {
     }
 
     /// Of unit `index / ConvolutionAlgorithm.count` for algorithm `index % ConvolutionAlgorithm.count`.
-    private var copies: UniqueArray<Copy>
-    /// What the copies lie in: a block for all that a plan needed and no earlier one had, in the order of its steps.
+    var copies: UniqueArray<Copy>
+    /// What the copies lie in: a block for all that a plan needed and no earlier one had, in the order of its steps. A copy
+    /// keeps its place; one that is dropped gives back the pages.
     private var blocks = UniqueArray<Buffer<Float>>()
 
     init(unitCount: Int) throws(BackboneError) {
         copies = try UniqueArray(repeating: Copy(), count: unitCount * ConvolutionAlgorithm.count)
     }
 
-    private static func index(_ unit: Int, _ algorithm: ConvolutionAlgorithm) -> Int {
+    static func index(_ unit: Int, _ algorithm: ConvolutionAlgorithm) -> Int {
         unit * ConvolutionAlgorithm.count + algorithm.rawValue
     }
 
@@ -62,7 +65,7 @@ struct PackedWeights: ~Copyable {
     /// weights alone.
     mutating func update(
         _ network: UnsafePointer<Network>, for plan: UnsafePointer<Plan>, _ kernels: ConvolutionKernels,
-        _ pool: borrowing ThreadPool
+        _ pool: borrowing ThreadPool, _ cancellation: Cancellation
     ) throws(BackboneError) {
         try allocate(network.pointee, for: plan.pointee, kernels)
         var widest = 0
@@ -73,10 +76,12 @@ struct PackedWeights: ~Copyable {
             scalesPerWorker: widest)
         let count = plan.pointee.steps.count
         withUnsafeMutablePointer(to: &work) { work in
-            pool.run(count: count, context: UnsafeMutableRawPointer(work)) { context, step, worker in
+            pool.run(count: count, cancellation: cancellation, context: UnsafeMutableRawPointer(work)) {
+                context, step, worker in
                 context.assumingMemoryBound(to: Packing.self).pointee.pack(step: step, worker: worker)
             }
         }
+        try cancellation.check()
     }
 
     /// Makes room for the copies that a plan needs and that have none.
@@ -111,6 +116,7 @@ struct PackedWeights: ~Copyable {
             if let start {
                 copies[index].weights = start + size
                 copies[index].bias = start + (size + weights)
+                copies[index].count = weights + bias
             }
             size = end
         }

@@ -42,7 +42,7 @@ extension Pass {
         if tensor.border > 0 && rows.rows.lowerBound == 0 {
             let kept = tensor.firstRow + tensor.border..<tensor.firstRow + tensor.keptRows - tensor.border
             let whole = activation(index, kept, firstRow: tensor.firstRow, image)
-            perform(.borderZeroing(BorderZeroingTask(activation: whole)))
+            perform(.borderZeroing(BorderZeroingTask(activation: whole, cancellation: cancellation)))
         }
         guard rows.rows != 0..<tensor.height, memory != nil else { return }
         let target = target(index, rows, image)
@@ -114,23 +114,42 @@ extension Pass {
         step.residual.map { activation($0, rows.rows, firstRow: plan.pointee.tensors[$0].firstRow, image) }
     }
 
-    /// BatchNorm of a convolution's output in place with the statistics of the batch, which the network takes into its
-    /// running ones.
+    /// Where the statistics of a unit are among those of all units.
+    func statisticsOffset(unit: Int) -> Int {
+        var offset = 0
+        for index in 0..<unit { offset += 2 * network.pointee.units[index].outputChannels }
+        return offset
+    }
+
+    /// Has the network take the statistics of the batch into its running ones: at the end, so that a forward that is
+    /// cancelled leaves those as they were.
+    func keepStatistics() {
+        guard let memory else { return }
+        for index in 0..<plan.pointee.steps.count {
+            guard case .convolution(let convolution) = plan.pointee.steps[index] else { continue }
+            let (unit, to) = (convolution.unit, plan.pointee.tensors[convolution.to])
+            guard network.pointee.usesBatchStatistics(unit: unit) else { continue }
+            let mean = memory.statistics + statisticsOffset(unit: unit)
+            network.pointee.updateRunningStatistics(
+                unit: unit, mean: mean, variance: mean + network.pointee.units[unit].outputChannels,
+                count: arguments.input.shape.n * to.height * to.width)
+        }
+    }
+
+    /// BatchNorm of a convolution's output in place with the statistics of the batch, which stay for `keepStatistics`.
     mutating func normalize(_ step: ConvolutionStep, _ rows: BandStep, _ images: Range<Int>) {
         let first = target(step.to, rows, images.lowerBound)
         let mean =
             switch memory {
-            case .some(let memory): memory.statistics
+            case .some(let memory): memory.statistics + statisticsOffset(unit: step.unit)
             case .none: UnsafeMutablePointer<Double>(bitPattern: Heap.alignment).unsafelyUnwrapped
             }
         let variance = mean + first.channels
         perform(
             .batchStatistics(
-                BatchStatisticsTask(input: first, imageCount: images.count, mean: mean, variance: variance)))
-        if memory != nil {
-            network.pointee.updateRunningStatistics(
-                unit: step.unit, mean: mean, variance: variance, count: images.count * first.height * first.width)
-        }
+                BatchStatisticsTask(
+                    input: first, imageCount: images.count, mean: mean, variance: variance, cancellation: cancellation))
+        )
         let parameters = network.pointee.units[step.unit]
         for image in visited(images) {
             let output = target(step.to, rows, image)

@@ -15,6 +15,7 @@ struct Pass {
     let engine: UnsafePointer<Engine>
     let plan: UnsafePointer<Plan>
     let arguments: ForwardArguments
+    let cancellation: Cancellation
 
     /// Nanoseconds that each step of the plan has taken, for profiles; nil where nobody wants to know.
     var times: UnsafeMutablePointer<Int>?
@@ -31,12 +32,13 @@ struct Pass {
 
     init(
         network: UnsafeMutablePointer<Network>, engine: UnsafePointer<Engine>, plan: UnsafePointer<Plan>,
-        arguments: ForwardArguments
+        arguments: ForwardArguments, cancellation: Cancellation
     ) {
         self.network = network
         self.engine = engine
         self.plan = plan
         self.arguments = arguments
+        self.cancellation = cancellation
         usesBatchStatistics = network.pointee.usesBatchStatistics
         let count = arguments.input.shape.n
         shareCount = usesBatchStatistics ? count : plan.pointee.imagesTogether(of: count)
@@ -56,9 +58,7 @@ struct Pass {
         else { throw tooLarge }
         var statistics = 0
         if usesBatchStatistics {
-            for unit in 0..<network.pointee.units.count {
-                statistics = max(statistics, 2 * network.pointee.units[unit].outputChannels)
-            }
+            statistics = statisticsOffset(unit: network.pointee.units.count)
         }
         return WorkspaceSize(
             activations: activations, shared: shared, scratch: scratch, workers: engine.pointee.threadCount,
@@ -70,6 +70,7 @@ struct Pass {
             .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be computed")
     }
 
+    /// Once cancelled it ends soon, with anything in the outputs.
     mutating func run(in memory: Workspace) {
         self.memory = memory
         firstImage = 0
@@ -90,6 +91,7 @@ struct Pass {
                 let images = first..<min(first + together, imageCount)
                 for band in 0..<section.bandCount {
                     for step in section.firstStep..<section.endStep {
+                        if cancellation.isCancelled { return }
                         perform(step, plan.pointee.rows(of: step, section, band: band), images)
                     }
                 }
@@ -131,7 +133,7 @@ struct Pass {
 
     mutating func perform(_ work: Work) {
         if let memory {
-            work.run(engine.pointee.kernels, engine.pointee.pool, memory)
+            work.run(engine.pointee.kernels, engine.pointee.pool, memory, cancellation)
         } else {
             scratchCount = max(scratchCount, work.scratchCount(engine.pointee.kernels))
             sharedCount = max(sharedCount, work.sharedCount(engine.pointee.kernels))

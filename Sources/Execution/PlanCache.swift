@@ -45,6 +45,11 @@ struct PlanCache: ~Copyable {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan { entries[index].users -= 1 }
     }
 
+    /// Calls `body` with every plan, and a number that is larger the later the plan was handed out.
+    func visit(_ body: (borrowing Plan, Int) -> Void) {
+        for index in 0..<entries.count { body(entries[index].plan.pointee, entries[index].lastUse) }
+    }
+
     private mutating func use(_ index: Int) -> UnsafePointer<Plan> {
         entries[index].users += 1
         entries[index].lastUse = clock

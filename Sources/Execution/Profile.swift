@@ -35,7 +35,7 @@ extension Session {
     /// - Returns: How many steps there are.
     /// - Throws: As `forward`; `invalidArgument` if there are more than `capacity`.
     package func profile(
-        _ arguments: ForwardArguments, capacity: Int?,
+        _ arguments: ForwardArguments, capacity: Int?, _ cancellation: Cancellation,
         _ body: (borrowing Network, Int, StepProfile) -> Void
     ) throws(BackboneError) -> Int {
         try check(arguments)
@@ -43,7 +43,9 @@ extension Session {
         // Weights are packed for those alone who compute.
         let computes = capacity != nil && images > 0
         let plan =
-            computes ? try lockForForward(of: arguments.input.shape) : try lockForReading(of: arguments.input.shape)
+            computes
+            ? try lockForForward(of: arguments.input.shape, cancellation)
+            : try lockForReading(of: arguments.input.shape)
         defer { unlock(plan) }
         let count = plan.pointee.steps.count
         guard let capacity else { return count }
@@ -52,7 +54,7 @@ extension Session {
         }
         var times = try UniqueArray(repeating: 0, count: count)
         if computes {
-            try run(plan, on: arguments, times: times.mutableElements.baseAddress)
+            try run(plan, on: arguments, times: times.mutableElements.baseAddress, cancellation)
             observe(arguments)
         }
         for step in 0..<count {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
 import Kernels
 import Networks
 import Runtime
 
 /// A network with the engine that runs it and the lock that keeps changes and forwards apart: what a C handle points to.
+///
+/// Calls that take long take a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
 ///
 /// The value is a reference; `destroy` frees what it refers to.
 package struct Session {
@@ -15,11 +18,14 @@ package struct Session {
         // Memory of their own: to take the address of a field is, to Swift, to change the state that others read.
         let network: UnsafeMutablePointer<Network>
         let engine: UnsafeMutablePointer<Engine>
+        /// How often calls were cancelled.
+        let cancelCount: UnsafeMutablePointer<Int32>
         let warnings: WarningLog
 
         deinit {
             Heap.destroy(network)
             Heap.destroy(engine)
+            Heap.destroy(cancelCount)
         }
     }
 
@@ -28,16 +34,26 @@ package struct Session {
     package init(_ network: consuming Network, _ engine: consuming Engine) throws(BackboneError) {
         let lock = try ReadWriteLock()
         let warnings = try WarningLog()
-        let networkMemory = try Heap.make(network)
+        let cancelCount = try Heap.make(0 as Int32)
+        let networkMemory: UnsafeMutablePointer<Network>
         let engineMemory: UnsafeMutablePointer<Engine>
+        do {
+            networkMemory = try Heap.make(network)
+        } catch {
+            Heap.destroy(cancelCount)
+            throw error
+        }
         do {
             engineMemory = try Heap.make(engine)
         } catch {
+            Heap.destroy(cancelCount)
             Heap.destroy(networkMemory)
             throw error
         }
-        // If there is no memory for the state, it ends, and with it both.
-        state = try Heap.make(State(lock: lock, network: networkMemory, engine: engineMemory, warnings: warnings))
+        // If there is no memory for the state, it ends, and with it all three.
+        state = try Heap.make(
+            State(lock: lock, network: networkMemory, engine: engineMemory, cancelCount: cancelCount,
+                warnings: warnings))
     }
 
     /// The session behind a handle that `handle` gave out.
@@ -73,6 +89,14 @@ package struct Session {
         _ body: (borrowing ThreadPool) throws(BackboneError) -> Void
     ) throws(BackboneError) { try body(engine.pointee.pool) }
 
+    // MARK: - Cancelling
+
+    /// Begins a call that `cancel` can end.
+    package func enter() -> Cancellation { Cancellation(entering: state.pointee.cancelCount) }
+
+    /// Ends the calls that have been entered. For any thread and for signal handlers: it only counts.
+    package func cancel() { shims_atomic_increment(state.pointee.cancelCount) }
+
     // MARK: - Access to the network
 
     /// Runs `body` while nobody changes the network.
@@ -100,7 +124,7 @@ package struct Session {
         state.pointee.lock.lockShared()
         if !network.pointee.hasValues {
             state.pointee.lock.unlock()
-            try changing { network throws(BackboneError) in try network.requireValues() }
+            try changing { network throws(BackboneError) in try network.requireValues(.none) }
             state.pointee.lock.lockShared()
         }
         // Values never go away again.
@@ -110,28 +134,37 @@ package struct Session {
 
     /// Puts values that were filled beside the network in the place of its own, of which those entries stay that were
     /// not loaded.
-    package func adopt(_ values: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>) {
-        state.pointee.lock.lockExclusive()
+    package func adopt(
+        _ values: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        try state.pointee.lock.lockExclusive(cancellation)
         network.pointee.adopt(values, isLoaded: isLoaded)
         state.pointee.lock.unlock()
+    }
+
+    /// Sets all values to those of a seed.
+    package func initializeWeights(seed: UInt64, _ cancellation: Cancellation) throws(BackboneError) {
+        try state.pointee.lock.lockExclusive(cancellation)
+        defer { state.pointee.lock.unlock() }
+        try network.pointee.initializeWeights(seed: seed, cancellation)
     }
 
     // MARK: - Forward
 
     /// Computes the features of a batch.
     ///
-    /// - Throws: `invalidArgument` before anything has changed; `outOfMemory`, with undefined outputs.
-    package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
+    /// - Throws: `invalidArgument` before anything has changed; `outOfMemory` and `cancelled`, with undefined outputs.
+    package func forward(_ arguments: ForwardArguments, _ cancellation: Cancellation = .none) throws(BackboneError) {
         try check(arguments)
         guard arguments.input.shape.n > 0 else { return }
-        try compute(arguments)
+        try compute(arguments, cancellation)
         observe(arguments)
     }
 
-    private func compute(_ arguments: ForwardArguments) throws(BackboneError) {
-        let plan = try lockForForward(of: arguments.input.shape)
+    private func compute(_ arguments: ForwardArguments, _ cancellation: Cancellation) throws(BackboneError) {
+        let plan = try lockForForward(of: arguments.input.shape, cancellation)
         defer { unlock(plan) }
-        try run(plan, on: arguments, times: nil)
+        try run(plan, on: arguments, times: nil, cancellation)
     }
 
     /// Layers never change, so this needs no lock.
@@ -141,12 +174,14 @@ package struct Session {
     ///
     /// - Parameter times: Receives the nanoseconds of each step; nil where nobody wants to know.
     func run(
-        _ plan: UnsafePointer<Plan>, on arguments: ForwardArguments, times: UnsafeMutablePointer<Int>?
+        _ plan: UnsafePointer<Plan>, on arguments: ForwardArguments, times: UnsafeMutablePointer<Int>?,
+        _ cancellation: Cancellation
     ) throws(BackboneError) {
         if network.pointee.usesBatchStatistics {
             try network.pointee.checkBatchStatistics(plan.pointee, imageCount: arguments.input.shape.n)
         }
-        var pass = Pass(network: network, engine: engine, plan: plan, arguments: arguments)
+        var pass = Pass(
+            network: network, engine: engine, plan: plan, arguments: arguments, cancellation: cancellation)
         pass.times = times
         let size = try pass.measure()
         guard let byteCount = size.byteCount else {
@@ -157,24 +192,29 @@ package struct Session {
         if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
         pass.run(in: Workspace(block: memory.start, size: size))
         if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
+        // Asked once: what is thrown and what is kept must agree.
+        let isCancelled = cancellation.isCancelled
+        if !isCancelled { pass.keepStatistics() }
         giveBack(memory)
+        if isCancelled { try cancellation.check() }
     }
 
     /// Takes the lock and a plan for which weights are packed as they are: the lock is shared, or exclusive where the
     /// forward will change running statistics.
-    func lockForForward(of shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
-        while true {
-            state.pointee.lock.lockShared()
-            if !network.pointee.usesBatchStatistics {
-                if let plan = try readyPlan(for: shape) { return plan }
-            }
-            state.pointee.lock.unlock()
-
-            state.pointee.lock.lockExclusive()
-            let plan = try preparedPlan(for: shape)
-            if network.pointee.usesBatchStatistics { return plan }
-            unlock(plan)
+    func lockForForward(
+        of shape: Dimensions, _ cancellation: Cancellation
+    ) throws(BackboneError) -> UnsafePointer<Plan> {
+        try state.pointee.lock.lockShared(cancellation)
+        if !network.pointee.usesBatchStatistics {
+            if let plan = try readyPlan(for: shape) { return plan }
         }
+        state.pointee.lock.unlock()
+
+        try state.pointee.lock.lockExclusive(cancellation)
+        let plan = try preparedPlan(for: shape, cancellation)
+        // No other thread comes in between, whose forward might want the memory of these weights for its own.
+        if !network.pointee.usesBatchStatistics { state.pointee.lock.downgrade() }
+        return plan
     }
 
     /// Takes the lock, shared, and a plan to look at: its weights may not be packed.
@@ -208,12 +248,14 @@ package struct Session {
     }
 
     /// The plan for a shape after packing its weights, for which the caller has the lock alone. Unlocks where it throws.
-    private func preparedPlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
+    private func preparedPlan(
+        for shape: Dimensions, _ cancellation: Cancellation
+    ) throws(BackboneError) -> UnsafePointer<Plan> {
         do throws(BackboneError) {
-            try network.pointee.requireValues()
+            try network.pointee.requireValues(cancellation)
             let plan = try takePlan(for: shape)
             do throws(BackboneError) {
-                try engine.pointee.prepare(plan, for: network)
+                try engine.pointee.prepare(plan, for: network, cancellation)
             } catch {
                 giveBack(plan)
                 throw error
@@ -223,6 +265,13 @@ package struct Session {
             state.pointee.lock.unlock()
             throw error
         }
+    }
+
+    /// Bytes of the packed weights that are kept.
+    var packedByteCount: Int {
+        state.pointee.lock.lockShared()
+        defer { state.pointee.lock.unlock() }
+        return engine.pointee.packedByteCount
     }
 
     private func takePlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {

@@ -49,13 +49,17 @@ enum Work: BitwiseCopyable {
         return kernels.convolutions[algorithm, task.shape].sharedCount(task)
     }
 
-    /// Computes all blocks of all phases, shared among the threads of the pool.
-    func run(_ kernels: KernelTable, _ pool: borrowing ThreadPool, _ memory: Workspace) {
+    /// Computes all blocks of all phases, shared among the threads of the pool, or none any more once cancelled.
+    func run(
+        _ kernels: KernelTable, _ pool: borrowing ThreadPool, _ memory: Workspace, _ cancellation: Cancellation
+    ) {
         for phase in 0..<phaseCount(kernels) {
             var job = Job(computation: Computation(self, phase: phase, kernels), memory: memory)
             withUnsafeMutablePointer(to: &job) { job in
-                pool.run(count: blockCount(kernels, phase: phase), context: UnsafeMutableRawPointer(job)) {
-                    context, block, worker in
+                pool.run(
+                    count: blockCount(kernels, phase: phase), cancellation: cancellation,
+                    context: UnsafeMutableRawPointer(job)
+                ) { context, block, worker in
                     context.assumingMemoryBound(to: Job.self).pointee.run(block: block, worker: worker)
                 }
             }

@@ -12,7 +12,7 @@ struct WorkspaceSize: BitwiseCopyable {
     /// Floats of scratch memory for each worker.
     let scratch: Int
     let workers: Int
-    /// Doubles for the statistics of a batch: mean and variance of the widest unit.
+    /// Doubles for the statistics of a batch: mean and variance of all units.
     let statistics: Int
 
     /// Everything together in bytes, nil where it has no place in an Int.

@@ -30,11 +30,11 @@ package enum BLASThreading {
     /// In a forked child the threads that were inside are gone: the first to come gives back what they would have.
     private static func lockedScope() -> UnsafeMutablePointer<shims_blas_scope> {
         let scope = shims_the_blas_scope().unsafelyUnwrapped
-        if shims_fork_begin(&scope.pointee.process) != 0 {
+        if shims_fork_begin(&scope.pointee.owner) != 0 {
             pthread_mutex_init(&scope.pointee.mutex, nil)
             if scope.pointee.users > 0 { OpenBLAS.functions.set_num_threads(scope.pointee.saved_threads) }
             scope.pointee.users = 0
-            shims_fork_end(&scope.pointee.process)
+            shims_fork_end(&scope.pointee.owner)
         }
         pthread_mutex_lock(&scope.pointee.mutex)
         return scope

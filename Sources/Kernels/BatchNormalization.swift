@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// The statistics of a batch, channel by channel: the mean, and the biased variance (divided by the number of values).
 package struct BatchStatisticsTask: BitwiseCopyable {
     /// The first image; all have its shape.
@@ -11,14 +13,18 @@ package struct BatchStatisticsTask: BitwiseCopyable {
     package let mean: UnsafeMutablePointer<Double>
     /// One value per channel, written.
     package let variance: UnsafeMutablePointer<Double>
+    /// Ends it between two rows: a block is all values of some channels.
+    let cancellation: Cancellation
 
     package init(
-        input: Activation, imageCount: Int, mean: UnsafeMutablePointer<Double>, variance: UnsafeMutablePointer<Double>
+        input: Activation, imageCount: Int, mean: UnsafeMutablePointer<Double>, variance: UnsafeMutablePointer<Double>,
+        cancellation: Cancellation = .none
     ) {
         self.input = input
         self.imageCount = imageCount
         self.mean = mean
         self.variance = variance
+        self.cancellation = cancellation
     }
 
     /// How many values a channel has.

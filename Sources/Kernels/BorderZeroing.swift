@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// Sets the border of an activation to zero.
 package struct BorderZeroingTask: BitwiseCopyable {
     package let activation: Activation
+    /// Ends it between two rows: the first one to touch new memory may wait for pages of all rows.
+    let cancellation: Cancellation
 
-    package init(activation: Activation) {
+    package init(activation: Activation, cancellation: Cancellation = .none) {
         self.activation = activation
+        self.cancellation = cancellation
     }
 }
 
@@ -21,6 +26,7 @@ enum BorderZeroing {
         let border = activation.border
         guard border > 0 else { return }
         for row in -border..<(activation.height + border) {
+            if task.cancellation.isCancelled { return }
             let start = activation.pixel(row: row, column: -border)
             if row < 0 || row >= activation.height {
                 start.update(repeating: 0, count: activation.rowStride)

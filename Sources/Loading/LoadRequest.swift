@@ -28,7 +28,9 @@ package struct LoadRequest {
     }
 
     /// Opens a checkpoint in memory.
-    package func open(memory: UnsafeRawBufferPointer) throws(BackboneError) -> StateDict {
-        try StateDict(memory: memory, selection, grammars: Dialect.grammars())
+    package func open(
+        memory: UnsafeRawBufferPointer, _ cancellation: Cancellation = .none
+    ) throws(BackboneError) -> StateDict {
+        try StateDict(memory: memory, selection, grammars: Dialect.grammars(), cancellation)
     }
 }

@@ -86,7 +86,7 @@ private struct Loader {
         try report.pointee.compareInputs(character, with: session)
         // The last thing that can fail, so that a failure has changed nothing.
         if isReportWanted { try report.pointee.renderJSON() }
-        session.adopt(values, isLoaded: isLoaded)
+        try session.adopt(values, isLoaded: isLoaded, stateDict.cancellation)
         if let expectsPixels = character.expectsPixels { session.noteExpectedScale(pixels: expectsPixels) }
     }
 }

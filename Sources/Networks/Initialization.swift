@@ -5,23 +5,28 @@ import CShims
 import Runtime
 
 extension Network {
-    /// Sets all values to those of a seed, in place.
-    package mutating func initializeWeights(seed: UInt64) throws(BackboneError) {
+    /// Sets all values to those of a seed; cancelled, it leaves them as they are.
+    package mutating func initializeWeights(seed: UInt64, _ cancellation: Cancellation = .none) throws(BackboneError) {
         let fresh = try makeValues()
-        initialize(fresh, seed: seed)
+        try initialize(fresh, seed: seed, cancellation)
         replaceValues(fresh)
     }
 
     /// Writes the initial values of all units.
-    func initialize(_ values: borrowing NetworkValues, seed: UInt64) {
-        for unit in 0..<units.count { initialize(unit: unit, values, seed: seed) }
+    func initialize(
+        _ values: borrowing NetworkValues, seed: UInt64, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        for unit in 0..<units.count {
+            initialize(unit: unit, values, seed: seed, cancellation)
+            try cancellation.check()
+        }
     }
 
     /// Writes one entry's initial value for seed 0, for a checkpoint that lacks it.
     package func initialize(_ entry: StateEntry, _ values: borrowing NetworkValues) {
         let out = address(of: entry, in: values)
         switch entry.role {
-        case .convolutionWeight: initializeConvolution(unit: entry.unit, values, seed: 0)
+        case .convolutionWeight: initializeConvolution(unit: entry.unit, values, seed: 0, .none)
         case .normWeight: fill(out, entry, with: initialNormWeight(units[entry.unit]))
         case .normBias, .runningMean: fill(out, entry, with: 0)
         case .runningVar: fill(out, entry, with: 1)
@@ -51,10 +56,12 @@ extension Network {
         configuration.zeroInitResidual && unit.endsResidualBranch ? 0 : 1
     }
 
-    private func initialize(unit index: Int, _ values: borrowing NetworkValues, seed: UInt64) {
+    private func initialize(
+        unit index: Int, _ values: borrowing NetworkValues, seed: UInt64, _ cancellation: Cancellation
+    ) {
         let unit = units[index]
         let floats = values.floats.start
-        initializeConvolution(unit: index, values, seed: seed)
+        initializeConvolution(unit: index, values, seed: seed, cancellation)
         (floats + unit.normWeightOffset).update(repeating: initialNormWeight(unit), count: unit.outputChannels)
         (floats + unit.normBiasOffset).update(repeating: 0, count: unit.outputChannels)
         (floats + unit.runningMeanOffset).update(repeating: 0, count: unit.outputChannels)
@@ -66,13 +73,20 @@ extension Network {
     /// `sqrt(2 / (outputChannels * kernelSize^2))`.
     ///
     /// Every unit has a stream of its own, so its weights depend on the seed and its place alone.
-    private func initializeConvolution(unit index: Int, _ values: borrowing NetworkValues, seed: UInt64) {
+    /// Cancelled, it may end at any of them.
+    private func initializeConvolution(
+        unit index: Int, _ values: borrowing NetworkValues, seed: UInt64, _ cancellation: Cancellation
+    ) {
         let unit = units[index]
         let fanOut = unit.outputChannels * unit.kernelSize * unit.kernelSize
         let deviation = (2 / Double(fanOut)).squareRoot()
         var random = NormalGenerator(seed: seed, stream: UInt64(index))
         let out = values.floats.start + unit.valueOffset
-        for element in 0..<unit.weightCount { out[element] = Float(random.next() * deviation) }
+        for element in 0..<unit.weightCount {
+            // Some milliseconds.
+            if element & 0xffff == 0, cancellation.isCancelled { return }
+            out[element] = Float(random.next() * deviation)
+        }
     }
 }
 

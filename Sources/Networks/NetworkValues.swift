@@ -60,10 +60,12 @@ extension Network {
     package var hasValues: Bool { values != nil }
 
     /// Makes sure that there are values, those of seed 0 where none were written yet.
-    package mutating func requireValues() throws(BackboneError) {
+    ///
+    /// - Throws: `outOfMemory`; `cancelled`, and then there are still none.
+    package mutating func requireValues(_ cancellation: Cancellation = .none) throws(BackboneError) {
         guard values == nil else { return }
         let fresh = try makeValues()
-        initialize(fresh, seed: 0)
+        try initialize(fresh, seed: 0, cancellation)
         values = consume fresh
     }
 

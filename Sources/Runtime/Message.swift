@@ -5,7 +5,8 @@
 /// as good as at any other time.
 ///
 /// It is written as an interpolated string: `"depth is \(depth), expected 18, 34, 50, 101 or 152"`. Text beyond
-/// `capacity` bytes is cut, and control characters (from names in hostile files) become `?`.
+/// `capacity` bytes is cut after a whole character; control characters and bytes that are not UTF-8 (from paths, and names
+/// in hostile files) become `?`. So a message is always valid UTF-8.
 public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyable {
     /// With its terminating zero a message fits `SHIMS_MESSAGE_CAPACITY`.
     public static var capacity: Int { 511 }
@@ -14,6 +15,8 @@ public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyab
     /// compile.
     private var vectors: InlineArray<8, SIMD64<UInt8>>
     public private(set) var count: Int
+    /// Whether something had no room: nothing follows what was cut.
+    fileprivate var isCut = false
 
     public init() {
         vectors = InlineArray(repeating: SIMD64(repeating: 0))
@@ -32,10 +35,35 @@ public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyab
     /// Byte `index` of the text.
     public subscript(index: Int) -> UInt8 { vectors[index / 64][index % 64] }
 
+    /// A character of one byte.
     public mutating func append(byte: UInt8) {
-        guard count < Message.capacity else { return }
-        vectors[count / 64][count % 64] = byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte
+        guard count < Message.capacity, !isCut else { return isCut = true }
+        let isPrintable = byte >= 0x20 && byte < 0x7f
+        vectors[count / 64][count % 64] = isPrintable ? byte : UInt8(ascii: "?")
         count += 1
+    }
+
+    /// The character at the start of a text, or a `?` for its first byte. Returns how many bytes of the text that was.
+    @inline(__always)
+    fileprivate mutating func appendCharacter(_ byte: (Int) -> UInt8?) -> Int {
+        guard let first = byte(0), let length = UTF8Scanner.length(byte), length > 1 else {
+            append(byte: byte(0) ?? 0)
+            return 1
+        }
+        // U+0080 to U+009F are control characters too.
+        if first == 0xc2, let second = byte(1), second < 0xa0 {
+            append(byte: UInt8(ascii: "?"))
+            return length
+        }
+        guard count + length <= Message.capacity, !isCut else {
+            isCut = true
+            return length
+        }
+        for index in 0..<length {
+            vectors[count / 64][count % 64] = byte(index) ?? 0
+            count += 1
+        }
+        return length
     }
 
     public mutating func append(_ text: StaticString) {
@@ -43,7 +71,10 @@ public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyab
     }
 
     public mutating func append(bytes: UnsafePointer<UInt8>, count: Int) {
-        for index in 0..<max(count, 0) { append(byte: bytes[index]) }
+        var position = 0
+        while position < count && !isCut {
+            position += appendCharacter { position + $0 < count ? bytes[position + $0] : nil }
+        }
     }
 
     public mutating func append(_ value: Int64) {
@@ -86,16 +117,19 @@ extension Message {
 
         /// Another message, to put it into a context.
         public mutating func appendInterpolation(_ other: Message) {
-            for index in 0..<other.count { message.append(byte: other[index]) }
+            var position = 0
+            while position < other.count {
+                position += message.appendCharacter { position + $0 < other.count ? other[position + $0] : nil }
+            }
         }
 
         /// A zero-terminated string of the caller; `(NULL)` for none.
         public mutating func appendInterpolation(_ text: UnsafePointer<CChar>?) {
             guard let text else { return message.append("(NULL)") }
-            var index = 0
-            while text[index] != 0 && message.count < Message.capacity {
-                message.append(byte: UInt8(bitPattern: text[index]))
-                index += 1
+            var position = 0
+            while text[position] != 0 && !message.isCut {
+                // The terminating zero continues no character, so nothing beyond it is read.
+                position += message.appendCharacter { UInt8(bitPattern: text[position + $0]) }
             }
         }
 

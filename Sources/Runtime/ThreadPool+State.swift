@@ -6,8 +6,8 @@ import CShims
 /// What the workers of a pool and the threads that give it jobs share without a lock; apart from the rest, so that no
 /// access to the one is an access to the other.
 struct ThreadPoolAtomics: BitwiseCopyable {
-    /// The process that the pool's state belongs to; see `shims_fork_begin`.
-    var process: Int32 = 0
+    /// Of the process that the pool's state belongs to; see `shims_fork_begin`.
+    var owner: Int32 = 0
     /// Changes with every job that opens, and when the pool stops: what a worker looks at while it spins.
     var signal: Int32 = 0
     /// Whether workers are inside a closed job: what the thread that closed it looks at while it spins.
@@ -35,7 +35,7 @@ struct ThreadPoolState {
     var done = pthread_cond_t()
 
     /// The present job, and its number.
-    var job = ThreadPoolJob(context: nil, body: nil)
+    var job = ThreadPoolJob(context: nil, body: nil, cancellation: .none)
     var jobNumber = 0
     /// From the opening of a job until its last worker has left.
     var isBusy = false
@@ -50,7 +50,9 @@ struct ThreadPoolState {
     /// Of each of the threads that a job may use.
     let shares: UnsafeMutableBufferPointer<ThreadPoolShare>
     var startedCount = 0
-    var hasTriedToStart = false
+    /// Jobs until threads that could not be started are asked for again, now and after the next refusal.
+    var jobsUntilStart = 0
+    var jobsAfterRefusal = ThreadPoolState.firstJobsAfterRefusal
     var isStopping = false
 
     init(
@@ -66,6 +68,7 @@ struct ThreadPoolState {
 struct ThreadPoolJob: BitwiseCopyable {
     let context: UnsafeMutableRawPointer?
     let body: ThreadPool.Body?
+    let cancellation: Cancellation
 }
 
 /// A thread of a pool: what it is given at its start.
@@ -83,9 +86,9 @@ extension ThreadPoolState {
         _ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, count: Int, parts: Int
     ) -> Bool {
         let atomics = state.pointee.atomics
-        if shims_fork_begin(&atomics.pointee.process) != 0 {
+        if shims_fork_begin(&atomics.pointee.owner) != 0 {
             reset(state)
-            shims_fork_end(&atomics.pointee.process)
+            shims_fork_end(&atomics.pointee.owner)
         }
         pthread_mutex_lock(&state.pointee.mutex)
         defer { pthread_mutex_unlock(&state.pointee.mutex) }
@@ -109,7 +112,7 @@ extension ThreadPoolState {
         return true
     }
 
-    /// Computes indices of a job until all are taken: those of the worker's own share first, then the others'.
+    /// Computes indices of a job until all are taken or it is cancelled: those of the worker's own share first, then the others'.
     static func work(_ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, worker: Int) {
         guard let body = job.body, let context = job.context else { return }
         let shares = state.pointee.shares
@@ -118,12 +121,13 @@ extension ThreadPoolState {
             while true {
                 let index = shims_atomic_next(&share.pointee.next)
                 guard index < share.pointee.end else { break }
+                if job.cancellation.isCancelled { return }
                 body(context, index, worker)
             }
         }
     }
 
-    /// Ends a job whose indices are all taken, when those who took them are done.
+    /// Ends a job whose indices are all taken, or that is cancelled, when those who took some are done.
     static func close(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         pthread_mutex_lock(&state.pointee.mutex)
         state.pointee.isOpen = false
@@ -140,22 +144,34 @@ extension ThreadPoolState {
     }
 
     /// Starts the threads at the first call. Fewer than wanted, or none, are no error: the caller does what they do not.
+    /// A process may be short of threads for a moment only, so that later calls ask again, at longer and longer intervals.
     private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>) {
-        guard !state.pointee.hasTriedToStart else { return }
-        state.pointee.hasTriedToStart = true
+        let wanted = state.pointee.shares.count - 1
+        guard state.pointee.startedCount < wanted else { return }
+        guard state.pointee.jobsUntilStart == 0 else {
+            state.pointee.jobsUntilStart -= 1
+            return
+        }
         // A thread inherits the mask of its creator: the host's signal handlers run on the host's own threads.
         var all = sigset_t()
         var previous = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &previous)
-        for index in 1..<state.pointee.shares.count {
-            let worker = state.pointee.workers + (index - 1)
-            worker.initialize(to: ThreadPoolWorker(state: state, index: index))
-            guard pthread_create(&worker.pointee.thread, nil, threadPoolMain, worker) == 0 else { break }
+        while state.pointee.startedCount < wanted {
+            let worker = state.pointee.workers + state.pointee.startedCount
+            worker.initialize(to: ThreadPoolWorker(state: state, index: state.pointee.startedCount + 1))
+            guard shims_thread_create(&worker.pointee.thread, threadPoolMain, worker) == 0 else { break }
             state.pointee.startedCount += 1
         }
         pthread_sigmask(SIG_SETMASK, &previous, nil)
+        guard state.pointee.startedCount < wanted else { return }
+        state.pointee.jobsUntilStart = state.pointee.jobsAfterRefusal
+        state.pointee.jobsAfterRefusal = min(2 * state.pointee.jobsAfterRefusal, mostJobsAfterRefusal)
     }
+
+    /// About the jobs of one forward, and of some hundred.
+    private static var firstJobsAfterRefusal: Int { 64 }
+    private static var mostJobsAfterRefusal: Int { 1 << 13 }
 
     /// Waits a short time for a number to change: longer than from one layer to the next, too short to be noticed when no
     /// other job comes. Waking a thread that sleeps takes as long as a small layer.
@@ -227,7 +243,8 @@ extension ThreadPoolState {
         state.pointee.joinedCount = 0
         state.pointee.sleepingCount = 0
         state.pointee.startedCount = 0
-        state.pointee.hasTriedToStart = false
+        state.pointee.jobsUntilStart = 0
+        state.pointee.jobsAfterRefusal = firstJobsAfterRefusal
         pthread_mutex_init(&state.pointee.mutex, nil)
         pthread_cond_init(&state.pointee.work, nil)
         pthread_cond_init(&state.pointee.done, nil)
@@ -236,6 +253,8 @@ extension ThreadPoolState {
 
 private func threadPoolMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let worker = argument?.assumingMemoryBound(to: ThreadPoolWorker.self) else { return nil }
+    // A thread inherits its creator's, which may be any by the time that it starts.
+    _ = shims_float_environment_enter()
     ThreadPoolState.serve(worker.pointee.state, worker: worker.pointee.index)
     return nil
 }

@@ -5,8 +5,10 @@ import CShims
 
 /// Threads that compute the blocks of a job together with the thread that asks for it.
 ///
-/// They start at the first job that has use for them and sleep between jobs. A forked child, which has none of its
-/// parent's threads, starts its own at its first job.
+/// They start at the first job that has use for them and sleep between jobs; those that the system refuses are asked for
+/// again after some jobs. A forked child, which has none of its parent's threads, starts its own at its first job.
+///
+/// The threads compute with the library's floating-point environment, which a caller of `run` must have too.
 // Public: see UniqueArray.
 public struct ThreadPool: ~Copyable {
     /// The work of one job: `body(context, index, worker)` with `0 <= worker < threadCount`.
@@ -45,7 +47,7 @@ public struct ThreadPool: ~Copyable {
     /// Stops and joins the threads. No job may be in progress.
     deinit {
         // Not those of a parent process, nor the conditions on which they slept.
-        if atomics.start.pointee.process == getpid() { ThreadPoolState.stop(state) }
+        if atomics.start.pointee.owner == shims_fork_generation() { ThreadPoolState.stop(state) }
         Heap.deallocate(state)
     }
 
@@ -56,16 +58,22 @@ public struct ThreadPool: ~Copyable {
     ///
     /// The calling thread is worker 0. While a job is in progress, another thread's call computes all its indices itself,
     /// as worker 0 too: what `body` keeps for each worker must belong to the job.
+    ///
+    /// - Parameter cancellation: Once cancelled, `body` is not called for the indices that are left.
     package borrowing func run(
-        count: Int, inOrder: Bool = false, context: UnsafeMutableRawPointer, body: @escaping Body
+        count: Int, inOrder: Bool = false, cancellation: Cancellation = .none, context: UnsafeMutableRawPointer,
+        body: @escaping Body
     ) {
-        let job = ThreadPoolJob(context: context, body: body)
+        let job = ThreadPoolJob(context: context, body: body, cancellation: cancellation)
         if count > 1, threadCount > 1, ThreadPoolState.open(state, job, count: count, parts: inOrder ? 1 : threadCount)
         {
             ThreadPoolState.work(state, job, worker: 0)
             ThreadPoolState.close(state)
         } else {
-            for index in 0..<max(count, 0) { body(context, index, 0) }
+            for index in 0..<max(count, 0) {
+                if cancellation.isCancelled { return }
+                body(context, index, 0)
+            }
         }
     }
 }

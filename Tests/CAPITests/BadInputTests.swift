@@ -357,10 +357,10 @@ struct BadInputTests {
     }
 
     @Test func statusTexts() {
-        let texts = (0..<8).map { String(cString: backbone_status_string($0)) }
-        #expect(Set(texts).count == 8)
+        let texts = (0..<9).map { String(cString: backbone_status_string($0)) }
+        #expect(Set(texts).count == 9)
         #expect(texts[0] == "success")
-        for unknown in [-1, 8, Int32.max, Int32.min] {
+        for unknown in [-1, 9, Int32.max, Int32.min] {
             #expect(String(cString: backbone_status_string(unknown)) == "unknown status")
         }
         #expect(String(cString: backbone_version_string()) == BACKBONE_VERSION_STRING)

@@ -153,6 +153,32 @@ private func allThreadsHaveEnded() -> Bool {
         func free() { pool = nil }
     }
 
+    /// Numbers of processes are used again, and are the same in different PID namespaces: what a child inherited is its
+    /// parent's, whatever it says.
+    @Test func processNumbersAreNotWhatTellsProcessesApart() throws {
+        let inherited = try Inherited(threads: 1)
+        let status = inherited.inChild { _ in
+            var owner = getpid()
+            guard shims_fork_begin(&owner) == 1 else { return 1 }
+            shims_fork_end(&owner)
+            guard shims_fork_begin(&owner) == 0 else { return 2 }
+            return owner == shims_fork_generation() ? 0 : 3
+        }
+        #expect(status == 0)
+    }
+
+    @Test func everyForkCounts() throws {
+        let inherited = try Inherited(threads: 1)
+        let generation = shims_fork_generation()
+        #expect(generation >= 1 && generation < 100_000)
+        let status = inherited.inChild { inherited in
+            guard shims_fork_generation() == generation + 1 else { return 1 }
+            return inherited.inChild { _ in shims_fork_generation() == generation + 2 ? 0 : 2 }
+        }
+        #expect(status == 0)
+        #expect(shims_fork_generation() == generation)
+    }
+
     @Test func locksAreFreeInAChild() throws {
         let inherited = try Inherited(threads: 1)
         inherited.mutex.lock()

@@ -34,6 +34,7 @@ pub mod ffi {
     pub const STATUS_BAD_CHECKPOINT: i32 = 5;
     pub const STATUS_MISMATCH: i32 = 6;
     pub const STATUS_UNKNOWN_NAME: i32 = 7;
+    pub const STATUS_CANCELLED: i32 = 8;
 
     pub const STAGE_C2: u32 = 1;
     pub const STAGE_C3: u32 = 2;
@@ -250,6 +251,7 @@ pub mod ffi {
         fn backbone_forward(net: *mut Backbone, input: *const Tensor, outputs: *const Tensor, count: usize) -> i32;
         fn backbone_warning_count(net: *const Backbone, out: *mut usize) -> i32;
         fn backbone_get_warning(net: *const Backbone, index: usize, out: *mut *const c_char) -> i32;
+        fn backbone_cancel(net: *mut Backbone) -> i32;
         fn backbone_profile(
             net: *mut Backbone, input: *const Tensor, outputs: *const Tensor, count: usize, out: *mut Layer,
             capacity: usize, out_count: *mut usize,
@@ -783,5 +785,12 @@ impl ResNet {
         }
         // Safe: every slice has the elements of its shape, and Rust's borrows keep them apart.
         check(self.lib, unsafe { (self.lib.backbone_forward)(self.net, &input, tensors.as_ptr(), tensors.len()) })
+    }
+
+    /// Ends the calls that other threads have entered: they return an error of `ffi::STATUS_CANCELLED`, and the network
+    /// is as it was. Later calls are not affected.
+    pub fn cancel(&self) {
+        // Safe: the library allows it at any time before the handle is freed.
+        unsafe { (self.lib.backbone_cancel)(self.net) };
     }
 }

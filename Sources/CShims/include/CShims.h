@@ -66,6 +66,9 @@ int shims_awaits_writer(int file, int inherited);
 /* madvise(MADV_HUGEPAGE), which only Linux has. Returns 0 or -1. */
 int shims_advise_huge_pages(void *start, size_t size);
 
+/* Gives the whole pages of some private memory back to the system: it stays allocated, with undefined contents. */
+void shims_release_pages(void *start, size_t size);
+
 /* Whether the CPU has AVX2 and FMA and the operating system keeps their registers: 1 or 0. */
 int shims_cpu_has_avx2_fma(void);
 /* The same for AVX-512 F, BW, DQ and VL. */
@@ -82,19 +85,24 @@ void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned 
 /* Whether none of `count` floats is a NaN or an infinity: 1 or 0. As fast as they come from the cache. */
 int shims_all_finite(const float *values, long count);
 
-/* getenv, but NULL in a program that has more rights than who started it: then variables are not to be trusted. */
-const char *shims_environment(const char *name);
-
-/* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
+/* The number of CPUs in this thread's affinity mask, at least 1, however many the machine has. cpu_set_t is accessed
+ * through macros. */
 int shims_affinity_cpu_count(void);
 
+/* A variable of the environment, NULL where there is none or where the process has more rights than its caller. */
+const char *shims_environment(const char *name);
+
 /*
- * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. `process` is
- * the process that some state belongs to, 0 before first use. shims_fork_begin returns 1 to the one thread that is to
- * make the state anew and then call shims_fork_end, and 0 to all others, once it is made.
+ * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. A counter,
+ * which the child's side of fork() raises, tells the processes apart: process numbers are used again, and different PID
+ * namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before first use.
+ * shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end. It
+ * returns 0 to all others, once the state is made.
  */
-int shims_fork_begin(int *process);
-void shims_fork_end(int *process);
+int shims_fork_begin(int *owner);
+void shims_fork_end(int *owner);
+/* The counter: 1 or more. */
+int shims_fork_generation(void);
 
 /* *counter += 1, atomically; the value before. Relaxed: whoever shares the counter orders the rest by a lock. */
 long shims_atomic_next(long *counter);
@@ -103,8 +111,23 @@ long shims_atomic_next(long *counter);
 int shims_atomic_load(const int *value);
 void shims_atomic_store(int *value, int desired);
 
-/* A lock that lets a waiting writer in before further readers. Returns 0 or an error number. */
-int shims_rwlock_init(pthread_rwlock_t *lock);
+/* *value += 1, atomically, before whatever the thread does next. Safe in a signal handler. */
+void shims_atomic_increment(int *value);
+
+/* A condition for shims_cond_wait_briefly. Returns 0 or an error number. */
+int shims_cond_init(pthread_cond_t *condition);
+/* As pthread_cond_wait, but for a few milliseconds at most. */
+void shims_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex);
+
+/* pthread_create with the stack that the library's own threads need, whatever the process's default is. */
+int shims_thread_create(pthread_t *thread, void *(*main)(void *), void *argument);
+
+/*
+ * Floating-point arithmetic as the library wants it: rounds to nearest, keeps subnormal numbers, traps nothing. enter
+ * returns what the thread had before, its exception flags included, for leave to restore.
+ */
+unsigned long shims_float_environment_enter(void);
+void shims_float_environment_leave(unsigned long previous);
 
 /*
  * The functions of OpenBLAS that the portable kernels use. It is loaded when the first of them is chosen, not with this
@@ -124,9 +147,10 @@ const struct shims_blas *shims_blas(void);
 /* The same, for a process that may use so many CPUs. NULL, or the reason why it cannot be loaded. */
 const char *shims_load_blas(int cpus);
 
-/* Who has set OpenBLAS, process-wide, to one thread; all fields but `process` are guarded by `mutex`. */
+/* Who has set OpenBLAS, process-wide, to one thread. `mutex` guards all fields but `owner`, which is for
+ * shims_fork_begin. */
 struct shims_blas_scope {
-    int process;
+    int owner;
     pthread_mutex_t mutex;
     int users;
     int saved_threads;

@@ -13,15 +13,19 @@ struct ShardedCheckpoint: ~Copyable {
 
     /// Opens all files of an index.
     ///
-    /// - Parameter path: of the index; the files lie in its folder.
+    /// - Parameters:
+    ///   - path: of the index; the files lie in its folder.
+    ///   - cancellation: ends whatever reads the files, now and later.
     /// - Throws: what opening and reading a file throws, with its path; `badCheckpoint` naming a tensor that is not where
     ///   the index says.
-    init(_ index: borrowing ShardIndex, besides path: UnsafePointer<CChar>) throws(BackboneError) {
+    init(
+        _ index: borrowing ShardIndex, besides path: UnsafePointer<CChar>, _ cancellation: Cancellation
+    ) throws(BackboneError) {
         for number in 0..<index.fileCount {
             let location = try ShardedCheckpoint.path(of: index.file(number), besides: path)
             let start = location.elements.baseAddress.unsafelyUnwrapped
             do throws(BackboneError) {
-                let file = try ByteFile(path: start)
+                let file = try ByteFile(path: start, cancellation)
                 try add(file.reference, number, index)
                 try files.append(file)
             } catch {

@@ -45,6 +45,7 @@ enum PortableBatchStatistics {
     private static func forEachPixel(of task: BatchStatisticsTask, _ body: (UnsafePointer<Float>) -> Void) {
         for image in 0..<task.imageCount {
             for row in 0..<task.input.height {
+                if task.cancellation.isCancelled { return }
                 var pixel = UnsafePointer(task.input.pixel(image: image, row: row, column: 0))
                 for _ in 0..<task.input.width {
                     body(pixel)

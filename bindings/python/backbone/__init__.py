@@ -13,7 +13,7 @@ Example::
 """
 
 from ._entries import Buffer, Entry, Parameter
-from ._errors import CheckpointError, MismatchError
+from ._errors import CancelledError, CheckpointError, MismatchError
 from ._library import IMAGENET_MEAN, lib
 from ._library import IMAGENET_STD_DEV as IMAGENET_STD
 from ._loading import inspect
@@ -29,6 +29,7 @@ __all__ = [
     "IMAGENET_STD",
     "BackboneWarning",
     "Buffer",
+    "CancelledError",
     "CheckpointError",
     "Entry",
     "Layer",

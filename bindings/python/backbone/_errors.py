@@ -28,6 +28,10 @@ class MismatchError(RuntimeError):
     report: LoadReport | None = None
 
 
+class CancelledError(RuntimeError):
+    """`ResNet.cancel` ended the call; the network is as it was before."""
+
+
 _EXCEPTIONS: dict[int, type[Exception]] = {
     _library.STATUS_INVALID_ARGUMENT: ValueError,
     _library.STATUS_OUT_OF_MEMORY: MemoryError,
@@ -36,6 +40,7 @@ _EXCEPTIONS: dict[int, type[Exception]] = {
     _library.STATUS_BAD_CHECKPOINT: CheckpointError,
     _library.STATUS_MISMATCH: MismatchError,
     _library.STATUS_UNKNOWN_NAME: KeyError,
+    _library.STATUS_CANCELLED: CancelledError,
 }
 
 

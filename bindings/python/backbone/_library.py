@@ -27,6 +27,7 @@ STATUS_IO = 4
 STATUS_BAD_CHECKPOINT = 5
 STATUS_MISMATCH = 6
 STATUS_UNKNOWN_NAME = 7
+STATUS_CANCELLED = 8
 
 STAGE_C2 = 1
 STAGE_C3 = 2
@@ -225,6 +226,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_forward": (_status, [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t]),
     "backbone_warning_count": (_status, [_handle, POINTER(c_size_t)]),
     "backbone_get_warning": (_status, [_handle, c_size_t, POINTER(c_char_p)]),
+    "backbone_cancel": (_status, [_handle]),
     "backbone_profile": (
         _status,
         [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t, POINTER(Layer), c_size_t, POINTER(c_size_t)],

@@ -73,7 +73,9 @@ class ResNet:
 
     Threads: every method may be called by many threads at once on one network. Forwards in evaluation mode and all
     that only reads run side by side, with the interpreter's lock released; what changes the network, and forwards in
-    training mode, wait until they have it alone. After `os.fork` the child can go on using the network; fork while no
+    training mode, wait until they have it alone. `cancel` ends calls that take too long, and so does Ctrl-C on the main
+    thread: it raises KeyboardInterrupt there, or whatever the handler of SIGINT does; if that raises nothing, the call
+    starts again. After `os.fork` the child can go on using the network; fork while no
     other thread is inside a call on it.
 
     Memory is released by `close`, at the end of a `with` block, or with the last reference. After that every method
@@ -141,6 +143,9 @@ class ResNet:
         self._warnings = ForwardWarnings(pointer.value)
         # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
+        # Smaller forwards end within a millisecond or so; only the first one has weights to draw and to pack.
+        self._least_watched = 10_000_000 // (self._depth * options.base_channels**2) * self._in_channels
+        self._is_prepared = False
         if pretrained is not None:
             try:
                 self.load_weights(pretrained)
@@ -268,8 +273,7 @@ class ResNet:
             encoded_path("pretrained", pretrained)
             return self.load_weights(pretrained)
         number = integer("seed", seed, 64, signed=False)
-        with self._handle as net:
-            check(lib.backbone_init_weights(net, number))
+        check(self._handle.run(lambda net: int(lib.backbone_init_weights(net, number))))
         return None
 
     def load_weights(
@@ -319,8 +323,15 @@ class ResNet:
         options = load_options(
             strict, key, prefix, input_channels, allow_missing, ignore_modules, max_stream_bytes
         )
-        with self._handle as net:
-            report = reported(lambda out: int(function(net, *given, ctypes.byref(options), out)))
+        # What was read from a pipe is gone.
+        repeatable = len(given) > 1 or os.path.isfile(given[0])
+
+        def load(out: Any) -> int:
+            return self._handle.run(
+                lambda net: int(function(net, *given, ctypes.byref(options), out)), repeatable=repeatable
+            )
+
+        report = reported(load)
         self._report = report
         return report
 
@@ -493,11 +504,16 @@ class ResNet:
             arrays, outputs = self._new_outputs(alive.shape, channels_last)
         else:
             outputs = self._given_outputs(out, alive, tensor)
-        with self._handle as net:
-            check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
-            texts = self._warnings.take(net)
-        if texts:
-            issue(texts)
+        if self._is_prepared and alive.size < self._least_watched:
+            with self._handle as net:
+                status = lib.backbone_forward(net, ctypes.byref(tensor), outputs, count)
+        else:
+            status = self._handle.run(
+                lambda net: int(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
+            )
+            self._is_prepared = True
+        check(status)
+        self._warn()
         return tuple(arrays if out is None else out)
 
     def _new_outputs(self, input_shape: tuple[int, ...], channels_last: bool) -> tuple[list[FloatArray], Any]:
@@ -538,11 +554,13 @@ class ResNet:
         arguments = (ctypes.byref(tensor), outputs, len(arrays))
         with self._handle as net:
             check(lib.backbone_profile(net, *arguments, None, 0, ctypes.byref(count)))
-            rows = (_library.Layer * count.value)()
-            check(lib.backbone_profile(net, *arguments, rows, count.value, ctypes.byref(count)))
-            texts = self._warnings.take(net)
-        if texts:
-            issue(texts)
+        rows = (_library.Layer * count.value)()
+        check(
+            self._handle.run(
+                lambda net: int(lib.backbone_profile(net, *arguments, rows, count.value, ctypes.byref(count)))
+            )
+        )
+        self._warn()
         return [layer_of(row) for row in rows]
 
     @overload
@@ -556,6 +574,14 @@ class ResNet:
         return self.forward(x, out, channels_last=channels_last)
 
     # ---- Lifetime ----
+
+    def cancel(self) -> None:
+        """End the forwards, loads and other long calls that other threads have entered on this network.
+
+        They raise CancelledError within some 50 milliseconds. What `out` holds is then undefined; the network is as it
+        was. Calls that are entered later are not affected. Any thread may call this.
+        """
+        self._handle.cancel()
 
     def close(self) -> None:
         """Release the network. Calls in progress on other threads finish first. May be called again."""
@@ -585,6 +611,13 @@ class ResNet:
             f"ResNet({self._depth}, in_channels={self._in_channels}, frozen_stages={self.frozen_stages}, "
             f"threads={self.threads}, out_indices={self._out_indices}, training={self.training})"
         )
+
+    def _warn(self) -> None:
+        """Issue what the last forwards have warned of."""
+        with self._handle as net:
+            texts = self._warnings.take(net)
+        if texts:
+            issue(texts)
 
     def _options(self) -> _library.Options:
         options = _library.Options(struct_size=ctypes.sizeof(_library.Options))

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Kernels
+import Networks
+import Runtime
+
+// Sizes of images get different algorithms, each with a copy of its own. A handle that sees many sizes would come to hold
+// several times the memory of its network.
+extension PackedWeights {
+    /// Bytes of packed copies for a network: two and a half times those of its weights. Only a plan that needs more by
+    /// itself gets more.
+    static func bound(of network: borrowing Network) -> Int {
+        var count = 0
+        for unit in 0..<network.units.count { count += network.units[unit].weightCount }
+        return count * MemoryLayout<Float>.stride / 2 * 5
+    }
+
+    /// Bytes of the copies that are packed.
+    var packedByteCount: Int {
+        var count = 0
+        for index in 0..<copies.count where copies[index].isPacked { count += copies[index].count }
+        return count * MemoryLayout<Float>.stride
+    }
+
+    /// Drops copies that a plan does not need until those that it needs have room below the bound: stale ones first, then
+    /// the longest unused by any plan. The caller has the handle alone, so no forward reads them.
+    mutating func makeRoom(
+        for plan: UnsafePointer<Plan>, _ network: borrowing Network, _ kernels: ConvolutionKernels,
+        _ plans: borrowing PlanCache
+    ) throws(BackboneError) {
+        var byteCount = packedByteCount
+        for step in 0..<plan.pointee.steps.count {
+            guard case .convolution(let convolution) = plan.pointee.steps[step] else { continue }
+            if copies[Self.index(convolution.unit, convolution.algorithm)].isPacked { continue }
+            let shape = ConvolutionShape(network.units[convolution.unit], height: 1, width: 1)
+            let count = checkedSum(kernels[convolution.algorithm, shape].packedCount(shape), shape.outputChannels)
+            byteCount = checkedSum(byteCount, checkedProduct(count, MemoryLayout<Float>.stride)) ?? .max
+        }
+        let bound = Self.bound(of: network)
+        if byteCount <= bound { return }
+        var lastUses = try lastUses(of: network, plans)
+        for step in 0..<plan.pointee.steps.count {
+            guard case .convolution(let convolution) = plan.pointee.steps[step] else { continue }
+            lastUses[Self.index(convolution.unit, convolution.algorithm)] = .max
+        }
+        while byteCount > bound {
+            var oldest = -1
+            for index in 0..<copies.count where copies[index].isPacked && lastUses[index] < .max {
+                if oldest < 0 || lastUses[index] < lastUses[oldest] { oldest = index }
+            }
+            if oldest < 0 { return }
+            byteCount -= copies[oldest].count * MemoryLayout<Float>.stride
+            drop(oldest)
+        }
+    }
+
+    /// When each copy was last used: the latest of the cached plans that have it, 0 of none, -1 if it is stale.
+    private func lastUses(
+        of network: borrowing Network, _ plans: borrowing PlanCache
+    ) throws(BackboneError) -> UniqueArray<Int> {
+        var uses = try UniqueArray(repeating: 0, count: copies.count)
+        let start = uses.mutableElements
+        plans.visit { plan, lastUse in
+            for step in 0..<plan.steps.count {
+                guard case .convolution(let convolution) = plan.steps[step] else { continue }
+                let index = Self.index(convolution.unit, convolution.algorithm)
+                start[index] = max(start[index], lastUse)
+            }
+        }
+        for index in 0..<copies.count
+        where !copies[index].isCurrent(index / ConvolutionAlgorithm.count, network) { start[index] = -1 }
+        return uses
+    }
+
+    private mutating func drop(_ index: Int) {
+        copies[index].isPacked = false
+        guard let start = copies[index].weights else { return }
+        shims_release_pages(start, copies[index].count * MemoryLayout<Float>.stride)
+    }
+}

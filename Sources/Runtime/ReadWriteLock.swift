@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+
+/// A lock that many readers or one writer hold; a waiting writer goes before further readers, so a thread must not take
+/// it twice. In a forked child it is free, whoever held it in the parent.
+///
+/// Not pthread's: a writer can become a reader without letting another writer in between, and a wait can be cancelled
+/// without losing its place to the readers that come meanwhile.
+// Public: see UniqueArray.
+public struct ReadWriteLock: ~Copyable {
+    private let state: UnsafeMutablePointer<ReadWriteLockState>
+
+    /// - Throws: `outOfMemory`.
+    package init() throws(BackboneError) {
+        state = try Heap.allocate(ReadWriteLockState.self, count: 1)
+        state.initialize(to: ReadWriteLockState())
+    }
+
+    deinit {
+        if state.pointee.owner == shims_fork_generation() {
+            pthread_cond_destroy(&state.pointee.readersTurn)
+            pthread_cond_destroy(&state.pointee.writersTurn)
+            pthread_mutex_destroy(&state.pointee.mutex)
+        }
+        Heap.deallocate(state)
+    }
+
+    package borrowing func lockShared() { _ = ReadWriteLockState.lockShared(state, .none) }
+
+    package borrowing func lockExclusive() { _ = ReadWriteLockState.lockExclusive(state, .none) }
+
+    /// - Throws: `cancelled` while it waits; then nothing is locked.
+    package borrowing func lockShared(_ cancellation: Cancellation) throws(BackboneError) {
+        if !ReadWriteLockState.lockShared(state, cancellation) { try cancellation.check() }
+    }
+
+    /// - Throws: `cancelled` while it waits; then nothing is locked.
+    package borrowing func lockExclusive(_ cancellation: Cancellation) throws(BackboneError) {
+        if !ReadWriteLockState.lockExclusive(state, cancellation) { try cancellation.check() }
+    }
+
+    /// Makes a reader of the writer, before any other writer.
+    package borrowing func downgrade() { ReadWriteLockState.downgrade(state) }
+
+    package borrowing func unlock() { ReadWriteLockState.unlock(state) }
+}
+
+extension ReadWriteLock: @unchecked Sendable {}
+
+private struct ReadWriteLockState {
+    var owner: Int32 = 0
+    /// Guards all that follows.
+    var mutex = pthread_mutex_t()
+    var readersTurn = pthread_cond_t()
+    var writersTurn = pthread_cond_t()
+    var readerCount = 0
+    var waitingWriterCount = 0
+    var isWriting = false
+
+    /// Whether the lock was taken: not if the wait was cancelled.
+    static func lockShared(_ state: UnsafeMutablePointer<Self>, _ cancellation: Cancellation) -> Bool {
+        enter(state)
+        defer { pthread_mutex_unlock(&state.pointee.mutex) }
+        while state.pointee.isWriting || state.pointee.waitingWriterCount > 0 {
+            if cancellation.isCancelled { return false }
+            wait(state, &state.pointee.readersTurn, cancellation)
+        }
+        state.pointee.readerCount += 1
+        return true
+    }
+
+    /// Whether the lock was taken: not if the wait was cancelled.
+    static func lockExclusive(_ state: UnsafeMutablePointer<Self>, _ cancellation: Cancellation) -> Bool {
+        enter(state)
+        defer { pthread_mutex_unlock(&state.pointee.mutex) }
+        state.pointee.waitingWriterCount += 1
+        var isCancelled = false
+        while !isCancelled && (state.pointee.isWriting || state.pointee.readerCount > 0) {
+            isCancelled = cancellation.isCancelled
+            if !isCancelled { wait(state, &state.pointee.writersTurn, cancellation) }
+        }
+        state.pointee.waitingWriterCount -= 1
+        if isCancelled {
+            // The turn may have been given to this one.
+            pass(state)
+            return false
+        }
+        state.pointee.isWriting = true
+        return true
+    }
+
+    static func downgrade(_ state: UnsafeMutablePointer<Self>) {
+        pthread_mutex_lock(&state.pointee.mutex)
+        state.pointee.isWriting = false
+        state.pointee.readerCount = 1
+        pass(state)
+        pthread_mutex_unlock(&state.pointee.mutex)
+    }
+
+    static func unlock(_ state: UnsafeMutablePointer<Self>) {
+        pthread_mutex_lock(&state.pointee.mutex)
+        if state.pointee.isWriting { state.pointee.isWriting = false } else { state.pointee.readerCount -= 1 }
+        pass(state)
+        pthread_mutex_unlock(&state.pointee.mutex)
+    }
+
+    /// Wakes those whose turn it is.
+    private static func pass(_ state: UnsafeMutablePointer<Self>) {
+        if state.pointee.isWriting { return }
+        if state.pointee.waitingWriterCount == 0 {
+            pthread_cond_broadcast(&state.pointee.readersTurn)
+        } else if state.pointee.readerCount == 0 {
+            pthread_cond_signal(&state.pointee.writersTurn)
+        }
+    }
+
+    /// A cancel, which may come from a signal handler, wakes nobody: those who can be cancelled look by themselves.
+    private static func wait(
+        _ state: UnsafeMutablePointer<Self>, _ turn: UnsafeMutablePointer<pthread_cond_t>, _ cancellation: Cancellation
+    ) {
+        if cancellation.isPossible {
+            shims_cond_wait_briefly(turn, &state.pointee.mutex)
+        } else {
+            pthread_cond_wait(turn, &state.pointee.mutex)
+        }
+    }
+
+    /// Takes the mutex, of a new state in a new process.
+    private static func enter(_ state: UnsafeMutablePointer<Self>) {
+        if shims_fork_begin(&state.pointee.owner) != 0 {
+            pthread_mutex_init(&state.pointee.mutex, nil)
+            _ = shims_cond_init(&state.pointee.readersTurn)
+            _ = shims_cond_init(&state.pointee.writersTurn)
+            state.pointee.readerCount = 0
+            state.pointee.waitingWriterCount = 0
+            state.pointee.isWriting = false
+            shims_fork_end(&state.pointee.owner)
+        }
+        pthread_mutex_lock(&state.pointee.mutex)
+    }
+}
