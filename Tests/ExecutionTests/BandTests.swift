@@ -109,6 +109,29 @@ struct BandTests {
         }
     }
 
+    /// Weights that were packed for one mode are not used in the other.
+    @Test func modesOnOneSessionAreIndependent() throws {
+        let table = try KernelTable.best()
+        let testCase = Case(depth: 18, stages: 3, height: 20, width: 24)
+        var generator = SplitMix(state: 11)
+        let pixels = (0..<2 * 3 * 20 * 24).map { _ in generator.next() }
+        let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(2, 3, 20, 24))
+        let first = try ForwardCase(testCase, table, cachedFloats: .max)
+        let second = try ForwardCase(testCase, table, cachedFloats: .max)
+        // The one starts in evaluation, the other in training.
+        let untrained = try first.features(of: image)
+        try first.train()
+        try second.train()
+        let inTraining = try second.features(of: image)
+        expectSameBits(try first.features(of: image), inTraining)
+        #expect(try first.statistics().last == second.statistics().last && first.statistics().batches == 1)
+        try first.train(false)
+        try second.train(false)
+        let trained = try second.features(of: image)
+        expectSameBits(try first.features(of: image), trained)
+        #expect(trained != untrained && trained != inTraining)
+    }
+
     /// What one size has left in a session's plans, packed weights and memory means nothing to another one.
     @Test func sizesOnOneSessionAreIndependent() throws {
         let table = try KernelTable.best()

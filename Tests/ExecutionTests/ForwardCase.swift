@@ -101,8 +101,8 @@ final class ForwardCase {
         }
     }
 
-    /// Enters training mode.
-    func train() throws { try session.changing { $0.setTraining(true) } }
+    /// Enters or leaves training mode.
+    func train(_ isTraining: Bool = true) throws { try session.changing { $0.setTraining(isTraining) } }
 
     /// How often the first norm has seen a batch, and the running statistics of the last one.
     func statistics() throws -> (batches: Int64, last: [Float]) {
