@@ -130,6 +130,13 @@ struct BandTests {
         let trained = try second.features(of: image)
         expectSameBits(try first.features(of: image), trained)
         #expect(trained != untrained && trained != inTraining)
+        // Nor are the biases of evaluation.
+        let third = try ForwardCase(testCase, table, cachedFloats: .max)
+        try third.train()
+        _ = try third.features(of: image)
+        try first.train()
+        expectSameBits(try first.features(of: image), try third.features(of: image))
+        #expect(try first.statistics().last == third.statistics().last && first.statistics().batches == 2)
     }
 
     /// What one size has left in a session's plans, packed weights and memory means nothing to another one.
