@@ -8,8 +8,15 @@ let embedded = Context.environment["BACKBONE_EMBEDDED"] == "1"
 
 // Settings of every target that ships in the library. Embedded Swift needs whole-module optimisation, which SwiftPM
 // offers only as an unsafe flag.
+//
+// Every module of Embedded Swift has the bodies of the functions that it calls, and an optimisation that makes a function
+// anew for its callers, with other parameters, would make those of an instruction set anew where that is missing.
 let library: [SwiftSetting] =
-    embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
+    embedded
+    ? [
+        .enableExperimentalFeature("Embedded"),
+        .unsafeFlags(["-wmo", "-Xllvm", "-sil-disable-pass=function-signature-opts"]),
+    ] : []
 
 // The instruction set of a target is a flag of the compiler that SwiftPM has no name for. Always optimised: without that
 // the operations of SIMD types are calls to generic functions, which must not leave such a target. Nor must the bodies of
@@ -31,9 +38,12 @@ let package = Package(
         .systemLibrary(name: "CBackbone", path: "include"),
         .target(
             name: "Backbone",
-            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Networks", "Runtime"],
+            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Loading", "Networks", "Runtime"],
             swiftSettings: library
         ),
+        .target(
+            name: "Loading", dependencies: ["Checkpoints", "Execution", "Networks", "Runtime", "CShims"],
+            swiftSettings: library),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
@@ -65,6 +75,7 @@ let package = Package(
             name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"],
             swiftSettings: [.unsafeFlags(["-O"])]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
+        .testTarget(name: "LoadingTests", dependencies: ["Loading", "Checkpoints", "Runtime"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),
         .testTarget(name: "CAPITests", dependencies: ["Backbone", "CBackbone"]),

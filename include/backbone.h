@@ -267,6 +267,13 @@ typedef struct backbone_load_options {
     int32_t input_channels;     /**< BACKBONE_INPUT_CHANNELS_*; default exact */
     int32_t channel_map_length; /**< must be the network's in_channels for BACKBONE_INPUT_CHANNELS_MAP, else 0 */
     const int32_t *channel_map; /**< that many channels of the file from 0, or -1; else NULL */
+    int32_t allow_missing;      /**< 0: every parameter and running statistic of the network must be in the file. 1: those
+                                     that the file lacks keep their values; default 0 */
+    int32_t ignore_modules;     /**< 0: modules inside the stem or the blocks of the file's network that this network does
+                                     not compute (SE, deformable convolutions, ...) are an error. 1: the rest is loaded,
+                                     with a warning; default 0 */
+    uint64_t max_stream_bytes;  /**< the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin);
+                                     0, the default: 4 GiB */
 } backbone_load_options;
 
 /**
@@ -284,6 +291,10 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  *     the pickles of PyTorch 0.1.10 to 1.5; the tar archive of PyTorch before that
  *   - a pickle of NumPy arrays, as Detectron's and Python 2's .pkl are, or of tensors
  *   - a safetensors file
+ *
+ * The path may also name a stream: a pipe, /dev/stdin, a socket or a character device. It is read to its end into
+ * memory and then loaded as a file; a named pipe waits for its writer. Zero bytes after the end of a checkpoint are
+ * ignored.
  *
  * The tensors may be of float32, float16, bfloat16 or float64 in any strides, in a dict or OrderedDict. A whole pickled
  * module in that place is read as its state_dict(). Nothing in the file is executed; values of unknown classes are

@@ -4,23 +4,50 @@
 import CBackbone
 import CShims
 import Checkpoints
+import Loading
 import Runtime
 
-/// What a caller asks of a load. Texts and the map are borrowed for the time of the call.
-struct LoadRequest {
-    var isStrict = false
-    var selection = StateDictSelection()
-    var conversion = InputConversion.exact
-
-    init(strict: Int32) throws(BackboneError) { isStrict = try requireFlag(strict, "strict") }
+extension LoadRequest {
+    /// The short form of the function that loads.
+    init(strict: Int32) throws(BackboneError) {
+        self.init()
+        isStrict = try requireFlag(strict, "strict")
+    }
 
     /// - Parameter options: nil for the defaults.
     init(_ options: UnsafePointer<backbone_load_options>?) throws(BackboneError) {
+        self.init()
         guard let pointer = options else { return }
         let options = try backbone_load_options(pointer)
         isStrict = try requireFlag(options.strict, "strict")
+        allowsMissing = try requireFlag(options.allow_missing, "allow_missing")
+        ignoresModules = try requireFlag(options.ignore_modules, "ignore_modules")
         selection = StateDictSelection(key: bytes(options.key), prefix: bytes(options.prefix))
         conversion = try InputConversion(options)
+        if options.max_stream_bytes != 0 { maxStreamBytes = Int(clamping: options.max_stream_bytes) }
+    }
+}
+
+extension InputConversion {
+    fileprivate init(_ options: backbone_load_options) throws(BackboneError) {
+        let isMap = options.input_channels == Int32(BACKBONE_INPUT_CHANNELS_MAP)
+        guard isMap || (options.channel_map == nil && options.channel_map_length == 0) else {
+            throw BackboneError(
+                .invalidArgument,
+                "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
+        }
+        switch Int(options.input_channels) {
+        case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
+        case Int(BACKBONE_INPUT_CHANNELS_SUM): self = .sum
+        case Int(BACKBONE_INPUT_CHANNELS_REPEAT): self = .repeat
+        case Int(BACKBONE_INPUT_CHANNELS_MAP):
+            let map = try require(options.channel_map, "channel_map")
+            self = .map(UnsafeBufferPointer(start: map, count: max(Int(options.channel_map_length), 0)))
+        default:
+            throw BackboneError(
+                .invalidArgument,
+                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat) or 3 (map)")
+        }
     }
 }
 

@@ -16,6 +16,7 @@ public func backbone_status_string(_ status: backbone_status) -> UnsafePointer<C
         case .badCheckpoint: "bad checkpoint"
         case .mismatch: "checkpoint does not fit the network"
         case .unknownName: "unknown name"
+        case .cancelled: "cancelled"
         case nil: status == BACKBONE_STATUS_OK ? "success" : "unknown status"
         }
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)

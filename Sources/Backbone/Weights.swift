@@ -4,6 +4,7 @@
 import CBackbone
 import Checkpoints
 import Execution
+import Loading
 import Networks
 import Runtime
 
@@ -24,7 +25,7 @@ public func backbone_load_weights(
         let session = try session(net)
         let path = try require(path, "path")
         let request = try LoadRequest(strict: strict)
-        try load(try StateDict(path: path, request.selection), request, session, out_report)
+        try load(try request.open(path: path), request, session, out_report)
     }
 }
 
@@ -38,7 +39,7 @@ public func backbone_load_weights_with(
         let session = try session(net)
         let path = try require(path, "path")
         let request = try LoadRequest(options)
-        try load(try StateDict(path: path, request.selection), request, session, out_report)
+        try load(try request.open(path: path), request, session, out_report)
     }
 }
 
@@ -52,7 +53,7 @@ public func backbone_load_weights_from_memory(
         let session = try session(net)
         let memory = try requireMemory(data, size)
         let request = try LoadRequest(options)
-        try load(try StateDict(memory: memory, request.selection), request, session, out_report)
+        try load(try request.open(memory: memory), request, session, out_report)
     }
 }
 

@@ -5,17 +5,59 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "../../include/backbone.h"
 
 const char *shims_version_string(void) { return BACKBONE_VERSION_STRING; }
 
+const char *shims_environment(const char *name) { return secure_getenv(name); }
+
+ssize_t shims_read_stream(int file, void *out, size_t size) {
+    /* A socket was not opened here, and whether reading it waits is not for this library to change. */
+    ssize_t count = recv(file, out, size, MSG_DONTWAIT);
+    return count < 0 && errno == ENOTSOCK ? read(file, out, size) : count;
+}
+
+int shims_wait_for_stream(int file, int milliseconds) {
+    struct pollfd entry = {.fd = file, .events = POLLIN};
+    return poll(&entry, 1, milliseconds) > 0;
+}
+
+int shims_awaits_writer(int file, int inherited) {
+    struct stat status, other;
+    struct statfs system;
+    struct pollfd entry = {.fd = file, .events = POLLIN};
+    const long pipes = 0x50495045; /* PIPEFS_MAGIC: of pipes without a name, which no writer can open. */
+    if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return 0;
+    if (fstatfs(file, &system) != 0 || (long)system.f_type == pipes) return 0;
+    /* Linux reports a hang-up only where there was a writer since the pipe was opened, here or by who started us. */
+    if (inherited >= 0 && fstat(inherited, &other) == 0 && other.st_dev == status.st_dev &&
+        other.st_ino == status.st_ino)
+        entry.fd = inherited;
+    return poll(&entry, 1, 0) >= 0 && (entry.revents & POLLHUP) == 0;
+}
+
 char *shims_thread_message(void) {
     static _Thread_local char message[SHIMS_MESSAGE_CAPACITY];
     return message;
+}
+
+int shims_all_finite(const float *values, long count) {
+    /* An exponent of ones carries into the sign: an integer loop, which the compiler makes one of vectors, and which no
+     * state of the floating-point unit concerns. */
+    uint32_t carries = 0;
+    for (long index = 0; index < count; index++) {
+        uint32_t bits;
+        memcpy(&bits, values + index, sizeof bits);
+        carries |= (bits & 0x7fffffff) + 0x00800000;
+    }
+    return !(carries & 0x80000000);
 }
 
 int shims_affinity_cpu_count(void) {
@@ -123,14 +165,17 @@ static void *open_without_threads(const char *path) {
  * the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the system's,
  * and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which OpenBLAS
  * does not know of, is no room for more than one.
+ *
+ * A relative path, by which a program or LD_LIBRARY_PATH may have named this library, is one from the folder that the
+ * process was in when it was loaded. That may be another now, with somebody else's `openblas` in it: nothing is then
+ * looked for beside this library.
  */
 static void *open_blas(void) {
     static const char bundled[] = "openblas/libopenblas.so.0";
     char path[PATH_MAX];
     Dl_info self;
-    if (dladdr((void *)&blas, &self) != 0 && self.dli_fname != NULL) {
-        const char *slash = strrchr(self.dli_fname, '/');
-        int folder = slash == NULL ? 0 : (int)(slash + 1 - self.dli_fname);
+    if (dladdr((void *)&blas, &self) != 0 && self.dli_fname != NULL && self.dli_fname[0] == '/') {
+        int folder = (int)(strrchr(self.dli_fname, '/') + 1 - self.dli_fname);
         int length = snprintf(path, sizeof path, "%.*s%s", folder, self.dli_fname, bundled);
         if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0)
             return open_without_threads(path);
@@ -148,8 +193,10 @@ static void load_blas(void) {
         *(void **)&blas.set_num_threads = dlsym(library, "openblas_set_num_threads");
         blas_is_loaded = blas.sgemm != NULL && blas.get_num_threads != NULL && blas.set_num_threads != NULL;
     }
-    const char *reason = blas_is_loaded ? NULL : dlerror();
-    if (reason != NULL) snprintf(blas_error, sizeof blas_error, "%s", reason);
+    if (blas_is_loaded) return;
+    const char *reason = dlerror();
+    snprintf(blas_error, sizeof blas_error, "%s", reason != NULL ? reason : "it cannot be loaded");
+    if (library != NULL) dlclose(library);
 }
 
 const struct shims_blas *shims_blas(void) {

@@ -4,44 +4,50 @@
 import CShims
 import Runtime
 
-/// A file to be read: a regular one that is open, or one whose bytes the caller has in memory.
+/// A file to be read: a regular one that is open, one whose bytes the caller has in memory, or what a stream gave.
 ///
-/// The former is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that
+/// The first is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that
 /// looks.
 // Public: see UniqueArray.
 public struct ByteFile: ~Copyable {
     /// The file for those who read while its owner lives.
     let reference: FileReference
+    /// The open file; nil for one whose bytes are in memory.
+    private let descriptor: Descriptor?
+    /// The bytes of a stream.
+    private let bytes: UniqueArray<UInt8>
 
-    /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them.
-    init(path: UnsafePointer<CChar>) throws(BackboneError) {
-        // Looked at before it is opened: opening a pipe would wait for a writer.
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
-        try ByteFile.requireRegularFile(status)
-        let descriptor = shims_open_for_reading(path)
-        guard descriptor >= 0 else { throw BackboneError.system("cannot open it", shims_errno()) }
-        let error = fstat(descriptor, &status) == 0 ? 0 : shims_errno()
-        guard error == 0, shims_is_regular_file(&status) != 0 else {
-            close(descriptor)
-            throw error == 0 ? BackboneError(.io, "it is no regular file") : .system("cannot open it", error)
+    /// Opens a regular file, or reads a stream (a pipe, a socket, a character device) to its end.
+    ///
+    /// - Parameters:
+    ///   - maxStreamBytes: how many bytes a stream may give.
+    ///   - cancellation: ends waiting for a stream.
+    /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them, and for a stream that is too long;
+    ///   `badCheckpoint` for a stream that does not begin as a checkpoint; `outOfMemory`, `cancelled`.
+    init(
+        path: UnsafePointer<CChar>, maxStreamBytes: Int = Limits.streamBytes, _ cancellation: Cancellation = .none
+    ) throws(BackboneError) {
+        let descriptor = try Descriptor(path)
+        let status = try descriptor.status()
+        if descriptor.isRegularFile(status) {
+            descriptor.clearNonblocking()
+            reference = FileReference(place: .descriptor(descriptor.number), size: Int(status.st_size))
+            bytes = UniqueArray()
+            self.descriptor = consume descriptor
+        } else {
+            try descriptor.requireStream(status)
+            let bytes = try Stream(descriptor).readAll(most: maxStreamBytes, cancellation)
+            reference = FileReference(bytes.elements)
+            self.bytes = bytes
+            self.descriptor = nil
         }
-        reference = FileReference(place: .descriptor(descriptor), size: Int(status.st_size))
     }
 
     /// - Parameter memory: not copied; must live as long as this.
     init(memory: UnsafeRawBufferPointer) {
+        bytes = UniqueArray()
+        descriptor = nil
         reference = FileReference(place: .memory(memory.baseAddress), size: memory.count)
-    }
-
-    deinit {
-        if case .descriptor(let descriptor) = reference.place { close(descriptor) }
-    }
-
-    private static func requireRegularFile(_ status: stat) throws(BackboneError) {
-        var status = status
-        if shims_is_directory(&status) != 0 { throw BackboneError(.io, "it is a folder, not a file") }
-        if shims_is_regular_file(&status) == 0 { throw BackboneError(.io, "it is no regular file") }
     }
 
     var size: Int { reference.size }
@@ -66,6 +72,16 @@ struct FileReference: BitwiseCopyable {
     fileprivate let place: Place
     /// Its length in bytes when it was opened.
     let size: Int
+
+    fileprivate init(place: Place, size: Int) {
+        self.place = place
+        self.size = size
+    }
+
+    /// Bytes in memory, as a file.
+    init(_ bytes: Bytes) {
+        self.init(place: .memory(bytes.baseAddress), size: bytes.count)
+    }
 
     /// Reads bytes `offset ..< offset + count` of the file.
     ///

@@ -22,35 +22,39 @@ struct TextRange {
     var count: UInt32 = 0
 }
 
-func equal(_ a: Bytes, _ b: Bytes) -> Bool { a.count == b.count && compare(a, b) == 0 }
+package func equal(_ a: Bytes, _ b: Bytes) -> Bool { a.count == b.count && compare(a, b) == 0 }
 
-func equal(_ a: Bytes, _ text: StaticString) -> Bool { equal(a, bytes(of: text)) }
+package func equal(_ a: Bytes, _ text: StaticString) -> Bool { equal(a, bytes(of: text)) }
 
-func bytes(of text: StaticString) -> Bytes {
+package func bytes(of text: StaticString) -> Bytes {
     Bytes(start: text.utf8Start, count: text.utf8CodeUnitCount)
 }
 
 extension UnsafeBufferPointer where Element == UInt8 {
     /// Bytes `start ..< start + count`, which the caller has checked to exist.
-    func slice(_ start: Int, _ count: Int) -> Bytes {
+    package func slice(_ start: Int, _ count: Int) -> Bytes {
         precondition(start >= 0 && count >= 0 && start <= self.count && count <= self.count - start)
         return Bytes(start: baseAddress.map { $0 + start }, count: count)
     }
 
     func slice(_ range: TextRange) -> Bytes { slice(Int(range.start), Int(range.count)) }
 
-    func hasPrefix(_ prefix: StaticString) -> Bool {
+    package func hasPrefix(_ prefix: StaticString) -> Bool {
         let prefix = bytes(of: prefix)
         return count >= prefix.count && equal(slice(0, prefix.count), prefix)
     }
 
-    func hasPrefix(_ prefix: Bytes) -> Bool {
+    package func hasPrefix(_ prefix: Bytes) -> Bool {
         count >= prefix.count && equal(slice(0, prefix.count), prefix)
     }
 
-    func hasSuffix(_ suffix: StaticString) -> Bool {
+    package func hasSuffix(_ suffix: StaticString) -> Bool {
         let suffix = bytes(of: suffix)
         return count >= suffix.count && equal(slice(count - suffix.count, suffix.count), suffix)
+    }
+
+    func hasSuffix(_ suffix: Bytes) -> Bool {
+        count >= suffix.count && equal(slice(count - suffix.count, suffix.count), suffix)
     }
 
     func contains(_ byte: UInt8) -> Bool {
@@ -92,6 +96,25 @@ extension UnsafeBufferPointer where Element == UInt8 {
             index += following
         }
         return true
+    }
+}
+
+extension UnsafeBufferPointer where Element == UInt8 {
+    /// Takes what stands before the first `separator`, which goes too; all if there is none.
+    package mutating func takePart(before separator: UInt8) -> Bytes {
+        var end = 0
+        while end < count && self[end] != separator { end += 1 }
+        let part = slice(0, end)
+        let next = Swift.min(end + 1, count)
+        self = slice(next, count - next)
+        return part
+    }
+
+    /// Takes the next word, and the spaces around it; nothing at the end.
+    package mutating func takeWord() -> Bytes {
+        var word = takePart(before: UInt8(ascii: " "))
+        while word.isEmpty && !isEmpty { word = takePart(before: UInt8(ascii: " ")) }
+        return word
     }
 }
 

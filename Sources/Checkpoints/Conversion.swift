@@ -28,7 +28,8 @@ func convert(
     }
 }
 
-/// Copies `count` integers of a file to int64. Parameters as those of the conversion to float32.
+/// Copies `count` numbers of a file to int64; those of floating point without their fractions, as PyTorch's `.long()` does,
+/// and 0 for those that have no place there. Parameters as those of the conversion to float32.
 func convert(
     _ dtype: DType, _ source: UnsafeRawPointer, stride: Int, count: Int, to out: UnsafeMutablePointer<Int64>
 ) {
@@ -51,10 +52,19 @@ func convert(
     case .bool:
         let source = source.assumingMemoryBound(to: UInt8.self)
         for index in 0..<count { out[index] = source[index &* stride] == 0 ? 0 : 1 }
-    case .float32, .float16, .bfloat16, .float64:
-        preconditionFailure("floats are never read as integers")
+    case .float32, .float16, .bfloat16:
+        for index in 0..<count {
+            var value: Float = 0
+            convert(dtype, source + index &* stride &* dtype.size, stride: 1, count: 1, to: &value)
+            out[index] = truncated(Double(value))
+        }
+    case .float64:
+        let source = source.assumingMemoryBound(to: Double.self)
+        for index in 0..<count { out[index] = truncated(source[index &* stride]) }
     }
 }
+
+private func truncated(_ value: Double) -> Int64 { value > -0x1p63 && value < 0x1p63 ? Int64(value) : 0 }
 
 /// The value of an IEEE 754 half-precision number. Integer arithmetic, as the baseline instruction set has no
 /// conversion, and as a process may have switched subnormal numbers off.

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads the few things of JSON (RFC 8259) that the header of a safetensors file consists of. It goes from front to
-/// back and never into itself. The caller has checked that the bytes are UTF-8.
+/// Reads the few things of JSON (RFC 8259) that the headers of safetensors files and the indices of shards consist of. It
+/// goes from front to back and never into itself. The caller has checked that the bytes are UTF-8.
 struct JSONReader {
     private var reader: ByteReader
 
@@ -21,6 +21,57 @@ struct JSONReader {
     }
 
     var isAtEnd: Bool { reader.remaining == 0 }
+
+    /// The next byte that is no space; nil at the end.
+    var next: UInt8? {
+        mutating get {
+            skipSpace()
+            return reader.next
+        }
+    }
+
+    /// Skips a value of any kind. What is nested in it is counted, not checked.
+    ///
+    /// - Returns: false if none comes next.
+    mutating func skipValue() throws(BackboneError) -> Bool {
+        var depth = 0
+        var text = UniqueArray<UInt8>()
+        repeat {
+            guard let byte = next else { return false }
+            switch byte {
+            case UInt8(ascii: "\""):
+                text.removeAll()
+                guard try string(to: &text) else { return false }
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                _ = reader.uint8()
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                guard depth >= 0 else { return false }
+                _ = reader.uint8()
+            case UInt8(ascii: ","), UInt8(ascii: ":"):
+                guard depth > 0 else { return false }
+                _ = reader.uint8()
+            default:
+                guard takeLiteral() else { return false }
+            }
+        } while depth > 0
+        return true
+    }
+
+    /// Takes a number, true, false or null.
+    private mutating func takeLiteral() -> Bool {
+        let start = reader.position
+        while let byte = reader.next {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+                _ = reader.uint8()
+            default: return reader.position > start
+            }
+        }
+        return reader.position > start
+    }
 
     /// Takes a punctuation mark if it comes next.
     mutating func take(_ mark: Unicode.Scalar) -> Bool {

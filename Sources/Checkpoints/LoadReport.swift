@@ -38,7 +38,9 @@ public struct LoadReport: ~Copyable {
     /// A name of which both sides know: indices into the list of expected tensors and into the state dict.
     package struct Match {
         package let expected: Int
+        /// The tensor itself, or what it is computed from: see `TensorForm`.
         package let tensor: Int
+        package var form = TensorForm.stored
     }
 
     /// A name and its shapes, as pointers that are valid as long as the report.
@@ -92,14 +94,8 @@ public struct LoadReport: ~Copyable {
         try set(.container, bytes(of: dict.container.name))
         try set(.wrapper, dict.wrapper.elements)
         try set(.prefix, dict.prefix.elements)
-        try set(.dialect, bytes(of: dict.dialect.name))
+        try set(.dialect, bytes(of: dict.grammarName))
         try set(.tensors, "\(dict.tensorCount)")
-        let outline = dict.outline
-        if let stem = outline.stem {
-            try set(.baseChannels, "\(stem.outputs)")
-            try set(.inputChannels, "\(stem.inputs)")
-        }
-        if let dtype = outline.dtype { try set(.dtype, bytes(of: outline.hasMixedTypes ? "mixed" : dtype.name)) }
     }
 
     mutating func append(
@@ -222,7 +218,7 @@ extension LoadReport {
     }
 
     /// The path of the file, or what stands for it in messages.
-    var location: UnsafePointer<CChar> { string(at: locationStart) }
+    package var location: UnsafePointer<CChar> { string(at: locationStart) }
 
     private func string(at start: Int) -> UnsafePointer<CChar> {
         UnsafeRawPointer(text.elements.baseAddress.unsafelyUnwrapped + start).assumingMemoryBound(to: CChar.self)
@@ -230,8 +226,8 @@ extension LoadReport {
 }
 
 extension LoadReport.Entry {
-    var expected: UnsafeBufferPointer<Int64> { shape(expectedShape, expectedRank) }
-    var actual: UnsafeBufferPointer<Int64> { shape(actualShape, actualRank) }
+    package var expected: UnsafeBufferPointer<Int64> { shape(expectedShape, expectedRank) }
+    package var actual: UnsafeBufferPointer<Int64> { shape(actualShape, actualRank) }
 
     private func shape(_ sizes: UnsafePointer<Int64>, _ rank: Int32) -> UnsafeBufferPointer<Int64> {
         UnsafeBufferPointer(start: sizes, count: min(max(Int(rank), 0), LoadReport.shapeCapacity))

@@ -10,7 +10,7 @@ package struct ExpectedTensor: BitwiseCopyable {
     package enum Kind: BitwiseCopyable, Sendable {
         /// Filled from any floating-point type.
         case float32
-        /// Filled from any integer type.
+        /// A count, which no features depend on: filled from any number, if it is one.
         case int64
     }
 
@@ -19,8 +19,8 @@ package struct ExpectedTensor: BitwiseCopyable {
     package let kind: Kind
     /// Whether it is of no consequence if the file lacks it: `num_batches_tracked` before PyTorch 0.4.1.
     package let mayBeMissing: Bool
-    /// The value of all elements where a file has no statistics at all, and its dialect allows that.
-    package let statistic: Float?
+    /// Whether it has a default that may stand in where a file has no statistics at all.
+    package let isStatistic: Bool
     /// The largest size that dimension 1, the input channels of a stem, may have in a file whose stem the caller converts;
     /// nil where it must be that of `shape`.
     package let mostChannels: Int64?
@@ -28,14 +28,14 @@ package struct ExpectedTensor: BitwiseCopyable {
     /// - Parameters:
     ///   - name: and `shape` are borrowed until the matching is done.
     package init(
-        name: Bytes, shape: UnsafeBufferPointer<Int64>, dtype: Kind, mayBeMissing: Bool, statistic: Float? = nil,
+        name: Bytes, shape: UnsafeBufferPointer<Int64>, dtype: Kind, mayBeMissing: Bool, isStatistic: Bool = false,
         mostChannels: Int64? = nil
     ) {
         self.name = name
         self.shape = shape
         kind = dtype
         self.mayBeMissing = mayBeMissing
-        self.statistic = statistic
+        self.isStatistic = isStatistic
         self.mostChannels = mostChannels
     }
 }
@@ -45,59 +45,70 @@ extension StateDict {
     ///
     /// - Parameters:
     ///   - expected: in the order of the network.
-    ///   - prefixes: of our names that are of no consequence where the network lacks them, as "fc.".
-    /// - Returns: what was found, whether it is good or bad; `LoadReport.verdict` tells.
-    /// - Throws: `badCheckpoint` naming the tensor where something that the network needs is no tensor or has integers
-    ///   for floats or floats for integers; `outOfMemory`.
+    ///   - hasDefaults: whether statistics that are missing get their default values.
+    ///   - classify: the class of a tensor of the file that nothing is loaded from: unexpected or ignorable.
+    /// - Returns: what was found, whether it is good or bad.
+    /// - Throws: `badCheckpoint` naming the tensor where something that the network needs is not a tensor or has integers
+    ///   for floats; `outOfMemory`.
     package func match(
-        _ expected: borrowing UniqueArray<ExpectedTensor>, ignorable prefixes: borrowing UniqueArray<StaticString>
+        _ expected: borrowing UniqueArray<ExpectedTensor>, hasDefaults: Bool = false,
+        _ classify: (Int) throws(BackboneError) -> LoadReport.NameClass
     ) throws(BackboneError) -> LoadReport {
         var report = try LoadReport(of: self)
         var isUsed = try UniqueArray<Bool>(repeating: false, count: count)
-        let hasDefaults = dialect.mayLackStatistics && !outline.hasStatistics
         for position in 0..<expected.count {
             let wanted = expected[position]
-            guard let index = find(wanted.name) else {
-                let isDefault = hasDefaults && wanted.statistic != nil
+            var match: LoadReport.Match?
+            if let index = find(wanted.name) {
+                match = LoadReport.Match(expected: position, tensor: index)
+            } else if wanted.kind == .float32, let found = try composition(of: wanted.name) {
+                match = LoadReport.Match(expected: position, tensor: found.main, form: found.form)
+            }
+            guard let match else {
+                let isDefault = hasDefaults && wanted.isStatistic
                 try report.append(
                     isDefault || wanted.mayBeMissing ? .ignorable : .missing, name: wanted.name, expected: wanted.shape,
                     actual: nil)
                 if isDefault { try report.appendDefault(position) }
                 continue
             }
-            isUsed[index] = true
-            try checkType(of: index, for: wanted)
+            isUsed[match.tensor] = true
+            mark(match.form, in: &isUsed)
+            if wanted.kind == .int64 {
+                let isNumber = dtype(match.tensor) != nil && elementCount(match.tensor) == 1
+                try report.append(
+                    isNumber ? .loaded : .ignorable, name: wanted.name, expected: wanted.shape,
+                    actual: isNumber ? wanted.shape : nil, match: match)
+                continue
+            }
+            try checkType(of: match.tensor)
+            let fits = fits(match.tensor, wanted) && partsFit(match.form, main: match.tensor)
             try report.append(
-                fits(index, wanted) ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape,
-                actual: shape(index), match: LoadReport.Match(expected: position, tensor: index))
+                fits ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape, actual: shape(match.tensor),
+                match: match)
         }
         for index in 0..<count where !isUsed[index] && catalog.entries[index].isTensor {
-            var isOfNoConsequence = isOutside(index) || isIgnorable(index)
-            if let name = name(index) {
-                for position in 0..<prefixes.count where name.hasPrefix(prefixes[position]) { isOfNoConsequence = true }
-            }
+            let isOfNoConsequence = isOutside(index) || isDropped(index)
             try report.append(
-                isOfNoConsequence ? .ignorable : .unexpected, name: nameInFile(index), expected: nil,
+                isOfNoConsequence ? .ignorable : try classify(index), name: nameInFile(index), expected: nil,
                 actual: shape(index))
         }
         try report.finish()
         return report
     }
 
-    private func checkType(of index: Int, for wanted: ExpectedTensor) throws(BackboneError) {
+    /// The number of elements of tensor `index`.
+    package func elementCount(_ index: Int) -> Int { catalog.elementCount(index) }
+
+    /// - Throws: `badCheckpoint` if a tensor that is needed cannot be read as floats.
+    package func checkType(of index: Int) throws(BackboneError) {
+        let name = name(index) ?? nameInFile(index)
         guard let dtype = dtype(index) else {
-            throw located(
-                BackboneError(
-                    .badCheckpoint, "'\(wanted.name)' is no tensor that is read here, but \(catalog.obstacle(index))"))
+            throw located(BackboneError(.badCheckpoint, "'\(name)' is \(obstacle(index))"))
         }
-        switch wanted.kind {
-        case .float32 where !dtype.isFloatingPoint:
+        guard dtype.isFloatingPoint else {
             throw located(
-                BackboneError(.badCheckpoint, "tensor '\(wanted.name)' is of \(dtype.name), expected floating point"))
-        case .int64 where dtype.isFloatingPoint:
-            throw located(
-                BackboneError(.badCheckpoint, "tensor '\(wanted.name)' is of \(dtype.name), expected integers"))
-        default: return
+                BackboneError(.badCheckpoint, "tensor '\(name)' is of \(dtype.name), expected floating point"))
         }
     }
 
@@ -110,22 +121,5 @@ extension StateDict {
             guard axis == 1, let most = wanted.mostChannels, (1...most).contains(found[axis]) else { return false }
         }
         return true
-    }
-}
-
-extension StateDict {
-    /// Biases of convolutions, which a ResNet lacks: how many, and the index of the first. Those that files of the
-    /// dialect are known to have for nothing do not count.
-    package var convolutionBiases: (count: Int, first: Int?) {
-        var result: (count: Int, first: Int?) = (0, nil)
-        for index in 0..<count {
-            guard let name = name(index), isResNetName(name), !isIgnorable(index), dtype(index) != nil else { continue }
-            guard
-                equal(name, "conv1.bias") || name.hasSuffix(".conv1.bias") || name.hasSuffix(".conv2.bias")
-                    || name.hasSuffix(".conv3.bias") || name.hasSuffix(".downsample.0.bias")
-            else { continue }
-            result = (result.count + 1, result.first ?? index)
-        }
-        return result
     }
 }

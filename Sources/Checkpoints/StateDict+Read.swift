@@ -12,29 +12,47 @@ package struct TensorDestination: BitwiseCopyable {
 
     let tensor: Int
     let memory: Memory
+    /// Receives what is seen of the values while they are copied; nil if nobody wants to know.
+    let faults: UnsafeMutablePointer<ValueFaults>?
 
-    package init(tensor: Int, float32 memory: UnsafeMutablePointer<Float>) {
+    package init(
+        tensor: Int, float32 memory: UnsafeMutablePointer<Float>, faults: UnsafeMutablePointer<ValueFaults>? = nil
+    ) {
         self.tensor = tensor
         self.memory = .float32(memory)
+        self.faults = faults
     }
 
     package init(tensor: Int, int64 memory: UnsafeMutablePointer<Int64>) {
         self.tensor = tensor
         self.memory = .int64(memory)
+        faults = nil
+    }
+
+    /// Converts `count` numbers to the elements from `position` on.
+    ///
+    /// - Parameter stride: of the numbers, in numbers.
+    fileprivate func write(_ dtype: DType, _ source: UnsafeRawPointer, stride: Int, count: Int, at position: Int) {
+        switch memory {
+        case .int64(let memory): convert(dtype, source, stride: stride, count: count, to: memory + position)
+        case .float32(let memory):
+            convert(dtype, source, stride: stride, count: count, to: memory + position)
+            faults?.pointee.note(memory + position, count: count, dtype, source, stride: stride)
+        }
     }
 }
 
 extension StateDict {
     /// Reads the numbers of tensors that `match` found fit to be loaded.
     ///
-    /// Every storage is read once and whole, however many tensors lie in it, and its checksum is taken piece by piece
-    /// while the piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
+    /// Every storage is read once, however many tensors lie in it, and its checksum is taken piece by piece while the
+    /// piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
     ///
     /// - Parameters:
     ///   - pool: its threads share the storages.
     ///   - leastShared: bytes that are worth waking threads for, which takes as long as reading some 100 kilobytes.
-    /// - Throws: `badCheckpoint` for a wrong checksum or a file that got shorter, `io`, `outOfMemory`. The destinations
-    ///   are then undefined.
+    /// - Throws: `badCheckpoint` for a wrong checksum, a file that got shorter or too many bytes to unpack, `io`,
+    ///   `outOfMemory`. The destinations are then undefined.
     package func read(
         _ destinations: borrowing UniqueArray<TensorDestination>, _ pool: borrowing ThreadPool,
         leastShared: Int = 1 << 20
@@ -60,10 +78,14 @@ extension StateDict {
         if isShared {
             try read(groups, list, reader, pool)
         } else {
-            for index in 0..<groups.streamed { try stream(groups[index], list, reader, worker: 0) }
+            for index in 0..<groups.streamed {
+                try stream(groups[index], groups.extent(index), list, reader, worker: 0)
+            }
         }
-        // One at a time: each takes memory for the whole storage.
-        for index in groups.streamed..<groups.count { try gather(groups[index], list, reader) }
+        // One at a time: each takes memory for a part of the storage.
+        for index in groups.streamed..<groups.count {
+            try gather(groups[index], groups.extent(index), list, reader)
+        }
     }
 
     /// Streams storages on all threads.
@@ -94,33 +116,46 @@ extension StateDict {
 
     /// Fills the destinations of contiguous tensors of one storage while it is read.
     fileprivate func stream(
-        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
-        _ reader: borrowing StorageReader, worker: Int
+        _ group: UnsafeBufferPointer<Int32>, _ extent: StorageExtent,
+        _ list: UnsafeBufferPointer<TensorDestination>, _ reader: borrowing StorageReader, worker: Int
     ) throws(BackboneError) {
         let first = list[Int(group[0])]
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
         let name = nameInFile(first.tensor)
         if group.count == 1, case .float32(let memory) = first.memory, fillsStorage(first.tensor) {
-            try reader.read(storage, of: name, from: catalog, file.reference, into: memory)
+            let faults = first.faults
+            try reader.read(storage, of: name, from: catalog, file(of: storage), into: memory) { piece, _, size in
+                let values = piece.assumingMemoryBound(to: Float.self)
+                faults?.pointee.note(values, count: size / MemoryLayout<Float>.size, .float32, piece, stride: 1)
+            }
             return
         }
-        try reader.read(storage, of: name, from: catalog, file.reference, worker: worker) { piece, start, count in
+        try reader.read(storage, extent.read, of: name, from: catalog, file(of: storage), worker: worker) {
+            piece, start, count in
             for position in group { copy(piece, start: start, count: count, to: list[Int(position)]) }
         }
     }
 
     /// Fills the destinations of tensors of any strides in one storage.
     private func gather(
-        _ group: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<TensorDestination>,
-        _ reader: borrowing StorageReader
+        _ group: UnsafeBufferPointer<Int32>, _ extent: StorageExtent,
+        _ list: UnsafeBufferPointer<TensorDestination>, _ reader: borrowing StorageReader
     ) throws(BackboneError) {
+        guard !extent.needed.isEmpty else { return }
         let first = list[Int(group[0])]
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
-        // Elements in any order need the whole storage, which is not larger than the file, or than what it can become
-        // where it is deflated.
-        let whole = try Buffer<UInt8>(count: storage.size)
-        try reader.read(storage, of: nameInFile(first.tensor), from: catalog, file.reference, into: whole.start)
-        for position in group { try gather(from: whole.start, to: list[Int(position)]) }
+        // Elements in any order need all the bytes between the first and the last. Where those are more than any tensor
+        // of a ResNet has, they come part by part, and each part gives the elements that lie in it.
+        let (firstPiece, lastPiece) = (
+            extent.needed.lowerBound / Limits.chunkBytes, (extent.needed.upperBound - 1) / Limits.chunkBytes
+        )
+        let window = try Buffer<UInt8>(
+            count: min((lastPiece - firstPiece + 1) * Limits.chunkBytes, Limits.gatheredBytes))
+        try reader.read(
+            storage, extent, of: nameInFile(first.tensor), from: catalog, file(of: storage), window: window
+        ) { part, start, count in
+            for position in group { gather(from: part, start: start, count: count, to: list[Int(position)]) }
+        }
     }
 
     /// Whether a tensor is all there is in its storage, in the very form in which it is wanted.
@@ -138,34 +173,42 @@ extension StateDict {
         let low = max(start / size, entry.offset)
         let high = min((start + count) / size, entry.offset + catalog.elementCount(destination.tensor))
         guard low < high else { return }
-        let source = piece + (low * size - start)
-        switch destination.memory {
-        case .float32(let memory):
-            convert(entry.dtype, source, stride: 1, count: high - low, to: memory + (low - entry.offset))
-        case .int64(let memory):
-            convert(entry.dtype, source, stride: 1, count: high - low, to: memory + (low - entry.offset))
-        }
+        destination.write(
+            entry.dtype, piece + (low * size - start), stride: 1, count: high - low, at: low - entry.offset)
     }
 
-    /// Copies a tensor of any strides out of its storage, row by row of its last dimension.
-    private func gather(from storage: UnsafeRawPointer, to destination: TensorDestination) throws(BackboneError) {
+    /// Copies what a part of a storage, `count` bytes from byte `start` on, holds of a tensor of any strides, row by row
+    /// of its last dimension.
+    private func gather(from part: UnsafeRawPointer, start: Int, count bytes: Int, to destination: TensorDestination) {
         let entry = catalog.entries[destination.tensor]
+        let size = entry.dtype.size
+        let range = catalog.byteRange(destination.tensor)
+        guard range.lowerBound < start + bytes && range.upperBound > start else { return }
+        // In elements of the storage. Parts begin and end between elements.
+        let low = start / size
+        let high = (start + bytes) / size
         let shape = catalog.shape(destination.tensor)
         let strides = catalog.strides(destination.tensor)
         let count = catalog.elementCount(destination.tensor)
-        guard count > 0 else { return }
         let last = shape.count - 1
         let rowLength = shape.isEmpty ? 1 : Int(shape[last])
-        let rowStride = shape.isEmpty ? 1 : Int(strides[last])
+        // The stride of a dimension of size 1 may be anything.
+        let rowStride = rowLength == 1 ? 1 : Int(strides[last])
+        let rowReach = (rowLength - 1) * rowStride
         var position: [16 of Int] = .init(repeating: 0)  // Limits.dimensions
         // The catalog has checked that every element lies inside the storage.
         var offset = entry.offset
         var done = 0
         while done < count {
-            let row = storage + offset * entry.dtype.size
-            switch destination.memory {
-            case .float32(let memory): convert(entry.dtype, row, stride: rowStride, count: rowLength, to: memory + done)
-            case .int64(let memory): convert(entry.dtype, row, stride: rowStride, count: rowLength, to: memory + done)
+            var first = 0
+            var end = rowLength
+            if offset < low || offset + rowReach >= high {
+                first = steps(from: offset, to: low, by: rowStride, most: rowLength)
+                end = steps(from: offset, to: high, by: rowStride, most: rowLength)
+            }
+            if first < end {
+                let source = part + ((offset + first * rowStride) * size - start)
+                destination.write(entry.dtype, source, stride: rowStride, count: end - first, at: done + first)
             }
             done += rowLength
             var axis = last - 1
@@ -180,6 +223,13 @@ extension StateDict {
             }
         }
     }
+}
+
+/// How many of the elements of a row, `stride` apart from `offset` on, lie before element `limit`.
+private func steps(from offset: Int, to limit: Int, by stride: Int, most: Int) -> Int {
+    guard offset < limit else { return 0 }
+    guard stride > 0 else { return most }
+    return min((limit - offset + stride - 1) / stride, most)
 }
 
 /// What the threads share that read storages together.
@@ -199,7 +249,8 @@ private struct StreamingJob {
     func run(_ group: Int, _ worker: Int) {
         if failures[worker].error != nil { return }
         do throws(BackboneError) {
-            try dict.pointee.stream(groups.pointee[group], list, reader.pointee, worker: worker)
+            try dict.pointee.stream(
+                groups.pointee[group], groups.pointee.extent(group), list, reader.pointee, worker: worker)
         } catch {
             failures[worker] = Failure(group: group, error: error)
         }

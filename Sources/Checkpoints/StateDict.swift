@@ -8,7 +8,8 @@ import Runtime
 /// numbers are still in the file, which may be one in memory.
 // Public: see UniqueArray.
 public struct StateDict: ~Copyable {
-    let file: ByteFile
+    /// One, or all that an index of shards names.
+    private let files: UniqueArray<ByteFile>
     let catalog: TensorCatalog
     /// Our names for the catalog's entries.
     private let names: NameMap
@@ -20,23 +21,37 @@ public struct StateDict: ~Copyable {
     let wrapper: UniqueArray<UInt8>
     /// What the backbone's names in the file begin with and `name` does not tell.
     let prefix: UniqueArray<UInt8>
-    /// Whose names the file has.
-    package let dialect: Dialect
+    /// The position of the grammar of its names among those that were given.
+    package let grammar: Int
+    package let grammarName: StaticString
     package let origin: Origin
 
-    /// Opens a checkpoint and reads all of it but the numbers.
+    /// Opens a checkpoint and reads all of it but the numbers. The path of an index of shards opens all of them.
     ///
-    /// - Parameter selection: which state dict of the file is wanted.
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, and `invalidArgument` if what was selected is not
-    ///   there; the message begins with the path.
+    /// - Parameters:
+    ///   - path: of a file, or of a stream, which is read to its end.
+    ///   - selection: which state dict of the file is wanted.
+    ///   - grammars: of the names that are known, in the order of preference; none for a checkpoint of anything.
+    ///   - maxStreamBytes: how many bytes a stream may have.
+    ///   - cancellation: ends waiting for a stream.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
+    ///   selected is not there; the message begins with the path.
     package init(
-        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection()
+        path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
+        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(), maxStreamBytes: Int = Limits.streamBytes,
+        _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
         do throws(BackboneError) {
-            let file = try ByteFile(path: path)
+            let rules = try StateDict.rules(grammars)
+            let file = try ByteFile(path: path, maxStreamBytes: maxStreamBytes, cancellation)
             var location = UniqueArray<CChar>()
             try location.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
-            try self.init(file, selection, location)
+            if try Container.recognize(file.reference) == .index {
+                let shards = try ShardedCheckpoint(ShardIndex(file.reference), besides: path)
+                try self.init(shards, selection, rules, location)
+            } else {
+                try self.init(file, selection, rules, location)
+            }
         } catch {
             throw error.located(in: path)
         }
@@ -44,47 +59,74 @@ public struct StateDict: ~Copyable {
 
     /// Reads all of a checkpoint in memory but the numbers.
     ///
-    /// - Parameter memory: a whole checkpoint file. It is not copied and must live as long as this.
+    /// - Parameters:
+    ///   - memory: a whole checkpoint file. It is not copied and must live as long as this.
+    ///   - selection: and `grammars` as above.
     /// - Throws: as above, but for `fileNotFound` and `io`; the message begins with "memory of N bytes".
     package init(
-        memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection()
+        memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection(),
+        grammars: borrowing UniqueArray<NameGrammar> = UniqueArray()
     ) throws(BackboneError) {
         let name: Message = "memory of \(memory.count) bytes"
         do throws(BackboneError) {
+            let rules = try StateDict.rules(grammars)
             var location = UniqueArray<CChar>()
             for index in 0..<name.count { try location.append(CChar(bitPattern: name[index])) }
             try location.append(0)
-            try self.init(ByteFile(memory: memory), selection, location)
+            try self.init(ByteFile(memory: memory), selection, rules, location)
         } catch {
             throw BackboneError(error.kind, "\(name): \(error.message)")
         }
     }
 
-    private init(
-        _ file: consuming ByteFile, _ selection: StateDictSelection, _ location: consuming UniqueArray<CChar>
-    ) throws(BackboneError) {
-        let container = try Container.recognize(file.reference)
-        if container == .safetensors {
-            let chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection)
-            self.init(file, container, chosen, location)
-        } else {
-            let chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection)
-            self.init(file, container, chosen, location)
-        }
+    private static func rules(
+        _ grammars: borrowing UniqueArray<NameGrammar>
+    ) throws(BackboneError) -> UniqueArray<NameRules> {
+        var rules = UniqueArray<NameRules>()
+        for grammar in grammars.elements { try rules.append(try NameRules(grammar)) }
+        if rules.isEmpty { try rules.append(try NameRules(.verbatim)) }
+        return rules
     }
 
     private init(
-        _ file: consuming ByteFile, _ container: Container, _ chosen: consuming Chosen,
+        _ file: consuming ByteFile, _ selection: StateDictSelection, _ rules: borrowing UniqueArray<NameRules>,
+        _ location: consuming UniqueArray<CChar>
+    ) throws(BackboneError) {
+        let container = try Container.recognize(file.reference)
+        let chosen: Chosen
+        switch container {
+        case .safetensors: chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection, rules)
+        case .index:
+            throw BackboneError(.badCheckpoint, "an index of shards in memory; load it by its path, with the shards beside it")
+        default: chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection, rules)
+        }
+        var files = UniqueArray<ByteFile>()
+        try files.append(file)
+        self.init(files, container, chosen, location)
+    }
+
+    private init(
+        _ shards: consuming ShardedCheckpoint, _ selection: StateDictSelection,
+        _ rules: borrowing UniqueArray<NameRules>, _ location: consuming UniqueArray<CChar>
+    ) throws(BackboneError) {
+        let container = shards.container
+        let chosen = try StateDict.choose(from: shards.catalog, selection, rules)
+        self.init(shards.files, container, chosen, location)
+    }
+
+    private init(
+        _ files: consuming UniqueArray<ByteFile>, _ container: Container, _ chosen: consuming Chosen,
         _ location: consuming UniqueArray<CChar>
     ) {
-        self.file = file
+        self.files = files
         self.container = container
         self.location = location
         catalog = chosen.catalog
         names = chosen.names
         wrapper = chosen.key
         prefix = chosen.prefix
-        dialect = chosen.dialect
+        grammar = chosen.grammar
+        grammarName = chosen.grammarName
         origin = chosen.origin
     }
 
@@ -115,14 +157,17 @@ public struct StateDict: ~Copyable {
     /// The index of the tensor with one of our names.
     package func find(_ name: Bytes) -> Int? { names.find(name) }
 
-    /// Whether tensor `index` belongs to another part of the model: its name lacks the backbone's prefix.
-    func isOutside(_ index: Int) -> Bool { !nameInFile(index).hasPrefix(prefix.elements) }
+    /// The file that has a storage.
+    func file(of storage: TensorCatalog.Storage) -> FileReference { files[Int(storage.file)].reference }
 
-    /// Whether tensor `index` is one that files of this dialect have and nobody needs.
-    func isIgnorable(_ index: Int) -> Bool {
-        let name = nameInFile(index)
-        return dialect.isIgnorable(name.slice(prefix.count, name.count - prefix.count))
-    }
+    /// What stands under a name instead of a tensor that can be read.
+    package func obstacle(_ index: Int) -> Bytes { catalog.obstacle(index) }
+
+    /// Whether tensor `index` belongs to another part of the model: its name lacks the backbone's prefix.
+    package func isOutside(_ index: Int) -> Bool { !nameInFile(index).hasPrefix(prefix.elements) }
+
+    /// Whether tensor `index` is one that files of this grammar have and nobody needs.
+    package func isDropped(_ index: Int) -> Bool { names.isDropped(index) }
 
     /// An error with the path, or "memory of N bytes", in front.
     package func located(_ error: BackboneError) -> BackboneError {
@@ -139,13 +184,15 @@ extension StateDict {
         let names: NameMap
         let key: UniqueArray<UInt8>
         let prefix: UniqueArray<UInt8>
-        let dialect: Dialect
+        let grammar: Int
+        let grammarName: StaticString
         let origin: Origin
 
         init(
-            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing BackboneChoice, _ origin: Origin
+            _ catalog: consuming TensorCatalog, key: Bytes, _ choice: borrowing BackboneChoice,
+            _ rules: borrowing UniqueArray<NameRules>, _ origin: Origin
         ) throws(BackboneError) {
-            let names = try NameMap(catalog, prefix: choice.prefix.elements, choice.dialect)
+            let names = try NameMap(catalog, prefix: choice.prefix.elements, rules[choice.grammar])
             var ownKey = UniqueArray<UInt8>()
             var ownPrefix = UniqueArray<UInt8>()
             try ownKey.append(key)
@@ -154,13 +201,15 @@ extension StateDict {
             self.names = names
             self.key = ownKey
             prefix = ownPrefix
-            dialect = choice.dialect
+            grammar = choice.grammar
+            grammarName = rules[choice.grammar].grammar.name
             self.origin = origin
         }
     }
 
     fileprivate static func choose(
-        from checkpoint: borrowing PickledCheckpoint, _ selection: StateDictSelection
+        from checkpoint: borrowing PickledCheckpoint, _ selection: StateDictSelection,
+        _ rules: borrowing UniqueArray<NameRules>
     ) throws(BackboneError) -> Chosen {
         let found = try checkpoint.candidates()
         var named = UniqueArray<Candidate>()
@@ -171,18 +220,19 @@ extension StateDict {
             let tensors = try checkpoint.tensors(of: candidate, &listing)
             try named.append(try Candidate(key: key, tensors: tensors))
         }
-        let choice = try BackboneChoice.choose(from: named, selection)
+        let choice = try BackboneChoice.choose(from: named, selection, rules)
         let candidate = found.list.elements[choice.candidate]
         let catalog = try checkpoint.catalog(of: candidate)
-        return try Chosen(catalog, key: found.path(candidate), choice, checkpoint.origin)
+        return try Chosen(catalog, key: found.path(candidate), choice, rules, checkpoint.origin)
     }
 
     fileprivate static func choose(
-        from catalog: consuming TensorCatalog, _ selection: StateDictSelection
+        from catalog: consuming TensorCatalog, _ selection: StateDictSelection,
+        _ rules: borrowing UniqueArray<NameRules>
     ) throws(BackboneError) -> Chosen {
         var candidates = UniqueArray<Candidate>()
         try candidates.append(try Candidate(catalog))
-        let choice = try BackboneChoice.choose(from: candidates, selection)
-        return try Chosen(catalog, key: candidates[0].key.elements, choice, .unknown)
+        let choice = try BackboneChoice.choose(from: candidates, selection, rules)
+        return try Chosen(catalog, key: candidates[0].key.elements, choice, rules, .unknown)
     }
 }

@@ -8,10 +8,13 @@ struct StorageGroups: ~Copyable {
     /// Indices of destinations, those of a group side by side.
     private var order = UniqueArray<Int32>()
     private var ends = UniqueArray<Int32>()
+    private var extents = UniqueArray<StorageExtent>()
     /// The first so many groups are of contiguous tensors alone, which can be copied while their storage is read.
     private(set) var streamed = 0
-    /// Bytes of the storages of these.
+    /// Bytes that are read for these.
     private(set) var streamedSize = 0
+
+    /// - Throws: `badCheckpoint` if too much would have to be unpacked; `outOfMemory`.
 
     init(
         of list: UnsafeBufferPointer<TensorDestination>, in catalog: borrowing TensorCatalog
@@ -27,11 +30,47 @@ struct StorageGroups: ~Copyable {
 
         append(sorted.elements, list, catalog, areContiguous: true)
         streamed = count
-        for group in 0..<streamed {
-            let storage = catalog.entries[list[Int(self[group][0])].tensor].storage
-            streamedSize = checkedSum(streamedSize, catalog.storages[Int(storage)].size) ?? .max
-        }
         append(sorted.elements, list, catalog, areContiguous: false)
+        try findExtents(list, catalog)
+        for group in 0..<streamed { streamedSize = checkedSum(streamedSize, extents[group].read.count) ?? .max }
+    }
+
+    private mutating func findExtents(
+        _ list: UnsafeBufferPointer<TensorDestination>, _ catalog: borrowing TensorCatalog
+    ) throws(BackboneError) {
+        try extents.reserve(count)
+        var inflation = InflationTotal()
+        for group in 0..<count {
+            var needed: Range<Int>?
+            for position in self[group] {
+                let tensor = list[Int(position)].tensor
+                let range = catalog.byteRange(tensor)
+                guard !range.isEmpty else { continue }
+                inflation.count(needed: catalog.elementCount(tensor), catalog.entries[tensor].dtype.size)
+                let known = needed ?? range
+                needed = min(known.lowerBound, range.lowerBound)..<max(known.upperBound, range.upperBound)
+            }
+            let storage = storage(of: group, list, catalog)
+            let extent = StorageExtent(needed ?? 0..<0, of: storage)
+            if case .deflated = storage.place { inflation.count(extent, of: storage, group: group) }
+            extents.appendReserved(extent)
+        }
+        if let group = inflation.largestBeyondLimit {
+            throw inflation.refusal(naming: catalog.name(list[Int(self[group][0])].tensor))
+        }
+        guard inflation.leavesRoomForEnds else { return }
+        for group in 0..<count {
+            let storage = storage(of: group, list, catalog)
+            guard case .deflated = storage.place, extents[group].mayReachEnd(of: storage) else { continue }
+            extents[group].reachEnd(of: storage)
+        }
+    }
+
+    /// The storage in which the tensors of a group lie.
+    private func storage(
+        of group: Int, _ list: UnsafeBufferPointer<TensorDestination>, _ catalog: borrowing TensorCatalog
+    ) -> TensorCatalog.Storage {
+        catalog.storages[Int(catalog.entries[list[Int(self[group][0])].tensor].storage)]
     }
 
     /// Appends the groups all of whose tensors are contiguous, or the others.
@@ -59,6 +98,9 @@ struct StorageGroups: ~Copyable {
     }
 
     var count: Int { ends.count }
+
+    /// What is read of the storage of a group.
+    func extent(_ group: Int) -> StorageExtent { extents[group] }
 
     /// Indices of the destinations in one storage.
     subscript(group: Int) -> UnsafeBufferPointer<Int32> {

@@ -22,47 +22,76 @@ struct StorageReader: ~Copyable {
 
     /// Reads a storage of `catalog` to where its bytes are wanted.
     ///
-    /// - Parameter name: of a tensor in it, for messages.
+    /// - Parameters:
+    ///   - name: of a tensor in it, for messages.
+    ///   - look: is shown each piece while it is in the cache, with its place and size.
     func read(
         _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
-        into memory: UnsafeMutableRawPointer
+        into memory: UnsafeMutableRawPointer, look: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
     ) throws(BackboneError) {
-        try read(storage, of: name, from: catalog, file, to: { memory + $0 }, use: { _, _, _ in })
+        try read(
+            storage, 0..<storage.size, of: name, from: catalog, file, to: { memory + $0 }, use: look)
     }
 
-    /// Reads a storage piece by piece and shows each to `use` with its first byte's place and its size. A storage is
-    /// shown in part even if its checksum turns out wrong.
+    /// Reads a part of a storage piece by piece and shows each to `use` with its first byte's place and its size. A
+    /// storage is shown in part even if its checksum turns out wrong.
     ///
     /// - Parameter worker: less than the number of threads; no other thread's at the time.
     func read(
-        _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
-        worker: Int, use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
+        _ storage: TensorCatalog.Storage, _ range: Range<Int>, of name: Bytes, from catalog: borrowing TensorCatalog,
+        _ file: FileReference, worker: Int, use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
     ) throws(BackboneError) {
         let piece = UnsafeMutableRawPointer(pieces.start + worker * Limits.chunkBytes)
-        try read(storage, of: name, from: catalog, file, to: { _ in piece }, use: use)
+        try read(storage, range, of: name, from: catalog, file, to: { _ in piece }, use: use)
     }
 
+    /// The same, with as many bytes at a time as there is room for, where they are needed; for one thread.
+    ///
+    /// - Parameter window: a multiple of `Limits.chunkBytes`.
+    func read(
+        _ storage: TensorCatalog.Storage, _ extent: StorageExtent, of name: Bytes,
+        from catalog: borrowing TensorCatalog, _ file: FileReference, window: borrowing Buffer<UInt8>,
+        use: (_ part: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
+    ) throws(BackboneError) {
+        let first = extent.needed.lowerBound / Limits.chunkBytes * Limits.chunkBytes
+        let end = extent.needed.upperBound
+        let (part, size) = (UnsafeMutableRawPointer(window.start), window.count)
+        let piece = UnsafeMutableRawPointer(pieces.start)
+        try read(
+            storage, extent.read, of: name, from: catalog, file,
+            to: { start in start >= first && start < end ? part + (start - first) % size : piece },
+            use: { _, start, count in
+                guard start >= first && start < end else { return }
+                let offset = (start - first) % size
+                if offset + count == size || start + count >= end { use(part, start - offset, offset + count) }
+            })
+    }
+
+    /// - Parameter range: of bytes of the storage. Its checksum is checked, and that nothing follows it, if that is all
+    ///   of it.
     @inline(__always)
     private func read(
-        _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
-        to place: (_ start: Int) -> UnsafeMutableRawPointer,
+        _ storage: TensorCatalog.Storage, _ range: Range<Int>, of name: Bytes, from catalog: borrowing TensorCatalog,
+        _ file: FileReference, to place: (_ start: Int) -> UnsafeMutableRawPointer,
         use: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
     ) throws(BackboneError) {
         do throws(BackboneError) {
-            var stream = try StorageStream(storage, in: file, memory: catalog.memory.elements)
+            var stream = try StorageStream(storage, from: range.lowerBound, in: file, memory: catalog.memory.elements)
+            let isWhole = range == 0..<storage.size
+            let expected = isWhole ? storage.checksum : nil
             var checksum: UInt32 = 0
-            var start = 0
-            while start < storage.size {
-                let count = min(Limits.chunkBytes, storage.size - start)
+            var start = range.lowerBound
+            while start < range.upperBound {
+                let count = min(Limits.chunkBytes, range.upperBound - start)
                 let memory = place(start)
                 try stream.read(count, into: memory)
-                if storage.checksum != nil { checksum = crc.update(checksum, memory, count: count) }
+                if expected != nil { checksum = crc.update(checksum, memory, count: count) }
                 reverse(memory, count: count, elementSize: storage.reversedSize)
                 use(memory, start, count)
                 start += count
             }
-            try stream.finish()
-            if let expected = storage.checksum, expected != checksum {
+            if isWhole { try stream.finish() }
+            if let expected, expected != checksum {
                 throw BackboneError(.badCheckpoint, "its checksum is wrong")
             }
         } catch {
@@ -80,12 +109,14 @@ struct StorageStream: ~Copyable {
     private var inflater: Inflater?
     private var text: PickledText?
 
-    /// - Parameter memory: the catalog's, which must outlive this.
+    /// - Parameters:
+    ///   - start: how many of its bytes are left out; 0 if they are not in the file, or in memory, as they are.
+    ///   - memory: the catalog's, which must outlive this.
     init(
-        _ storage: TensorCatalog.Storage, in file: FileReference, memory: Bytes
+        _ storage: TensorCatalog.Storage, from start: Int = 0, in file: FileReference, memory: Bytes
     ) throws(BackboneError) {
         self.file = file
-        position = storage.position
+        position = storage.position + start
         switch storage.place {
         case .file:
             self.memory = nil

@@ -37,7 +37,7 @@ extension Message.Interpolation {
     }
 
     /// A path, of which only the end is kept if it would crowd out the message.
-    mutating func appendInterpolation(path: UnsafePointer<CChar>) {
+    package mutating func appendInterpolation(path: UnsafePointer<CChar>) {
         let room = 200
         let length = strlen(path)
         if length > room { appendLiteral("...") }

@@ -37,6 +37,8 @@ struct TensorCatalog: ~Copyable {
             case memory
         }
 
+        /// The number of the file that has it, of a checkpoint in several.
+        var file: Int32 = 0
         var position: Int
         /// Of the bytes themselves, whatever form the file has them in. Not more than what the file has could become.
         var size: Int

@@ -28,8 +28,8 @@ package struct CPUFeatures: OptionSet, BitwiseCopyable, Sendable {
     /// - Throws: `invalidArgument` for a name that is none.
     package static func usable() throws(BackboneError) -> CPUFeatures {
         var features = detected
-        guard let list = getenv("BACKBONE_DISABLE_CPU_FEATURES") else { return features }
-        var name = UnsafePointer(list)
+        guard let list = shims_environment("BACKBONE_DISABLE_CPU_FEATURES") else { return features }
+        var name = list
         while name.pointee != 0 {
             let length = strcspn(name, ",")
             switch length {
@@ -39,7 +39,7 @@ package struct CPUFeatures: OptionSet, BitwiseCopyable, Sendable {
             default:
                 throw BackboneError(
                     .invalidArgument,
-                    "BACKBONE_DISABLE_CPU_FEATURES is \(UnsafePointer(list)), expected a list of: avx2, avx512")
+                    "BACKBONE_DISABLE_CPU_FEATURES is \(list), expected a list of: avx2, avx512")
             }
             name += Int(length)
             if name.pointee != 0 { name += 1 }

@@ -13,6 +13,7 @@ public struct BackboneError: Error, BitwiseCopyable {
         case badCheckpoint = 5
         case mismatch = 6
         case unknownName = 7
+        case cancelled = 8
     }
 
     public let kind: Kind

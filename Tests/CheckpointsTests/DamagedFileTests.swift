@@ -39,15 +39,6 @@ struct DamagedFileTests {
         #expect(error.text.hasSuffix("none/none.pth: cannot open it: No such file or directory"))
     }
 
-    @Test func aFolderAndAPipeAreNoFiles() throws {
-        let scratch = try Scratch()
-        let folder = try #require(failure(scratch.folder.path))
-        #expect(folder.kind == .io)
-        #expect(folder.text.hasSuffix("it is a folder, not a file"))
-        mkfifo(scratch.path("pipe"), 0o600)
-        #expect(try #require(failure(scratch.path("pipe"))).kind == .io)
-    }
-
     @Test func aLongPathLeavesRoomForTheMessage() throws {
         let path = "/" + String(repeating: "folder/", count: 80) + "x.pth"
         let error = try #require(failure(path))
@@ -163,7 +154,7 @@ struct DamagedFileTests {
         let scratch = try Scratch()
         let bytes = try fixtureBytes("ordered.safetensors")
         let path = try scratch.write("shrinking", bytes)
-        let dict = try StateDict(path: path)
+        let dict = try StateDict(file: path)
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.truncate(atOffset: UInt64(bytes.count - 4))
         var memory = [Float](repeating: 0, count: 6)

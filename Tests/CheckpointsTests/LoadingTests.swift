@@ -72,7 +72,7 @@ struct LoadingTests {
     ])
     func aWholeModuleHasTheNamesOfItsStateDict(file: String) throws {
         try compare(load(fixture(file)), shapes: "module.txt", bits: "module.bin", inOrder: true)
-        #expect(try StateDict(path: fixture(file)).wrapperString == (file.contains("key") ? "model" : ""))
+        #expect(try StateDict(file: fixture(file)).wrapperString == (file.contains("key") ? "model" : ""))
     }
 
     @Test func stateDictsOfATrainingCheckpointAreFoundWithTheirPaths() throws {
@@ -137,7 +137,7 @@ struct LoadingTests {
     ]
 
     @Test(arguments: wrapped) func wrappersPrefixesAndContainers(file: String, wrapper: String, prefix: String) throws {
-        let dict = try StateDict(path: fixture(file))
+        let dict = try StateDict(file: fixture(file))
         #expect(dict.wrapperString == wrapper)
         #expect(dict.prefixString == prefix)
         let kinds: [(String, Container)] = [
@@ -154,7 +154,7 @@ struct LoadingTests {
     ]
 
     @Test func aPrefixOfSomeNamesStays() throws {
-        let dict = try StateDict(path: fixture("module-not-all.pth"))
+        let dict = try StateDict(file: fixture("module-not-all.pth"))
         #expect((0..<dict.count).map { dict.nameString($0) } == ["module.conv1.weight", "bn1.bias"])
         #expect(dict.prefixString == "")
     }

@@ -48,7 +48,7 @@ struct SavingTests {
     @Test(arguments: ["a.safetensors", "a.pth"]) func whatIsWrittenIsRead(name: String) throws {
         let scratch = try Scratch()
         try write(tensors, to: scratch.path(name))
-        #expect(try StateDict(path: scratch.path(name)).container == (name == "a.pth" ? .zip : .safetensors))
+        #expect(try StateDict(file: scratch.path(name)).container == (name == "a.pth" ? .zip : .safetensors))
         let loaded = try load(scratch.path(name))
         #expect(loaded.map(\.name) == tensors.map(\.name))
         for (tensor, expected) in zip(loaded, tensors) {

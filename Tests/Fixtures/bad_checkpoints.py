@@ -45,6 +45,8 @@ def write_bad_zips():
 
     (FOLDER / "by-hand.pth").write_bytes(zip_archive(parts()))
     write("bad-duplicate.pth", zip_archive(parts() + [member("a/data/0", first)]), "two members 'a/data/0'")
+    other = member("a/version", b"3")
+    write("bad-duplicate-other.pth", zip_archive(parts() + [other, other]), "two members 'a/version'")
     write("bad-overlap.pth", zip_archive(parts() + [member("a/x", b"abc", offset=0)]), "a/x")
     write("bad-inside.pth", zip_archive(parts(size=len(first) + 40)), "a/data/0")
     write("bad-outside.pth", zip_archive(parts() + [member("a/x", b"abc", offset=1 << 20)]), "a/x")
@@ -108,6 +110,11 @@ def write_bad_deflated(write, parts):
     # The fixed code, a match of 3 bytes one byte before the first.
     write("bad-deflated-distance.pth", archive(bytes([0b00000011, 0b00000010, 0]), name=1), wrong + "a match begins")
     write("bad-deflated-bomb.pth", archive(b"\3\0", size=1 << 40, name=1), "'a/data/0' contradict each other")
+    # As many bytes as the pickle speaks of, but one more than so many deflated bytes can become.
+    claimed = dict_of(("w", tensor(data=storage("0", 1032 * 8 // 4 + 1))))
+    members = [member("a/data.pkl", PROTO + claimed + STOP)]
+    ratio = zip_archive([*members, member("a/data/0", bytes(8), method=8, size=1032 * 8 + 4)])
+    write("bad-deflated-ratio.pth", ratio, "the sizes of its member 'a/data/0' contradict each other")
     write("bad-deflated-bytes.pth", archive(packed(first[::-1]), name=1), "checksum is wrong")
     write("bad-deflated-pickle.pth", archive(packed(body)[:-9], size=len(body)), "record 'a/data.pkl': its compressed")
 
@@ -350,7 +357,7 @@ def write_bad_safetensors():
     )
     write("bad-hole.safetensors", one('"dtype":"F32","shape":[1],"data_offsets":[4,8]'), eight, "hole at byte")
     write("bad-overlap.safetensors", "{" + '"v":{' + good + '},"w":{' + good + "}}", eight, "overlap")
-    write("bad-rest.safetensors", one(good), eight + b"\0", "but the file at")
+    write("bad-rest.safetensors", one(good), eight + b"\0x\0", "but the file at")
     write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' lie outside")
     write(
         "bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'"

@@ -65,6 +65,16 @@ def wide_numbers(*numbers):
     return struct.pack("<HH", 1, 8 * len(numbers)) + b"".join(struct.pack("<Q", number) for number in numbers)
 
 
+def deflated(*parts):
+    """Raw deflated data of parts, each with how often it is repeated: a gigabyte of zeros is made at once."""
+    out = b""
+    for data, times in parts:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        # Ends at a byte and refers to nothing before it.
+        out += (packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)) * times
+    return out + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+
+
 # ---- Pickles ----
 
 PROTO2, PROTO4, MARK, STOP = b"\x80\x02", b"\x80\x04", b"(", b"."

@@ -9,6 +9,7 @@ for the addresses of objects that PyTorch puts into a few of the files.
 """
 
 import argparse
+import io
 import struct
 import tarfile
 import warnings
@@ -358,6 +359,98 @@ def write_deflated_extremes():
     (FOLDER / "deflated-extremes.txt").write_text("\n".join(lines) + "\n")
 
 
+def write_stored_far():
+    """A stored block longer than the window of 32768 bytes, by formula, and matches back into it: the list of these."""
+    block = bytes((i * i * 31 + i * 7 >> 3) & 0xFF for i in range(40000))
+    matches = [(258, 32768), (3, 32768), (200, 32767), (3, 1), (258, 20000), (100, 16385), (258, 4), (17, 32768)]
+    bits, count = 0, 0
+
+    def put(value, size):
+        nonlocal bits, count
+        bits |= value << count
+        count += size
+
+    def reverse(value, size):
+        return int(f"{value:0{size}b}"[::-1], 2)
+
+    def length_code(length):
+        """The symbol of the fixed code, and the bits after it (RFC 1951, 3.2.5)."""
+        if length == 258:
+            return 285, 0, 0
+        base = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163]
+        base += [195, 227]
+        index = max(i for i, value in enumerate(base) if value <= length)
+        return 257 + index, length - base[index], max(index // 4 - 1, 0)
+
+    def distance_code(distance):
+        base = [1, 2, 3, 4]
+        for extra in range(1, 14):
+            base += [base[-1] + (1 << extra - 1), base[-1] + (1 << extra - 1) + (1 << extra)]
+        index = max(i for i, value in enumerate(base) if value <= distance)
+        return index, distance - base[index], max(index // 2 - 1, 0)
+
+    put(0b000, 3)
+    put(0, 5)  # to the next byte
+    put(len(block) | (~len(block) & 0xFFFF) << 16, 32)
+    for byte in block:
+        put(byte, 8)
+    put(0b011, 3)
+    for length, distance in matches:
+        symbol, value, size = length_code(length)
+        put(reverse(symbol - 256, 7) if symbol < 280 else reverse(symbol - 280 + 0b11000000, 8), 7 + (symbol >= 280))
+        put(value, size)
+        symbol, value, size = distance_code(distance)
+        put(reverse(symbol, 5), 5)
+        put(value, size)
+    put(0, 7)
+    packed = bits.to_bytes((count + 7) // 8, "little")
+    data = zlib.decompress(packed, -15)
+    expected = bytearray(block)
+    for length, distance in matches:
+        for _ in range(length):
+            expected.append(expected[-distance])
+    assert data == expected
+    body = dict_of(("bytes", tensor((len(data),), (1,), data=storage("0", len(data), "ByteStorage"))))
+    members = [member("a/data.pkl", PROTO + body + STOP)]
+    members += [member("a/data/0", packed, method=8, size=len(data), crc=zlib.crc32(data))]
+    (FOLDER / "deflated-stored-far.pth").write_bytes(zip_archive(members))
+    with zipfile.ZipFile(FOLDER / "deflated-stored-far.pth") as archive:
+        assert archive.read("a/data/0") == data
+    lines = [f"{length} {distance}" for length, distance in matches]
+    (FOLDER / "deflated-stored-far.txt").write_text("\n".join(lines) + "\n")
+
+
+def write_pax_size():
+    """A tar archive in which only an extended header says how one member is called and how long it is, another's size is
+    in binary, and a global header comes first."""
+    with tarfile.open(FOLDER / "small-tar.pth") as archive:
+        parts = [(info.name, archive.extractfile(info).read()) for info in archive]
+    path = FOLDER / "small-tar-pax-size.pth"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "made by hand"}) as archive:
+        for name, data in parts:
+            info = tarfile.TarInfo("x" if name == "tensors" else name)
+            info.size = len(data)
+            if name == "tensors":
+                info.pax_headers = {"size": str(len(data)), "path": name}
+            archive.addfile(info, io.BytesIO(data))
+    data = bytearray(path.read_bytes().rstrip(b"\0"))
+    data += bytes(-len(data) % 512 + 1024)
+    with tarfile.open(path) as archive:
+        headers = {info.name: info.offset_data - 512 for info in archive}
+    sizes = {"tensors": b"00000000000\0", "pickle": b"\x80" + len(dict(parts)["pickle"]).to_bytes(11, "big")}
+    for name, size in sizes.items():
+        header = headers[name]
+        assert data[header : header + 9] == (b"x" + bytes(8) if name == "tensors" else b"pickle\0\0\0")
+        data[header + 124 : header + 136] = size
+        data[header + 148 : header + 156] = b" " * 8
+        data[header + 148 : header + 156] = b"%06o\0 " % sum(data[header : header + 512])
+    path.write_bytes(data)
+    with tarfile.open(path) as archive:
+        assert [(info.name, archive.extractfile(info).read()) for info in archive] == parts
+    found = containers.read(path)
+    assert list(found) == list(small()) and all(torch.equal(found[name], small()[name]) for name in found)
+
+
 # Instructions of the pickles made by hand.
 PROTO, STOP, MARK, DICT, TUPLE, REDUCE, BUILD, PERSID = b"\x80\x02", b".", b"(", b"}", b"t", b"R", b"b", b"Q"
 
@@ -429,6 +522,8 @@ def main():
     write_rebuilds()
     write_deflated_extremes()
     pickled_objects.write_all()
+    write_stored_far()
+    write_pax_size()
     bad = bad_checkpoints.write_all()
     size = sum(file.stat().st_size for file in FOLDER.iterdir())
     print(f"{len(list(FOLDER.iterdir()))} files, {size} bytes, {bad} of them bad")

@@ -3,6 +3,7 @@
 """Files that have to be megabytes to be an attack."""
 
 import struct
+import zlib
 
 from forge import (
     MARK,
@@ -10,6 +11,7 @@ from forge import (
     STOP,
     archive,
     call,
+    deflated,
     dict_of,
     member,
     name_of,
@@ -90,6 +92,7 @@ def large(corpus):
     corpus.add("depth.safetensors", safetensors('{"a":' * 3_000_000), BAD)
     corpus.add("spaces.safetensors", safetensors("{" + " " * (15 << 20) + "}"), ANY)
     corpus.add("header-of-17-megabytes.safetensors", safetensors("{" + " " * (17 << 20) + "}"), BAD)
+    compressed(corpus)
     corpus.add("ends.pth", b"PK\3\4" + b"PK\5\6" * (1 << 20), BAD)
     corpus.add("zeros.pth", b"\0" * (8 << 20), BAD)
 
@@ -128,3 +131,31 @@ def ways(corpus):
     pair = text("x") + tensor() + b"\x86q\0"
     add("pairs-a-million-times", b"](" + tuple_of(text(NAME), tensor()) + pair + b"h\0" * 900_000 + b"e", ANY)
     add("almost-pairs", b"](" + good + b"](" + pair + b"h\0" * 900_000 + b"Nee")
+
+
+def compressed(corpus):
+    """Records that would become hundreds of megabytes: the tensor is before or after most of them."""
+    megabyte, count = bytes(1 << 20), 512
+
+    def add(name, status, fragment, value, fields):
+        pickle = PROTO2 + dict_of((NAME, value)) + STOP
+        members = [member("a/data.pkl", pickle), member("a/data/0", **fields)]
+        corpus.add(f"compressed-{name}.pth", archive(members), status, fragment)
+
+    def record(size, *parts):
+        return {"data": deflated(*parts), "method": 8, "size": size, "crc": 1}
+
+    size = (count << 20) + len(VALUE)
+    data = storage(count=size // 4)
+    add("tail", OK, "", tensor(data=data), record(size, (VALUE, 1), (megabyte, count)))
+    head = record(size, (megabyte, count), (VALUE, 1))
+    add("head", BAD, f"would unpack to {size} bytes", tensor(offset=count << 18, data=data), head)
+    near = 63 << 20
+    values = storage(count=(near + 4) // 4)
+    zeros = zlib.crc32(bytes(near) + VALUE)
+    close = record(near + 4, (megabyte, 63), (VALUE, 1)) | {"crc": zeros}
+    add("near", OK, "", tensor(offset=near // 4, data=values), close)
+    filler = PROTO2 + b"B" + struct.pack("<L", 60 << 20)
+    pickle = record(len(filler) + (60 << 20) + 2, (filler, 1), (megabyte, 60), (b"0.", 1))
+    name = "compressed-pickle.pth"
+    corpus.add(name, archive([member("a/data.pkl", **pickle)]), BAD, "compressed record 'a/data.pkl'")

@@ -36,11 +36,15 @@ private func pickleInZip(_ input: Input) -> [UInt8] {
     ])
 }
 
-/// A zip archive with a tensor of as many bytes as the first two say, which the rest of the bytes are, deflated.
+/// A zip archive with a storage of as many bytes as the first two say, which the rest of the bytes are, deflated; and a
+/// tensor of all of it, of its beginning, or of some of it, by the remainder of that number by 3.
 private func deflatedStorage(_ input: Input) -> [UInt8] {
     guard input.count >= 2 else { return Array(input) }
     let size = Int(input[0]) | Int(input[1]) << 8
-    // {"x": _rebuild_tensor_v2(("storage", ByteStorage, "0", "cpu", size), 0, (size,), (1,), False, None)}
+    let offset = size % 3 == 0 ? 0 : size / 8
+    let count = size % 3 == 0 ? size : size / 4
+    let step = size % 3 == 2 ? 2 : 1
+    // {"x": _rebuild_tensor_v2(("storage", ByteStorage, "0", "cpu", size), offset, (count,), (step,), False, None)}
     var pickle: [UInt8] = [0x80, 2]
     func add(_ text: String) { pickle += Array(text.utf8) }
     func add(string text: String) { pickle += Array("X".utf8) + little32(text.utf8.count) + Array(text.utf8) }
@@ -53,9 +57,11 @@ private func deflatedStorage(_ input: Input) -> [UInt8] {
     add(string: "cpu")
     add("M")
     pickle += little16(size)
-    add("tQK\0M")
-    pickle += little16(size)
-    pickle += [0x85, UInt8(ascii: "K"), 1, 0x85, 0x89]
+    add("tQM")
+    pickle += little16(offset)
+    add("M")
+    pickle += little16(count)
+    pickle += [0x85, UInt8(ascii: "K"), UInt8(step), 0x85, 0x89]
     add("NtRs.")
     return zip([
         Member(name: "a/data.pkl", data: pickle),

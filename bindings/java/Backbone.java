@@ -219,7 +219,8 @@ public final class Backbone {
 
     /** backbone_load_options. */
     @FieldOrder({
-        "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map"
+        "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
+        "max_stream_bytes"
     })
     public static class CLoadOptions extends Structure {
         public int struct_size;
@@ -229,6 +230,7 @@ public final class Backbone {
         public int input_channels;
         public int channel_map_length;
         public Pointer channel_map;
+        public long max_stream_bytes;
     }
 
     /** backbone_tensor. */

@@ -44,6 +44,7 @@ typedef struct backbone_load_options {
     int32_t input_channels;
     int32_t channel_map_length;
     const int32_t *channel_map;
+    uint64_t max_stream_bytes;
 } backbone_load_options;
 typedef struct backbone_tensor {
     void *data;

@@ -94,7 +94,7 @@ module Backbone
     ]
     LoadOptions = struct [
       "uint32_t struct_size", "int32_t strict", "void *key", "void *prefix", "int32_t input_channels",
-      "int32_t channel_map_length", "void *channel_map"
+      "int32_t channel_map_length", "void *channel_map", "uint64_t max_stream_bytes"
     ]
     Tensor = struct [
       "void *data", "int32_t dtype", "int32_t reserved", "int64_t shape[4]", "int64_t strides[4]"

@@ -122,6 +122,7 @@ pub mod ffi {
         pub input_channels: i32,
         pub channel_map_length: i32,
         pub channel_map: *const i32,
+        pub max_stream_bytes: u64,
     }
 
     /// `backbone_report_entry`.

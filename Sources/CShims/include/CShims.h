@@ -30,9 +30,17 @@
 static inline int shims_errno(void) { return errno; }
 
 /* open and snprintf are variadic, which Swift does not import. */
-static inline int shims_open_for_reading(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+static inline int shims_open_for_reading(const char *path) {
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
 static inline int shims_create_exclusively(const char *path, mode_t permissions) {
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
+}
+/* fcntl is variadic too. */
+static inline int shims_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXEC, 0); }
+static inline void shims_clear_nonblocking(int file) {
+    int flags = fcntl(file, F_GETFL);
+    if (flags >= 0) (void)fcntl(file, F_SETFL, flags & ~O_NONBLOCK);
 }
 static inline int shims_open_folder(const char *path) { return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
 
@@ -40,6 +48,20 @@ static inline int shims_open_folder(const char *path) { return open(path, O_RDON
 static inline int shims_is_directory(const struct stat *status) { return S_ISDIR(status->st_mode); }
 static inline int shims_is_link(const struct stat *status) { return S_ISLNK(status->st_mode); }
 static inline int shims_is_regular_file(const struct stat *status) { return S_ISREG(status->st_mode); }
+static inline int shims_is_block_device(const struct stat *status) { return S_ISBLK(status->st_mode); }
+
+/* Whether an open folder has a file of that name. */
+static inline int shims_folder_has(int folder, const char *name) { return faccessat(folder, name, F_OK, 0) == 0; }
+
+/* Reads a stream without waiting, as read does: -1 with errno EAGAIN where nothing has come yet. */
+ssize_t shims_read_stream(int file, void *out, size_t size);
+/* Waits so many milliseconds for a stream to be readable, at its end or broken: 1, or 0 after that time. */
+int shims_wait_for_stream(int file, int milliseconds);
+/*
+ * Whether the end of a stream that has given nothing is that of a named pipe that nobody has opened to write yet.
+ * `inherited` is the descriptor that the stream was opened by, as in /dev/fd/N; -1 for none.
+ */
+int shims_awaits_writer(int file, int inherited);
 
 /* madvise(MADV_HUGEPAGE), which only Linux has. Returns 0 or -1. */
 int shims_advise_huge_pages(void *start, size_t size);
@@ -56,6 +78,12 @@ int shims_cpu_multiplies_carryless(void);
  * `state` before them; `count` is a multiple of 64 above 0. For a CPU that multiplies carryless.
  */
 void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
+
+/* Whether none of `count` floats is a NaN or an infinity: 1 or 0. As fast as they come from the cache. */
+int shims_all_finite(const float *values, long count);
+
+/* getenv, but NULL in a program that has more rights than who started it: then variables are not to be trusted. */
+const char *shims_environment(const char *name);
 
 /* The number of CPUs in this thread's affinity mask; cpu_set_t is worked by macros. At least 1. */
 int shims_affinity_cpu_count(void);

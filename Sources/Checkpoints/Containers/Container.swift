@@ -14,6 +14,8 @@ package enum Container: Sendable {
     /// One pickle, as `pickle.dump` writes it, of NumPy arrays or tensors.
     case pickle
     case safetensors
+    /// The JSON that tells which tensors of a checkpoint are in which of its files.
+    case index
 
     package var name: StaticString {
         switch self {
@@ -22,6 +24,7 @@ package enum Container: Sendable {
         case .tar: "tar"
         case .pickle: "pickle"
         case .safetensors: "safetensors"
+        case .index: "index"
         }
     }
 
@@ -43,6 +46,7 @@ package enum Container: Sendable {
             return .safetensors
         }
         if isPickle(bytes) { return .pickle }
+        if ShardIndex.isIndex(bytes) { return .index }
         throw try BackboneError(.badCheckpoint, foreignKind(of: file, bytes))
     }
 

@@ -27,7 +27,11 @@ func isLegacyCheckpoint(_ beginning: Bytes) -> Bool {
 /// Reads everything but the numbers of a checkpoint that is a part of a file.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
-func readLegacyCheckpoint(_ file: FileReference, _ range: Range<Int>) throws(BackboneError) -> PickledCheckpoint {
+///
+/// - Parameter mayEndInZeros: whether zeros may follow.
+func readLegacyCheckpoint(
+    _ file: FileReference, _ range: Range<Int>, mayEndInZeros: Bool = false
+) throws(BackboneError) -> PickledCheckpoint {
     let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
     guard isLegacyCheckpoint(beginning.elements) else {
         throw BackboneError(.badCheckpoint, "it does not begin as a file of torch.save does")
@@ -43,7 +47,7 @@ func readLegacyCheckpoint(_ file: FileReference, _ range: Range<Int>) throws(Bac
     _ = try unpickler.read()
     unpickler.pickle.root = try unpickler.read()
     let keys = try unpickler.read()
-    let places = try readPlaces(&unpickler, keys: keys)
+    let places = try readPlaces(&unpickler, keys: keys, file, mayEndInZeros: mayEndInZeros)
     return PickledCheckpoint(unpickler.finish(), places, file)
 }
 
@@ -72,7 +76,7 @@ private func onlyStorage(
 
 /// Goes from storage to storage to the end of the file.
 private func readPlaces(
-    _ unpickler: inout Unpickler, keys: UInt32
+    _ unpickler: inout Unpickler, keys: UInt32, _ file: FileReference, mayEndInZeros: Bool
 ) throws(BackboneError) -> StoragePlaces {
     var places = StoragePlaces()
     guard unpickler.pickle[keys].kind == .list else {
@@ -88,7 +92,9 @@ private func readPlaces(
         let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
         try places.add(place, key: key)
     }
-    guard unpickler.reader.remaining == 0 else {
+    var isEnd = unpickler.reader.remaining == 0
+    if !isEnd && mayEndInZeros { isEnd = try file.hasOnlyZeros(from: unpickler.reader.position) }
+    guard isEnd else {
         throw BackboneError(
             .badCheckpoint,
             "\(unpickler.reader.remaining) bytes follow the last storage, at byte \(unpickler.reader.position)")

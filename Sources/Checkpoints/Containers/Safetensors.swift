@@ -18,7 +18,7 @@ struct SafetensorsHeader: ~Copyable {
     static func read(_ file: FileReference) throws(BackboneError) -> TensorCatalog {
         var header = try SafetensorsHeader(file)
         try header.parse()
-        try header.checkCoverage()
+        try header.checkCoverage(file)
         return header.finish()
     }
 
@@ -142,8 +142,8 @@ struct SafetensorsHeader: ~Copyable {
         try catalog.add(name: name, dtype: dtype, storage: storage, offset: 0, shape: shape, strides: nil)
     }
 
-    /// Checks that the tensors lie one after the other and fill the file, so that it hides nothing.
-    private func checkCoverage() throws(BackboneError) {
+    /// Checks that the tensors lie one after the other and fill the file but for zeros, so that it hides nothing.
+    private func checkCoverage(_ file: FileReference) throws(BackboneError) {
         let storages = catalog.storages.elements
         var order = UniqueArray<Int32>()
         try order.reserve(storages.count)
@@ -161,7 +161,7 @@ struct SafetensorsHeader: ~Copyable {
             }
             end += storage.size
         }
-        guard end == dataStart + dataSize else {
+        guard try file.hasOnlyZeros(from: end) else {
             throw BackboneError(
                 .badCheckpoint, "its tensors end at byte \(end), but the file at \(dataStart + dataSize)")
         }

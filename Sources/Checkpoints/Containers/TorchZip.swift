@@ -27,7 +27,8 @@ func readTorchZip(_ file: FileReference) throws(BackboneError) -> PickledCheckpo
         return try PickledCheckpoint(
             Unpickler.readOne(reader), places(archive, root: root), file, isBigEndian: isBigEndian)
     }
-    let bytes = try archive.read(member, limit: Limits.pickleBytes, from: file, crc)
+    let bytes = try archive.read(
+        member, limit: Limits.pickleBytes, inflatedLimit: Limits.inflatedPickleBytes, from: file, crc)
     return try PickledCheckpoint(
         Unpickler.readOne(PickleReader(bytes)), places(archive, root: root), file, isBigEndian: isBigEndian)
 }
@@ -61,7 +62,7 @@ private func isBigEndian(
     _ archive: borrowing ZipArchive, root: Bytes, _ file: FileReference, _ crc: borrowing CRC32
 ) throws(BackboneError) -> Bool {
     guard let index = try archive.find(root, "byteorder") else { return false }
-    let order = try archive.read(index, limit: 16, from: file, crc)
+    let order = try archive.read(index, limit: 16, inflatedLimit: 16, from: file, crc)
     if equal(order.elements, "big") { return true }
     guard equal(order.elements, "little") else {
         throw BackboneError(.badCheckpoint, "its byte order is '\(order.elements)', expected 'little' or 'big'")

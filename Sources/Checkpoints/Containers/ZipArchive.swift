@@ -76,14 +76,22 @@ struct ZipArchive: ~Copyable {
 
     /// The bytes of a member, checked against its checksum.
     ///
-    /// - Parameter limit: the most bytes that are plausible.
+    /// - Parameters:
+    ///   - limit: the most bytes that are plausible.
+    ///   - inflatedLimit: the same for a deflated member, which the file need not have so many bytes for.
     func read(
-        _ index: Int, limit: Int, from file: FileReference, _ crc: borrowing CRC32
+        _ index: Int, limit: Int, inflatedLimit: Int, from file: FileReference, _ crc: borrowing CRC32
     ) throws(BackboneError) -> UniqueArray<UInt8> {
         let storage = storage(index)
+        let isDeflated = members[index].method == ZipArchive.deflatedMethod
+        let limit = isDeflated ? min(limit, inflatedLimit) : limit
         guard storage.size <= limit else {
             throw BackboneError(
-                .badCheckpoint, "its record '\(name(index))' has \(storage.size) bytes, more than \(limit)")
+                .badCheckpoint,
+                """
+                its \(isDeflated ? "compressed " : "" as StaticString)record '\(name(index))' has \(storage.size) bytes, \
+                more than \(limit)
+                """)
         }
         var bytes = try UniqueArray<UInt8>(repeating: 0, count: storage.size)
         do throws(BackboneError) {

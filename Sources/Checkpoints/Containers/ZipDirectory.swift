@@ -27,11 +27,13 @@ struct ZipDirectoryLocation {
     let memberCount: Int
 
     init(_ file: FileReference) throws(BackboneError) {
-        // The end record is followed by a comment of at most 65535 bytes and preceded by the zip64 records.
-        let tailSize = min(file.size, end64Size + end64LocatorSize + endSize + 0xffff)
-        let tailStart = file.size - tailSize
-        let tail = try file.read(at: tailStart, count: tailSize)
-        let end = try ZipDirectoryLocation.findEnd(in: tail.elements)
+        // The end record is followed by a comment of at most 65535 bytes, which may end in zeros, and then by zeros that
+        // do not belong to the archive. It is preceded by the zip64 records.
+        let lastByte = try file.sizeWithoutTrailingZeros()
+        let tailStart = max(lastByte - (end64Size + end64LocatorSize + endSize + 0xffff), 0)
+        let tailEnd = min(file.size, lastByte + endSize + 0xffff)
+        let tail = try file.read(at: tailStart, count: tailEnd - tailStart)
+        let end = try ZipDirectoryLocation.findEnd(in: tail.elements, lastByte: lastByte - tailStart)
 
         var record = ByteReader(tail.elements.slice(end, endSize))
         guard record.uint32() != nil, let disk = record.uint16(), let startDisk = record.uint16(),
@@ -71,14 +73,16 @@ struct ZipDirectoryLocation {
         }
     }
 
-    /// The position of the one end record whose comment reaches exactly to the end of the file.
-    private static func findEnd(in tail: Bytes) throws(BackboneError) -> Int {
+    /// The position of the one end record whose comment reaches to the end of the file, but for zeros.
+    ///
+    /// - Parameter lastByte: how many bytes of the tail there are up to the last that is not zero.
+    private static func findEnd(in tail: Bytes, lastByte: Int) throws(BackboneError) -> Int {
         var found: Int?
-        var position = tail.count - endSize
+        var position = min(tail.count - endSize, lastByte)
         while position >= 0 {
             var reader = ByteReader(tail.slice(position, endSize))
             if reader.uint32() == endSignature, reader.take(endSize - 6) != nil, let comment = reader.uint16(),
-                Int(comment) == tail.count - endSize - position
+                (lastByte...tail.count).contains(position + endSize + Int(comment))
             {
                 if found != nil { throw damagedZip("it has two end records") }
                 found = position

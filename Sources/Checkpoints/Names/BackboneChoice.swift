@@ -20,53 +20,78 @@ package struct StateDictSelection {
 struct BackboneChoice: ~Copyable {
     let candidate: Int
     let prefix: UniqueArray<UInt8>
-    let dialect: Dialect
+    /// Index of the grammar.
+    let grammar: Int
 
     private init(_ place: NamePlace) throws(BackboneError) {
         candidate = place.candidate
-        dialect = place.dialect
+        grammar = place.grammar
         var prefix = UniqueArray<UInt8>()
         try prefix.append(place.prefix)
         self.prefix = prefix
     }
 
-    /// Chooses by structure: exactly one place of all candidates must hold a stem and a first stage.
+    /// Chooses by structure: exactly one place of all candidates must hold a stem and a first stage. Places that hold the
+    /// same tensors under several names are one.
     ///
     /// Where none does, as in a file of a few layers, the names must begin with the given prefix, with "module." or with
     /// nothing, and exactly one candidate must have any that a ResNet has.
     ///
     /// - Throws: `invalidArgument` if the key or the prefix that was asked for is not there, `badCheckpoint` if the choice
-    ///   is not clear or the network has a deep stem, naming what there is in both cases; `outOfMemory`.
+    ///   is not clear, naming what there is in both cases; `outOfMemory`.
     static func choose(
-        from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection
+        from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection,
+        _ grammars: borrowing UniqueArray<NameRules>
     ) throws(BackboneError) -> BackboneChoice {
         let range = try candidatesWanted(candidates, selection.key)
         let wanted = try completed(selection.prefix)
         let isPrefixGiven = selection.prefix != nil
         var places = UniqueArray<NamePlace>()
-        for index in range { try NamePlace.findAll(in: candidates[index], at: index, to: &places) }
+        for index in range { try NamePlace.findAll(in: candidates[index], at: index, grammars, to: &places) }
         var fitting = UniqueArray<NamePlace>()
         for index in 0..<places.count where !isPrefixGiven || equal(places[index].prefix, wanted.elements) {
             try fitting.append(places[index])
         }
+        if fitting.count > 1 { fitting = try distinct(fitting, candidates, grammars) }
         if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
 
         for index in range {
-            try DeepStem.refuse(in: candidates[index], prefix: isPrefixGiven ? wanted.elements : nil)
-            let place = try NamePlace.mostLikely(
-                in: candidates[index], at: index, prefix: isPrefixGiven ? wanted.elements : nil)
-            if try place.score(in: candidates[index]) > 0 { try fitting.append(place) }
+            let likely = try NamePlace.mostLikely(
+                in: candidates[index], at: index, grammars, prefix: isPrefixGiven ? wanted.elements : nil)
+            if likely.score > 0 { try fitting.append(likely.place) }
         }
         if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
         if isPrefixGiven { throw absentPrefix(wanted.elements, places, candidates) }
         for index in range {
-            try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, prefix: nil))
+            try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, grammars, prefix: nil).place)
         }
         // Matching will say that nothing in it belongs to the network.
         if fitting.count == 1 { return try BackboneChoice(fitting[0]) }
         throw ambiguous(fitting, candidates)
+    }
+
+    /// The places that do not hold the same tensors as another one: of those that do, the one with the most names, and
+    /// among equals the one with the shortest prefix.
+    private static func distinct(
+        _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>,
+        _ grammars: borrowing UniqueArray<NameRules>
+    ) throws(BackboneError) -> UniqueArray<NamePlace> {
+        var contents = UniqueArray<PlaceContents>()
+        try contents.reserve(places.count)
+        for place in places.elements {
+            contents.appendReserved(try PlaceContents(place, candidates[place.candidate], grammars))
+        }
+        var result = UniqueArray<NamePlace>()
+        for index in 0..<places.count {
+            var isRepeated = false
+            for other in 0..<places.count where other != index {
+                if contents[index].isRepeated(by: contents[other], isFirst: index < other) { isRepeated = true }
+            }
+            if !isRepeated { try result.append(places[index]) }
+        }
+        return result
     }
 
     /// Those with the given key; all without one.

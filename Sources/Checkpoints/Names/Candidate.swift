@@ -50,8 +50,7 @@ struct Candidate: ~Copyable {
     func identity(_ index: Int) -> TensorIdentity? { tensors[index].identity }
 
     /// Whether there is a tensor of the name that two parts make.
-    func contains(_ prefix: Bytes, _ name: StaticString) -> Bool {
-        let name = bytes(of: name)
+    func contains(_ prefix: Bytes, _ name: Bytes) -> Bool {
         var low = 0
         var high = tensors.count
         while low < high {

@@ -7,27 +7,34 @@ import Runtime
 struct NameMap: ~Copyable {
     /// Our name of each tensor in `text`; an empty one where there is none.
     private var names = UniqueArray<TextRange>()
+    /// Whether the grammar knows a tensor as one without a use.
+    private var isDropped = UniqueArray<Bool>()
     private var text = UniqueArray<UInt8>()
     /// Indices of those that have one, in the order of our names.
     private var order = UniqueArray<Int32>()
 
     /// - Throws: `badCheckpoint` naming both if two tensors have the same name for us; `outOfMemory`.
-    init(_ catalog: borrowing TensorCatalog, prefix: Bytes, _ dialect: Dialect) throws(BackboneError) {
+    init(_ catalog: borrowing TensorCatalog, prefix: Bytes, _ rules: borrowing NameRules) throws(BackboneError) {
         try names.reserve(catalog.entries.count)
+        try isDropped.reserve(catalog.entries.count)
         for index in 0..<catalog.entries.count {
             let name = catalog.name(index)
             let start = text.count
-            var isKnown = false
+            var translation = NameRules.Translation.unknown
             if name.hasPrefix(prefix) {
-                isKnown = try dialect.translate(name.slice(prefix.count, name.count - prefix.count), to: &text)
+                translation = try rules.translate(name.slice(prefix.count, name.count - prefix.count), to: &text)
             }
-            if isKnown { try order.append(Int32(index)) } else { text.truncate(to: start) }
-            // No more text than the catalog's, whose offsets fit: no dialect's names are longer for us than a bound.
+            if translation == .known || translation == .verbatim { try order.append(Int32(index)) }
+            isDropped.appendReserved(translation == .dropped)
+            // No more text than the catalog's, whose offsets fit: no grammar's names are longer for us than a bound.
             names.appendReserved(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
         }
         let map = (names.elements, text.elements)
         func name(_ index: Int32) -> Bytes { map.1.slice(map.0[Int(index)]) }
-        sort(order.mutableElements) { compare(name($0), name($1)) < 0 }
+        sort(order.mutableElements) {
+            let comparison = compare(name($0), name($1))
+            return comparison != 0 ? comparison < 0 : $0 < $1
+        }
         for position in 1..<max(order.count, 1) where equal(name(order[position]), name(order[position - 1])) {
             let (a, b) = (catalog.name(Int(order[position - 1])), catalog.name(Int(order[position])))
             throw BackboneError(
@@ -42,6 +49,9 @@ struct NameMap: ~Copyable {
         let range = names[index]
         return range.count > 0 ? text.elements.slice(range) : nil
     }
+
+    /// Whether tensor `index` is one that files of this grammar have and nobody needs.
+    func isDropped(_ index: Int) -> Bool { isDropped[index] }
 
     /// The index of the tensor with one of our names.
     func find(_ name: Bytes) -> Int? {

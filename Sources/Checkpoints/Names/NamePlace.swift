@@ -3,71 +3,89 @@
 
 import Runtime
 
-/// A place where a backbone may stand: a dict of tensors, what the backbone's names in it begin with, and whose names
-/// they are.
+/// A place where a backbone may stand: a dict of tensors, what the backbone's names in it begin with, and the grammar of
+/// these names.
 struct NamePlace: BitwiseCopyable {
     let candidate: Int
     /// Borrowed from a name in the candidate, or from the caller.
     let prefix: Bytes
-    let dialect: Dialect
+    /// Index of the grammar.
+    let grammar: Int
 
     /// More places than anyone can choose from in a message.
     private static var limit: Int { 64 }
 
     /// Appends all places of a candidate where a stem and a first stage stand behind the same prefix.
     static func findAll(
-        in candidate: borrowing Candidate, at index: Int, to places: inout UniqueArray<NamePlace>
+        in candidate: borrowing Candidate, at index: Int, _ grammars: borrowing UniqueArray<NameRules>,
+        to places: inout UniqueArray<NamePlace>
     ) throws(BackboneError) {
-        for number in 0..<Dialect.count {
-            guard let dialect = Dialect(rawValue: number) else { continue }
-            let stem = bytes(of: dialect.stem)
-            for position in 0..<candidate.count where places.count < limit {
-                let name = candidate[position]
-                guard name.hasSuffix(dialect.stem) else { continue }
-                let prefix = name.slice(0, name.count - stem.count)
-                // A safetensors file may hold a name twice, which is an error of its own.
-                if position > 0 && equal(name, candidate[position - 1]) { continue }
-                if endsBetweenParts(prefix) && candidate.contains(prefix, dialect.firstStage) {
-                    try places.append(NamePlace(candidate: index, prefix: prefix, dialect: dialect))
+        for grammar in 0..<grammars.count {
+            for number in 0..<grammars[grammar].places.count {
+                let landmarks = grammars[grammar].places[number]
+                for position in 0..<candidate.count where places.count < limit {
+                    let name = candidate[position]
+                    guard name.hasSuffix(landmarks.stem) else { continue }
+                    let prefix = name.slice(0, name.count - landmarks.stem.count)
+                    // A safetensors file may hold a name twice, which is an error of its own.
+                    if position > 0 && equal(name, candidate[position - 1]) { continue }
+                    guard endsBetweenParts(prefix), candidate.contains(prefix, landmarks.stage),
+                        landmarks.absent.isEmpty || !candidate.contains(prefix, landmarks.absent)
+                    else { continue }
+                    let place = NamePlace(candidate: index, prefix: prefix, grammar: grammar)
+                    if !place.isAmong(places) { try places.append(place) }
                 }
             }
         }
     }
 
-    /// "xconv1.weight" is no stem behind a prefix. Blobs of Caffe2 are behind scopes: "gpu_0/conv1_w".
+    private func isAmong(_ places: borrowing UniqueArray<NamePlace>) -> Bool {
+        for other in places.elements
+        where other.candidate == candidate && other.grammar == grammar && equal(other.prefix, prefix) { return true }
+        return false
+    }
+
+    /// "xconv1.weight" is not a stem with a prefix. Blobs of Caffe2 have scopes: "gpu_0/conv1_w".
     private static func endsBetweenParts(_ prefix: Bytes) -> Bool {
         guard let last = prefix.last else { return true }
         return last == UInt8(ascii: ".") || last == UInt8(ascii: "/")
     }
 
     /// Where the backbone stands if its names are not enough to be sure: behind a given prefix, or behind "module." if
-    /// all names begin with it, in the dialect of the most names.
+    /// all names begin with it, in the grammar of the most names.
     static func mostLikely(
-        in candidate: borrowing Candidate, at index: Int, prefix: Bytes?
-    ) throws(BackboneError) -> NamePlace {
+        in candidate: borrowing Candidate, at index: Int, _ grammars: borrowing UniqueArray<NameRules>, prefix: Bytes?
+    ) throws(BackboneError) -> (place: NamePlace, score: Int) {
         let module: StaticString = candidate.allBegin(with: "module.") ? "module." : ""
-        var best = NamePlace(candidate: index, prefix: prefix ?? bytes(of: module), dialect: .torchvision)
-        var highest = try best.score(in: candidate)
-        for number in 1..<Dialect.count {
-            guard let dialect = Dialect(rawValue: number) else { continue }
-            let place = NamePlace(candidate: index, prefix: best.prefix, dialect: dialect)
-            let score = try place.score(in: candidate)
+        let prefix = prefix ?? bytes(of: module)
+        var best = NamePlace(candidate: index, prefix: prefix, grammar: 0)
+        var highest = try best.score(in: candidate, grammars)
+        for grammar in 1..<max(grammars.count, 1) {
+            let place = NamePlace(candidate: index, prefix: prefix, grammar: grammar)
+            let score = try place.score(in: candidate, grammars)
             if score > highest { (best, highest) = (place, score) }
         }
-        return best
+        return (best, highest)
     }
 
-    /// How many names stand for tensors of a ResNet here.
-    func score(in candidate: borrowing Candidate) throws(BackboneError) -> Int {
+    /// How many names stand for tensors of a network here.
+    private func score(
+        in candidate: borrowing Candidate, _ grammars: borrowing UniqueArray<NameRules>
+    ) throws(BackboneError) -> Int {
         var count = 0
         var translated = UniqueArray<UInt8>()
         for position in 0..<candidate.count {
-            let name = candidate[position]
-            guard name.hasPrefix(prefix) else { continue }
             translated.removeAll()
-            let rest = name.slice(prefix.count, name.count - prefix.count)
-            if try dialect.translate(rest, to: &translated), isResNetName(translated.elements) { count += 1 }
+            if try translate(candidate[position], grammars, to: &translated) == .known { count += 1 }
         }
         return count
+    }
+
+    /// Appends our name for a name of the candidate.
+    func translate(
+        _ name: Bytes, _ grammars: borrowing UniqueArray<NameRules>, to out: inout UniqueArray<UInt8>
+    ) throws(BackboneError) -> NameRules.Translation {
+        guard name.hasPrefix(prefix) else { return .unknown }
+        return try grammars[grammar].translate(name.slice(prefix.count, name.count - prefix.count), to: &out)
     }
 }

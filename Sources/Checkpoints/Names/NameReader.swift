@@ -4,36 +4,39 @@
 import Runtime
 
 /// Takes a name apart from left to right.
-struct NameReader {
+package struct NameReader {
     private let name: Bytes
     private var position = 0
 
     /// Numbers that a block can have in a stage; the deepest ResNets have 36.
-    static var blocks: ClosedRange<Int> { 0...999 }
+    package static var blocks: ClosedRange<Int> { 0...999 }
 
-    init(_ name: Bytes) { self.name = name }
+    package init(_ name: Bytes) { self.name = name }
 
     var isAtEnd: Bool { position == name.count }
 
     /// What has not been taken yet.
-    var rest: Bytes { name.slice(position, name.count - position) }
+    package var rest: Bytes { name.slice(position, name.count - position) }
+
+    /// The next character; nil at the end.
+    var next: UInt8? { position < name.count ? name[position] : nil }
+
+    /// Takes a character if it comes next.
+    mutating func take(_ character: UInt8) -> Bool {
+        guard next == character else { return false }
+        position += 1
+        return true
+    }
 
     /// Takes a text if it comes next.
-    mutating func take(_ text: StaticString) -> Bool {
+    package mutating func take(_ text: StaticString) -> Bool {
         guard rest.hasPrefix(text) else { return false }
         position += text.utf8CodeUnitCount
         return true
     }
 
-    /// Takes a text if it is all there is left.
-    mutating func takeLast(_ text: StaticString) -> Bool {
-        guard equal(rest, text) else { return false }
-        position = name.count
-        return true
-    }
-
     /// Takes a decimal number without leading zeros.
-    mutating func number(in range: ClosedRange<Int>) -> Int? {
+    package mutating func number(in range: ClosedRange<Int>) -> Int? {
         let start = position
         var value = 0
         while position < name.count, position - start < 4 {
@@ -52,12 +55,6 @@ struct NameReader {
 }
 
 extension UniqueArray where Element == UInt8 {
-    /// Appends what the names of a block begin with: "layer1.0.".
-    mutating func appendBlock(stage: Int, block: Int) throws(BackboneError) {
-        let name: Message = "layer\(stage).\(block)."
-        for index in 0..<name.count { try append(name[index]) }
-    }
-
     /// Removes all but the first elements.
     mutating func truncate(to count: Int) {
         while self.count > count { _ = removeLast() }

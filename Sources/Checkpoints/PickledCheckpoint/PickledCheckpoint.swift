@@ -15,15 +15,16 @@ struct PickledCheckpoint: ~Copyable {
 
     /// Reads everything but the numbers.
     ///
-    /// - Parameter container: of any kind but safetensors, which has no pickle.
+    /// - Parameter container: of a kind that has a pickle: all but safetensors and the index of shards.
     /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
     init(_ file: FileReference, _ container: Container) throws(BackboneError) {
         switch container {
         case .zip: self = try readTorchZip(file)
-        case .legacy: self = try readLegacyCheckpoint(file, 0..<file.size)
+        case .legacy: self = try readLegacyCheckpoint(file, 0..<file.size, mayEndInZeros: true)
         case .tar: self = try readTarCheckpoint(file)
-        case .pickle, .safetensors:
-            let pickle = try Unpickler.readOne(PickleReader(file, 0..<file.size))
+        case .pickle, .safetensors, .index:
+            // The last byte of a pickle is an instruction that is not zero.
+            let pickle = try Unpickler.readOne(PickleReader(file, 0..<file.sizeWithoutTrailingZeros()))
             self.init(pickle, StoragePlaces(), file)
         }
     }

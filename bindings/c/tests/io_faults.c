@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,6 +127,19 @@ ssize_t pread(int file, void *out, size_t size, off_t offset) {
     if (is_interrupted()) return -1;
     if (fails("pread")) return error == 0 ? 0 : -1;
     return next(file, out, is_cut && size > 1 ? 1 : size, offset);
+}
+
+/* Of a stream, which is no socket. */
+ssize_t read(int file, void *out, size_t size) {
+    NEXT(ssize_t, "read", int, void *, size_t);
+    if (is_interrupted()) return -1;
+    if (fails("read")) return error == 0 ? 0 : -1;
+    return next(file, out, is_cut && size > 1 ? 1 : size);
+}
+
+int poll(struct pollfd *list, nfds_t count, int milliseconds) {
+    NEXT(int, "poll", struct pollfd *, nfds_t, int);
+    return fails("poll") ? -1 : next(list, count, milliseconds);
 }
 
 ssize_t write(int file, const void *data, size_t size) {
@@ -245,6 +259,22 @@ static backbone_status load(backbone *net, const char *path, const char *target,
     return status;
 }
 
+/* Loads from a pipe that has the file in it. */
+static backbone_status load_stream(backbone *net, const char *path, const char *target, long nth) {
+    (void)path;
+    char name[64];
+    int ends[2], was_cut = is_cut;
+    struct bytes file = content_of(target);
+    is_cut = 0;
+    CHECK(pipe(ends) == 0 && write(ends[1], file.values, file.count) == (ssize_t)file.count, "%s", strerror(errno));
+    is_cut = was_cut;
+    close(ends[1]);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", ends[0]);
+    backbone_status status = load(net, name, target, nth);
+    close(ends[0]);
+    return status;
+}
+
 typedef backbone_status attempt(backbone *net, const char *path, const char *target, long nth);
 
 /* Every call in turn fails, in every way; until one more than there are, where nothing fails and all is well. */
@@ -330,6 +360,8 @@ int main(void) {
         CHECK(newer.count > 4 * 147, "%zu bytes of weights", newer.count);
         snprintf(what, sizeof what, "load .%s", endings[i]);
         every_call_fails(what, load, path, path);
+        snprintf(what, sizeof what, "stream of .%s", endings[i]);
+        every_call_fails(what, load_stream, path, path);
         backbone_free(first);
         backbone_free(second);
         remove(link);

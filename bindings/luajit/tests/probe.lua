@@ -75,6 +75,7 @@ local FIELDS = {
     },
     backbone_load_options = {
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
+        "max_stream_bytes",
     },
     backbone_tensor = {"data", "dtype", "reserved", "shape", "strides"},
 }

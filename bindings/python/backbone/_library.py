@@ -108,6 +108,9 @@ class LoadOptions(ctypes.Structure):
         ("input_channels", c_int32),
         ("channel_map_length", c_int32),
         ("channel_map", POINTER(c_int32)),
+        ("allow_missing", c_int32),
+        ("ignore_modules", c_int32),
+        ("max_stream_bytes", c_uint64),
     ]
 
 

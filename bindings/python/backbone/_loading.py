@@ -6,16 +6,22 @@
 from __future__ import annotations
 
 import ctypes
+import operator
+import os
+import stat
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex
 
 from . import _library
-from ._arguments import Checkpoint, checkpoint, encoded_text, int32
+from ._arguments import Checkpoint, checkpoint, encoded_text, int32, integer
 from ._errors import MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
 
 InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
+
+# The library's default.
+_STREAM_BYTES = 4 << 30
 
 _MODES = {
     "exact": _library.INPUT_CHANNELS_EXACT,
@@ -24,13 +30,24 @@ _MODES = {
 }
 
 
-def load_options(strict: bool, key: str | None, prefix: str | None, input_channels: InputChannels) -> Any:
+def load_options(
+    strict: bool,
+    key: str | None,
+    prefix: str | None,
+    input_channels: InputChannels,
+    allow_missing: bool = False,
+    ignore_modules: bool = False,
+    max_stream_bytes: SupportsIndex | None = None,
+) -> Any:
     """A backbone_load_options that keeps alive what it points to."""
     options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
+    options.allow_missing, options.ignore_modules = bool(allow_missing), bool(ignore_modules)
     if key is not None:
         options.key = encoded_text("key", key)
     if prefix is not None:
         options.prefix = encoded_text("prefix", prefix)
+    if max_stream_bytes is not None:
+        options.max_stream_bytes = integer("max_stream_bytes", max_stream_bytes, 64, signed=False)
     if isinstance(input_channels, str):
         if input_channels not in _MODES:
             raise ValueError(
@@ -64,7 +81,34 @@ def reported(call: Callable[[Any], int]) -> LoadReport:
     return report
 
 
-def inspect(path: Checkpoint, *, key: str | None = None, prefix: str | None = None) -> LoadReport:
+def rereadable(path: Checkpoint, max_stream_bytes: SupportsIndex | None) -> Checkpoint:
+    """`path`, or its bytes if it names a stream: for callers that read it twice."""
+    if not isinstance(path, (str, os.PathLike)):
+        return path
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        # The library explains what is wrong with it.
+        return path
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        return path
+    limit = operator.index(max_stream_bytes or _STREAM_BYTES)
+    with open(path, "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(f"{os.fsdecode(path)}: the stream has more than {limit} bytes, the limit of max_stream_bytes")
+    return data
+
+
+def inspect(
+    path: Checkpoint,
+    *,
+    key: str | None = None,
+    prefix: str | None = None,
+    allow_missing: bool = False,
+    ignore_modules: bool = False,
+    max_stream_bytes: SupportsIndex | None = None,
+) -> LoadReport:
     """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
 
     `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
@@ -73,14 +117,17 @@ def inspect(path: Checkpoint, *, key: str | None = None, prefix: str | None = No
         path: the file, or its bytes in memory, as for `ResNet.load_weights`.
         key: as for `ResNet.load_weights`.
         prefix: as for `ResNet.load_weights`.
+        allow_missing: as for `ResNet.load_weights`.
+        ignore_modules: as for `ResNet.load_weights`.
+        max_stream_bytes: as for `ResNet.load_weights`.
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
-        CheckpointError: it is damaged, of no kind that is read here, or of no network that is built here.
+        CheckpointError: it is damaged, not of a kind that is read here, or of a depth that is not built here.
         ValueError: it has no such key or prefix.
-        MismatchError: its shapes are not those of the network that its names describe; `.report` lists them.
+        MismatchError: `ResNet.load_weights` would refuse it too; `.report` lists the names.
     """
     given = checkpoint("path", path)
     function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
-    options = load_options(False, key, prefix, "exact")
+    options = load_options(False, key, prefix, "exact", allow_missing, ignore_modules, max_stream_bytes)
     return reported(lambda out: int(function(*given, ctypes.byref(options), out)))

@@ -17,13 +17,13 @@ from . import _library
 from ._arguments import Checkpoint, checked_out_indices, checkpoint, encoded_path, int32, integer, per_channel
 from ._arrays import FloatArray, NewOutputs, check_disjoint, input_tensor, output_array, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
-from ._errors import check
+from ._errors import MismatchError, check
 from ._handle import Handle
 from ._library import lib
-from ._loading import InputChannels, inspect, load_options, reported
+from ._loading import InputChannels, inspect, load_options, reported, rereadable
 from ._profile import Layer, layer_of
 from ._report import LoadReport
-from ._state_dict import load_mapping
+from ._state_dict import of_mapping, safetensors_of
 
 _Out = TypeVar("_Out")
 
@@ -147,18 +147,20 @@ class ResNet:
         key: str | None = None,
         prefix: str | None = None,
         input_channels: InputChannels = "exact",
+        max_stream_bytes: SupportsIndex | None = None,
         **options: Any,
     ) -> ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
 
         Args:
             path: the file, or its bytes in memory, as for `load_weights`.
-            strict: as for `load_weights`, and so are `key`, `prefix` and `input_channels`.
+            strict: as for `load_weights`, and so are `key`, `prefix`, `input_channels` and `max_stream_bytes`.
             options: as for the constructor, without `depth` and `base_channels`, which are the file's. `in_channels` is
                 the file's too if it is not given.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
+        path = rereadable(path, max_stream_bytes)
         found = inspect(path, key=key, prefix=prefix)
         options = {"in_channels": found.input_channels} | options
         net = cls(found.depth or 0, base_channels=found.base_channels or 0, **options)
@@ -263,6 +265,9 @@ class ResNet:
         key: str | None = None,
         prefix: str | None = None,
         input_channels: InputChannels = "exact",
+        allow_missing: bool = False,
+        ignore_modules: bool = False,
+        max_stream_bytes: SupportsIndex | None = None,
     ) -> LoadReport:
         """Load a `.pth` of any PyTorch, a pickle of NumPy arrays or a safetensors file. Nothing in it is executed.
 
@@ -272,7 +277,7 @@ class ResNet:
         Args:
             path: the file, or its bytes in memory: `bytes`, `bytearray`, or anything with a contiguous buffer, of which
                 no copy is made and nothing is kept. What it is is told from its content.
-            strict: missing and unexpected names are errors. Otherwise missing names keep their values.
+            strict: unexpected names are errors too.
             key: the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for the object
                 itself); None: found by the names.
             prefix: what the names of the backbone begin with ("backbone.", "" for nothing); None: found by the names.
@@ -280,16 +285,25 @@ class ResNet:
                 "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c
                 modulo F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0)
                 turns weights for BGR into weights for RGB.
+            allow_missing: names that the file lacks keep their values. Otherwise every weight and running statistic of
+                the network must be there.
+            ignore_modules: load a file whose network has modules in its stem or blocks that this one does not compute
+                (SE, deformable convolutions, ...), with a warning. Otherwise they are an error.
+            max_stream_bytes: the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
+                4 GiB.
 
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
-            CheckpointError: it is damaged, of no kind that is read here, or holds more than one ResNet.
+            CheckpointError: it is damaged, not of a kind that is read here, or holds more than one ResNet.
             ValueError: it has no such key or prefix, or the channels do not fit.
-            MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
+            MismatchError: shapes differ, no name matches, names are missing, the file's network has other modules, or
+                what `strict` adds; `.report` lists the names.
         """
         given = checkpoint("path", path)
         function = lib.backbone_load_weights_with if len(given) == 1 else lib.backbone_load_weights_from_memory
-        options = load_options(strict, key, prefix, input_channels)
+        options = load_options(
+            strict, key, prefix, input_channels, allow_missing, ignore_modules, max_stream_bytes
+        )
         with self._handle as net:
             report = reported(lambda out: int(function(net, *given, ctypes.byref(options), out)))
         self._report = report
@@ -313,17 +327,37 @@ class ResNet:
         """Copies of all parameters and buffers by name, in PyTorch's order: float32, num_batches_tracked int64."""
         return {entry.name: entry.data for entry in self._entries()}
 
-    def load_state_dict(self, state_dict: Mapping[str, npt.ArrayLike], strict: bool = True) -> LoadReport:
-        """Write the arrays of a mapping to the parameters and buffers of the same names.
+    def load_state_dict(
+        self,
+        state_dict: Mapping[str, npt.ArrayLike],
+        strict: bool = True,
+        *,
+        allow_missing: bool = False,
+        ignore_modules: bool = False,
+    ) -> LoadReport:
+        """Load the arrays of a mapping, as `load_weights` loads the tensors of a file.
 
-        The rules are those of `load_weights`, only that `strict` is the default, as in PyTorch. All is checked before
-        anything is written; a forward on another thread may meanwhile see some of it written.
+        The rules are those of `load_weights`, only that `strict` is the default, as in PyTorch.
+
+        Args:
+            state_dict: arrays by name.
+            strict: as for `load_weights`, and so are `allow_missing` and `ignore_modules`.
 
         Raises:
-            MismatchError: shapes differ, no name matches, or what `strict` adds; `.report` lists the names.
-            TypeError: values that are no floating-point numbers (integers for num_batches_tracked).
+            MismatchError: as for `load_weights`; `.report` lists the names.
+            TypeError: weights or statistics that are not floating-point numbers.
         """
-        return load_mapping(self._entries(), state_dict, strict, stages=self._out_indices[-1] + 1)
+        floats = {entry.name for entry in self._entries() if entry.dtype.kind == "f"}
+        content = safetensors_of(state_dict, floats)
+        try:
+            report = self.load_weights(content, strict, allow_missing=allow_missing, ignore_modules=ignore_modules)
+        except MismatchError as error:
+            text = str(error).removeprefix(f"memory of {len(content)} bytes: ")
+            mapped = MismatchError(f"the mapping: {text}")
+            mapped.report = error.report and of_mapping(error.report)
+            raise mapped from None
+        self._report = of_mapping(report)
+        return self._report
 
     def parameters(self) -> Iterator[Parameter]:
         """All weights and biases, in PyTorch's order."""

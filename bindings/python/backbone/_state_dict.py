@@ -1,82 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Loading a mapping of arrays by the rules that the library has for files."""
+"""A mapping of arrays as a checkpoint in memory, so that the library's own rules decide what becomes of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from ._entries import Entry
-from ._errors import MismatchError
-from ._report import LoadReport, Mismatch, listed
+from ._report import LoadReport
+
+# The safetensors names of the dtypes that the library reads.
+_DTYPES = {
+    "f2": "F16", "f4": "F32", "f8": "F64", "i1": "I8", "i2": "I16", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL",
+}  # fmt: skip
 
 
-def load_mapping(
-    entries: Sequence[Entry], mapping: Mapping[str, npt.ArrayLike], strict: bool, stages: int
-) -> LoadReport:
-    """Check all of `mapping` against `entries` of a network of `stages` stages, then write it.
+def safetensors_of(mapping: Mapping[str, npt.ArrayLike], float_names: set[str]) -> bytearray:
+    """The content of a safetensors file with the arrays of a mapping.
+
+    Args:
+        mapping: arrays, or anything that NumPy makes one of. What it cannot convert is there by its name alone.
+        float_names: names whose values must be floating-point numbers.
 
     Raises:
-        MismatchError: shapes differ, no name matches, or `strict` and names are missing or unexpected.
-        TypeError: values of a kind that does not convert.
+        TypeError: names that are not text, or other numbers under one of `float_names`.
     """
-    values: dict[str, npt.NDArray[Any]] = {}
-    missing: list[str] = []
-    ignorable: list[str] = []
-    mismatched: list[Mismatch] = []
-    for entry in entries:
-        if entry.name in mapping:
-            array = entry.converted(mapping[entry.name])
-            if array.shape == entry.shape:
-                values[entry.name] = array
-            else:
-                mismatched.append(Mismatch(entry.name, entry.shape, array.shape))
-        else:
-            (ignorable if entry.name.endswith(".num_batches_tracked") else missing).append(entry.name)
-    known = {entry.name for entry in entries}
-    unexpected = [name for name in mapping if name not in known]
-    ignorable += [name for name in unexpected if _is_ignorable(name, stages)]
-    unexpected = [name for name in unexpected if not _is_ignorable(name, stages)]
-    report = LoadReport(
-        loaded=tuple(values),
-        missing=tuple(missing),
-        unexpected=tuple(unexpected),
-        ignorable=tuple(ignorable),
-        mismatched=tuple(mismatched),
-        container="mapping",
-        wrapper="",
-        prefix="",
-        tensors=len(mapping),
-    )
-    complaint = _complaint(report, strict)
-    if complaint:
-        error = MismatchError(complaint)
-        error.report = dataclasses.replace(report, succeeded=False)
-        raise error
-    for entry in entries:
-        if entry.name in values:
-            entry.write(values[entry.name])
-    return report
+    header: dict[str, Any] = {}
+    arrays: list[npt.NDArray[Any]] = []
+    size = 0
+    for name, values in mapping.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the mapping has the key {name!r}; its keys must be str")
+        array = _converted(name, values, name in float_names)
+        header[name] = {
+            "dtype": _DTYPES[array.dtype.str[1:]],
+            "shape": array.shape,
+            "data_offsets": (size, size + array.nbytes),
+        }
+        arrays.append(array)
+        size += array.nbytes
+    text = json.dumps(header).encode()
+    content = bytearray(8 + len(text) + size)
+    content[:8] = len(text).to_bytes(8, "little")
+    content[8 : 8 + len(text)] = text
+    numbers = np.frombuffer(content, np.uint8, offset=8 + len(text))
+    start = 0
+    for array in arrays:
+        numbers[start : start + array.nbytes] = array.reshape(-1).view(np.uint8)
+        start += array.nbytes
+    return content
 
 
-def _is_ignorable(name: str, stages: int) -> bool:
-    stage = re.match(r"layer([1-4])\.", name)
-    return name.startswith("fc.") or (stage is not None and int(stage[1]) > stages)
+def _converted(name: str, values: npt.ArrayLike, must_be_float: bool) -> npt.NDArray[Any]:
+    """An array of one of the dtypes above, contiguous and little-endian."""
+    array = np.asarray(values)
+    if must_be_float and array.dtype.kind != "f":
+        raise TypeError(f"{name} is float32; values of {array.dtype} cannot be written to it")
+    if array.dtype.kind in "iu" and array.dtype.str[1:] not in _DTYPES:
+        array = array.astype(np.int64)
+    elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    elif array.dtype.str[1:] not in _DTYPES:
+        array = np.empty(0, np.uint8)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
 
 
-def _complaint(report: LoadReport, strict: bool) -> str:
-    if report.mismatched:
-        return f"shapes differ: {listed([str(mismatch) for mismatch in report.mismatched])}"
-    if not report.loaded:
-        return "no name of the mapping belongs to the network"
-    if strict and report.missing:
-        return f"the mapping lacks {listed(report.missing)}"
-    if strict and report.unexpected:
-        return f"the network has no {listed(report.unexpected)}"
-    return ""
+def of_mapping(report: LoadReport) -> LoadReport:
+    """The report of loading such content, as one of the mapping itself."""
+    return dataclasses.replace(report, container="mapping", json="")

@@ -157,7 +157,9 @@ class Backbone(torch.nn.Module):
     ) -> None:
         ours = {name[len(prefix) :]: _array(value) for name, value in state_dict.items() if name.startswith(prefix)}
         try:
-            report = self._net.load_state_dict(ours, strict=False)
+            # PyTorch judges names by itself, after all modules: those that are missing are no error here, and without
+            # `strict` neither are modules that this network lacks.
+            report = self._net.load_state_dict(ours, strict=False, allow_missing=True, ignore_modules=not strict)
         except MismatchError as error:
             # A mapping without any of our names is for PyTorch to judge: to it they are missing.
             if error.report is None or error.report.mismatched:

@@ -162,3 +162,50 @@ print(threads() - before)
     for disabled in ("", "avx2"):
         result = run(Path(), disabled, program, BACKBONE_LIBRARY=os.fspath(library))
         assert result.stdout.split() == ["0", "2"], result.stderr
+
+
+def test_openblas_in_the_folder_the_process_has_moved_to_is_not_loaded(tmp_path: Path) -> None:
+    # The library is opened by a relative path, and somebody has put an OpenBLAS where that now leads.
+    (tmp_path / "own").mkdir()
+    shutil.copy(os.environ["BACKBONE_LIBRARY"], tmp_path / "own" / "libbackbone.so")
+    planted = tmp_path / "elsewhere" / "own" / "openblas" / "libopenblas.so.0"
+    planted.parent.mkdir(parents=True)
+    source = tmp_path / "planted.c"
+    source.write_text('#include <stdio.h>\n__attribute__((constructor)) static void run(void) { puts("planted"); }\n')
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", planted, source], check=True)
+    program = """
+import ctypes
+import os
+import sys
+
+os.chdir(sys.argv[1])
+library = ctypes.CDLL("own/libbackbone.so")
+os.chdir("elsewhere")
+net = ctypes.c_void_p()
+print("status", library.backbone_create(None, ctypes.byref(net)), flush=True)
+"""
+    result = run(tmp_path, "avx2", program)
+    assert result.stdout == "status 0\n", result.stderr
+
+
+def test_openblas_without_its_functions_is_closed_again(tmp_path: Path) -> None:
+    library = tmp_path / "libbackbone.so"
+    shutil.copy(os.environ["BACKBONE_LIBRARY"], library)
+    beside = tmp_path / "openblas" / "libopenblas.so.0"
+    beside.parent.mkdir()
+    source = tmp_path / "empty.c"
+    source.write_text("void cblas_sgemm(void) {}\n")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", beside, source], check=True)
+    program = """
+import backbone
+
+try:
+    backbone.ResNet(18)
+except OSError as error:
+    print(error)
+with open("/proc/self/maps") as maps:
+    print(any("openblas/libopenblas.so.0" in line for line in maps))
+"""
+    result = run(tmp_path, "avx2", program, BACKBONE_LIBRARY=os.fspath(library))
+    assert "openblas_get_num_threads" in result.stdout or "openblas_set_num_threads" in result.stdout, result.stdout
+    assert result.stdout.endswith("\nFalse\n"), result.stderr

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-import CBackbone
 import Runtime
 
 /// What becomes of a stem of the file for another number of input channels than the network has.
-enum InputConversion {
+package enum InputConversion {
     case exact
     /// One channel: the sum over the file's.
     case sum
@@ -13,27 +12,6 @@ enum InputConversion {
     case `repeat`
     /// For each channel of the network the one of the file, -1 for zeros.
     case map(UnsafeBufferPointer<Int32>)
-
-    init(_ options: backbone_load_options) throws(BackboneError) {
-        let isMap = options.input_channels == Int32(BACKBONE_INPUT_CHANNELS_MAP)
-        guard isMap || (options.channel_map == nil && options.channel_map_length == 0) else {
-            throw BackboneError(
-                .invalidArgument,
-                "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
-        }
-        switch Int(options.input_channels) {
-        case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
-        case Int(BACKBONE_INPUT_CHANNELS_SUM): self = .sum
-        case Int(BACKBONE_INPUT_CHANNELS_REPEAT): self = .repeat
-        case Int(BACKBONE_INPUT_CHANNELS_MAP):
-            let map = try require(options.channel_map, "channel_map")
-            self = .map(UnsafeBufferPointer(start: map, count: max(Int(options.channel_map_length), 0)))
-        default:
-            throw BackboneError(
-                .invalidArgument,
-                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat) or 3 (map)")
-        }
-    }
 
     var name: StaticString {
         switch self {
@@ -44,7 +22,8 @@ enum InputConversion {
         }
     }
 
-    var isExact: Bool {
+    /// Whether the stem must have the network's channels.
+    package var isExact: Bool {
         if case .exact = self { return true }
         return false
     }

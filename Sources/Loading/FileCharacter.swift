@@ -54,17 +54,17 @@ struct FileCharacter {
     let reason: StaticString
     let expectsPixels: Bool?
 
-    init(_ stateDict: borrowing StateDict, _ scale: StemScale) {
+    init(_ stateDict: borrowing StateDict, _ outline: NetworkOutline, _ scale: StemScale) {
         expectsPixels = scale.expectsPixels
         if stateDict.origin == .caffe {
             (style, reason) = (.caffe, "its author is MSRA, Caffe2 or Detectron")
-        } else if stateDict.dialect == .caffe2 {
+        } else if Dialect(of: stateDict) == .caffe2 {
             (style, reason) = (.caffe, "its names are Caffe2's")
         } else if stateDict.origin == .pytorch {
             (style, reason) = (.pytorch, "its author is torchvision or timm")
         } else if expectsPixels == true {
             (style, reason) = (.caffe, "its stem expects pixels less their mean, not divided")
-        } else if expectsPixels == false && stateDict.outline.hasCounts {
+        } else if expectsPixels == false && outline.hasCounts {
             (style, reason) = (.pytorch, "its stem expects inputs of deviation 1, and its norms were PyTorch's")
         } else {
             (style, reason) = (nil, "")
@@ -80,24 +80,61 @@ struct FileCharacter {
     }
 }
 
+extension StateDict {
+    /// The name of a convolution in a head of a segmentation network of torchvision (`classifier`, `aux_classifier`) or
+    /// mmsegmentation (`decode_head`, `auxiliary_head`); nil if there is none.
+    fileprivate var dilatingHead: Bytes? {
+        for index in 0..<count where shape(index).count == 4 {
+            let name = nameInFile(index)
+            if hasPart(name, "classifier.") || hasPart(name, "aux_classifier.") || hasPart(name, "decode_head.")
+                || hasPart(name, "auxiliary_head.")
+            {
+                return name
+            }
+        }
+        return nil
+    }
+
+    /// Whether a name begins with a module, or has it behind "module." or "model.".
+    private func hasPart(_ name: Bytes, _ module: StaticString) -> Bool {
+        var rest = name
+        for _ in 0..<3 where !rest.isEmpty {
+            if rest.hasPrefix(module) { return true }
+            _ = rest.takePart(before: UInt8(ascii: "."))
+        }
+        return false
+    }
+}
+
 extension LoadReport {
     /// Sets what the file's names tell of its network, and warns of what they make doubtful.
-    mutating func describe(_ stateDict: borrowing StateDict) throws(BackboneError) {
-        let outline = stateDict.outline
-        if let depth = Depth.matching(outline.blockCounts, isBottleneck: outline.isBottleneck) {
-            try set(.depth, "\(depth.rawValue)")
+    mutating func describe(_ stateDict: borrowing StateDict, _ outline: NetworkOutline) throws(BackboneError) {
+        if let stem = outline.stem {
+            try set(.baseChannels, "\(stem.outputs)")
+            try set(.inputChannels, "\(stem.inputs)")
         }
+        if let dtype = outline.dtype { try set(.dtype, outline.hasMixedTypes ? "mixed" : "\(dtype.name)") }
+        if let depth = outline.depth { try set(.depth, "\(depth.rawValue)") }
         if defaultCount > 0 {
             try warn(
                 "its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are affine"
             )
         }
-        let biases = stateDict.convolutionBiases
-        if let first = biases.first {
+        if let head = stateDict.dilatingHead {
             try warn(
-                "\(biases.count) biases of convolutions are not loaded, the first is '\(stateDict.nameInFile(first))': the network has none"
-            )
+                """
+                it has '\(head)', as networks for segmentation have: most of them are trained with dilated layer3 and \
+                layer4 (stride 8), which no weight tells and this network does not compute
+                """)
         }
+    }
+
+    /// Warns of modules that are left out because the caller wants it so.
+    mutating func warn(
+        ofIgnored foreign: ForeignModules.Finding?, _ stateDict: borrowing StateDict
+    ) throws(BackboneError) {
+        guard let foreign else { return }
+        try warn("ignored \(foreign.count) tensors like '\(stateDict.nameInFile(foreign.tensor))': \(foreign.kind.words)")
     }
 
     /// Sets what the file's character is, and warns where it contradicts the network that it is loaded into.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// Why a folder cannot be loaded, and which file to load instead.
+///
+/// - Parameter folder: its descriptor.
+func folderMessage(_ folder: Int32) -> Message {
+    func has(_ name: StaticString) -> Bool {
+        shims_folder_has(folder, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) != 0
+    }
+    if has(".metadata") {
+        return """
+            it is a folder of torch.distributed.checkpoint; write its state dict to a file with \
+            torch.distributed.checkpoint.format_utils.dcp_to_torch_save(FOLDER, FILE) and load that
+            """
+    }
+    if has("data.pkl") {
+        return "it is the folder of an unpacked checkpoint; load the .pth file that it was unpacked from"
+    }
+    let files: InlineArray<4, StaticString> = [
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+    ]
+    for index in 0..<files.count where has(files[index]) {
+        return "it is a folder, not a file; load \(files[index]), which is in it"
+    }
+    if has("saved_model.pb") { return "it is the folder of a TensorFlow SavedModel, not a PyTorch checkpoint" }
+    return "it is a folder, not a file"
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// The files of a checkpoint that was saved in several, with one catalog of their tensors.
+struct ShardedCheckpoint: ~Copyable {
+    var catalog = TensorCatalog()
+    var files = UniqueArray<ByteFile>()
+    /// Of the first file.
+    private(set) var container = Container.safetensors
+
+    /// Opens all files of an index.
+    ///
+    /// - Parameter path: of the index; the files lie in its folder.
+    /// - Throws: what opening and reading a file throws, with its path; `badCheckpoint` naming a tensor that is not where
+    ///   the index says.
+    init(_ index: borrowing ShardIndex, besides path: UnsafePointer<CChar>) throws(BackboneError) {
+        for number in 0..<index.fileCount {
+            let location = try ShardedCheckpoint.path(of: index.file(number), besides: path)
+            let start = location.elements.baseAddress.unsafelyUnwrapped
+            do throws(BackboneError) {
+                let file = try ByteFile(path: start)
+                try add(file.reference, number, index)
+                try files.append(file)
+            } catch {
+                throw error.located(in: start)
+            }
+        }
+    }
+
+    private static func path(
+        of file: Bytes, besides index: UnsafePointer<CChar>
+    ) throws(BackboneError) -> UniqueArray<CChar> {
+        var folder = strlen(index)
+        while folder > 0 && index[folder - 1] != CChar(bitPattern: UInt8(ascii: "/")) { folder -= 1 }
+        var path = UniqueArray<CChar>()
+        try path.append(UnsafeBufferPointer(start: index, count: folder))
+        for byte in file { try path.append(CChar(bitPattern: byte)) }
+        try path.append(0)
+        return path
+    }
+
+    /// Adds the tensors that the index expects in a file.
+    private mutating func add(
+        _ file: FileReference, _ number: Int, _ index: borrowing ShardIndex
+    ) throws(BackboneError) {
+        let container = try Container.recognize(file)
+        if number == 0 { self.container = container }
+        let shard: TensorCatalog
+        switch container {
+        case .safetensors: shard = try SafetensorsHeader.read(file)
+        default: shard = try ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container))
+        }
+        var taken = try TakenTensors(shard)
+        for position in 0..<index.count where index[position].file == number {
+            let name = index[position].name
+            guard let tensor = taken.find(name, in: shard) else {
+                throw BackboneError(.badCheckpoint, "it lacks '\(name)', which the index expects in it")
+            }
+            try catalog.take(tensor, from: shard, file: Int32(number), &taken)
+        }
+    }
+
+    private static func catalog(of checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> TensorCatalog {
+        let found = try checkpoint.candidates()
+        // Shards hold their tensors at the root.
+        return try checkpoint.catalog(of: found.list[0])
+    }
+}
+
+/// What has been taken from the catalog of a shard so far, and a way to find a tensor by its name in the file.
+struct TakenTensors: ~Copyable {
+    /// Tensors in the order of their names.
+    private let order: UniqueArray<Int32>
+    /// For each storage of the shard the one that it has become; -1 if it was not needed so far.
+    fileprivate var storages: UniqueArray<Int32>
+    /// Where the shard's memory begins in that of all; nil if it was not needed so far.
+    fileprivate var memoryStart: Int?
+
+    init(_ shard: borrowing TensorCatalog) throws(BackboneError) {
+        var order = try UniqueArray<Int32>(repeating: 0, count: shard.entries.count)
+        storages = try UniqueArray(repeating: -1, count: shard.storages.count)
+        for index in 0..<order.count { order[index] = Int32(index) }
+        sort(order.mutableElements) { compare(shard.name(Int($0)), shard.name(Int($1))) < 0 }
+        self.order = order
+    }
+
+    func find(_ name: Bytes, in shard: borrowing TensorCatalog) -> Int? {
+        var low = 0
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            let comparison = compare(shard.name(Int(order[middle])), name)
+            if comparison == 0 { return Int(order[middle]) }
+            if comparison < 0 { low = middle + 1 } else { high = middle }
+        }
+        return nil
+    }
+}
+
+extension TensorCatalog {
+    /// Adds a tensor of another file's catalog, with its storage.
+    fileprivate mutating func take(
+        _ index: Int, from shard: borrowing TensorCatalog, file: Int32, _ taken: inout TakenTensors
+    ) throws(BackboneError) {
+        let entry = shard.entries[index]
+        guard entry.isTensor else { return try addUnreadable(name: shard.name(index), obstacle: shard.obstacle(index)) }
+        if taken.storages[Int(entry.storage)] < 0 {
+            var storage = shard.storages[Int(entry.storage)]
+            storage.file = file
+            if case .memory = storage.place {
+                if taken.memoryStart == nil {
+                    taken.memoryStart = memory.count
+                    try memory.append(shard.memory.elements)
+                }
+                storage.position += taken.memoryStart ?? 0
+            }
+            taken.storages[Int(entry.storage)] = try addStorage(storage)
+        }
+        try add(
+            name: shard.name(index), dtype: entry.dtype, storage: taken.storages[Int(entry.storage)],
+            offset: entry.offset, shape: shard.shape(index), strides: shard.strides(index))
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+extension FileReference {
+    /// The length of the file without the zero bytes at its end, of which no more than `Limits.trailingZeros` are left
+    /// out: whole blocks of zeros are what tapes, disks and transfers fill up a file with.
+    ///
+    /// - Parameter start: nothing before it is looked at.
+    func sizeWithoutTrailingZeros(from start: Int = 0) throws(BackboneError) -> Int {
+        let first = max(size - Limits.trailingZeros, start)
+        // Most files end in something else.
+        var count = min(size, 64)
+        var end = size
+        while end > first {
+            let start = max(end - count, first)
+            let bytes = try read(at: start, count: end - start)
+            var index = bytes.count
+            while index > 0 && bytes[index - 1] == 0 { index -= 1 }
+            if index > 0 { return start + index }
+            end = start
+            count = Limits.chunkBytes
+        }
+        return end
+    }
+
+    /// Whether all bytes from `start` on are zero, and not too many.
+    func hasOnlyZeros(from start: Int) throws(BackboneError) -> Bool {
+        try sizeWithoutTrailingZeros(from: start) == start
+    }
+}

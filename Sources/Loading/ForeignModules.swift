@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Checkpoints
+import Networks
+import Runtime
+
+/// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them the
+/// file's features are of another network, whatever of it fits.
+struct ForeignModules: ~Copyable {
+    /// A kind of module that was found: the first tensor of it, and how many there are.
+    struct Finding: BitwiseCopyable {
+        let kind: ForeignKind
+        let tensor: Int
+        var count: Int
+    }
+
+    /// The most certain one; nil if there is none.
+    private(set) var finding: Finding?
+    /// For each tensor of the file whether it is a bias of zeros.
+    private let isZeroBias: UniqueArray<Bool>
+    /// The number of blocks that each stage has in this network, 0 if it is not built.
+    private let blockCounts: [4 of Int]
+    private let hasThirdConvolution: Bool
+
+    /// - Throws: what reading biases throws.
+    init(_ stateDict: borrowing StateDict, _ configuration: Configuration) throws(BackboneError) {
+        var counts: [4 of Int] = .init(repeating: 0)
+        for stage in 1...configuration.outStages.deepest {
+            counts[stage - 1] = configuration.depth.blockCount(stage: stage)
+        }
+        blockCounts = counts
+        hasThirdConvolution = configuration.depth.blockKind == .bottleneck
+        isZeroBias = try ForeignModules.findZeroBiases(stateDict)
+    }
+
+    // MARK: - Classifying
+
+    /// The class of a tensor that nothing is loaded from.
+    mutating func classify(
+        _ index: Int, _ stateDict: borrowing StateDict
+    ) throws(BackboneError) -> LoadReport.NameClass {
+        let fileName = stateDict.nameInFile(index)
+        let name = stateDict.name(index) ?? fileName
+        if name.hasPrefix("fc.") || ForeignModules.isCounter(name) || isZeroBias[index] { return .ignorable }
+        if isOfUnbuiltStage(name) { return .ignorable }
+        if let kind = kind(of: name, rank: stateDict.shape(index).count) { note(kind, index) }
+        return .unexpected
+    }
+
+    private mutating func note(_ kind: ForeignKind, _ index: Int) {
+        guard let found = finding else {
+            finding = Finding(kind: kind, tensor: index, count: 1)
+            return
+        }
+        if kind.isCertain && !found.kind.isCertain {
+            finding = Finding(kind: kind, tensor: index, count: 1)
+        } else if equal(kind.words, found.kind.words) {
+            finding?.count += 1
+        }
+    }
+
+    /// What profilers leave behind in every module.
+    private static func isCounter(_ name: Bytes) -> Bool {
+        name.hasSuffix("total_ops") || name.hasSuffix("total_params")
+    }
+
+    private func isOfUnbuiltStage(_ name: Bytes) -> Bool {
+        var reader = NameReader(name)
+        guard reader.take("layer"), let stage = reader.number(in: 1...4), reader.take(".") else { return false }
+        return blockCounts[stage - 1] == 0
+    }
+
+    /// The kind of a module by one of its names; nil if it stands neither in the stem nor in a stage.
+    private func kind(of name: Bytes, rank: Int) -> ForeignKind? {
+        var reader = NameReader(name)
+        if reader.take("layer"), let stage = reader.number(in: 1...4), reader.take(".") {
+            guard let block = reader.number(in: NameReader.blocks), reader.take(".") else {
+                return named(reader.rest) ?? .unknown
+            }
+            if block >= blockCounts[stage - 1] { return .moreBlocks }
+            return kind(inBlock: reader.rest, rank: rank)
+        }
+        if reader.take("conv1.") { return kind(inConvolution: reader.rest, isStem: true) ?? .unknown }
+        if reader.take("bn1.") { return named(reader.rest) ?? .unknown }
+        if reader.take("stem.") || reader.take("layer0.") { return named(reader.rest) ?? .deepStem }
+        // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
+        return ForeignKind.named(firstPart(of: name))
+    }
+
+    private func kind(inBlock name: Bytes, rank: Int) -> ForeignKind {
+        var reader = NameReader(name)
+        if reader.take("downsample.") {
+            if let known = named(reader.rest) { return known }
+            if reader.take("0."), let kind = kind(inConvolution: reader.rest, isStem: false) { return kind }
+            if reader.take("1.") || reader.take("2.") || reader.take("3.") { return .averageShortcut }
+            return .unknown
+        }
+        if reader.take("conv"), let number = reader.number(in: 1...9), reader.take(".") {
+            if number == 3 && !hasThirdConvolution { return .thirdConvolution }
+            return kind(inConvolution: reader.rest, isStem: false) ?? .unknown
+        }
+        if let known = named(name) { return known }
+        if !hasThirdConvolution && name.hasPrefix("bn3.") { return .thirdConvolution }
+        return .unknown
+    }
+
+    /// The kind of what stands inside a convolution; nil if it is not known.
+    private func kind(inConvolution name: Bytes, isStem: Bool) -> ForeignKind? {
+        if equal(name, "bias") { return .bias }
+        if let known = named(name) { return known }
+        if name.hasPrefix("parametrizations.") || name.hasPrefix("weight_") { return .parametrisation }
+        if isStem { return isNumber(firstPart(of: name)) || name.hasPrefix("conv1_") ? .deepStem : nil }
+        let part = firstPart(of: name)
+        return equal(part, "conv") || equal(part, "bn0") || equal(part, "fc1") || equal(part, "radix") ? .splitAttention : nil
+    }
+
+    /// The kind that any part of a name stands for.
+    private func named(_ name: Bytes) -> ForeignKind? {
+        var rest = name
+        while !rest.isEmpty {
+            if let kind = ForeignKind.named(rest.takePart(before: UInt8(ascii: "."))) { return kind }
+        }
+        return nil
+    }
+
+    private func firstPart(of name: Bytes) -> Bytes {
+        var rest = name
+        return rest.takePart(before: UInt8(ascii: "."))
+    }
+
+    private func isNumber(_ part: Bytes) -> Bool {
+        for byte in part where byte < UInt8(ascii: "0") || byte > UInt8(ascii: "9") { return false }
+        return !part.isEmpty
+    }
+}
+
+// MARK: - Biases of convolutions
+
+extension ForeignModules {
+    /// The largest bias that is looked at: there is one value for each output channel.
+    private static var mostBiasValues: Int { 1 << 16 }
+
+    private static func isBias(_ name: Bytes) -> Bool {
+        equal(name, "conv1.bias") || name.hasSuffix(".conv1.bias") || name.hasSuffix(".conv2.bias")
+            || name.hasSuffix(".conv3.bias") || name.hasSuffix(".downsample.0.bias")
+    }
+
+    /// Reads all biases of convolutions, to know which are zero. Files of Caffe have such, and they change nothing.
+    private static func findZeroBiases(_ stateDict: borrowing StateDict) throws(BackboneError) -> UniqueArray<Bool> {
+        var isZeroBias = try UniqueArray(repeating: false, count: stateDict.count)
+        var found = UniqueArray<Int>()
+        var total = 0
+        for index in 0..<stateDict.count {
+            guard let name = stateDict.name(index), isBias(name), !stateDict.isOutside(index),
+                let dtype = stateDict.dtype(index), dtype.isFloatingPoint
+            else { continue }
+            let count = stateDict.elementCount(index)
+            // What is not looked at counts as not zero.
+            guard count <= mostBiasValues, total + count <= 64 * mostBiasValues else { continue }
+            total += count
+            try found.append(index)
+        }
+        if found.isEmpty { return isZeroBias }
+        let values = try Buffer<Float>(count: total)
+        var destinations = UniqueArray<TensorDestination>()
+        var start = 0
+        for index in found.elements {
+            try destinations.append(TensorDestination(tensor: index, float32: values.start + start))
+            start += stateDict.elementCount(index)
+        }
+        try stateDict.read(destinations)
+        start = 0
+        for index in found.elements {
+            let count = stateDict.elementCount(index)
+            var isZero = true
+            for position in start..<start + count where values.start[position] != 0 { isZero = false }
+            isZeroBias[index] = isZero
+            start += count
+        }
+        return isZeroBias
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Checkpoints
+import Networks
+import Runtime
+
+/// An open checkpoint compared with a network, name by name, before any of its values is read.
+struct Matching: ~Copyable {
+    let report: LoadReport
+    let outline: NetworkOutline
+    /// What of the file's network this network does not compute.
+    let foreign: ForeignModules.Finding?
+
+    /// - Parameter modules: for this state dict and this network.
+    init(
+        _ stateDict: borrowing StateDict, _ network: borrowing Network, _ modules: inout ForeignModules,
+        _ request: LoadRequest
+    ) throws(BackboneError) {
+        let outline = NetworkOutline(stateDict)
+        var expected = UniqueArray<ExpectedTensor>()
+        try expected.reserve(network.entries.count)
+        // Of a file, no more than a network may have.
+        let mostChannels = request.conversion.isExact ? nil : Int64(Configuration.maximumInChannels)
+        for index in 0..<network.entries.count {
+            let entry = network.entries[index]
+            let isCount = entry.role == .batchesTracked
+            expected.appendReserved(
+                ExpectedTensor(
+                    name: network.name(of: entry), shape: network.shape(ofEntry: index),
+                    dtype: isCount ? .int64 : .float32, mayBeMissing: isCount,
+                    isStatistic: network.affineStatistic(entry) != nil,
+                    mostChannels: entry.isStemWeight ? mostChannels : nil))
+        }
+        let foldsStatistics = Dialect(of: stateDict).foldsStatistics(stateDict.origin)
+        report = try stateDict.match(expected, hasDefaults: foldsStatistics && !outline.hasStatistics) {
+            index throws(BackboneError) in try modules.classify(index, stateDict)
+        }
+        self.outline = outline
+        foreign = modules.finding
+    }
+}
+
+/// Calls `body` with a report, which then goes to the caller who wants one, also where it says why `body` failed.
+func withReport(
+    of report: consuming LoadReport, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ body: (UnsafeMutablePointer<LoadReport>) throws(BackboneError) -> Void
+) throws(BackboneError) {
+    let report = try Heap.make(report)
+    var isWanted = false
+    defer { if isWanted { out?.pointee = OpaquePointer(report) } else { Heap.destroy(report) } }
+    do throws(BackboneError) {
+        try body(report)
+    } catch {
+        if out != nil && error.kind == .mismatch {
+            try report.pointee.renderJSON()
+            isWanted = true
+        }
+        throw error
+    }
+    isWanted = out != nil
+}

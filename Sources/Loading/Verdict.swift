@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Checkpoints
+import Runtime
+
+/// Decides whether a checkpoint may be loaded: the one place that does, for every way to load.
+struct Verdict {
+    let isStrict: Bool
+    let allowsMissing: Bool
+    let ignoresModules: Bool
+
+    init(_ request: LoadRequest) {
+        isStrict = request.isStrict
+        allowsMissing = request.allowsMissing
+        ignoresModules = request.ignoresModules
+    }
+
+    /// - Throws: `mismatch` that names the culprit, where the network would compute other features than those that were
+    ///   trained: modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names
+    ///   if the load is strict.
+    func check(
+        _ report: borrowing LoadReport, _ outline: NetworkOutline, _ foreign: ForeignModules.Finding?,
+        _ stateDict: borrowing StateDict
+    ) throws(BackboneError) {
+        let finding = ignoresModules ? nil : foreign
+        if report.count(of: .mismatched) == 0 { try checkLoaded(report) }
+        if let finding, finding.kind.isCertain { throw self.foreign(finding, report, stateDict) }
+        try checkShapes(report)
+        if let finding { throw self.foreign(finding, report, stateDict) }
+        if !allowsMissing { try checkMissing(report, outline) }
+        if isStrict { try checkUnexpected(report) }
+    }
+
+    private func foreign(
+        _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
+    ) -> BackboneError {
+        let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
+        return BackboneError(
+            .mismatch,
+            """
+            \(path: report.location): '\(stateDict.nameInFile(finding.tensor))'\(others) not part of this network: \
+            \(finding.kind.words). To load the rest all the same, set ignore_modules
+            """)
+    }
+
+    private func checkShapes(_ report: borrowing LoadReport) throws(BackboneError) {
+        guard let first = report.entry(.mismatched, 0) else { return }
+        var message: Message = """
+            \(path: report.location): tensor '\(first.name)' has shape \(shape: first.actual), expected \
+            \(shape: first.expected)
+            """
+        let total = report.count(of: .mismatched)
+        if total > 1 { message = "\(message); \(total) tensors in all differ in shape" }
+        throw BackboneError(.mismatch, message)
+    }
+
+    private func checkLoaded(_ report: borrowing LoadReport) throws(BackboneError) {
+        guard report.count(of: .loaded) == 0 else { return }
+        var message: Message = "\(path: report.location): no name in it belongs to the network"
+        if let found = report.entry(.unexpected, 0), let wanted = report.entry(.missing, 0) {
+            message = "\(message): the first is '\(found.name)', expected '\(wanted.name)'"
+        }
+        throw BackboneError(.mismatch, message)
+    }
+
+    private func checkMissing(
+        _ report: borrowing LoadReport, _ outline: NetworkOutline
+    ) throws(BackboneError) {
+        guard let first = report.entry(.missing, 0) else { return }
+        let hint: Message
+        if let shards = report.shardCount {
+            hint = "it seems to be one of \(shards) shards: load the index (.index.json)"
+        } else if outline.hasNorms && !outline.hasStatistics {
+            hint = """
+                its norms have no running statistics, as GroupNorm, which is not computed here; BatchNorms that were folded \
+                want running_mean 0 and running_var 1 - norm_eps
+                """
+        } else if !outline.hasNorms {
+            hint = "it has no norms: were they folded into the convolutions? Save the network before that"
+        } else {
+            hint = "to keep the network's values for them, set allow_missing"
+        }
+        throw BackboneError(
+            .mismatch,
+            """
+            \(path: report.location): \(report.count(of: .missing)) names of the network are missing, the first is \
+            '\(first.name)'; \(hint)
+            """)
+    }
+
+    private func checkUnexpected(_ report: borrowing LoadReport) throws(BackboneError) {
+        guard let first = report.entry(.unexpected, 0) else { return }
+        throw BackboneError(
+            .mismatch,
+            """
+            \(path: report.location): \(report.count(of: .unexpected)) names do not belong to the network, the first is \
+            '\(first.name)'
+            """)
+    }
+}
+
+extension LoadReport {
+    /// The number of shards where the path is that of one: "model-00001-of-00002.safetensors". Nil for any other.
+    fileprivate var shardCount: Int? {
+        var rest = Bytes(
+            start: UnsafeRawPointer(location).assumingMemoryBound(to: UInt8.self), count: strlen(location))
+        while !rest.isEmpty {
+            _ = rest.takePart(before: UInt8(ascii: "-"))
+            if let (number, count) = shard(rest), number >= 1, count > 1, number <= count { return count }
+        }
+        return nil
+    }
+
+    /// "00001-of-00002", with anything behind it.
+    private func shard(_ text: Bytes) -> (number: Int, count: Int)? {
+        guard text.count >= 14, let number = digits(text.slice(0, 5)), text.slice(5, 4).hasPrefix("-of-"),
+            let count = digits(text.slice(9, 5))
+        else { return nil }
+        return (number, count)
+    }
+
+    private func digits(_ text: Bytes) -> Int? {
+        var value = 0
+        for byte in text {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            value = 10 * value + Int(byte - UInt8(ascii: "0"))
+        }
+        return value
+    }
+}
