@@ -139,8 +139,17 @@ enum {
 enum {
     /** Channel c of the network reads channel c of the input. */
     BACKBONE_CHANNELS_AS_GIVEN = 0,
-    /** Channel c of the network reads channel in_channels - 1 - c of a uint8 input: BGR pixels for an RGB network. */
+    /** Channel c of the network reads channel in_channels - 1 - c of the input: BGR pixels for an RGB network. */
     BACKBONE_CHANNELS_REVERSED = 1
+};
+
+/** Values of backbone_options.normalization: the inputs that `mean`, `std_dev` and `channel_order` apply to. */
+enum {
+    /** uint8 inputs alone. float32 inputs are taken as they are: normalise them before the call. */
+    BACKBONE_NORMALIZE_UINT8 = 0,
+    /** float32 inputs as well, with the same formula in float32: a float32 image with the values of a uint8 image gives
+     * the same bits. */
+    BACKBONE_NORMALIZE_ALL = 1
 };
 
 /** Values of backbone_options.arithmetic. */
@@ -185,13 +194,16 @@ typedef struct backbone_options {
     int32_t threads;           /**< threads that one forward may use, up to 1024; default 0: the CPUs that the affinity
                                     mask and the CPU quota of the control group, rounded up, leave to this process when
                                     the handle is created */
-    int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for uint8 inputs; default as given */
-    const float *mean;         /**< in_channels values subtracted from uint8 inputs; NULL: 0 */
+    int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for the inputs that `normalization` names; default as given */
+    const float *mean;         /**< in_channels values subtracted from the inputs that `normalization` names, in the
+                                    order of the network's channels; NULL: 0 */
     const float *std_dev;      /**< in_channels positive values they are then divided by; NULL: 1 */
     int32_t arithmetic;        /**< BACKBONE_ARITHMETIC_*; default fast */
     int32_t style;             /**< BACKBONE_STYLE_*; default pytorch; of no effect on depths 18 and 34 */
     float norm_eps;            /**< added to the variances of every BatchNorm, finite and positive; default 1e-5 */
     int32_t reserved;          /**< 0 */
+    int32_t normalization;     /**< BACKBONE_NORMALIZE_*; default uint8 */
+    int32_t reserved2;         /**< 0 */
 } backbone_options;
 
 /**
@@ -623,9 +635,10 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
 /**
  * Computes the features of a batch of images.
  *
- * @param input    float32, taken as it is, or uint8, of which (x - mean[c]) / std_dev[c] is computed in float32, with
- *                 channels in options.channel_order. Any N >= 0 (0 computes nothing), H >= 1 and W >= 1, any strides.
- *                 Only read.
+ * @param input    uint8 or float32. Of uint8, (x - mean[c]) / std_dev[c] is computed in float32, with channels in
+ *                 options.channel_order. float32 is taken as it is, unless options.normalization is
+ *                 BACKBONE_NORMALIZE_ALL: then it is normalised like uint8. Any N >= 0 (0 computes nothing), H >= 1 and
+ *                 W >= 1, any strides. Only read.
  * @param outputs  `count` float32 tensors, one for each stage of options.out_stages from C2 to C5, in the caller's
  *                 memory with the shapes of backbone_output_shapes. Strides are the caller's choice, positive, and such
  *                 that no two elements share memory: sorted by size, each must reach beyond what the smaller ones span.
@@ -639,9 +652,38 @@ BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const i
  * undefined; the network stays as it was.
  *
  * A handle keeps the memory of the input shapes it has seen last, to allocate nothing when they come again.
+ *
+ * An input on a scale that the network does not expect gives features all the same; backbone_warning_count counts what
+ * was seen.
  */
 BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tensor *input,
                                               const backbone_tensor *outputs, size_t count);
+
+/**
+ * The number of warnings that backbone_forward and backbone_profile have given on this handle: reasons to doubt that
+ * the inputs are what the weights were trained for. The calls themselves succeed. Each kind is given once:
+ *
+ *   - float32 pixels, from 0 to 255 or from 0 to 1, while `mean` and `std_dev` are set but apply to uint8 alone
+ *     (options.normalization)
+ *   - float32 or uint8 inputs that reach the network as pixels from 0 to 255, while the loaded stem (first convolution)
+ *     seems to expect inputs of deviation 1
+ *   - float32 inputs around 0 or from 0 to 1, while the loaded stem, or `mean` and `std_dev`, are for pixels
+ *   - NaN or infinities in the input or in the features
+ *
+ * They are found by sampling 256 values of an input and 32 of each feature: an image of one colour tells nothing, and a
+ * wrong input may go unseen. This call costs no more than reading a number.
+ *
+ * @param out  receives the number; it never goes down.
+ */
+BACKBONE_API backbone_status backbone_warning_count(const backbone *net, size_t *out);
+
+/**
+ * Warning `index` as a line of text, in the order in which they were given.
+ *
+ * @param index  of the warning, from 0.
+ * @param out    receives the text, which lives, unchanged, until backbone_free.
+ */
+BACKBONE_API backbone_status backbone_get_warning(const backbone *net, size_t index, const char **out);
 
 /** What one step of a forward is, and what it took. */
 typedef struct backbone_layer {

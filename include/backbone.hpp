@@ -608,6 +608,19 @@ public:
         return features;
     }
 
+    /// What forward and profile have warned of, each kind once; see backbone_warning_count.
+    std::vector<std::string> warnings() const {
+        std::size_t count = 0;
+        check(backbone_warning_count(c(), &count));
+        std::vector<std::string> texts;
+        for (std::size_t i = 0; i < count; i++) {
+            const char *text = nullptr;
+            check(backbone_get_warning(c(), i, &text));
+            texts.emplace_back(text);
+        }
+        return texts;
+    }
+
     /// Computes the features and tells what each layer took, in the order of computation; see backbone_profile.
     std::vector<backbone_layer> profile(Input input, Span<const Tensor> outputs) {
         const backbone_tensor *first = tensors(outputs);

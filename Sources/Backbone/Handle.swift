@@ -47,11 +47,19 @@ func makeSession(_ options: backbone_options) throws(BackboneError) -> Session {
     guard options.reserved == 0 else {
         throw BackboneError(.invalidArgument, "options.reserved is \(options.reserved), expected 0")
     }
+    let normalizesAll = Int32(BACKBONE_NORMALIZE_ALL)
+    guard options.normalization == Int32(BACKBONE_NORMALIZE_UINT8) || options.normalization == normalizesAll else {
+        throw BackboneError(
+            .invalidArgument, "normalization is \(options.normalization), expected 0 (uint8) or 1 (all)")
+    }
+    guard options.reserved2 == 0 else {
+        throw BackboneError(.invalidArgument, "options.reserved2 is \(options.reserved2), expected 0")
+    }
     var network = try Network(configuration)
     try network.freeze(options.frozen_stages)
     let normalization = try InputNormalization(
         channels: configuration.inChannels, mean: options.mean, standardDeviation: options.std_dev,
-        reversesChannels: options.channel_order == reversed)
+        reversesChannels: options.channel_order == reversed, includesFloats: options.normalization == normalizesAll)
     let kernels = try KernelTable.best()
     let planner = Planner(
         kernels: kernels.convolutions, isDirect: options.arithmetic == direct, blockCount: network.blocks.count)
@@ -92,6 +100,7 @@ public func backbone_get_options(
         options.arithmetic = Int32(session.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
         options.style = configuration.style.rawValue
         options.norm_eps = Float(configuration.normEpsilon)
+        options.normalization = Int32(session.normalizesFloats ? BACKBONE_NORMALIZE_ALL : BACKBONE_NORMALIZE_UINT8)
         options.write(to: out, size: size)
     }
 }

@@ -11,7 +11,9 @@ import Runtime
 @_cdecl("backbone_init_weights") @implementation
 public func backbone_init_weights(_ net: OpaquePointer!, _ seed: UInt64) -> backbone_status {
     status { () throws(BackboneError) in
-        try session(net).changing { network throws(BackboneError) in try network.initializeWeights(seed: seed) }
+        let session = try session(net)
+        try session.changing { network throws(BackboneError) in try network.initializeWeights(seed: seed) }
+        session.noteExpectedScale(pixels: nil)
     }
 }
 

@@ -62,13 +62,16 @@ extension Pass {
     func inputConversion(_ to: Int, _ rows: BandStep, _ image: Int) -> InputConversionTask {
         let view = arguments.input
         let start = view.address(image: firstImage + image)
-        let size = view.element == .uint8 ? MemoryLayout<UInt8>.stride : MemoryLayout<Float>.stride
+        let applies = engine.pointee.normalization.applies(to: view.element)
+        // Floats that nothing changes are copied, which is faster.
+        let changes = applies && (view.element == .uint8 || engine.pointee.normalization.changesValues)
         return InputConversionTask(
-            source: start + rows.rows.lowerBound * view.strides.h * size, element: view.element,
+            source: start + rows.rows.lowerBound * view.strides.h * view.elementSize, element: view.element,
             channelStride: view.strides.c, rowStride: view.strides.h, columnStride: view.strides.w,
-            mean: engine.pointee.normalization.means,
-            standardDeviation: engine.pointee.normalization.standardDeviations,
-            reversesChannels: engine.pointee.normalization.reversesChannels, output: target(to, rows, image))
+            mean: changes ? engine.pointee.normalization.means : nil,
+            standardDeviation: changes ? engine.pointee.normalization.standardDeviations : nil,
+            reversesChannels: applies && engine.pointee.normalization.reversesChannels,
+            output: target(to, rows, image))
     }
 
     func outputConversion(_ stage: Int, _ from: Int, _ rows: BandStep, _ image: Int) -> OutputConversionTask {

@@ -51,7 +51,10 @@ extension Session {
             throw BackboneError(.invalidArgument, "capacity is \(capacity), the plan has \(count) layers")
         }
         var times = try UniqueArray(repeating: 0, count: count)
-        if computes { try run(plan, on: arguments, times: times.mutableElements.baseAddress) }
+        if computes {
+            try run(plan, on: arguments, times: times.mutableElements.baseAddress)
+            observe(arguments)
+        }
         for step in 0..<count {
             var profile = plan.pointee.profile(step, network.pointee, kernels, images: images)
             profile.nanoseconds = times[step]

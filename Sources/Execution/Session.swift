@@ -15,6 +15,7 @@ package struct Session {
         // Memory of their own: to take the address of a field is, to Swift, to change the state that others read.
         let network: UnsafeMutablePointer<Network>
         let engine: UnsafeMutablePointer<Engine>
+        let warnings: WarningLog
 
         deinit {
             Heap.destroy(network)
@@ -26,6 +27,7 @@ package struct Session {
 
     package init(_ network: consuming Network, _ engine: consuming Engine) throws(BackboneError) {
         let lock = try ReadWriteLock()
+        let warnings = try WarningLog()
         let networkMemory = try Heap.make(network)
         let engineMemory: UnsafeMutablePointer<Engine>
         do {
@@ -35,7 +37,7 @@ package struct Session {
             throw error
         }
         // If there is no memory for the state, it ends, and with it both.
-        state = try Heap.make(State(lock: lock, network: networkMemory, engine: engineMemory))
+        state = try Heap.make(State(lock: lock, network: networkMemory, engine: engineMemory, warnings: warnings))
     }
 
     /// The session behind a handle that `handle` gave out.
@@ -49,6 +51,13 @@ package struct Session {
     var network: UnsafeMutablePointer<Network> { state.pointee.network }
     private var engine: UnsafeMutablePointer<Engine> { state.pointee.engine }
 
+    /// Runs `body` with what has a lock of its own and what never changes.
+    func observing(_ body: (borrowing WarningLog, borrowing InputNormalization) -> Void) {
+        body(state.pointee.warnings, engine.pointee.normalization)
+    }
+
+    func logging<Result>(_ body: (borrowing WarningLog) -> Result) -> Result { body(state.pointee.warnings) }
+
     /// What never changes and needs no lock.
     package var threadCount: Int { engine.pointee.threadCount }
     package var configuration: Configuration { network.pointee.configuration }
@@ -57,6 +66,7 @@ package struct Session {
     package var standardDeviations: UnsafePointer<Float> { engine.pointee.normalization.standardDeviations }
     package var isDirect: Bool { engine.pointee.isDirect }
     package var reversesChannels: Bool { engine.pointee.normalization.reversesChannels }
+    package var normalizesFloats: Bool { engine.pointee.normalization.includesFloats }
 
     /// Runs `body`, which needs no lock, with the threads of the forwards.
     package func sharing(
@@ -114,6 +124,11 @@ package struct Session {
     package func forward(_ arguments: ForwardArguments) throws(BackboneError) {
         try check(arguments)
         guard arguments.input.shape.n > 0 else { return }
+        try compute(arguments)
+        observe(arguments)
+    }
+
+    private func compute(_ arguments: ForwardArguments) throws(BackboneError) {
         let plan = try lockForForward(of: arguments.input.shape)
         defer { unlock(plan) }
         try run(plan, on: arguments, times: nil)

@@ -49,7 +49,8 @@ package struct TensorView: BitwiseCopyable {
         data.unsafelyUnwrapped + image * strides.n * elementSize
     }
 
-    private var elementSize: Int { element == .float32 ? 4 : 1 }
+    /// In bytes.
+    var elementSize: Int { element == .float32 ? 4 : 1 }
 
     /// Checks that all elements can be addressed. `name` is the argument's, for the message.
     func checkAddresses(_ name: Message) throws(BackboneError) {

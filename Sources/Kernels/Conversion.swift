@@ -3,13 +3,12 @@
 
 /// What the caller's input consists of.
 package enum InputElement: BitwiseCopyable, Sendable {
-    /// Taken as it is.
     case float32
-    /// Becomes `(Float(x) - mean[c]) / standardDeviation[c]`, computed in Float.
     case uint8
 }
 
-/// One image from the caller's memory, in any strides, to an activation.
+/// One image from the caller's memory, in any strides, to an activation: `(Float(x) - mean[c]) / standardDeviation[c]`,
+/// computed in Float. An image of floats has the bits of one of bytes with the same values.
 package struct InputConversionTask: BitwiseCopyable {
     /// Element (channel 0, row 0, column 0), aligned to its type.
     package let source: UnsafeRawPointer
@@ -18,11 +17,11 @@ package struct InputConversionTask: BitwiseCopyable {
     package let channelStride: Int
     package let rowStride: Int
     package let columnStride: Int
-    /// One value per channel of the network, for uint8 alone; nil for 0.
+    /// One value per channel of the network; nil for 0.
     package let mean: UnsafePointer<Float>?
-    /// One value per channel of the network, for uint8 alone; nil for 1.
+    /// One value per channel of the network; nil for 1.
     package let standardDeviation: UnsafePointer<Float>?
-    /// For uint8 alone: channel `c` of the network reads channel `channels - 1 - c`.
+    /// Channel `c` of the network reads channel `channels - 1 - c`.
     package let reversesChannels: Bool
     /// Its size is the image's. Only its pixels are written.
     package let output: Activation
@@ -43,12 +42,15 @@ package struct InputConversionTask: BitwiseCopyable {
         self.output = output
     }
 
-    /// The same strides with a reversal of the channels of uint8 inputs worked into them: the offset of what becomes
-    /// channel 0, and the stride from there.
+    /// The same strides with a reversal of the channels included: the offset of what becomes channel 0, and the stride
+    /// from there.
     var channelOrder: (offset: Int, stride: Int) {
-        guard reversesChannels, element == .uint8 else { return (0, channelStride) }
+        guard reversesChannels else { return (0, channelStride) }
         return ((output.channels - 1) * channelStride, -channelStride)
     }
+
+    /// Whether values change on the way.
+    var isNormalized: Bool { mean != nil || standardDeviation != nil }
 }
 
 /// One image from an activation to the caller's memory, in any strides.

@@ -57,8 +57,30 @@ package func normalizePixels(
     }
 }
 
-/// The same for pixels of which the channels are at three addresses, and the columns `stride` bytes apart: planes, or
-/// pixels of more channels or in another order.
+/// `(x - mean) / deviation` of floats, in place; `means` and `deviations` as for `normalizePixels`.
+@inline(never)
+package func normalizeInPlace(
+    _ pixels: UnsafeMutablePointer<Float>, width: Int, means: UnsafePointer<Float>, deviations: UnsafePointer<Float>
+) {
+    let (mean0, mean1, mean2) = (load(means), load(means + 8), load(means + 16))
+    let (deviation0, deviation1, deviation2) = (load(deviations), load(deviations + 8), load(deviations + 16))
+    var x = 0
+    while x &+ 8 <= width {
+        let eight = pixels + 3 &* x
+        store((load(eight) - mean0) / deviation0, eight)
+        store((load(eight + 8) - mean1) / deviation1, eight + 8)
+        store((load(eight + 16) - mean2) / deviation2, eight + 16)
+        x &+= 8
+    }
+    var rest = 0
+    while rest < 3 &* (width &- x) {
+        pixels[3 &* x &+ rest] = (pixels[3 &* x &+ rest] - means[rest]) / deviations[rest]
+        rest &+= 1
+    }
+}
+
+/// As `normalizePixels`, for pixels of which the channels are at three addresses, and the columns `stride` bytes apart:
+/// planes, or pixels of more channels or in another order.
 @inline(never)
 package func normalizePlanes(
     _ plane0: UnsafePointer<UInt8>, _ plane1: UnsafePointer<UInt8>, _ plane2: UnsafePointer<UInt8>, stride: Int,

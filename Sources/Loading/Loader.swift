@@ -87,5 +87,6 @@ private struct Loader {
         // The last thing that can fail, so that a failure has changed nothing.
         if isReportWanted { try report.pointee.renderJSON() }
         session.adopt(values, isLoaded: isLoaded)
+        if let expectsPixels = character.expectsPixels { session.noteExpectedScale(pixels: expectsPixels) }
     }
 }

@@ -74,6 +74,13 @@ struct BadInputTests {
         try check(backbone_get_options(created, &own56))
         #expect(own56.arithmetic == BACKBONE_ARITHMETIC_FAST)
         backbone_free(created)
+        // So does that of the second before `normalization`.
+        options = defaultOptions()
+        (options.struct_size, options.depth, options.normalization, options.reserved2) = (72, 18, 77, 78)
+        try check(backbone_create(&options, &created))
+        try check(backbone_get_options(created, &own56))
+        #expect(own56.normalization == BACKBONE_NORMALIZE_UINT8)
+        backbone_free(created)
         // A newer, larger struct is taken if what this library does not know is zero.
         var bytes = [UInt8](repeating: 0, count: own + 24)
         try bytes.withUnsafeMutableBytes { bytes in
@@ -115,7 +122,9 @@ struct BadInputTests {
             expectRefused("channel_order", "\(flag)") { $0.channel_order = flag }
             expectRefused("arithmetic", "\(flag)") { $0.arithmetic = flag }
             expectRefused("style", "\(flag)") { $0.style = flag }
-            expectRefused("options.reserved", "\(flag)") { $0.reserved = flag }
+            expectRefused("options.reserved ", "\(flag)") { $0.reserved = flag }
+            expectRefused("normalization", "\(flag), expected 0 (uint8) or 1 (all)") { $0.normalization = flag }
+            expectRefused("options.reserved2", "\(flag)") { $0.reserved2 = flag }
         }
         for threads in [-1, 1025, Int32.max, Int32.min] {
             expectRefused("threads", "\(threads)") { $0.threads = threads }

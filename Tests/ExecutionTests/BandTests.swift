@@ -34,75 +34,78 @@ struct BandTests {
         let table = kernels == 0 ? try KernelTable.best() : KernelTable.reference
         var generator = SplitMix(state: 7)
         let pixels = (0..<3 * testCase.height * testCase.width).map { _ in generator.next() }
+        let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(1, 3, testCase.height, testCase.width))
         // The most bands for which the weights leave room, others, and none.
         var bandCounts: [Int] = []
-        let results: [[Float]] = try [25_000, 60_000, Int.max].map { cachedFloats in
-            let planner = Planner(
-                kernels: table.convolutions, isDirect: false, blockCount: 8, cachedFloats: cachedFloats)
-            let network = try Network(
-                Configuration(
-                    depth: testCase.depth, inChannels: 3, baseChannels: 16, outStages: testCase.stages, normEval: 0,
-                    zeroInitResidual: 0, style: testCase.style))
-            let plan = try Plan(
-                network, planner, height: testCase.height, width: testCase.width, addsInPlace: true)
-            bandCounts.append((0..<plan.sections.count).map { plan.sections[$0].bandCount }.max() ?? 0)
-            return try features(of: network, table, planner, pixels, testCase)
+        let results: [[[Float]]] = try [25_000, 60_000, Int.max].map { cachedFloats in
+            let forward = try ForwardCase(testCase, table, cachedFloats: cachedFloats)
+            bandCounts.append(forward.bandCount)
+            return try forward.features(of: image)
         }
         #expect(bandCounts[0] > 2 || testCase.height < 100)
         #expect(bandCounts[2] == 1)
-        #expect(results[2].contains { $0 != 0 })
-        for result in results.dropLast() {
-            let differing = result.indices.filter { result[$0].bitPattern != results[2][$0].bitPattern }
+        #expect(results[2].contains { $0.contains { $0 != 0 } })
+        for result in results.dropLast() { expectSameBits(result, results[2]) }
+    }
+
+    /// Bands of several images in bytes, with their channels reversed and in any order of memory, into rows with gaps.
+    @Test(
+        arguments: [
+            Case(depth: 18, stages: 3, height: 703, width: 7),
+            Case(depth: 50, stages: 1, height: 151, width: 25, style: Style.caffe.rawValue),
+        ], [0, 1])
+    func bandsReadAndWriteInAnyStrides(_ testCase: Case, kernels: Int) throws {
+        let table = kernels == 0 ? try KernelTable.best() : KernelTable.reference
+        var generator = SplitMix(state: 8)
+        let (images, height, width) = (2, testCase.height, testCase.width)
+        let pixels = (0..<images * 3 * height * width).map { _ in ((generator.next() + 1) * 127).rounded() }
+        let shape = Dimensions(images, 3, height, width)
+        let normalization = ForwardCase.Normalization(
+            mean: [123, 116, 103], deviation: [58, 57, 56], reversesChannels: true, includesFloats: true)
+        let plain = try ForwardCase(testCase, table, cachedFloats: .max, normalization)
+        let expected = try plain.features(of: ForwardCase.Image(pixels: pixels, shape: shape))
+        let banded = try ForwardCase(testCase, table, cachedFloats: 25_000, normalization)
+        #expect(plain.bandCount == 1 && banded.bandCount > 2)
+        // The reference kernels, without optimization, take long.
+        let layouts = [(true, true), (true, false), (false, true), (false, false)].prefix(kernels == 0 ? 4 : 1)
+        for (isBytes, isChannelsLast) in layouts {
+            let image = ForwardCase.Image(
+                pixels: pixels, shape: shape, isBytes: isBytes, isChannelsLast: isChannelsLast, rowGap: 7, imageGap: 11)
+            expectSameBits(try banded.features(of: image, rowGap: 5, imageGap: 3), expected)
+        }
+    }
+
+    /// What one size has left in a session's plans, packed weights and memory means nothing to another one.
+    @Test func sizesOnOneSessionAreIndependent() throws {
+        let table = try KernelTable.best()
+        let testCase = Case(depth: 18, stages: 15, height: 1, width: 1)
+        let together = try ForwardCase(testCase, table, cachedFloats: 25_000)
+        var generator = SplitMix(state: 9)
+        for (height, width) in [(40, 24), (40, 33), (33, 40), (40, 24), (24, 40), (70, 33), (40, 33)] {
+            let pixels = (0..<3 * height * width).map { _ in generator.next() }
+            let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(1, 3, height, width))
+            let alone = try ForwardCase(testCase, table, cachedFloats: 25_000)
+            expectSameBits(try together.features(of: image), try alone.features(of: image))
+        }
+    }
+
+    private func expectSameBits(
+        _ actual: [[Float]], _ expected: [[Float]], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        for (stage, (actual, expected)) in zip(actual, expected).enumerated() {
+            let differing = zip(actual, expected).enumerated().filter { $1.0.bitPattern != $1.1.bitPattern }.map(
+                \.offset)
             #expect(
-                differing.isEmpty, "\(differing.count) of \(result.count) differ, the first at \(differing.first ?? -1)"
-            )
+                differing.isEmpty && actual.count == expected.count,
+                "output \(stage): \(differing.count) of \(actual.count) differ, the first at \(differing.first ?? -1)",
+                sourceLocation: sourceLocation)
         }
-    }
-
-    /// All features of an image, one behind the other.
-    private func features(
-        of network: consuming Network, _ table: KernelTable, _ planner: Planner, _ pixels: [Float], _ testCase: Case
-    ) throws -> [Float] {
-        let engine = try Engine(
-            threads: 2,
-            normalization: InputNormalization(
-                channels: 3, mean: nil, standardDeviation: nil, reversesChannels: false), kernels: table,
-            planner: planner)
-        let input = Dimensions(1, 3, testCase.height, testCase.width)
-        var outputs = InlineArray<4, TensorView>(
-            repeating: TensorView(data: nil, element: .float32, shape: input, strides: input))
-        let shapes = (1...4).filter { testCase.stages >> ($0 - 1) & 1 == 1 }.map { stage in
-            network.outputShape(stage: stage, input: input)
-        }
-        let counts = shapes.map { $0.n * $0.c * $0.h * $0.w }
-        var result = [Float](repeating: .nan, count: counts.reduce(0, +))
-        let session = try Session(network, engine)
-        defer { session.destroy() }
-        var image = pixels
-        try image.withUnsafeMutableBytes { image in
-            try result.withUnsafeMutableBytes { result in
-                var start = 0
-                for index in shapes.indices {
-                    outputs[index] = view(try #require(result.baseAddress) + start, shapes[index])
-                    start += counts[index] * MemoryLayout<Float>.stride
-                }
-                try session.forward(
-                    ForwardArguments(input: view(try #require(image.baseAddress), input), outputs: outputs))
-            }
-        }
-        return result
-    }
-
-    private func view(_ data: UnsafeMutableRawPointer, _ shape: Dimensions) -> TensorView {
-        TensorView(
-            data: data, element: .float32, shape: shape,
-            strides: Dimensions(shape.c * shape.h * shape.w, shape.h * shape.w, shape.w, 1))
     }
 }
 
 /// Numbers between -1 and 1 that are the same each time (Steele et al. 2014, "Fast splittable pseudorandom number
 /// generators").
-private struct SplitMix {
+struct SplitMix {
     var state: UInt64
 
     mutating func next() -> Float {

@@ -93,7 +93,17 @@ struct PlanTests {
         let last = try cache.take(network, .any, height: size, width: size, addsInPlace: true)
         #expect(try cache.take(network, .any, height: size, width: size, addsInPlace: true) == last)
         // Training needs another plan.
-        #expect(try cache.take(network, .any, height: size, width: size, addsInPlace: false) != last)
+        let training = try cache.take(network, .any, height: size, width: size, addsInPlace: false)
+        #expect(training != last)
+        #expect(last.pointee.addsInPlace && !training.pointee.addsInPlace)
+        // So does every size, whichever of the two numbers differs.
+        for (height, width) in [(7, 9), (7, 11), (9, 7), (11, 7), (9, 9)] {
+            for _ in 0..<2 {
+                let plan = try cache.take(network, .any, height: height, width: width, addsInPlace: true)
+                #expect(plan.pointee.height == height && plan.pointee.width == width)
+                #expect(plan.pointee.tensors[0].height == height && plan.pointee.tensors[0].width == width)
+            }
+        }
     }
 }
 

@@ -63,7 +63,7 @@ struct StridedLayout: CustomTestStringConvertible {
                     let task = InputConversionTask(
                         source: try #require(bytes.baseAddress) + origin * 4, element: .float32,
                         channelStride: channel, rowStride: row, columnStride: column, mean: nil,
-                        standardDeviation: nil, reversesChannels: true, output: output.activation)
+                        standardDeviation: nil, reversesChannels: false, output: output.activation)
                     try compute(kernel, task)
                 }
                 expectSameBits(output.pixels, expected, "\(kernel.name), \(channels)x\(height)x\(width)")
@@ -72,38 +72,41 @@ struct StridedLayout: CustomTestStringConvertible {
         }
     }
 
+    /// Floats that hold the same values have the same bits. Each of the values may be left out.
     @Test(arguments: StridedLayout.all, [false, true])
-    func normalizesBytes(_ layout: StridedLayout, reverses: Bool) throws {
+    func normalizesBytesAndFloats(_ layout: StridedLayout, reverses: Bool) throws {
         for (channels, height, width) in layout.sizes {
             let (channel, row, column) = layout.strides(channels, height, width)
             let (count, origin) = layout.extent(channels, height, width)
             var generator = SeededGenerator(seed: 6)
-            let source = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let floats = bytes.map(Float.init)
             let mean = generator.floats(channels, in: 100...130)
             let deviation = generator.floats(channels, in: 50...60)
-            for isNormalized in [true, false] {
+            for (hasMean, hasDeviation) in [(true, true), (true, false), (false, true), (false, false)] {
                 let expected = elements(channels, height, width).map { c, y, x in
                     let from = reverses ? channels - 1 - c : c
-                    let value = Float(source[origin + from * channel + y * row + x * column])
-                    return isNormalized ? (value - mean[c]) / deviation[c] : value
+                    let value = floats[origin + from * channel + y * row + x * column]
+                    let difference = hasMean ? value - mean[c] : value
+                    return hasDeviation ? difference / deviation[c] : difference
                 }
                 for kernel in KernelTable.all.map(\.inputConversion) {
-                    let output = TestActivation(height: height, width: width, channels: channels, border: 3)
-                    try source.withUnsafeBytes { bytes in
-                        try mean.withUnsafeBufferPointer { mean in
-                            try deviation.withUnsafeBufferPointer { deviation in
-                                let task = InputConversionTask(
-                                    source: try #require(bytes.baseAddress) + origin, element: .uint8,
-                                    channelStride: channel, rowStride: row, columnStride: column,
-                                    mean: isNormalized ? mean.baseAddress : nil,
-                                    standardDeviation: isNormalized ? deviation.baseAddress : nil,
-                                    reversesChannels: reverses, output: output.activation)
-                                try compute(kernel, task)
-                            }
+                    for element in [InputElement.uint8, .float32] {
+                        let output = TestActivation(height: height, width: width, channels: channels, border: 3)
+                        try withPointers(bytes, floats, mean, deviation) { bytes, floats, mean, deviation in
+                            let isFloat = element == .float32
+                            let source = isFloat ? UnsafeRawPointer(floats + origin) : UnsafeRawPointer(bytes + origin)
+                            let task = InputConversionTask(
+                                source: source, element: element, channelStride: channel, rowStride: row,
+                                columnStride: column, mean: hasMean ? mean : nil,
+                                standardDeviation: hasDeviation ? deviation : nil, reversesChannels: reverses,
+                                output: output.activation)
+                            try compute(kernel, task)
                         }
+                        expectSameBits(
+                            output.pixels, expected, "\(kernel.name), \(element), \(channels)x\(height)x\(width)")
+                        #expect(output.surroundingsAreUntouched)
                     }
-                    expectSameBits(output.pixels, expected, "\(kernel.name), \(channels)x\(height)x\(width)")
-                    #expect(output.surroundingsAreUntouched)
                 }
             }
         }
@@ -135,6 +138,11 @@ struct StridedLayout: CustomTestStringConvertible {
             }
         }
     }
+
+    private func withPointers(
+        _ a: [UInt8], _ b: [Float], _ c: [Float], _ d: [Float],
+        _ body: (UnsafePointer<UInt8>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) throws -> Void
+    ) throws { try body(a, b, c, d) }
 
     /// Channel, row and column of each element of an activation in the order of its memory.
     private func elements(_ channels: Int, _ height: Int, _ width: Int) -> [(Int, Int, Int)] {

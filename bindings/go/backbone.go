@@ -121,7 +121,7 @@ const (
 	StatusMismatch        = C.BACKBONE_STATUS_MISMATCH
 )
 
-// Values of Options.OutStages (a sum), ChannelOrder, Arithmetic and Style.
+// Values of Options.OutStages (a sum), ChannelOrder, Normalization, Arithmetic and Style.
 const (
 	StageC2          = C.BACKBONE_STAGE_C2
 	StageC3          = C.BACKBONE_STAGE_C3
@@ -130,6 +130,8 @@ const (
 	StageAll         = C.BACKBONE_STAGE_ALL
 	ChannelsAsGiven  = C.BACKBONE_CHANNELS_AS_GIVEN
 	ChannelsReversed = C.BACKBONE_CHANNELS_REVERSED
+	NormalizeUint8   = C.BACKBONE_NORMALIZE_UINT8
+	NormalizeAll     = C.BACKBONE_NORMALIZE_ALL
 	ArithmeticFast   = C.BACKBONE_ARITHMETIC_FAST
 	ArithmeticDirect = C.BACKBONE_ARITHMETIC_DIRECT
 	StylePyTorch     = C.BACKBONE_STYLE_PYTORCH
@@ -257,12 +259,13 @@ type Options struct {
 	NormEval         bool      // in training mode too, every BatchNorm uses its running statistics
 	ZeroInitResidual bool      // InitWeights sets the weight of the last BatchNorm of each block to 0
 	Threads          int32     // that one forward may use; 0: those that the system leaves to this process
-	ChannelOrder     int32     // ChannelsAsGiven or ChannelsReversed, for uint8 images
+	ChannelOrder     int32     // ChannelsAsGiven or ChannelsReversed, for the images that Normalization names
 	Arithmetic       int32     // ArithmeticFast or ArithmeticDirect
 	Style            int32     // StylePyTorch or StyleCaffe
 	NormEps          float32   // added to the variances of every BatchNorm
-	Mean             []float32 // subtracted from uint8 images, a value for each channel; nil: 0
-	StdDev           []float32 // what uint8 images are then divided by, a value for each channel; nil: 1
+	Normalization    int32     // NormalizeUint8 or NormalizeAll: the images that ChannelOrder, Mean and StdDev apply to
+	Mean             []float32 // subtracted from those images, a value for each channel; nil: 0
+	StdDev           []float32 // what they are then divided by, a value for each channel; nil: 1
 }
 
 // NewOptions returns the library's defaults: a ResNet-50 for three channels with all features, and nothing frozen.
@@ -297,6 +300,7 @@ func optionsOf(raw *C.backbone_options) *Options {
 		Arithmetic:       int32(raw.arithmetic),
 		Style:            int32(raw.style),
 		NormEps:          float32(raw.norm_eps),
+		Normalization:    int32(raw.normalization),
 		Mean:             values(raw.mean),
 		StdDev:           values(raw.std_dev),
 	}
@@ -328,6 +332,7 @@ func (o *Options) raw() (*C.backbone_options, func(), error) {
 		arithmetic:         C.int32_t(o.Arithmetic),
 		style:              C.int32_t(o.Style),
 		norm_eps:           C.float(o.NormEps),
+		normalization:      C.int32_t(o.Normalization),
 	}
 	free := func() {
 		C.free(unsafe.Pointer(raw.mean))

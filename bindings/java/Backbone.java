@@ -55,6 +55,8 @@ public final class Backbone {
 
     public static final int CHANNELS_AS_GIVEN = 0;
     public static final int CHANNELS_REVERSED = 1;
+    public static final int NORMALIZE_UINT8 = 0;
+    public static final int NORMALIZE_ALL = 1;
 
     public static final int ARITHMETIC_FAST = 0;
     public static final int ARITHMETIC_DIRECT = 1;
@@ -196,7 +198,7 @@ public final class Backbone {
     @FieldOrder({
         "struct_size", "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval",
         "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps",
-        "reserved"
+        "reserved", "normalization", "reserved2"
     })
     public static class COptions extends Structure {
         public int struct_size;
@@ -215,6 +217,8 @@ public final class Backbone {
         public int style;
         public float norm_eps;
         public int reserved;
+        public int normalization;
+        public int reserved2;
     }
 
     /** backbone_load_options. */
@@ -272,7 +276,7 @@ public final class Backbone {
         public boolean zeroInitResidual;
         /** Threads that one forward may use; 0: those that the system leaves to this process. */
         public int threads;
-        /** {@code CHANNELS_*}, for uint8 images. */
+        /** {@code CHANNELS_*}, for the images that {@code normalization} names. */
         public int channelOrder;
         /** {@code ARITHMETIC_*}. */
         public int arithmetic;
@@ -280,9 +284,11 @@ public final class Backbone {
         public int style;
         /** Added to the variances of every BatchNorm. */
         public float normEps;
-        /** Subtracted from uint8 images, a value for each channel; null: 0. */
+        /** {@code NORMALIZE_*}: the images that channelOrder, mean and stdDev apply to. */
+        public int normalization;
+        /** Subtracted from those images, a value for each channel; null: 0. */
         public float[] mean;
-        /** What uint8 images are then divided by, a value for each channel; null: 1. */
+        /** What they are then divided by, a value for each channel; null: 1. */
         public float[] stdDev;
 
         public Options() {
@@ -303,6 +309,7 @@ public final class Backbone {
             arithmetic = raw.arithmetic;
             style = raw.style;
             normEps = raw.norm_eps;
+            normalization = raw.normalization;
             mean = raw.mean == null ? null : raw.mean.getFloatArray(0, inChannels);
             stdDev = raw.std_dev == null ? null : raw.std_dev.getFloatArray(0, inChannels);
         }
@@ -325,6 +332,7 @@ public final class Backbone {
             raw.arithmetic = arithmetic;
             raw.style = style;
             raw.norm_eps = normEps;
+            raw.normalization = normalization;
             return raw;
         }
 

@@ -35,6 +35,8 @@ typedef struct backbone_options {
     int32_t style;
     float norm_eps;
     int32_t reserved;
+    int32_t normalization;
+    int32_t reserved2;
 } backbone_options;
 typedef struct backbone_load_options {
     uint32_t struct_size;
@@ -98,6 +100,8 @@ local backbone = {
     STAGE_ALL = 15,
     CHANNELS_AS_GIVEN = 0,
     CHANNELS_REVERSED = 1,
+    NORMALIZE_UINT8 = 0,
+    NORMALIZE_ALL = 1,
     ARITHMETIC_FAST = 0,
     ARITHMETIC_DIRECT = 1,
     STYLE_PYTORCH = 0,
@@ -265,7 +269,7 @@ end
 
 local INTEGERS = {
     "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval", "zero_init_residual",
-    "threads", "channel_order", "arithmetic", "style",
+    "threads", "channel_order", "arithmetic", "style", "normalization",
 }
 local KNOWN = {norm_eps = true, mean = true, std_dev = true}
 for _, name in ipairs(INTEGERS) do KNOWN[name] = true end
@@ -340,7 +344,8 @@ end
 --- A network in evaluation mode with random weights, those of `init_weights(0)`.
 -- @param options  a table of the fields of backbone_options that are not to be as the library has them: depth (50),
 --                 in_channels (3), base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads,
---                 channel_order, arithmetic, style, norm_eps, and mean and std_dev, tables of a number for each channel
+--                 channel_order, arithmetic, style, norm_eps, normalization, and mean and std_dev, tables of a number
+--                 for each channel
 function backbone.ResNet(options)
     backbone.load()
     local struct, anchors = c_options(options)

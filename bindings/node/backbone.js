@@ -36,6 +36,8 @@ const constants = {
   STAGE_ALL: 15,
   CHANNELS_AS_GIVEN: 0,
   CHANNELS_REVERSED: 1,
+  NORMALIZE_UINT8: 0,
+  NORMALIZE_ALL: 1,
   ARITHMETIC_FAST: 0,
   ARITHMETIC_DIRECT: 1,
   STYLE_PYTORCH: 0,
@@ -47,7 +49,7 @@ const constants = {
 // The fields of backbone_options that are integers, in its order.
 const INTEGERS = [
   'depth', 'inChannels', 'baseChannels', 'outStages', 'frozenStages', 'normEval', 'zeroInitResidual', 'threads',
-  'channelOrder', 'arithmetic', 'style',
+  'channelOrder', 'arithmetic', 'style', 'normalization',
 ];
 const FLAGS = ['normEval', 'zeroInitResidual'];
 
@@ -161,8 +163,8 @@ class ResNet {
    * A network with random weights, those of `initWeights(0)`.
    *
    * Options, with the library's defaults: depth (50), inChannels (3), baseChannels, outStages, frozenStages, normEval,
-   * zeroInitResidual, threads, channelOrder, arithmetic, style, normEps, and mean and stdDev, a number for each
-   * channel.
+   * zeroInitResidual, threads, channelOrder, arithmetic, style, normEps, normalization, and mean and stdDev, a number
+   * for each channel.
    */
   constructor(options = {}) {
     load();

@@ -224,12 +224,12 @@ static napi_value close_net(napi_env env, napi_callback_info info) {
 
 /* ---- Options ---------------------------------------------------------------------------------------------------- */
 
-enum { INTEGERS = 11 };
+enum { INTEGERS = 12 };
 
 static int32_t *integer(backbone_options *o, int index) {
     int32_t *fields[INTEGERS] = {&o->depth,         &o->in_channels, &o->base_channels,      (int32_t *)&o->out_stages,
                                  &o->frozen_stages, &o->norm_eval,   &o->zero_init_residual, &o->threads,
-                                 &o->channel_order, &o->arithmetic,  &o->style};
+                                 &o->channel_order, &o->arithmetic,  &o->style,              &o->normalization};
     return fields[index];
 }
 

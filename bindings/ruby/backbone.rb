@@ -33,6 +33,8 @@ module Backbone
 
   CHANNELS_AS_GIVEN = 0
   CHANNELS_REVERSED = 1
+  NORMALIZE_UINT8 = 0
+  NORMALIZE_ALL = 1
 
   ARITHMETIC_FAST = 0
   ARITHMETIC_DIRECT = 1
@@ -90,7 +92,7 @@ module Backbone
       "uint32_t struct_size", "int32_t depth", "int32_t in_channels", "int32_t base_channels", "uint32_t out_stages",
       "int32_t frozen_stages", "int32_t norm_eval", "int32_t zero_init_residual", "int32_t threads",
       "int32_t channel_order", "void *mean", "void *std_dev", "int32_t arithmetic", "int32_t style", "float norm_eps",
-      "int32_t reserved"
+      "int32_t reserved", "int32_t normalization", "int32_t reserved2"
     ]
     LoadOptions = struct [
       "uint32_t struct_size", "int32_t strict", "void *key", "void *prefix", "int32_t input_channels",
@@ -197,7 +199,7 @@ module Backbone
 
     INTEGERS = %i[
       depth in_channels base_channels out_stages frozen_stages norm_eval zero_init_residual threads channel_order
-      arithmetic style
+      arithmetic style normalization
     ].freeze
 
     # The struct for a Hash of options, and what it points to.
@@ -331,7 +333,7 @@ module Backbone
     #
     # Options are the fields of backbone_options, with the library's defaults: depth (50), in_channels (3),
     # base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads, channel_order, arithmetic,
-    # style, norm_eps, and mean and std_dev, an Array of a number for each channel.
+    # style, norm_eps, normalization, and mean and std_dev, an Array of a number for each channel.
     def initialize(**options)
       struct, _anchors = C.options(options)
       out = C.new_pointer

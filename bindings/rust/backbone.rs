@@ -43,6 +43,8 @@ pub mod ffi {
 
     pub const CHANNELS_AS_GIVEN: i32 = 0;
     pub const CHANNELS_REVERSED: i32 = 1;
+    pub const NORMALIZE_UINT8: i32 = 0;
+    pub const NORMALIZE_ALL: i32 = 1;
 
     pub const ARITHMETIC_FAST: i32 = 0;
     pub const ARITHMETIC_DIRECT: i32 = 1;
@@ -109,6 +111,8 @@ pub mod ffi {
         pub style: i32,
         pub norm_eps: f32,
         pub reserved: i32,
+        pub normalization: i32,
+        pub reserved2: i32,
     }
 
     /// `backbone_load_options`.
@@ -244,6 +248,8 @@ pub mod ffi {
         fn backbone_write_entry(net: *mut Backbone, index: usize, data: *const c_void, size: usize) -> i32;
         fn backbone_output_shapes(net: *const Backbone, input_shape: *const i64, out: *mut i64, count: usize) -> i32;
         fn backbone_forward(net: *mut Backbone, input: *const Tensor, outputs: *const Tensor, count: usize) -> i32;
+        fn backbone_warning_count(net: *const Backbone, out: *mut usize) -> i32;
+        fn backbone_get_warning(net: *const Backbone, index: usize, out: *mut *const c_char) -> i32;
         fn backbone_profile(
             net: *mut Backbone, input: *const Tensor, outputs: *const Tensor, count: usize, out: *mut Layer,
             capacity: usize, out_count: *mut usize,
@@ -413,7 +419,7 @@ pub struct Options {
     pub zero_init_residual: bool,
     /// Threads that one forward may use; 0: those that the system leaves to this process.
     pub threads: i32,
-    /// `ffi::CHANNELS_*`, for uint8 images.
+    /// `ffi::CHANNELS_*`, for the images that `normalization` names.
     pub channel_order: i32,
     /// `ffi::ARITHMETIC_*`.
     pub arithmetic: i32,
@@ -421,9 +427,11 @@ pub struct Options {
     pub style: i32,
     /// Added to the variances of every BatchNorm.
     pub norm_eps: f32,
-    /// Subtracted from uint8 images, a value for each channel; empty: 0.
+    /// `ffi::NORMALIZE_*`: the images that `channel_order`, `mean` and `std_dev` apply to.
+    pub normalization: i32,
+    /// Subtracted from those images, a value for each channel; empty: 0.
     pub mean: Vec<f32>,
-    /// What uint8 images are then divided by, a value for each channel; empty: 1.
+    /// What they are then divided by, a value for each channel; empty: 1.
     pub std_dev: Vec<f32>,
 }
 
@@ -465,6 +473,7 @@ impl Options {
             arithmetic: raw.arithmetic,
             style: raw.style,
             norm_eps: raw.norm_eps,
+            normalization: raw.normalization,
             mean: values(raw.mean),
             std_dev: values(raw.std_dev),
         }
@@ -500,6 +509,8 @@ impl Options {
             style: self.style,
             norm_eps: self.norm_eps,
             reserved: 0,
+            normalization: self.normalization,
+            reserved2: 0,
         })
     }
 }

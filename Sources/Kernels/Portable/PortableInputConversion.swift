@@ -18,22 +18,42 @@ enum PortableInputConversion {
     static func run(task: InputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         for row in rows(of: block, task) {
             switch task.element {
-            case .float32: convertFloats(task, row: row)
+            case .float32:
+                copyFloats(task, row: row)
+                normalizeFloats(task, row: row)
             case .uint8: convertBytes(task, row: row)
             }
         }
     }
 
-    private static func convertFloats(_ task: InputConversionTask, row: Int) {
-        let source = task.source.assumingMemoryBound(to: Float.self) + row * task.rowStride
+    /// A row of floats as they are, in the order of the network's channels.
+    static func copyFloats(_ task: InputConversionTask, row: Int) {
+        let (offset, channelStride) = task.channelOrder
+        let source = task.source.assumingMemoryBound(to: Float.self) + (row * task.rowStride + offset)
         let out = task.output.pixel(row: row, column: 0)
         let (width, channels) = (task.output.width, task.output.channels)
-        if task.channelStride == 1, task.columnStride == channels {
+        if channelStride == 1, task.columnStride == channels {
             out.update(from: source, count: width * channels)
         } else {
             copyTransposed(
-                from: StridedMatrix(start: source, rowStride: task.channelStride, columnStride: task.columnStride),
+                from: StridedMatrix(start: source, rowStride: channelStride, columnStride: task.columnStride),
                 to: StridedMatrix(start: out, rowStride: 1, columnStride: channels), rows: channels, columns: width)
+        }
+    }
+
+    /// Normalises a row that `copyFloats` has just written, in place: it is in the first-level cache.
+    private static func normalizeFloats(_ task: InputConversionTask, row: Int) {
+        guard task.isNormalized else { return }
+        var out = task.output.pixel(row: row, column: 0)
+        let channels = task.output.channels
+        for _ in 0..<task.output.width {
+            for channel in 0..<channels {
+                var value = out[channel]
+                if let mean = task.mean { value -= mean[channel] }
+                if let standardDeviation = task.standardDeviation { value /= standardDeviation[channel] }
+                out[channel] = value
+            }
+            out += channels
         }
     }
 

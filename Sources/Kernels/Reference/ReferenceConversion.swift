@@ -16,16 +16,13 @@ enum ReferenceInputConversion {
             let out = task.output.pixel(row: row, column: column)
             let pixel = row * task.rowStride + column * task.columnStride
             for channel in 0..<channels {
-                switch task.element {
-                case .float32:
-                    let source = task.source.assumingMemoryBound(to: Float.self)
-                    out[channel] = source[pixel + channel * task.channelStride]
-                case .uint8:
-                    let source = task.source.assumingMemoryBound(to: UInt8.self)
-                    let from = task.reversesChannels ? channels - 1 - channel : channel
-                    let value = Float(source[pixel + from * task.channelStride])
-                    out[channel] = (value - (task.mean?[channel] ?? 0)) / (task.standardDeviation?[channel] ?? 1)
-                }
+                let from = pixel + (task.reversesChannels ? channels - 1 - channel : channel) * task.channelStride
+                let value =
+                    switch task.element {
+                    case .float32: task.source.assumingMemoryBound(to: Float.self)[from]
+                    case .uint8: Float(task.source.assumingMemoryBound(to: UInt8.self)[from])
+                    }
+                out[channel] = (value - (task.mean?[channel] ?? 0)) / (task.standardDeviation?[channel] ?? 1)
             }
         }
     }

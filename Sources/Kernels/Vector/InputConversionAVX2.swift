@@ -12,7 +12,7 @@ enum InputConversionAVX2 {
     }
 
     private static func run(task: InputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
-        let isCopy = task.element == .float32 && task.columnStride != 1
+        let isCopy = task.element == .float32 && task.columnStride != 1 && !task.isNormalized
         guard task.output.channels == 3, !isCopy else {
             return PortableInputConversion.run(task: task, block: block, scratch: scratch)
         }
@@ -23,7 +23,7 @@ enum InputConversionAVX2 {
                 guard let means = means.baseAddress, let deviations = deviations.baseAddress else { return }
                 for row in PortableInputConversion.rows(of: block, task) {
                     switch task.element {
-                    case .float32: interleave(task, row: row)
+                    case .float32: convertFloats(task, row: row, means, deviations)
                     case .uint8: normalize(task, row: row, means, deviations)
                     }
                 }
@@ -36,11 +36,22 @@ enum InputConversionAVX2 {
         InlineArray<24, Float> { index in values?[index % 3] ?? value }
     }
 
-    private static func interleave(_ task: InputConversionTask, row: Int) {
-        let plane = task.source.assumingMemoryBound(to: Float.self) + row * task.rowStride
-        KernelsAVX2.interleave(
-            plane, plane + task.channelStride, plane + 2 * task.channelStride, width: task.output.width,
-            out: task.output.pixel(row: row, column: 0))
+    /// Copies a row, and normalises it in place while it is in the first-level cache.
+    private static func convertFloats(
+        _ task: InputConversionTask, row: Int, _ means: UnsafePointer<Float>, _ deviations: UnsafePointer<Float>
+    ) {
+        let out = task.output.pixel(row: row, column: 0)
+        if task.columnStride == 1 {
+            let (offset, channelStride) = task.channelOrder
+            let plane = task.source.assumingMemoryBound(to: Float.self) + (row * task.rowStride + offset)
+            interleave(
+                plane, plane + channelStride, plane + 2 * channelStride, width: task.output.width, out: out)
+        } else {
+            PortableInputConversion.copyFloats(task, row: row)
+        }
+        if task.isNormalized {
+            normalizeInPlace(out, width: task.output.width, means: means, deviations: deviations)
+        }
     }
 
     private static func normalize(

@@ -381,9 +381,38 @@ static void wrong_options_are_named(void) {
     CHECK_REFUSED("frozen_stages", frozen_stages, 5);
     CHECK_REFUSED("threads", threads, -1);
     CHECK_REFUSED("channel_order", channel_order, 2);
+    CHECK_REFUSED("normalization", normalization, 2);
+    CHECK_REFUSED("reserved2", reserved2, 1);
     CHECK_REFUSED("std_dev", std_dev, zero);
     CHECK_REFUSED("mean", mean, not_a_number);
 #undef CHECK_REFUSED
+}
+
+static void pixels_as_floats_are_warned_of(void) {
+    const float mean[3] = BACKBONE_IMAGENET_MEAN, std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
+    backbone_options options = small_options();
+    options.mean = mean;
+    options.std_dev = std_dev;
+    for (int32_t normalization = BACKBONE_NORMALIZE_UINT8; normalization <= BACKBONE_NORMALIZE_ALL; normalization++) {
+        options.normalization = normalization;
+        backbone *net = NULL;
+        CHECK_OK(backbone_create(&options, &net));
+        float values[3 * 64], feature[4];
+        for (int i = 0; i < 3 * 64; i++) values[i] = (float)(i * 37 % 256);
+        const backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 8, 8}, {192, 64, 8, 1}};
+        const backbone_tensor output = {feature, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, 2, 2}, {4, 4, 2, 1}};
+        size_t count = 9;
+        const char *text = NULL;
+        for (int i = 0; i < 2; i++) CHECK_OK(backbone_forward(net, &input, &output, 1));
+        CHECK_OK(backbone_warning_count(net, &count));
+        CHECK(count == (normalization == BACKBONE_NORMALIZE_UINT8), "%zu warnings", count);
+        if (count == 1) {
+            CHECK_OK(backbone_get_warning(net, 0, &text));
+            CHECK(strstr(text, "mean and std_dev were not applied") != NULL, "%s", text);
+        }
+        CHECK_FAILS(INVALID, "warnings", backbone_get_warning(net, count, &text));
+        backbone_free(net);
+    }
 }
 
 static void null_is_an_error_everywhere(void) {
@@ -444,6 +473,10 @@ static void null_is_an_error_everywhere(void) {
         {"output_shapes", backbone_output_shapes(NULL, shape, shapes, 1)},
         {"output_shapes input_shape", backbone_output_shapes(net, NULL, shapes, 1)},
         {"output_shapes out", backbone_output_shapes(net, shape, NULL, 1)},
+        {"warning_count", backbone_warning_count(NULL, &number)},
+        {"warning_count out", backbone_warning_count(net, NULL)},
+        {"get_warning", backbone_get_warning(NULL, 0, &text)},
+        {"get_warning out", backbone_get_warning(net, 0, NULL)},
         {"forward", backbone_forward(NULL, &input, &output, 1)},
         {"forward input", backbone_forward(net, NULL, &output, 1)},
         {"forward outputs", backbone_forward(net, &input, NULL, 1)},
@@ -522,6 +555,7 @@ int main(void) {
     weights_survive_a_file(folder);
     freezing_is_a_state();
     wrong_options_are_named();
+    pixels_as_floats_are_warned_of();
     null_is_an_error_everywhere();
     wrong_calls_change_nothing();
     rmdir(folder);

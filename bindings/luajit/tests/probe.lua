@@ -71,7 +71,7 @@ local FIELDS = {
     backbone_options = {
         "struct_size", "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval",
         "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps",
-        "reserved",
+        "reserved", "normalization", "reserved2",
     },
     backbone_load_options = {
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",

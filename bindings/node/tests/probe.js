@@ -55,7 +55,7 @@ const commands = {
     return `created report ${net.report}`;
   },
   options() {
-    const { normEps, mean, stdDev, ...integers } = net.options;
+    const { normEps, mean, stdDev, normalization, ...integers } = net.options;
     return `options ${Object.values(integers).map(Number).join(' ')} ${bits([normEps])} ${bits(mean)} ${bits(stdDev)}`;
   },
   init(words) {

@@ -20,12 +20,14 @@ from ._loading import inspect
 from ._profile import Layer
 from ._report import LoadReport, Mismatch
 from ._resnet import ResNet
+from ._warnings import BackboneWarning
 
 __version__ = "0.1.0"
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "BackboneWarning",
     "Buffer",
     "CheckpointError",
     "Entry",

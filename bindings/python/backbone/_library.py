@@ -37,6 +37,9 @@ STAGE_ALL = 15
 CHANNELS_AS_GIVEN = 0
 CHANNELS_REVERSED = 1
 
+NORMALIZE_UINT8 = 0
+NORMALIZE_ALL = 1
+
 ARITHMETIC_FAST = 0
 ARITHMETIC_DIRECT = 1
 
@@ -94,6 +97,8 @@ class Options(ctypes.Structure):
         ("style", c_int32),
         ("norm_eps", c_float),
         ("reserved", c_int32),
+        ("normalization", c_int32),
+        ("reserved2", c_int32),
     ]
 
 
@@ -218,6 +223,8 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_write_entry": (_status, [_handle, c_size_t, c_void_p, c_size_t]),
     "backbone_output_shapes": (_status, [_handle, POINTER(c_int64), POINTER(c_int64), c_size_t]),
     "backbone_forward": (_status, [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t]),
+    "backbone_warning_count": (_status, [_handle, POINTER(c_size_t)]),
+    "backbone_get_warning": (_status, [_handle, c_size_t, POINTER(c_char_p)]),
     "backbone_profile": (
         _status,
         [_handle, POINTER(Tensor), POINTER(Tensor), c_size_t, POINTER(Layer), c_size_t, POINTER(c_size_t)],

@@ -17,6 +17,7 @@ from ._arguments import Checkpoint, checkpoint, encoded_text, int32, integer
 from ._errors import MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
+from ._warnings import issue
 
 InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
 
@@ -66,8 +67,8 @@ def load_options(
     return options
 
 
-def reported(call: Callable[[Any], int]) -> LoadReport:
-    """What a function that takes an `out_report` reports."""
+def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
+    """What a function that takes an `out_report` reports; its warnings are issued as Python's, if it `warns`."""
     pointer = ctypes.c_void_p()
     status = call(ctypes.byref(pointer))
     # Made now: the next call of the library would replace the message.
@@ -78,6 +79,8 @@ def reported(call: Callable[[Any], int]) -> LoadReport:
     if error is not None:
         raise error
     assert report is not None
+    if warns:
+        issue(report.warnings)
     return report
 
 
@@ -130,4 +133,4 @@ def inspect(
     given = checkpoint("path", path)
     function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
     options = load_options(False, key, prefix, "exact", allow_missing, ignore_modules, max_stream_bytes)
-    return reported(lambda out: int(function(*given, ctypes.byref(options), out)))
+    return reported(lambda out: int(function(*given, ctypes.byref(options), out)), warns=False)

@@ -24,6 +24,7 @@ from ._loading import InputChannels, inspect, load_options, reported, rereadable
 from ._profile import Layer, layer_of
 from ._report import LoadReport
 from ._state_dict import of_mapping, safetensors_of
+from ._warnings import ForwardWarnings, issue
 
 _Out = TypeVar("_Out")
 
@@ -33,6 +34,7 @@ _LABELS = ("the input", "out[0]", "out[1]", "out[2]", "out[3]")
 _ARITHMETICS = {"fast": _library.ARITHMETIC_FAST, "direct": _library.ARITHMETIC_DIRECT}
 _STYLES = {"pytorch": _library.STYLE_PYTORCH, "caffe": _library.STYLE_CAFFE}
 _CHANNEL_ORDERS = {"as_given": _library.CHANNELS_AS_GIVEN, "reversed": _library.CHANNELS_REVERSED}
+_NORMALIZATIONS = {"uint8": _library.NORMALIZE_UINT8, "all": _library.NORMALIZE_ALL}
 
 
 class ResNet:
@@ -50,10 +52,13 @@ class ResNet:
             no parameters and cost nothing.
         norm_eval: in training mode too, every BatchNorm uses its running statistics.
         zero_init_residual: `init_weights` sets the weight of the last BatchNorm of each block to 0.
-        mean: one value per channel subtracted from uint8 inputs (`backbone.IMAGENET_MEAN`); None: 0.
-        std: one value per channel that uint8 inputs are then divided by (`backbone.IMAGENET_STD`); None: 1.
-        channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of a uint8 input: BGR
+        mean: one value per channel subtracted from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
+            None: 0.
+        std: one value per channel that they are then divided by (`backbone.IMAGENET_STD`); None: 1.
+        channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of those inputs: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
+        normalize: the inputs that `mean`, `std` and `channel_order` apply to. "uint8": uint8 inputs alone; float32
+            inputs are taken as they are. "all": float32 inputs as well.
         arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
             rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
             3e-4. "direct": every convolution as it is defined.
@@ -92,6 +97,7 @@ class ResNet:
         arithmetic: Literal["fast", "direct"] = "fast",
         style: Literal["pytorch", "caffe"] = "pytorch",
         norm_eps: float = 1e-5,
+        normalize: Literal["uint8", "all"] = "uint8",
         pretrained: str | os.PathLike[str] | None = None,
     ) -> None:
         if channel_order not in _CHANNEL_ORDERS:
@@ -100,6 +106,8 @@ class ResNet:
             raise ValueError(f"arithmetic is {arithmetic!r}; it must be 'fast' or 'direct'")
         if style not in _STYLES:
             raise ValueError(f"style is {style!r}; it must be 'pytorch' or 'caffe'")
+        if normalize not in _NORMALIZATIONS:
+            raise ValueError(f"normalize is {normalize!r}; it must be 'uint8' or 'all'")
         if pretrained is not None:
             encoded_path("pretrained", pretrained)
         options = _library.Options()
@@ -117,6 +125,7 @@ class ResNet:
         options.arithmetic = _ARITHMETICS[arithmetic]
         options.style = _STYLES[style]
         options.norm_eps = norm_eps
+        options.normalization = _NORMALIZATIONS[normalize]
         # `options` keeps these arrays alive, and the library copies them.
         options.mean = per_channel("mean", mean, options.in_channels)
         options.std_dev = per_channel("std", std, options.in_channels)
@@ -129,6 +138,7 @@ class ResNet:
         self._out_indices = out_indices
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
+        self._warnings = ForwardWarnings(pointer.value)
         # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
         if pretrained is not None:
@@ -187,6 +197,11 @@ class ResNet:
     def norm_eps(self) -> float:
         """What is added to the variances of every BatchNorm."""
         return float(self._options().norm_eps)
+
+    @property
+    def normalize(self) -> str:
+        """"uint8" or "all": the inputs that `mean`, `std` and `channel_order` apply to."""
+        return next(name for name, value in _NORMALIZATIONS.items() if value == self._options().normalization)
 
     @property
     def depth(self) -> int:
@@ -449,11 +464,11 @@ class ResNet:
 
         Args:
             x: a NumPy array, a PyTorch tensor on the CPU, or anything that shares its memory by `__array_interface__`
-                or `__dlpack__`; of shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. float32, taken as it
-                is, or uint8, which is normalised with `mean`, `std` and `channel_order`. It is not copied, whatever
-                its strides, negative and zero ones too: an image of shape (H, W, 3) goes in as
-                `image.transpose(2, 0, 1)[None]`. (Only elements at odd addresses, as in fields of packed records, are
-                copied.)
+                or `__dlpack__`; of shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. uint8, which is
+                normalised with `mean`, `std` and `channel_order`, or float32, taken as it is; with
+                `normalize="all"` normalised like uint8. It is not copied, whatever its strides, negative and zero ones
+                too: an image of shape (H, W, 3) goes in as `image.transpose(2, 0, 1)[None]`. (Only elements at odd
+                addresses, as in fields of packed records, are copied.)
             out: what to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes that
                 `output_shapes` gives and in positive strides; they may share memory neither with each other nor with
                 `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
@@ -467,6 +482,10 @@ class ResNet:
             ValueError: a shape or layout does not fit; a tensor is not on the CPU or needs a gradient; in training
                 mode, a BatchNorm with one value per channel.
             MemoryError: what `out` holds is then undefined.
+
+        Warns:
+            BackboneWarning: the input is not on the scale that the network expects, or holds NaN or infinities, as far
+                as a sample of its values tells. Each kind once for a network; see backbone_warning_count.
         """
         tensor, alive = input_tensor(x)
         count = len(self._out_indices)
@@ -476,6 +495,9 @@ class ResNet:
             outputs = self._given_outputs(out, alive, tensor)
         with self._handle as net:
             check(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
+            texts = self._warnings.take(net)
+        if texts:
+            issue(texts)
         return tuple(arrays if out is None else out)
 
     def _new_outputs(self, input_shape: tuple[int, ...], channels_last: bool) -> tuple[list[FloatArray], Any]:
@@ -518,6 +540,9 @@ class ResNet:
             check(lib.backbone_profile(net, *arguments, None, 0, ctypes.byref(count)))
             rows = (_library.Layer * count.value)()
             check(lib.backbone_profile(net, *arguments, rows, count.value, ctypes.byref(count)))
+            texts = self._warnings.take(net)
+        if texts:
+            issue(texts)
         return [layer_of(row) for row in rows]
 
     @overload

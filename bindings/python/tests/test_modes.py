@@ -105,6 +105,56 @@ def test_training_forward_updates_every_norm_by_momentum_and_unbiased_variance(n
             np.testing.assert_array_equal(after[name], before[name], err_msg=name)
 
 
+def test_training_forward_takes_the_statistics_of_all_images_of_a_large_batch():
+    # More than is given memory at a time in evaluation mode. The first two norms by nothing but their definitions.
+    x = np.random.default_rng(12).standard_normal((8, 3, 256, 256), dtype=np.float32)
+    # Images that differ as a whole: statistics of some are not those of all.
+    x = x * np.linspace(0.2, 2, 8, dtype=np.float32)[:, None, None, None] + np.linspace(-1, 1, 8)[:, None, None, None]
+    x = x.astype(np.float32)
+    with backbone.ResNet(50) as net:
+        net.train()
+        net(x)
+        state = net.state_dict()
+    assert {int(state[name]) for name in state if name.endswith("num_batches_tracked")} == {1}
+
+    def check(name, values):
+        mean, variance = values.mean((0, 2, 3)), values.var((0, 2, 3), ddof=1)
+        np.testing.assert_allclose(state[name + ".running_mean"], 0.1 * mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(state[name + ".running_var"], 0.9 + 0.1 * variance, rtol=1e-4)
+
+    padded = np.pad(x, ((0, 0), (0, 0), (3, 3), (3, 3)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (7, 7), axis=(2, 3))[:, :, ::2, ::2]
+    response = np.stack([np.tensordot(state["conv1.weight"], w, ([1, 2, 3], [0, 3, 4])) for w in windows])
+    check("bn1", response.astype(np.float64))
+    mean, variance = response.mean((0, 2, 3), dtype=np.float64), response.var((0, 2, 3), dtype=np.float64)
+    response -= mean[:, None, None].astype(np.float32)
+    response /= np.sqrt(variance + 1e-5)[:, None, None].astype(np.float32)
+    padded = np.pad(np.maximum(response, 0), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]
+    pooled = windows.max((4, 5)).astype(np.float64)
+    check("layer1.0.bn1", np.einsum("oc,nchw->nohw", state["layer1.0.conv1.weight"][:, :, 0, 0], pooled))
+
+
+def test_evaluation_after_training_at_another_size_uses_the_new_statistics():
+    # Sizes for which a layer is computed in different ways, each with packed weights of its own.
+    rng = np.random.default_rng(13)
+    images = {side: rng.standard_normal((2, 3, side, side), dtype=np.float32) for side in (224, 40, 32)}
+    with backbone.ResNet(18) as net:
+        kernels = {side: tuple(layer.kernel for layer in net.profile(x)) for side, x in images.items()}
+        # Without AVX2 there is one way.
+        assert len(set(kernels.values())) > 1 or not any("winograd" in kernel for kernel in kernels[224])
+        for evaluated, trained in ((224, 40), (40, 32), (32, 224)):
+            before = net.eval()(images[evaluated])
+            net.train()(images[trained])
+            net.eval()
+            with backbone.ResNet(18) as fresh:
+                fresh.load_state_dict(net.state_dict())
+                for side in (evaluated, trained, *images):
+                    for stage, expected in zip(net(images[side]), fresh(images[side]), strict=True):
+                        np.testing.assert_array_equal(stage, expected, err_msg=f"{side} after training at {trained}")
+                assert not np.array_equal(net(images[evaluated])[3], before[3])
+
+
 @pytest.mark.parametrize("stages", [-1, 0, 1, 2, 3, 4])
 def test_frozen_stages_keep_their_statistics_in_training_mode_and_others_do_not(new_net, images, stages):
     net = new_net(depth=50, frozen_stages=stages).train()

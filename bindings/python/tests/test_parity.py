@@ -239,6 +239,24 @@ def test_training_mode(reference, depth, frozen_stages, norm_eval):
         )
 
 
+def test_training_on_a_large_batch(reference):
+    # 8 images that have no room together where evaluation computes them in shares.
+    model = calibrated(reference, 50, 3, 64).train()
+    x = images("large batch", (8, 3, 256, 256)) * np.linspace(0.5, 2, 8, dtype=np.float32)[:, None, None, None]
+    with net_like(model, 50) as net:
+        net.train()
+        features = net(x)
+        check_features(("live, training, ResNet", 50), features, reference.features(model, x), "8 images")
+        state = net.state_dict()
+    for name, buffer in model.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            assert state[name] == buffer.item(), name
+        else:
+            stage = int(name[5]) - 1 if name.startswith("layer") else 0
+            error = relative_error(state[name], buffer.numpy())
+            assert error <= BOUNDS[stage], f"{name}: relative error {error:.3e}"
+
+
 @pytest.mark.parametrize("frozen_stages", range(-1, 5))
 @pytest.mark.parametrize("batch, side", [(1, 1), (2, 1), (1, 4), (1, 16), (1, 32), (1, 33)])
 def test_one_value_per_channel_is_an_error_where_it_is_one_in_pytorch(reference, narrow, batch, side, frozen_stages):

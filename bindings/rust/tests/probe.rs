@@ -41,7 +41,7 @@ fn layout(name: &str) -> String {
     match name {
         "backbone_options" => layout!(name, ffi::Options, struct_size depth in_channels base_channels out_stages
             frozen_stages norm_eval zero_init_residual threads channel_order mean std_dev arithmetic style norm_eps
-            reserved),
+            reserved normalization reserved2),
         "backbone_load_options" => layout!(name, ffi::LoadOptions, struct_size strict key prefix input_channels
             channel_map_length channel_map),
         "backbone_report_entry" => layout!(name, ffi::ReportEntry, name expected_ndim actual_ndim expected_shape

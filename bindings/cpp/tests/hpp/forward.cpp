@@ -127,6 +127,30 @@ void shapes_and_views() {
     CHECK(features[1](1, 3, 2, 1) == all[2](1, 3, 2, 1));
 }
 
+void warnings_are_those_of_c() {
+    backbone::Options options = small_options();
+    options.mean = backbone::imagenet_mean;
+    options.std_dev = backbone::imagenet_std_dev;
+    Net net(options);
+    const std::vector<std::uint8_t> bytes = make_bytes();
+    const std::vector<float> floats(bytes.begin(), bytes.end());
+    net.forward(backbone::Pixels(bytes.data(), image_shape, backbone::nhwc(image_shape)));
+    CHECK(net.warnings().empty());
+    net.forward(backbone::ConstTensor(floats.data(), image_shape, backbone::nhwc(image_shape)));
+    const std::vector<std::string> found = std::as_const(net).warnings();
+    const char *text = nullptr;
+    CHECK(backbone_get_warning(net.c(), 0, &text) == BACKBONE_STATUS_OK);
+    CHECK(found.size() == 1 && found[0] == text && found[0].find("were not applied") != std::string::npos);
+    // With the same formula for floats there is nothing to warn of, and the features are those of the bytes.
+    options.normalization = BACKBONE_NORMALIZE_ALL;
+    Net all(options);
+    CHECK(all.options().normalization == BACKBONE_NORMALIZE_ALL);
+    const backbone::Features a = all.forward(backbone::Pixels(bytes.data(), image_shape, backbone::nhwc(image_shape)));
+    const backbone::Features b =
+        all.forward(backbone::ConstTensor(floats.data(), image_shape, backbone::nhwc(image_shape)));
+    CHECK(a[3](1, 3, 1, 1) == b[3](1, 3, 1, 1) && a[0](0, 1, 5, 7) == b[0](0, 1, 5, 7) && all.warnings().empty());
+}
+
 void profiles_have_all_layers() {
     Net net(small_options());
     const std::vector<float> floats = make_floats();

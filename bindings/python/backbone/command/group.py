@@ -10,13 +10,13 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from .. import __version__, library_version
+from .. import BackboneWarning, __version__, library_version
 from .._errors import MismatchError
-from .terminal import printable
+from .terminal import printable, warn
 
 # In the order of `backbone --help`.
 _NAMES = ("features", "heatmap", "inspect", "convert", "bench", "layers")
@@ -47,7 +47,21 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         # Pillow's remarks on large or slightly damaged pictures; what it cannot read is an error all the same.
         warnings.filterwarnings("ignore", module="PIL")
+        warnings.showwarning = _show_warning
         sys.exit(_exit_code(lambda: super(Commands, self).main(*args, **extra)))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as people read it; those of others with the line that they are about."""
+    ours = issubclass(category, BackboneWarning)
+    warn(str(message) if ours else f"{filename}:{lineno}: {category.__name__}: {message}")
 
 
 def _exit_code(run: Callable[[], Any]) -> int:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import click
 
-from .. import IMAGENET_MEAN, IMAGENET_STD, LoadReport, ResNet
+from .. import IMAGENET_MEAN, IMAGENET_STD, BackboneWarning, LoadReport, ResNet
 from .._loading import InputChannels
 from .._report import listed
 from .terminal import warn
@@ -34,7 +35,10 @@ class CheckpointOptions:
             click.ClickException: the checkpoint lacks weights, whose values would be random.
         """
         where = {"key": self.key, "prefix": self.prefix, "input_channels": self.input_channels}
-        net = ResNet.from_file(weights, style=self.style, **where, **options)  # type: ignore[arg-type]
+        with warnings.catch_warnings():
+            # They are shown below, with the name of the file.
+            warnings.simplefilter("ignore", BackboneWarning)
+            net = ResNet.from_file(weights, style=self.style, **where, **options)  # type: ignore[arg-type]
         report = report_of(net)
         for warning in report.warnings:
             warn(f"{weights}: {warning}")
