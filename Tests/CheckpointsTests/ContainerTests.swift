@@ -11,7 +11,10 @@ import Testing
 struct ContainerTests {
     /// The block is by formula, and the matches are in a list: this applies them byte by byte, with no window.
     @Test func matchesIntoAStoredBlockLongerThanTheWindow() throws {
-        var expected = (0..<40_000).map { Int64((($0 &* $0 &* 31) + ($0 &* 7)) >> 3 & 0xff) }
+        var expected: [Int64] = (0..<40_000).map { index in
+            let number: Int = index * index * 31 + index * 7
+            return Int64(number >> 3 & 0xff)
+        }
         for line in try fixtureLines("deflated-stored-far.txt") {
             let numbers = line.split(separator: " ").compactMap { Int($0) }
             for _ in 0..<numbers[0] { expected.append(expected[expected.count - numbers[1]]) }
