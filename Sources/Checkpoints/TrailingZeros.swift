@@ -4,6 +4,12 @@
 import CShims
 import Runtime
 
+/// Whether all bytes are zero: the first is, and each equals the next.
+private func isZero(_ bytes: Bytes) -> Bool {
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return true }
+    return start[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
+}
+
 extension FileReference {
     /// The length of the file without the zero bytes at its end, of which no more than `Limits.trailingZeros` are left
     /// out: whole blocks of zeros are what tapes, disks and transfers fill up a file with.
@@ -17,9 +23,11 @@ extension FileReference {
         while end > first {
             let start = max(end - count, first)
             let bytes = try read(at: start, count: end - start)
-            var index = bytes.count
-            while index > 0 && bytes[index - 1] == 0 { index -= 1 }
-            if index > 0 { return start + index }
+            if !isZero(bytes.elements) {
+                var index = bytes.count
+                while bytes[index - 1] == 0 { index -= 1 }
+                return start + index
+            }
             end = start
             count = Limits.chunkBytes
         }
