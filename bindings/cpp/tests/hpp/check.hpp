@@ -75,6 +75,7 @@ inline std::vector<float> make_floats() {
 void forwards_equal_those_of_c();
 void shapes_and_views();
 void profiles_have_all_layers();
+void cancel_ends_calls_in_progress();
 
 // weights.cpp
 void options_are_those_of_c();
