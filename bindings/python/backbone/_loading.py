@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, SupportsIndex
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict
 
 from . import _library
 from ._arguments import Checkpoint, checkpoint, encoded_text, int32
-from ._errors import MismatchError, error_of
+from ._errors import CheckpointError, MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
 
@@ -23,30 +27,118 @@ _MODES = {
     "repeat": _library.INPUT_CHANNELS_REPEAT,
 }
 
+# What checkpoints' files end in; and the most bytes that a path has.
+_ENDINGS = (b".pth", b".pt", b".bin", b".tar", b".pkl", b".pickle", b".ckpt", b".safetensors")
+_LONGEST_PATH = 4096
 
-def load_options(strict: bool, key: str | None, prefix: str | None, input_channels: InputChannels) -> Any:
-    """A backbone_load_options that keeps alive what it points to."""
+
+class MatchOptions(TypedDict, total=False):
+    """Keyword arguments of everything that loads, beside `strict`; `ResNet.load_weights` describes them.
+
+    A new one gets a line here and one in `_SETTERS`. Then `ResNet.load_weights`, `from_file` and `load_state_dict`,
+    `inspect` and the command's `CheckpointOptions` hand it to the library.
+    """
+
+
+class LoadOptions(MatchOptions, total=False):
+    """The same of a file, in which tensors have to be found and may be converted."""
+
+    key: str | None
+    prefix: str | None
+    input_channels: InputChannels
+
+
+def load_options(strict: bool, **fields: Unpack[LoadOptions]) -> Any:
+    """A backbone_load_options that keeps alive what it points to.
+
+    Raises:
+        TypeError: no such option, or a wrong type.
+        ValueError: a value that is not allowed.
+    """
     options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
-    if key is not None:
-        options.key = encoded_text("key", key)
-    if prefix is not None:
-        options.prefix = encoded_text("prefix", prefix)
-    if isinstance(input_channels, str):
-        if input_channels not in _MODES:
-            raise ValueError(
-                f"input_channels is {input_channels!r}; it must be 'exact', 'sum', 'repeat' or a sequence of channels"
-            )
-        options.input_channels = _MODES[input_channels]
-        return options
+    for name, value in fields.items():
+        if name not in _SETTERS:
+            raise TypeError(f"a load has no option {name!r}; it has strict, {', '.join(_SETTERS)}")
+        _SETTERS[name](options, name, value)
+    return options
+
+
+def match_options(strict: bool, **fields: Unpack[MatchOptions]) -> Any:
+    """`load_options` of what is not a file.
+
+    Raises:
+        TypeError: no such option, or a wrong type.
+    """
+    for name in fields:
+        if name not in MatchOptions.__annotations__:
+            raise TypeError(f"loading a mapping has no option {name!r}")
+    return load_options(strict, **fields)
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keyword arguments as those of a load, and all others."""
+    ours = {name: value for name, value in options.items() if name in _SETTERS}
+    return ours, {name: value for name, value in options.items() if name not in _SETTERS}
+
+
+def _set_text(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if value is not None:
+        setattr(options, name, encoded_text(name, value))
+
+
+def _set_input_channels(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if isinstance(value, str):
+        if value not in _MODES:
+            raise ValueError(f"{name} is {value!r}; it must be 'exact', 'sum', 'repeat' or a sequence of channels")
+        options.input_channels = _MODES[value]
+        return
     try:
-        channels = [int32("input_channels[...]", channel) for channel in input_channels]
+        channels = [int32(f"{name}[...]", channel) for channel in value]
     except TypeError:
-        raise TypeError(f"input_channels is {input_channels!r}; it must be a str or a sequence of int") from None
+        raise TypeError(f"{name} is {value!r}; it must be a str or a sequence of int") from None
     options.input_channels = _library.INPUT_CHANNELS_MAP
     options.channel_map_length = len(channels)
     # One more, so that an empty map is no NULL: the library explains what is wrong with it.
     options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
-    return options
+
+
+_SETTERS: dict[str, Callable[[_library.LoadOptions, str, Any], None]] = {
+    "key": _set_text,
+    "prefix": _set_text,
+    "input_channels": _set_input_channels,
+}
+
+
+def call_with_checkpoint(
+    path: Checkpoint, from_file: Callable[..., int], from_memory: Callable[..., int], *rest: Any
+) -> LoadReport:
+    """The report of a function of the library that reads a checkpoint.
+
+    Args:
+        path: of the file, or its bytes.
+        from_file: the function that takes a path, and then `rest` and `out_report`.
+        from_memory: the function that takes address and size, and then `rest` and `out_report`.
+        rest: further arguments.
+
+    Raises: what that function reports.
+    """
+    given = checkpoint("path", path)
+    function = from_file if len(given) == 1 else from_memory
+    try:
+        return reported(lambda out: int(function(*given, *rest, out)))
+    except CheckpointError as error:
+        hint = "" if len(given) == 1 else _path_hint(path)
+        raise CheckpointError(f"{error}{hint}") if hint else error from None
+
+
+def _path_hint(content: Any) -> str:
+    """What to say of bytes that are not a checkpoint if they are plainly a path, else nothing."""
+    view = memoryview(content)
+    data = view.tobytes() if view.nbytes < _LONGEST_PATH else b""
+    # A name has no control characters.
+    if not data or min(data) < 32 or not (data.lower().endswith(_ENDINGS) or os.path.exists(data)):
+        return ""
+    return f". {data!r} is a path, but bytes are taken as a checkpoint's content; pass os.fsdecode(path)"
 
 
 def reported(call: Callable[[Any], int]) -> LoadReport:
@@ -64,23 +156,22 @@ def reported(call: Callable[[Any], int]) -> LoadReport:
     return report
 
 
-def inspect(path: Checkpoint, *, key: str | None = None, prefix: str | None = None) -> LoadReport:
+def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOptions]) -> LoadReport:
     """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
 
     `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
 
     Args:
         path: the file, or its bytes in memory, as for `ResNet.load_weights`.
-        key: as for `ResNet.load_weights`.
-        prefix: as for `ResNet.load_weights`.
+        strict: as for `ResNet.load_weights`.
+        options: `key`, `prefix`, ..., as for `ResNet.load_weights`.
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
         CheckpointError: it is damaged, of no kind that is read here, or of no network that is built here.
         ValueError: it has no such key or prefix.
-        MismatchError: its shapes are not those of the network that its names describe; `.report` lists them.
+        MismatchError: its shapes are not those of the network that its names describe, or what `strict` adds; `.report`
+            lists the names.
     """
-    given = checkpoint("path", path)
-    function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
-    options = load_options(False, key, prefix, "exact")
-    return reported(lambda out: int(function(*given, ctypes.byref(options), out)))
+    given = ctypes.byref(load_options(strict, **options))
+    return call_with_checkpoint(path, lib.backbone_inspect, lib.backbone_inspect_memory, given)

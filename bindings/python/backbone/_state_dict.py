@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy.typing as npt
 
+from . import _library
 from ._entries import Entry
 from ._errors import MismatchError
 from ._report import LoadReport, Mismatch, listed
 
 
 def load_mapping(
-    entries: Sequence[Entry], mapping: Mapping[str, npt.ArrayLike], strict: bool, stages: int
+    entries: Sequence[Entry], mapping: Mapping[str, npt.ArrayLike], options: _library.LoadOptions, stages: int
 ) -> LoadReport:
     """Check all of `mapping` against `entries` of a network of `stages` stages, then write it.
 
     Raises:
-        MismatchError: shapes differ, no name matches, or `strict` and names are missing or unexpected.
+        MismatchError: shapes differ, no name matches, or what `options` add.
         TypeError: values of a kind that does not convert.
     """
     values: dict[str, npt.NDArray[Any]] = {}
@@ -54,7 +55,7 @@ def load_mapping(
         prefix="",
         tensors=len(mapping),
     )
-    complaint = _complaint(report, strict)
+    complaint = _complaint(report, bool(options.strict))
     if complaint:
         error = MismatchError(complaint)
         error.report = dataclasses.replace(report, succeeded=False)

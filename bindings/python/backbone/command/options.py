@@ -14,6 +14,7 @@ import click
 
 from .. import IMAGENET_MEAN, IMAGENET_STD
 from .._decoding import decoded
+from .._loading import LoadOptions
 from ..images import MAX_PIXELS, Pixels, Size, prepare_picture, resized_shape
 from . import parameters
 from .network import CheckpointOptions, NetworkOptions
@@ -59,7 +60,7 @@ style_option = click.option(
 
 
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--key and --prefix."""
+    """--key and --prefix as `load`, options of a load. A further one is a further option here."""
     options = (
         click.option(
             "--key",
@@ -74,7 +75,14 @@ def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="What the names of the backbone begin with, as in 'backbone.'.",
         ),
     )
-    return _with(function, options)
+    names = ("key", "prefix")
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **rest: Any) -> Any:
+        load = {name: rest.pop(name) for name in names}
+        return function(*args, load=load, **rest)
+
+    return _with(wrapper, options)
 
 
 @dataclass(frozen=True)
@@ -193,8 +201,9 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     names = ("weights", "arithmetic", "channel_order", "mean", "std", "threads")
 
     @functools.wraps(function)
-    def wrapper(*args: Any, key: str | None, prefix: str | None, input_channels: Any, style: Any, **rest: Any) -> Any:
-        checkpoint = CheckpointOptions(key, prefix, input_channels, style)
+    def wrapper(*args: Any, load: LoadOptions, input_channels: Any, style: Any, **rest: Any) -> Any:
+        load["input_channels"] = input_channels
+        checkpoint = CheckpointOptions(load, style)
         given = {name: rest.pop(name) for name in names}
         given["mean"], given["std"] = given["mean"] or IMAGENET_MEAN, given["std"] or IMAGENET_STD
         return function(*args, network=NetworkOptions(checkpoint=checkpoint, **given), **rest)
