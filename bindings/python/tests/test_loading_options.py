@@ -178,7 +178,8 @@ def test_bytes_that_are_a_path_explain_themselves(tmp_path, monkeypatch):
 
 def test_names_of_blocks_that_a_built_stage_does_not_have_are_unexpected(tmp_path):
     more = state()
-    names = ["layer1.2.conv1.weight", "layer2.7.bn1.weight", "layer1.x.conv1.weight", "layer12.0.conv1.weight"]
+    names = ["layer1.2.conv1.weight", "layer2.7.bn1.weight", "layer1.x.conv1.weight", "layer45.0.conv1.weight"]
+    names += ["layer3.2.conv1.weight"]
     more |= {name: np.ones((4, 4, 3, 3), np.float32) for name in names}
     # A stage that is not built, and the classifier, say nothing of the features.
     harmless = ["layer4.9.conv1.weight", "fc.weight"]
