@@ -54,6 +54,12 @@ def test_images_of_many_sizes_do_not_pile_up():
     assert [len(group) for group in names(items)] == [1] * 100
 
 
+def test_where_sizes_are_many_the_fullest_batch_goes_first():
+    """Of 32 images that wait for a batch of 4, three have the size of the last."""
+    items = collected(sources(40), lambda path: image_of(path, (1 + min(int(path), 29), 4)), 4, 1)
+    assert names(items)[0] == ["29", "30", "31"]
+
+
 def test_large_images_make_small_batches(monkeypatch):
     monkeypatch.setattr(batches, "_MOST_PIXELS", 70)
     items = collected(sources(5), lambda path: image_of(path, (5, 6) if int(path) < 4 else (9, 9)), 8, 2)

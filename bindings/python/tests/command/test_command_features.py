@@ -157,6 +157,14 @@ def test_arguments_of_every_kind(tmp_path, photos, monkeypatch):
     assert names_in(tmp_path / "stdin") == {"b/x.png.npz", "a/x.png.npz", "a/y.jpg.npz"}
 
 
+def test_an_image_that_is_named_twice_is_computed_once(tmp_path, photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    arguments = ("photos/a/x.png", f"{photos}/a/../a/x.png", "./photos/a", "photos/a/x.*")
+    report = run_json("features", *arguments, "-w", RESNET18, "-o", "out", "--stages", "C2")
+    assert (report["images"], report["computed"]) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
