@@ -557,11 +557,15 @@ class ResNet:
 
 def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> int:
     """`in_channels` of a network that is created from a file, where it is not given."""
-    if isinstance(conversion, str):
-        statistics = options.get("mean") if options.get("mean") is not None else options.get("std")
-        # Without these the library takes the file's.
-        return 1 if conversion == "sum" else 3 if np.ndim(statistics) != 1 else len(statistics)  # type: ignore[arg-type]
-    return len(conversion) if isinstance(conversion, Sequence) else 3
+    if not isinstance(conversion, str):
+        return len(conversion) if isinstance(conversion, Sequence) else 3
+    if conversion == "sum":
+        return 1
+    for name in ("mean", "std"):
+        if np.ndim(options.get(name)) == 1:
+            return len(options[name])
+    # The library takes the file's, unless it converts the stem.
+    return 3
 
 
 def _refuse_other_channels(path: Checkpoint, strict: bool, load: Mapping[str, Any], options: Mapping[str, Any]) -> None:

@@ -48,6 +48,13 @@ def test_images_of_a_size_come_together_whatever_decodes_first():
             np.testing.assert_array_equal(item.images[:, 0, 0, 0], [int(source.name) for source in item.sources])
 
 
+def test_what_was_given_out_makes_room_for_others():
+    pipeline = Batches(sources(30), lambda path: image_of(path, (1 + int(path) % 3, 4)), 4, 2)
+    with closing(pipeline.run()) as items:
+        assert sum(len(group) for group in names(items)) == 30
+    assert pipeline._held == 0
+
+
 def test_images_of_many_sizes_do_not_pile_up():
     items = collected(sources(100), lambda path: image_of(path, (1 + int(path), 4)), 2, 2)
     assert sorted(name for group in names(items) for name in group) == sorted(map(str, range(100)))
