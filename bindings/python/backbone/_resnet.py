@@ -562,7 +562,7 @@ def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> 
     if conversion == "sum":
         return 1
     for name in ("mean", "std"):
-        if np.ndim(options.get(name)) == 1:
+        if np.ndim(options.get(name, 0)) == 1:
             return len(options[name])
     # The library takes the file's, unless it converts the stem.
     return 3
