@@ -112,7 +112,10 @@ def _turn_upright(image: Image.Image) -> None:
 def _eight_bits(image: Image.Image) -> Image.Image:
     # Pillow keeps the 16 bits of a gray PPM, and in older versions those of a PNG, in 32.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):
-        return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8))
+        values = np.asarray(image).astype(np.uint32)
+        values += 128
+        values //= 257
+        return Image.fromarray(values.astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError("its 32-bit values have no scale that 8 bits could be taken from")
     # Three equal channels are a third of the memory and of the work as one.

@@ -146,8 +146,8 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(1),
             metavar="N",
             default=MAX_PIXELS,
-            help="Refuse larger images, which a damaged or hostile file may declare. Decoding needs up to 8 bytes for "
-            "each pixel and each of --decoders.",
+            help="Refuse larger images, which a damaged or hostile file may declare. Each thread that decodes "
+            "needs up to 10 bytes for each pixel.",
         ),
     )
     names = ("resize", "crop", "max_size", "max_pixels")
