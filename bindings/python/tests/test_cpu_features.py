@@ -132,9 +132,7 @@ def test_openblas_beside_the_library_comes_before_the_systems(tmp_path: Path) ->
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "libopenblas.so.0").write_bytes(b"no library")
-    result = run(
-        tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library), LD_LIBRARY_PATH=os.fspath(broken)
-    )
+    result = run(tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library), LD_LIBRARY_PATH=os.fspath(broken))
     assert result.returncode == 0, result.stderr
 
 

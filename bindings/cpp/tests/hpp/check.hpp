@@ -75,11 +75,8 @@ inline std::vector<float> make_floats() {
 void forwards_equal_those_of_c();
 void shapes_and_views();
 void profiles_have_all_layers();
-<<<<<<< HEAD
 void warnings_are_those_of_c();
-=======
 void cancel_ends_calls_in_progress();
->>>>>>> h1
 
 // weights.cpp
 void options_are_those_of_c();

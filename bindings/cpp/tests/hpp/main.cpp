@@ -101,11 +101,8 @@ int main(int argc, char **argv) {
     every_status_is_an_exception(folder);
     owners_move();
     profiles_have_all_layers();
-<<<<<<< HEAD
     warnings_are_those_of_c();
-=======
     cancel_ends_calls_in_progress();
->>>>>>> h1
     std::filesystem::remove_all(folder);
     std::printf("%d checks failed\n", failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
