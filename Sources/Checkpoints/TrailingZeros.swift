@@ -21,17 +21,23 @@ extension FileReference {
         var count = min(size, 64)
         var end = size
         while end > first {
-            let start = max(end - count, first)
-            let bytes = try read(at: start, count: end - start)
-            if !isZero(bytes.elements) {
-                var index = bytes.count
-                while bytes[index - 1] == 0 { index -= 1 }
-                return start + index
-            }
-            end = start
+            let pieceStart = max(end - count, first)
+            let kept = try countWithoutTrailingZeros(from: pieceStart, to: end)
+            if kept > 0 { return pieceStart + kept }
+            end = pieceStart
             count = Limits.chunkBytes
         }
         return end
+    }
+
+    /// How many bytes of a piece of the file there are up to the last that is not zero.
+    private func countWithoutTrailingZeros(from start: Int, to end: Int) throws(BackboneError) -> Int {
+        let piece = try read(at: start, count: end - start)
+        let bytes = piece.elements
+        if isZero(bytes) { return 0 }
+        var count = bytes.count
+        while bytes[count - 1] == 0 { count -= 1 }
+        return count
     }
 
     /// Whether all bytes from `start` on are zero, and not too many.
