@@ -92,9 +92,13 @@ private final class Handle: @unchecked Sendable {
         return (features, most)
     }
 
+    @Test(.timeLimit(.minutes(5))) func memoryIsBoundedWithThreads() throws { try expectBoundedMemory(sizes: 15) }
+
+    @Test(.timeLimit(.minutes(5))) func memoryIsBoundedOverManySizes() throws { try expectBoundedMemory(sizes: 200) }
+
     /// However many sizes come, in which order and from how many threads: the memory stays below the bound, and the bits
     /// are those of a handle that has seen no other size.
-    @Test(.timeLimit(.minutes(5)), arguments: [15, 200]) func memoryIsBoundedOverSizes(count: Int) throws {
+    private func expectBoundedMemory(sizes count: Int) throws {
         let expected = try PackedWeightsTests.fresh(count, every: count / 15)
         let handle = try Handle()
         let bound = max(try handle.bound(), expected.most)
