@@ -57,8 +57,8 @@ extension StateDict {
 }
 
 extension StateDict {
-    /// Opens a file in which a network's names are those of a small ResNet.
-    init(file path: String) throws {
+    /// Names of a small ResNet.
+    private static func grammars() throws -> UniqueArray<NameGrammar> {
         var grammars = UniqueArray<NameGrammar>()
         let table: StaticString = """
             place conv1.weight layer1.0.conv1.weight
@@ -68,8 +68,14 @@ extension StateDict {
             * *
             """
         try grammars.append(NameGrammar(name: "small", table: table))
-        try self.init(path: path, grammars: grammars)
+        return grammars
     }
+
+    /// Opens a file in which a network's names are those of a small ResNet.
+    init(file path: String) throws { try self.init(path: path, grammars: StateDict.grammars()) }
+
+    /// The same in memory.
+    init(bytes memory: UnsafeRawBufferPointer) throws { try self.init(memory: memory, grammars: StateDict.grammars()) }
 }
 
 /// Everything that can be read in a checkpoint, by way of the same calls as the library's.
@@ -86,7 +92,7 @@ func load(memory bytes: [UInt8]) throws -> [(name: String, tensor: Loaded)] {
     defer { block.deallocate() }
     let memory = UnsafeMutableRawBufferPointer(rebasing: block[1...])
     memory.copyBytes(from: bytes)
-    let result = try readAll(StateDict(memory: UnsafeRawBufferPointer(memory)))
+    let result = try readAll(StateDict(bytes: UnsafeRawBufferPointer(memory)))
     #expect(memory.elementsEqual(bytes), "the memory was written to")
     return result
 }

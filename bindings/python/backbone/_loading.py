@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict
 
@@ -149,6 +151,31 @@ def call_with_checkpoint(
         raise CheckpointError(f"{error}{hint}") if hint else error from None
 
 
+def stream_content(path: Checkpoint, max_stream_bytes: SupportsIndex | None = None) -> Checkpoint:
+    """`path`, or the bytes of the stream that it names (a pipe, /dev/stdin).
+
+    For what reads a checkpoint without a network, which nothing can cancel: here Ctrl-C ends the wait for a stream.
+
+    Raises:
+        OSError: the stream has more than `max_stream_bytes`, 4 GiB by default.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        return path
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        # The library explains what is wrong with it.
+        return path
+    if not stat.S_ISFIFO(mode):
+        return path
+    limit = operator.index(max_stream_bytes or 4 << 30)
+    with open(path, "rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(f"{os.fspath(path)!r} has more than {limit} bytes, the limit of max_stream_bytes")
+    return content
+
+
 def _path_hint(content: Any) -> str:
     """What to say of bytes that are not a checkpoint if they are plainly a path, else nothing."""
     view = memoryview(content)
@@ -193,4 +220,5 @@ def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOpt
         MismatchError: `ResNet.load_weights` would refuse it too; `.report` lists the names.
     """
     given = ctypes.byref(load_options(strict, **options))
+    path = stream_content(path, options.get("max_stream_bytes"))
     return call_with_checkpoint(path, lib.backbone_inspect, lib.backbone_inspect_memory, given, warns=False)

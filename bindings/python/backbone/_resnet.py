@@ -30,6 +30,7 @@ from ._loading import (
     load_options,
     match_options,
     split_options,
+    stream_content,
 )
 from ._options import NORMALIZATIONS, STYLES, Arithmetic, ChannelOrder, Normalize, Style, network_options
 from ._profile import Layer, layer_of
@@ -174,6 +175,7 @@ class ResNet:
         """
         load, rest = split_options(options)
         requested = load_options(strict, **load)
+        path = stream_content(path, load.get("max_stream_bytes"))
         conversion = load.get("input_channels", "exact")
         is_demanded = rest.get("in_channels") is not None and isinstance(conversion, str) and conversion == "exact"
         if rest.get("in_channels") is None:
