@@ -38,7 +38,9 @@ let package = Package(
         .systemLibrary(name: "CBackbone", path: "include"),
         .target(
             name: "Backbone",
-            dependencies: ["CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Loading", "Networks", "Runtime"],
+            dependencies: [
+                "CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Loading", "Networks", "Runtime",
+            ],
             swiftSettings: library
         ),
         .target(

@@ -114,10 +114,11 @@ enum {
     BACKBONE_STATUS_FILE_NOT_FOUND = 3,
     /** The system refused to open, read or write a file. */
     BACKBONE_STATUS_IO = 4,
-    /** A file is damaged, contradicts itself, or is of no kind that is read here. */
+    /** A file is damaged, contradicts itself, or is not a supported format. */
     BACKBONE_STATUS_BAD_CHECKPOINT = 5,
-    /** A sound checkpoint does not fit the network: shapes differ, nothing of it belongs to the network, or, when
-     * strict, names are missing or unexpected. */
+    /** A sound checkpoint does not fit the network: shapes differ, no name matches, parameters or running statistics
+     * are missing (unless allow_missing), the file's network has modules that this one does not compute (unless
+     * ignore_modules), or, if strict, names are unexpected. The report lists the names. */
     BACKBONE_STATUS_MISMATCH = 6,
     /** The network has no parameter or buffer of that name. */
     BACKBONE_STATUS_UNKNOWN_NAME = 7,
@@ -288,8 +289,8 @@ enum {
 /** How to load. Fill it with backbone_load_options_init; its fields grow as those of backbone_options do. */
 typedef struct backbone_load_options {
     uint32_t struct_size;       /**< sizeof(backbone_load_options) */
-    int32_t strict;             /**< 0: names that the file lacks keep their values. 1: a missing or unexpected name is
-                                     an error; default 0 */
+    int32_t strict;             /**< 1: names of the file that the network lacks are an error; default 0. Missing names
+                                     are an error in both cases, unless allow_missing is 1 */
     const char *key;            /**< the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; ""
                                      for the object itself); NULL, the default: found by the names in it */
     const char *prefix;         /**< what the names of the backbone begin with ("backbone."; a missing last dot is
@@ -297,11 +298,11 @@ typedef struct backbone_load_options {
     int32_t input_channels;     /**< BACKBONE_INPUT_CHANNELS_*; default exact */
     int32_t channel_map_length; /**< must be the network's in_channels for BACKBONE_INPUT_CHANNELS_MAP, else 0 */
     const int32_t *channel_map; /**< that many channels of the file from 0, or -1; else NULL */
-    int32_t allow_missing;      /**< 0: every parameter and running statistic of the network must be in the file. 1: those
-                                     that the file lacks keep their values; default 0 */
-    int32_t ignore_modules;     /**< 0: modules inside the stem or the blocks of the file's network that this network does
-                                     not compute (SE, deformable convolutions, ...) are an error. 1: the rest is loaded,
-                                     with a warning; default 0 */
+    int32_t allow_missing;      /**< 0: the file must supply every parameter and running statistic of the network. 1:
+                                     those that it lacks keep their values, with `strict` too; default 0 */
+    int32_t ignore_modules;     /**< 0: modules in the stem or the blocks of the file's network that this network does
+                                     not compute (SE, deformable convolutions, a deep stem, ...) are an error. 1: the
+                                     rest is loaded, with a warning; default 0 */
     uint64_t max_stream_bytes;  /**< the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin);
                                      0, the default: 4 GiB */
 } backbone_load_options;
@@ -321,6 +322,8 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  *     the pickles of PyTorch 0.1.10 to 1.5; the tar archive of PyTorch before that
  *   - a pickle of NumPy arrays, as Detectron's and Python 2's .pkl are, or of tensors
  *   - a safetensors file
+ *   - the index of a checkpoint in shards (model.safetensors.index.json, pytorch_model.bin.index.json), with the shards
+ *     beside it
  *
  * The path may also name a stream: a pipe, /dev/stdin, a socket or a character device. It is read to its end into
  * memory and then loaded as a file; a named pipe waits for its writer. Zero bytes after the end of a checkpoint are
@@ -330,18 +333,39 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  * module in that place is read as its state_dict(). Nothing in the file is executed; values of unknown classes are
  * skipped.
  *
- * The dict of tensors may lie under keys (`state_dict`, `model.state_dict`, ...), names may have a prefix of any depth
- * (`module.`, `backbone.bottom_up.`, ...), and they may be those of torchvision, mmdetection and timm, of detectron2,
- * or blobs of Caffe2. All three are found by the names: exactly one dict and prefix must hold a stem and a first stage;
- * more than one is an error that lists them (see backbone_load_options). If none does, as in a file of a few layers,
- * exactly one dict must have names of a ResNet, behind `module.` or nothing.
+ * The dict of tensors may be under keys (`state_dict`, `model.state_dict`, ...), and names may have a prefix of any
+ * depth (`module.`, `backbone.bottom_up.`, ...). The names may be those of
  *
- * BatchNorms of detectron2 and Caffe2 that come without any statistics get mean 0 and variance 1 - norm_eps: exactly
- * weight * x + bias. Deep stems (ResNet-C, -D) are not built here and refused.
+ *   - torchvision, mmdetection and timm: conv1.weight, layer1.0.bn1.bias
+ *   - OpenMMLab's ConvModule: layer1.0.conv1.conv.weight, layer1.0.conv1.bn.bias
+ *   - Hugging Face's ResNetModel: encoder.stages.0.layers.0.layer.0.convolution.weight
+ *   - detectron2: res2.0.conv1.norm.bias
+ *   - maskrcnn-benchmark: stem.conv1.weight, layer1.0.conv1.weight
+ *   - Caffe2 and Detectron: res2_0_branch2a_w
+ *   - networks that call their stem layer0: layer0.0.weight, layer0.conv1.weight
+ *   - a numbered nn.Sequential, also RCNN_base and RCNN_top: 0.weight, 4.0.conv1.weight
+ *
+ * All three are found by the names: exactly one dict and prefix must hold a stem and a first stage; more than one is an
+ * error that lists them (see backbone_load_options), unless they are names of the same tensors. If none does, as in a
+ * file of a few layers, exactly one dict must have names of a ResNet, prefixed with `module.` or with nothing.
+ *
+ * A load must supply every parameter and running statistic of the network, whatever the network held before:
+ * otherwise it is BACKBONE_STATUS_MISMATCH, unless backbone_load_options.allow_missing is 1. num_batches_tracked may be
+ * missing. Weights that a file has in parts are computed: pruned ones (weight_orig, weight_mask), weight norm and
+ * spectral norm. BatchNorms without any statistics get mean 0 and variance 1 - norm_eps, exactly weight * x + bias,
+ * where the names are Caffe2's, or detectron2's in a file with a mark of its conversion from Caffe.
+ *
+ * Modules in the stem or the blocks of the file's network that this network does not compute (SE, CBAM, deformable
+ * convolutions, GroupNorm, biases of convolutions that are not zero, a deep stem, ...) change the features: they are
+ * BACKBONE_STATUS_MISMATCH, with a message that names the module, unless ignore_modules is 1.
+ *
+ * The report warns of values that are NaN, infinite, beyond float32, or negative variances; of heads of segmentation
+ * networks, whose backbones are mostly dilated; of another style; and of `mean` and `std_dev` that do not suit the
+ * stem.
  *
  * @param path        the file.
  * @param strict      as in backbone_load_options. In both cases it is an error if any shape differs (no broadcasting),
- *                    and if no name matches.
+ *                    if no name matches, and if names are missing.
  * @param out_report  receives what was found, to be given to backbone_report_free; NULL if not wanted. It is also given
  *                    with BACKBONE_STATUS_MISMATCH; with any other failure it is set to NULL.
  *
@@ -377,9 +401,11 @@ BACKBONE_API backbone_status backbone_load_weights_from_memory(backbone *net, co
                                                                backbone_report **out_report);
 
 /**
- * Tells what a checkpoint is without a network: the report of loading it into the network that its own names and shapes
- * describe. Fails with BACKBONE_STATUS_BAD_CHECKPOINT where they describe none that is built here, and gives the report
- * with BACKBONE_STATUS_MISMATCH.
+ * Reports what a checkpoint is without a network: the report of loading it into the network that its own names and
+ * shapes describe. It fails for the reasons, and with the messages, of that load; the report then comes with
+ * BACKBONE_STATUS_MISMATCH. Names and shapes that describe no ResNet of a depth that can be built are
+ * BACKBONE_STATUS_BAD_CHECKPOINT. Only the values of the stem and of biases are read; the report does not warn of
+ * others.
  *
  * @param path        the file.
  * @param options     as for backbone_load_weights_with; NULL for the defaults.
@@ -389,7 +415,7 @@ BACKBONE_API backbone_status backbone_inspect(const char *path, const backbone_l
                                               backbone_report **out_report);
 
 /**
- * Tells what a checkpoint in memory is, as backbone_inspect does of a file.
+ * Reports what a checkpoint in memory is, as backbone_inspect does of a file.
  *
  * @param data        as for backbone_load_weights_from_memory.
  * @param size        of it in bytes.
@@ -447,10 +473,11 @@ BACKBONE_API backbone_status backbone_save_weights(const backbone *net, const ch
 enum {
     BACKBONE_REPORT_LOADED = 0,     /**< in both, and loaded */
     BACKBONE_REPORT_MISSING = 1,    /**< in the network, not in the file */
-    BACKBONE_REPORT_UNEXPECTED = 2, /**< in the file, not in the network */
-    BACKBONE_REPORT_IGNORABLE = 3,  /**< of no consequence: num_batches_tracked that the file lacks, statistics that
-                                         files of its dialect lack, names outside of the prefix, fc.* that the network
-                                         lacks, and stages that this network does not build */
+    BACKBONE_REPORT_UNEXPECTED = 2, /**< in the file, not in the network; among them modules that are ignored */
+    BACKBONE_REPORT_IGNORABLE = 3,  /**< of no consequence: num_batches_tracked that the file lacks or that is not one
+                                         number, statistics that files of its dialect lack, names outside of the
+                                         prefix, fc.*, biases of convolutions that are zero, counters of profilers
+                                         (total_ops, total_params), and stages that this network does not build */
     BACKBONE_REPORT_MISMATCHED = 4  /**< in both, with different shapes */
 };
 
@@ -460,7 +487,9 @@ enum {
     BACKBONE_REPORT_WRAPPER = 1,   /**< keys that lead to the dict of tensors, "model.state_dict"; "" if there are none
                                         */
     BACKBONE_REPORT_PREFIX = 2,    /**< "module.", "backbone.bottom_up.", ...; "" if there is none */
-    BACKBONE_REPORT_DIALECT = 3,   /**< whose names: "torchvision" (mmdetection, timm), "detectron2" or "caffe2" */
+    BACKBONE_REPORT_DIALECT = 3,   /**< whose names: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
+                                        "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "layer0",
+                                        "sequential" or "paddledetection" */
     BACKBONE_REPORT_DEPTH = 4,     /**< "50" as the file's names tell, "" if they do not */
     BACKBONE_REPORT_BASE_CHANNELS = 5,  /**< "64", of the file's stem; "" if it has none */
     BACKBONE_REPORT_INPUT_CHANNELS = 6, /**< "3", of the file's stem; "" if it has none */

@@ -490,8 +490,9 @@ public:
 
     /// Loads a checkpoint of any kind. A load that throws leaves the network as it was.
     ///
-    /// Throws MismatchError, which has the report, where shapes differ, no name matches, or, if options.strict, names
-    /// are missing or unexpected.
+    /// Throws MismatchError, which has the report, where shapes differ, no name matches, names are missing (unless
+    /// options.allow_missing), the file's network has modules that this one does not compute (unless
+    /// options.ignore_modules), or, if options.strict, names are unexpected.
     Report load_weights(Text path, const backbone_load_options &options = LoadOptions()) {
         backbone_report *report = nullptr;
         const backbone_status status = backbone_load_weights_with(c(), path.c_str(), &options, &report);

@@ -98,7 +98,8 @@ public struct StateDict: ~Copyable {
         switch container {
         case .safetensors: chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection, rules)
         case .index:
-            throw BackboneError(.badCheckpoint, "an index of shards in memory; load it by its path, with the shards beside it")
+            throw BackboneError(
+                .badCheckpoint, "an index of shards in memory; load it by its path, with the shards beside it")
         default: chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection, rules)
         }
         var files = UniqueArray<ByteFile>()

@@ -27,7 +27,9 @@ extension StateDict {
             if let mask = try find("_mask") { return (main, .masked(mask: mask)) }
             if let u = try find("_u"), let v = try find("_v") { return (main, .spectralNorm(u: u, v: v)) }
         }
-        if let main = try find("_v"), let magnitude = try find("_g") { return (main, .weightNorm(magnitude: magnitude)) }
+        if let main = try find("_v"), let magnitude = try find("_g") {
+            return (main, .weightNorm(magnitude: magnitude))
+        }
         // torch.nn.utils.parametrizations: "conv1.weight" is under "conv1.parametrizations.weight".
         var list = UniqueArray<UInt8>()
         let split = parameter.count - parameter.lastPart.count
@@ -80,7 +82,8 @@ extension StateDict {
             for axis in 0..<sizes.count where sizes[axis] != 1 && sizes[axis] != shape[axis] { return false }
             return true
         case .spectralNorm(let u, let v):
-            guard isFloating(u), isFloating(v), shape.count > 1, self.shape(u).count == 1, self.shape(v).count == 1 else {
+            guard isFloating(u), isFloating(v), shape.count > 1, self.shape(u).count == 1, self.shape(v).count == 1
+            else {
                 return false
             }
             var columns: Int64 = 1

@@ -52,7 +52,8 @@ package struct Session {
         }
         // If there is no memory for the state, it ends, and with it all three.
         state = try Heap.make(
-            State(lock: lock, network: networkMemory, engine: engineMemory, cancelCount: cancelCount,
+            State(
+                lock: lock, network: networkMemory, engine: engineMemory, cancelCount: cancelCount,
                 warnings: warnings))
     }
 

@@ -134,7 +134,8 @@ extension LoadReport {
         ofIgnored foreign: ForeignModules.Finding?, _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
         guard let foreign else { return }
-        try warn("ignored \(foreign.count) tensors like '\(stateDict.nameInFile(foreign.tensor))': \(foreign.kind.words)")
+        try warn(
+            "ignored \(foreign.count) tensors like '\(stateDict.nameInFile(foreign.tensor))': \(foreign.kind.words)")
     }
 
     /// Sets what the file's character is, and warns where it contradicts the network that it is loaded into.

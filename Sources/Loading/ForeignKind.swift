@@ -25,7 +25,8 @@ struct ForeignKind: BitwiseCopyable {
         ForeignKind("more blocks than this network has; build the deeper network", isCertain: false)
     }
     static var thirdConvolution: ForeignKind {
-        ForeignKind("a third convolution in each block; build a network of Bottlenecks (depth 50 and more)", isCertain: false)
+        ForeignKind(
+            "a third convolution in each block; build a network of Bottlenecks (depth 50 and more)", isCertain: false)
     }
     static var bias: ForeignKind {
         ForeignKind("biases of convolutions that are not zero; computing them takes convolutions with biases")

@@ -114,7 +114,8 @@ struct ForeignModules: ~Copyable {
         if name.hasPrefix("parametrizations.") || name.hasPrefix("weight_") { return .parametrisation }
         if isStem { return isNumber(firstPart(of: name)) || name.hasPrefix("conv1_") ? .deepStem : nil }
         let part = firstPart(of: name)
-        return equal(part, "conv") || equal(part, "bn0") || equal(part, "fc1") || equal(part, "radix") ? .splitAttention : nil
+        return equal(part, "conv") || equal(part, "bn0") || equal(part, "fc1") || equal(part, "radix")
+            ? .splitAttention : nil
     }
 
     /// The kind that any part of a name stands for.

@@ -61,7 +61,8 @@ private struct Loader {
                     memory = try stem.prepare(conversion, fileChannels: Int(shape[1]), network.units[0]) ?? memory
                 }
                 try destinations.append(
-                    TensorDestination(tensor: match.tensor, float32: memory, faults: seen.baseAddress.map { $0 + index }))
+                    TensorDestination(
+                        tensor: match.tensor, float32: memory, faults: seen.baseAddress.map { $0 + index }))
                 try parts.add(match, memory, stateDict, &destinations)
             }
             for index in 0..<report.pointee.defaultCount {

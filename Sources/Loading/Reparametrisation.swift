@@ -98,7 +98,9 @@ struct Reparametrisation: ~Copyable {
         var sigma = 0.0
         for row in 0..<item.count / max(item.rowCount, 1) {
             var sum = 0.0
-            for column in 0..<item.rowCount { sum += Double(item.values[row * item.rowCount + column]) * Double(v[column]) }
+            for column in 0..<item.rowCount {
+                sum += Double(item.values[row * item.rowCount + column]) * Double(v[column])
+            }
             sigma += sum * Double(u[row])
         }
         for position in 0..<item.count { item.values[position] = Float(Double(item.values[position]) / sigma) }

@@ -34,11 +34,11 @@ struct LoadOptionsTests {
 
     @Test func defaultsAndSizes() throws {
         let size = MemoryLayout<backbone_load_options>.size
-        #expect(size == 48)
+        #expect(size == 56)
         let defaults = try options()
         #expect(defaults.struct_size == UInt32(size) && defaults.strict == 0 && defaults.input_channels == 0)
         #expect(defaults.key == nil && defaults.prefix == nil && defaults.channel_map == nil)
-        #expect(defaults.max_stream_bytes == 0)
+        #expect(defaults.allow_missing == 0 && defaults.ignore_modules == 0 && defaults.max_stream_bytes == 0)
         var options = backbone_load_options()
         expectFailure(backbone_load_options_init(nil, size), invalid, "options is NULL")
         for bad in [0, 39, 4097, -1] {
@@ -109,6 +109,10 @@ struct LoadOptionsTests {
             #expect(report == nil)
         }
         try expectRefused("strict is 2") { $0.strict = 2 }
+        for value in [2, -1] as [Int32] {
+            try expectRefused("allow_missing is \(value)") { $0.allow_missing = value }
+            try expectRefused("ignore_modules is \(value)") { $0.ignore_modules = value }
+        }
         try expectRefused("input_channels is 4") { $0.input_channels = 4 }
         try expectRefused("input_channels is -1") { $0.input_channels = -1 }
         try expectRefused("channel_map is NULL") { $0.input_channels = 3 }

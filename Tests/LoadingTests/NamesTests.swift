@@ -37,14 +37,18 @@ struct NamesTests {
             (.detectron2, "stem.conv1.bias", "-"), (.detectron2, "res2.0.se.fc1.weight", "layer1.0.se.fc1.weight"),
             (.maskRCNNBenchmark, "stem.bn1.weight", "bn1.weight"),
             (.maskRCNNBenchmark, "layer1.0.downsample.1.bias", "layer1.0.downsample.1.bias"),
-            (.convModule, "conv1.conv.weight", "conv1.weight"), (.convModule, "conv1.bn.running_mean", "bn1.running_mean"),
+            (.convModule, "conv1.conv.weight", "conv1.weight"),
+            (.convModule, "conv1.bn.running_mean", "bn1.running_mean"),
             (.convModule, "layer3.5.conv2.bn.bias", "layer3.5.bn2.bias"),
             (.convModule, "layer1.0.downsample.conv.weight", "layer1.0.downsample.0.weight"),
             (.convModule, "layer1.0.downsample.bn.weight", "layer1.0.downsample.1.weight"),
             (.huggingFace, "embedder.embedder.convolution.weight", "conv1.weight"),
             (.huggingFace, "encoder.stages.3.layers.2.layer.1.normalization.bias", "layer4.2.bn2.bias"),
             (.huggingFace, "encoder.stages.0.layers.0.shortcut.convolution.weight", "layer1.0.downsample.0.weight"),
-            (.huggingFace, "encoder.stages.0.layers.0.layer.2.attention.0.weight", "layer1.0.layer.2.attention.0.weight"),
+            (
+                .huggingFace, "encoder.stages.0.layers.0.layer.2.attention.0.weight",
+                "layer1.0.layer.2.attention.0.weight"
+            ),
             (.layerZero, "layer0.0.weight", "conv1.weight"), (.layerZero, "layer0.bn1.bias", "bn1.bias"),
             (.layerZero, "layer1.1.0.conv1.weight", "layer1.0.conv1.weight"),
             (.layerZero, "layer1.1.conv1.weight", "layer1.1.conv1.weight"),
@@ -120,17 +124,24 @@ struct NamesTests {
     @Test func everyLineOfATableCounts() throws {
         let grammars = try Dialect.grammars()
         for number in 0..<grammars.count {
-            let table = "\(grammars[number].table)".split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            let table = "\(grammars[number].table)".split(separator: "\n").map {
+                $0.split(separator: " ").map(String.init)
+            }
             let dialect = try #require(Dialect(rawValue: number))
             for words in table where words[0] != "place" && words[0] != "*" {
-                let fields = [("{s}", 2), ("{b}", 1), ("{c}", 2), ("{s+1}", 3), ("{s+2}", 4), ("{s+3}", 5), ("{s-1}", 1), ("{c-1}", 1)]
+                let fields = [
+                    ("{s}", 2), ("{b}", 1), ("{c}", 2), ("{s+1}", 3), ("{s+2}", 4), ("{s+3}", 5), ("{s-1}", 1),
+                    ("{c-1}", 1),
+                ]
                 func filled(_ text: String, file: Bool) -> String {
-                    var text = text.replacingOccurrences(of: "*", with: "xyz").replacingOccurrences(of: "{c:a}", with: "b")
+                    var text = text.replacingOccurrences(of: "*", with: "xyz").replacingOccurrences(
+                        of: "{c:a}", with: "b")
                     for (field, value) in fields { text = text.replacingOccurrences(of: field, with: "\(value)") }
                     return text
                 }
                 #expect(words.count == 2, "\(words)")
-                #expect(try translated(filled(words[0], file: true), dialect) == filled(words[1], file: false), "\(words)")
+                #expect(
+                    try translated(filled(words[0], file: true), dialect) == filled(words[1], file: false), "\(words)")
             }
             for words in table where words[0] == "place" {
                 // PaddleDetection's blocks are not known.
@@ -303,4 +314,3 @@ private final class NameStore {
 
     deinit { texts.forEach { $0.deallocate() } }
 }
-

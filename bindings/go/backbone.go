@@ -360,9 +360,12 @@ func (o *Options) raw() (*C.backbone_options, func(), error) {
 
 // LoadOptions say how to load a checkpoint; nil or the zero value finds everything by the names in it.
 type LoadOptions struct {
-	Strict bool    // missing and unexpected names are errors; otherwise missing names keep their values
-	Key    *string // the keys that lead to the dict of tensors, joined by dots; nil: found
-	Prefix *string // what the names of the backbone begin with; nil: found
+	Strict         bool    // names of the file that the network lacks are errors
+	Key            *string // the keys that lead to the dict of tensors, joined by dots; nil: found
+	Prefix         *string // what the names of the backbone begin with; nil: found
+	AllowMissing   bool    // weights and running statistics that the file lacks keep their values; else they are errors
+	IgnoreModules  bool    // modules of the file that the network does not compute are left out; else they are errors
+	MaxStreamBytes uint64  // the most bytes to read from a pipe; 0: 4 GiB
 }
 
 // Calls a function with the options as C takes them, and returns the report as JSON.
@@ -374,6 +377,9 @@ func loading(o *LoadOptions, call func(*C.backbone_load_options, **C.backbone_re
 	}
 	if o != nil {
 		raw.strict = flag(o.Strict)
+		raw.allow_missing = flag(o.AllowMissing)
+		raw.ignore_modules = flag(o.IgnoreModules)
+		raw.max_stream_bytes = C.uint64_t(o.MaxStreamBytes)
 		for _, text := range []struct {
 			label string
 			value *string

@@ -224,7 +224,7 @@ public final class Backbone {
     /** backbone_load_options. */
     @FieldOrder({
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
-        "max_stream_bytes"
+        "allow_missing", "ignore_modules", "max_stream_bytes"
     })
     public static class CLoadOptions extends Structure {
         public int struct_size;
@@ -234,6 +234,8 @@ public final class Backbone {
         public int input_channels;
         public int channel_map_length;
         public Pointer channel_map;
+        public int allow_missing;
+        public int ignore_modules;
         public long max_stream_bytes;
     }
 
@@ -351,12 +353,18 @@ public final class Backbone {
 
     /** How to load a checkpoint; a new object finds everything by the names in it. */
     public static final class LoadOptions {
-        /** Missing and unexpected names are errors; otherwise missing names keep their values. */
+        /** Names of the file that the network lacks are errors. */
         public boolean strict;
         /** The keys that lead to the dict of tensors, joined by dots; null: found. */
         public String key;
         /** What the names of the backbone begin with; null: found. */
         public String prefix;
+        /** Weights and running statistics that the file lacks keep their values; otherwise they are errors. */
+        public boolean allowMissing;
+        /** Modules of the file that the network does not compute are left out; otherwise they are errors. */
+        public boolean ignoreModules;
+        /** The most bytes to read from a pipe, as an unsigned number; 0: 4 GiB. */
+        public long maxStreamBytes;
 
         public LoadOptions() {}
     }
@@ -373,6 +381,9 @@ public final class Backbone {
             raw.strict = options.strict ? 1 : 0;
             raw.key = options.key == null ? null : cText("key", options.key);
             raw.prefix = options.prefix == null ? null : cText("prefix", options.prefix);
+            raw.allow_missing = options.allowMissing ? 1 : 0;
+            raw.ignore_modules = options.ignoreModules ? 1 : 0;
+            raw.max_stream_bytes = options.maxStreamBytes;
         }
         PointerByReference report = new PointerByReference();
         try {

@@ -46,6 +46,8 @@ typedef struct backbone_load_options {
     int32_t input_channels;
     int32_t channel_map_length;
     const int32_t *channel_map;
+    int32_t allow_missing;
+    int32_t ignore_modules;
     uint64_t max_stream_bytes;
 } backbone_load_options;
 typedef struct backbone_tensor {
@@ -306,6 +308,9 @@ local function loading(given, load)
     given = given or {}
     local key, prefix = given.key and c_text("key", given.key), given.prefix and c_text("prefix", given.prefix)
     options.strict = given.strict and 1 or 0
+    options.allow_missing = given.allow_missing and 1 or 0
+    options.ignore_modules = given.ignore_modules and 1 or 0
+    options.max_stream_bytes = given.max_stream_bytes or 0
     options.key, options.prefix = key, prefix
     local status, message = load(options, report)
     if report[0] ~= nil then
@@ -382,7 +387,9 @@ function ResNet:init_weights(seed) check("init_weights", handle(self), seed) end
 
 --- Loads a .pth, a pickle of arrays or a safetensors file. A failed load changes nothing.
 -- @param path     the file
--- @param options  a table: `strict` (missing and unexpected names are errors), `key` and `prefix` (see backbone.h)
+-- @param options  a table: `strict` (names that the network lacks are errors), `allow_missing` (weights that the file
+--                 lacks keep their values), `ignore_modules` (modules that the network does not compute are left out),
+--                 `key`, `prefix` and `max_stream_bytes` (see backbone.h)
 -- @return         a report of what was found, as JSON; an error for a file that does not fit has it too
 function ResNet:load_weights(path, options)
     local net = handle(self)

@@ -98,8 +98,9 @@ function optionArguments(options) {
   return [Int32Array.from(integers), options.normEps ?? defaults[INTEGERS.length], mean, stdDev];
 }
 
-function loadArguments({ strict = false, key, prefix } = {}) {
-  return [Number(Boolean(strict)), text('key', key), text('prefix', prefix)];
+function loadArguments({ strict, key, prefix, allowMissing, ignoreModules, maxStreamBytes = 0 } = {}) {
+  const flags = Int32Array.from([strict, allowMissing, ignoreModules], (flag) => Number(Boolean(flag)));
+  return [flags, BigInt.asUintN(64, BigInt(maxStreamBytes)), text('key', key), text('prefix', prefix)];
 }
 
 // Sizes as C's integers; they may be numbers or BigInts.
@@ -201,8 +202,9 @@ class ResNet {
   /**
    * Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
    *
-   * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (missing
-   * and unexpected names are errors), `key` and `prefix` (see backbone.h).
+   * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
+   * the network lacks are errors), `allowMissing` (weights that the file lacks keep their values), `ignoreModules`
+   * (modules that the network does not compute are left out), `key`, `prefix` and `maxStreamBytes` (see backbone.h).
    */
   loadWeights(path, options = {}) {
     return addon.loadWeights(this.#handle, requiredPath(path), ...loadArguments(options));

@@ -99,7 +99,7 @@ static int open_library(const char *place, char *message, size_t size) {
 
 /* ---- Arguments, whose types backbone.js has checked ------------------------------------------------------------- */
 
-enum { ARGUMENTS = 8 };
+enum { ARGUMENTS = 9 };
 
 static void arguments_of(napi_env env, napi_callback_info info, napi_value out[ARGUMENTS]) {
     size_t count = ARGUMENTS;
@@ -299,25 +299,31 @@ static napi_value create(napi_env env, napi_callback_info info) {
 
 /* ---- Weights ---------------------------------------------------------------------------------------------------- */
 
-/* loadWeights(handle, path, strict, key, prefix): the report as text.
- * createFromFile(path, strict, key, prefix, integers, eps, mean, std_dev): [handle, report]. */
+/* loadWeights(handle, path, flags, max_stream_bytes, key, prefix): the report as text; the flags are an Int32Array of
+ * strict, allow_missing and ignore_modules.
+ * createFromFile(path, flags, max_stream_bytes, key, prefix, integers, eps, mean, std_dev): [handle, report]. */
 static napi_value load_or_create(napi_env env, napi_callback_info info, int creating) {
     napi_value a[ARGUMENTS], result = NULL;
     arguments_of(env, info, a);
     struct handle *handle = NULL;
     if (!creating && (handle = handle_of(env, a[0])) == NULL) return NULL;
     int first = creating ? 0 : 1;
-    char *path = text_of(env, a[first]), *key = text_of(env, a[first + 2]), *prefix = text_of(env, a[first + 3]);
+    char *path = text_of(env, a[first]), *key = text_of(env, a[first + 3]), *prefix = text_of(env, a[first + 4]);
     backbone_load_options how;
     lib.load_options_init(&how, sizeof how);
-    how.strict = int32_of(env, a[first + 1]);
+    const int32_t *flags = elements_of(env, a[first + 1], NULL);
+    how.strict = flags[0];
+    how.allow_missing = flags[1];
+    how.ignore_modules = flags[2];
+    bool lossless;
+    napi_get_value_bigint_uint64(env, a[first + 2], &how.max_stream_bytes, &lossless);
     how.key = key;
     how.prefix = prefix;
     backbone *net = NULL;
     backbone_report *report = NULL;
     backbone_status status;
     if (creating) {
-        backbone_options options = options_of(env, a[4], a[5], a[6], a[7]);
+        backbone_options options = options_of(env, a[5], a[6], a[7], a[8]);
         status = lib.create_from_file(path, &options, &how, &net, &report);
     } else {
         status = lib.load_weights_with(handle->net, path, &how, &report);

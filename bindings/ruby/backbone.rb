@@ -96,7 +96,8 @@ module Backbone
     ]
     LoadOptions = struct [
       "uint32_t struct_size", "int32_t strict", "void *key", "void *prefix", "int32_t input_channels",
-      "int32_t channel_map_length", "void *channel_map", "uint64_t max_stream_bytes"
+      "int32_t channel_map_length", "void *channel_map", "int32_t allow_missing", "int32_t ignore_modules",
+      "uint64_t max_stream_bytes"
     ]
     Tensor = struct [
       "void *data", "int32_t dtype", "int32_t reserved", "int64_t shape[4]", "int64_t strides[4]"
@@ -222,15 +223,22 @@ module Backbone
       [options, anchors]
     end
 
-    # Calls a function with options for loading; the report as JSON.
-    def self.loading(strict, key, prefix)
-      key &&= Fiddle::Pointer[text("key", key)]
-      prefix &&= Fiddle::Pointer[text("prefix", prefix)]
+    LOADING = %i[strict key prefix allow_missing ignore_modules max_stream_bytes].freeze
+
+    # Calls a function with a Hash of options for loading; the report as JSON.
+    def self.loading(given)
+      unknown = given.keys - LOADING
+      raise ArgumentError, "unknown option: #{unknown.first}" unless unknown.empty?
+
+      key, prefix = %i[key prefix].map { |name| given[name] && Fiddle::Pointer[text(name, given[name])] }
       options = LoadOptions.malloc(Fiddle::RUBY_FREE)
       check(:load_options_init, options, LoadOptions.size)
-      options.strict = strict ? 1 : 0
+      options.strict = given[:strict] ? 1 : 0
       options.key = key
       options.prefix = prefix
+      options.allow_missing = given[:allow_missing] ? 1 : 0
+      options.ignore_modules = given[:ignore_modules] ? 1 : 0
+      options.max_stream_bytes = given[:max_stream_bytes] || 0
       report = new_pointer
       begin
         yield options, report
@@ -353,13 +361,13 @@ module Backbone
 
     # The network that a checkpoint describes, with its weights, and the report of the load as JSON: [net, report].
     #
-    # `strict`, `key` and `prefix` are as for load_weights, options as for `new`; depth, base_channels and in_channels
-    # are the file's.
-    def self.from_file(path, strict: false, key: nil, prefix: nil, **options)
+    # Options are as for load_weights and for `new`; depth, base_channels and in_channels are the file's.
+    def self.from_file(path, **options)
       path = C.text("path", path)
-      struct, _anchors = C.options(options)
+      given, rest = options.partition { |name, _| C::LOADING.include?(name) }.map(&:to_h)
+      struct, _anchors = C.options(rest)
       out = C.new_pointer
-      report = C.loading(strict, key, prefix) do |how, out_report|
+      report = C.loading(given) do |how, out_report|
         C.check(:create_from_file, path, struct, how, out, out_report)
       end
       net = allocate
@@ -378,12 +386,13 @@ module Backbone
 
     # Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
     #
-    # A failed load changes nothing; the error for a file that does not fit has the report. `strict`: missing and
-    # unexpected names are errors. `key` and `prefix`: see backbone.h.
-    def load_weights(path, strict: false, key: nil, prefix: nil)
+    # A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
+    # the network lacks are errors), `allow_missing` (weights that the file lacks keep their values), `ignore_modules`
+    # (modules that the network does not compute are left out), `key`, `prefix` and `max_stream_bytes` (see backbone.h).
+    def load_weights(path, **options)
       path = C.text("path", path)
       @handle.use do |net|
-        C.loading(strict, key, prefix) { |how, report| C.check(:load_weights_with, net, path, how, report) }
+        C.loading(options) { |how, report| C.check(:load_weights_with, net, path, how, report) }
       end
     end
 

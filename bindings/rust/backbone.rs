@@ -127,6 +127,8 @@ pub mod ffi {
         pub input_channels: i32,
         pub channel_map_length: i32,
         pub channel_map: *const i32,
+        pub allow_missing: i32,
+        pub ignore_modules: i32,
         pub max_stream_bytes: u64,
     }
 
@@ -520,12 +522,18 @@ impl Options {
 /// How to load a checkpoint; `LoadOptions::default()` finds everything by the names in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Missing and unexpected names are errors; otherwise missing names keep their values.
+    /// Names of the file that the network lacks are errors.
     pub strict: bool,
     /// The keys that lead to the dict of tensors, joined by dots.
     pub key: Option<String>,
     /// What the names of the backbone begin with.
     pub prefix: Option<String>,
+    /// Weights and running statistics that the file lacks keep their values; otherwise they are errors.
+    pub allow_missing: bool,
+    /// Modules of the file's stem and blocks that the network does not compute are left out; otherwise they are errors.
+    pub ignore_modules: bool,
+    /// The most bytes to read from a pipe; 0: 4 GiB.
+    pub max_stream_bytes: u64,
 }
 
 // Calls a function with the options as C takes them, and turns the report into text.
@@ -544,6 +552,9 @@ fn loading(
         raw.strict = options.strict.into();
         raw.key = pointer(&key);
         raw.prefix = pointer(&prefix);
+        raw.allow_missing = options.allow_missing.into();
+        raw.ignore_modules = options.ignore_modules.into();
+        raw.max_stream_bytes = options.max_stream_bytes;
         let mut report = ptr::null_mut();
         let failure = check(lib, call(&raw, &mut report)).err();
         let mut json = None;

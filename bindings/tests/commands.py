@@ -5,10 +5,12 @@
 
 import collections
 
+import backbone
 import fixture_cases
 import numpy as np
 from fixture_cases import CHECKPOINTS, MODELS, NARROW
 from languages import run
+from safetensors.numpy import save_file
 
 SMALL = "18 3 4 15 -1 0 0 2 0 0 0 1e-5 - -"
 MISSING = "/nowhere/resnet50.pth"
@@ -22,6 +24,11 @@ def create(depth, reverse=False, stages=15, style=0, arithmetic=0, eps="1e-5"):
     mean, std = (",".join(map(str, values)) for values in fixture_cases.statistics(checkpoint.in_channels))
     size = f"{depth} {checkpoint.in_channels} {checkpoint.base_channels} {stages}"
     return f"create {size} -1 0 0 2 {int(reverse)} {arithmetic} {style} {eps} {mean} {std}"
+
+
+def load(path, command="load", strict=0, key="-", prefix="-", allow_missing=0, ignore_modules=0, max_stream_bytes=0):
+    """The command that loads a file, or `from_file`, which creates the network as well."""
+    return f"{command} {path} {strict} {key} {prefix} {allow_missing} {ignore_modules} {max_stream_bytes}"
 
 
 class Script:
@@ -62,7 +69,7 @@ def numbers(folder):
     script = Script(folder)
     for depth, checkpoint in CHECKPOINTS.items():
         for case in NARROW:
-            script.add(create(depth, case.reverse), f"load 1 - - {MODELS / f'resnet{depth}.pth'}")
+            script.add(create(depth, case.reverse), load(MODELS / f"resnet{depth}.pth", strict=1))
             x = case.input(checkpoint.in_channels)
             for layout in ("nchw", "nhwc"):
                 image = script.image(f"{depth}-{case.name}", x, layout)
@@ -72,18 +79,28 @@ def numbers(folder):
     image = script.image("other", x, "nchw")
     variants = ({"stages": 10}, {"stages": 1}, {"style": 1}, {"arithmetic": 1}, {"eps": "1e-3"})
     for index, options in enumerate(variants):
-        script.add(create(50, **options), f"load 0 - - {MODELS / 'resnet50.pth'}", "shapes 2 3 65 33", "options")
+        script.add(create(50, **options), load(MODELS / "resnet50.pth"), "shapes 2 3 65 33", "options")
         script.forward(("variant", index), image)
         script.forward(("variant into", index), image, "forward_into")
         script.add("close")
     return script
 
 
+def attended_and_part(folder):
+    """Files of a network with a module that is not computed, and with the weights of the stem alone."""
+    with backbone.ResNet(18, base_channels=4) as net:
+        weights = net.state_dict()
+    attended, part = folder / "attended.safetensors", folder / "part.safetensors"
+    save_file({**weights, "layer1.0.se.fc1.weight": np.ones((1, 4, 1, 1), np.float32)}, attended)
+    save_file({name: weights[name] for name in weights if not name.startswith("layer")}, part)
+    return attended, part
+
+
 def states(folder):
     """What changes a network, and what it says of itself."""
     script = Script(folder)
     image = script.image("states", fixture_cases.images("states", (2, 3, 49, 70)), "nchw")
-    script.add("version", create(18), "options", f"load 1 - - {MODELS / 'resnet18.pth'}")
+    script.add("version", create(18), "options", load(MODELS / "resnet18.pth", strict=1))
     script.forward("evaluation", image)
     script.add("training 1")
     script.forward("training", image)
@@ -91,11 +108,14 @@ def states(folder):
     script.forward("frozen", image)
     script.add("training 0", "save {out}/saved.safetensors", "save {out}/saved.pth", "init 7")
     script.forward("drawn", image)
-    script.add("load 1 - - {out}/saved.safetensors")
+    script.add(load("{out}/saved.safetensors", strict=1))
     script.forward("loaded again", image)
     script.add("close", "create 34 1 2 6 3 1 1 3 1 1 1 0.125 1.5 0.1", "options", "shapes 5 1 640 1", "close")
+    attended, part = attended_and_part(folder)
+    script.add(f"create {SMALL}", load(part, strict=1, allow_missing=1), load(attended, ignore_modules=1), "close")
+    script.add(load(attended, "from_file", ignore_modules=1), load(part, allow_missing=1), "close")
     for depth in (18, 34, 152):
-        script.add(f"from_file 1 - - {MODELS / f'resnet{depth}.pth'}", "options")
+        script.add(load(MODELS / f"resnet{depth}.pth", "from_file", strict=1), "options")
         channels = CHECKPOINTS[depth].in_channels
         x = fixture_cases.images("from_file", (1, channels, 32, 40))
         script.forward(("from_file", depth), script.image(f"from-file-{depth}", x, "nhwc"))
@@ -109,6 +129,7 @@ def errors(folder):
     wrong = script.image("wrong", np.zeros((1, 4, 8, 8), np.float32), "nchw")
     right = script.image("right", np.zeros((1, 3, 8, 8), np.float32), "nchw")
     models, checkpoints = MODELS, MODELS.parent / "checkpoints"
+    attended, part = attended_and_part(folder)
     script.add(
         "create 51 3 4 15 -1 0 0 2 0 0 0 1e-5 - -",
         "create 18 3 4 0 -1 0 0 2 0 0 0 1e-5 - -",
@@ -117,15 +138,22 @@ def errors(folder):
         "create 18 3 4 15 -1 0 0 2 0 0 0 -1 - -",
         "create 18 3 4 15 -1 0 0 2 0 0 0 1e-5 1,2,3 1,0,1",
         f"create {SMALL}",
-        f"load 0 - - {MISSING}",
-        f"load 0 - - {folder}",
-        f"load 0 - - {checkpoints / 'bad-cut.pth'}",
-        f"load 0 nonsense - {models / 'resnet18.pth'}",
-        f"load 0 - elsewhere. {models / 'resnet18.pth'}",
-        f"load 0 - - {models / 'resnet50.pth'}",
-        f"load 1 - - {models / 'resnet34.pth'}",
-        f"load 0 - - {models / 'resnet18.pth'}",
-        f"from_file 0 - - {checkpoints / 'bad-empty.pth'}",
+        load(MISSING),
+        load(folder),
+        load(checkpoints / "bad-cut.pth"),
+        load(models / "resnet18.pth", key="nonsense"),
+        load(models / "resnet18.pth", prefix="elsewhere."),
+        load(models / "resnet50.pth"),
+        load(models / "resnet34.pth", strict=1),
+        load(models / "resnet18.pth"),
+        load(part),
+        load(part, ignore_modules=1),
+        load(attended),
+        load(attended, allow_missing=1),
+        load(attended, strict=1, ignore_modules=1),
+        load(attended, "from_file"),
+        load("/dev/zero", max_stream_bytes=12345),
+        load(checkpoints / "bad-empty.pth", "from_file"),
         "options",
         f"save {MISSING}",
         "freeze 5",

@@ -9,10 +9,11 @@
  *     layout STRUCT...                                 STRUCT SIZE, and FIELD OFFSET SIZE for each field
  *     create DEPTH IN_CHANNELS BASE_CHANNELS OUT_STAGES FROZEN_STAGES NORM_EVAL ZERO_INIT_RESIDUAL THREADS
  *            CHANNEL_ORDER ARITHMETIC STYLE NORM_EPS MEAN STD_DEV      created; the last two are 1,2,3 or -
- *     from_file STRICT KEY PREFIX PATH                 created, and the report; - is NULL
+ *     from_file PATH STRICT KEY PREFIX ALLOW_MISSING IGNORE_MODULES MAX_STREAM_BYTES
+ *                                                      created, and the report; - is NULL
  *     options                                          what create takes, the floats by their bits
  *     init SEED                                        ok
- *     load STRICT KEY PREFIX PATH                      ok, and the report
+ *     load PATH ...                                    ok, and the report; the words are those of from_file
  *     save PATH                                        ok
  *     freeze N, training 0|1                           ok, training 0|1
  *     shapes N C H W                                   shapes, a row of four for each stage
@@ -141,16 +142,19 @@ static void options(void) {
 static backbone_load_options load_options(void) {
     backbone_load_options result;
     backbone_load_options_init(&result, sizeof result);
-    result.strict = number(1);
-    result.key = text_or_null(2);
-    result.prefix = text_or_null(3);
+    result.strict = number(2);
+    result.key = text_or_null(3);
+    result.prefix = text_or_null(4);
+    result.allow_missing = number(5);
+    result.ignore_modules = number(6);
+    result.max_stream_bytes = strtoull(words[7], NULL, 10);
     return result;
 }
 
 static void load(void) {
     backbone_load_options how = load_options();
     backbone_report *report = NULL;
-    backbone_status status = backbone_load_weights_with(net, words[4], &how, &report);
+    backbone_status status = backbone_load_weights_with(net, words[1], &how, &report);
     say(status, "ok", report);
 }
 
@@ -158,7 +162,7 @@ static void from_file(void) {
     backbone_load_options how = load_options();
     backbone_report *report = NULL;
     backbone *made = NULL;
-    backbone_status status = backbone_create_from_file(words[4], NULL, &how, &made, &report);
+    backbone_status status = backbone_create_from_file(words[1], NULL, &how, &made, &report);
     created(status, made, report);
 }
 

@@ -26,7 +26,7 @@ WITH_THREADS = tuple(language for language in WITH_CLOSE if language != "luajit"
 def test_a_closed_network_says_so(language, probe, tmp_path):
     script = commands.Script(tmp_path)
     image = script.image("image", np.zeros((1, 3, 8, 8), np.float32), "nchw")
-    load = f"load 0 - - {MODELS / 'resnet18.pth'}"
+    load = commands.load(MODELS / "resnet18.pth")
     uses = ("options", "init 1", load, f"save {tmp_path}/x.pth", "freeze 1", "training 1", "shapes 1 3 8 8")
     script.add(f"create {commands.SMALL}", "close", "close", *uses)
     script.add(f"forward {image} {tmp_path}/x", f"forward_into {image} {tmp_path}/x", "close")
@@ -44,8 +44,8 @@ def counted(command, counting, tmp_path, *lines, sleep=10):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_networks_and_reports_are_freed_once(language, probe, counting, tmp_path):
-    load = f"0 - - {MODELS / 'resnet18.pth'}"
-    lines = (f"create {commands.SMALL}", f"load {load}", "close", f"from_file {load}", "close")
+    load, from_file = (commands.load(MODELS / "resnet18.pth", command) for command in ("load", "from_file"))
+    lines = (f"create {commands.SMALL}", load, "close", from_file, "close")
     assert counted(probe(language), counting, tmp_path, *lines)[1] == [2, 2, 2, 2, 0]
 
 

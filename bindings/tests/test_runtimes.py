@@ -87,7 +87,7 @@ def test_what_c_could_not_notice_is_refused(language, probe, tmp_path):
         f"forward_into {image.replace('8 8', '8 7')} {{out}}/x",
         f"forward_short {image} {{out}}/x",
         f"forward_fewer {image} {{out}}/x",
-        "load 0 - - /a\0b",
+        commands.load("/a\0b"),
         "save /a\0b.pth",
         f"forward {image} {{out}}/x",
         "close",

@@ -37,7 +37,9 @@ struct ShardIndex: ~Copyable {
             hasMap = true
             return try self.readMap(&json)
         }
-        guard hasMap else { throw BackboneError(.badCheckpoint, "JSON without a 'weight_map'; \(ShardIndex.expectation)") }
+        guard hasMap else {
+            throw BackboneError(.badCheckpoint, "JSON without a 'weight_map'; \(ShardIndex.expectation)")
+        }
     }
 
     private static var expectation: Message {
@@ -72,8 +74,8 @@ struct ShardIndex: ~Copyable {
     }
 
     private mutating func number(of file: Bytes) throws(BackboneError) -> Int {
-        for index in stride(from: files.count - 1, through: 0, by: -1) where equal(text.elements.slice(files[index]), file)
-        { return index }
+        for index in stride(from: files.count - 1, through: 0, by: -1)
+        where equal(text.elements.slice(files[index]), file) { return index }
         guard files.count < Limits.shards else {
             throw BackboneError(.badCheckpoint, "the index names more than \(Limits.shards) files")
         }
@@ -96,7 +98,9 @@ struct ShardIndex: ~Copyable {
     var count: Int { entries.count }
 
     /// Tensor `index`, and the number of its file.
-    subscript(index: Int) -> (name: Bytes, file: Int) { (text.elements.slice(entries[index].name), entries[index].file) }
+    subscript(index: Int) -> (name: Bytes, file: Int) {
+        (text.elements.slice(entries[index].name), entries[index].file)
+    }
 }
 
 extension JSONReader {

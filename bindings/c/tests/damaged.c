@@ -30,7 +30,8 @@ static backbone_status load(backbone *net, const char *before, const unsigned ch
     size_t position = 0;
     clock_t start = clock();
     backbone_report *report = NULL;
-    backbone_status status = backbone_load_weights_from_memory(net, bytes, size, NULL, &report);
+    backbone_load_options options = partial();
+    backbone_status status = backbone_load_weights_from_memory(net, bytes, size, &options, &report);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     loads++;
     CHECK(seconds < SECONDS, "%s, %s %zu: %.2f seconds", name, damage, place, seconds);
@@ -65,7 +66,9 @@ static void damage(const char *path) {
 
     backbone *net = create_smallest();
     size_t weight = 0, bias = 0;
-    CHECK(backbone_load_weights(net, path, 0, NULL) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    backbone_load_options options = partial();
+    CHECK(backbone_load_weights_with(net, path, &options, NULL) == BACKBONE_STATUS_OK, "%s",
+          backbone_last_error_message());
     float values[2] = {0, 0};
     (void)(read_weights(net, whole, "bn1.weight", &weight) + read_weights(net, whole, "bn1.bias", &bias));
     memcpy(values, whole + weight, sizeof *values);

@@ -139,7 +139,8 @@ static void load(const char *path, const char *name, const char *expected, const
     long descriptors = open_descriptors(), memory = status_number("VmRSS:");
     clock_t start = clock();
     backbone_report *report = NULL;
-    backbone_status status = backbone_load_weights(net, path, 0, &report);
+    backbone_load_options options = partial();
+    backbone_status status = backbone_load_weights_with(net, path, &options, &report);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     long used = status_number("VmHWM:") - memory;
     CHECK(open_descriptors() == descriptors, "%s: %ld descriptors, not %ld", name, open_descriptors(), descriptors);

@@ -57,7 +57,14 @@ func optional(word string) *string {
 }
 
 func how(words []string) *backbone.LoadOptions {
-	return &backbone.LoadOptions{Strict: words[1] == "1", Key: optional(words[2]), Prefix: optional(words[3])}
+	return &backbone.LoadOptions{
+		Strict:         words[2] == "1",
+		Key:            optional(words[3]),
+		Prefix:         optional(words[4]),
+		AllowMissing:   words[5] == "1",
+		IgnoreModules:  words[6] == "1",
+		MaxStreamBytes: must(strconv.ParseUint(words[7], 10, 64)),
+	}
 }
 
 func bits(values []float32) string {
@@ -196,7 +203,7 @@ func run(words []string) (string, error) {
 	case "create":
 		return "created", create(words)
 	case "from_file":
-		made, report, err := backbone.FromFile(words[4], nil, how(words))
+		made, report, err := backbone.FromFile(words[1], nil, how(words))
 		if err == nil {
 			net = made
 		}
@@ -212,7 +219,7 @@ func run(words []string) (string, error) {
 	case "init":
 		return "ok", net.InitWeights(uint64(integer(words[1])))
 	case "load":
-		report, err := net.LoadWeights(words[4], how(words))
+		report, err := net.LoadWeights(words[1], how(words))
 		return "ok report " + report, err
 	case "save":
 		return "ok", net.SaveWeights(words[1])

@@ -39,9 +39,12 @@ public class Probe {
 
     private static Backbone.LoadOptions how(String[] words) {
         Backbone.LoadOptions options = new Backbone.LoadOptions();
-        options.strict = words[1].equals("1");
-        options.key = words[2].equals("-") ? null : words[2];
-        options.prefix = words[3].equals("-") ? null : words[3];
+        options.strict = words[2].equals("1");
+        options.key = words[3].equals("-") ? null : words[3];
+        options.prefix = words[4].equals("-") ? null : words[4];
+        options.allowMissing = words[5].equals("1");
+        options.ignoreModules = words[6].equals("1");
+        options.maxStreamBytes = Long.parseUnsignedLong(words[7]);
         return options;
     }
 
@@ -185,7 +188,7 @@ public class Probe {
                 create(words);
                 return "created";
             case "from_file":
-                net = Backbone.ResNet.fromFile(words[4], new Backbone.Options(), how(words));
+                net = Backbone.ResNet.fromFile(words[1], new Backbone.Options(), how(words));
                 return "created report " + net.report();
             case "options":
                 return options();
@@ -193,7 +196,7 @@ public class Probe {
                 net.initWeights(Long.parseUnsignedLong(words[1]));
                 return "ok";
             case "load":
-                return "ok report " + net.loadWeights(words[4], how(words));
+                return "ok report " + net.loadWeights(words[1], how(words));
             case "save":
                 net.saveWeights(words[1]);
                 return "ok";

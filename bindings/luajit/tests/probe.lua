@@ -18,7 +18,14 @@ end
 local function optional(word) return word ~= "-" and word or nil end
 
 local function load_options(words)
-    return {strict = words[2] == "1", key = optional(words[3]), prefix = optional(words[4])}
+    return {
+        strict = words[3] == "1",
+        key = optional(words[4]),
+        prefix = optional(words[5]),
+        allow_missing = words[6] == "1",
+        ignore_modules = words[7] == "1",
+        max_stream_bytes = tonumber(words[8]),
+    }
 end
 
 local function bits(values)
@@ -75,7 +82,7 @@ local FIELDS = {
     },
     backbone_load_options = {
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
-        "max_stream_bytes",
+        "allow_missing", "ignore_modules", "max_stream_bytes",
     },
     backbone_tensor = {"data", "dtype", "reserved", "shape", "strides"},
 }
@@ -130,7 +137,7 @@ end
 
 function commands.from_file(words)
     local report
-    net, report = backbone.from_file(words[5], nil, load_options(words))
+    net, report = backbone.from_file(words[2], nil, load_options(words))
     return "created report " .. report
 end
 
@@ -148,7 +155,7 @@ function commands.init(words)
     return "ok"
 end
 
-function commands.load(words) return "ok report " .. net:load_weights(words[5], load_options(words)) end
+function commands.load(words) return "ok report " .. net:load_weights(words[2], load_options(words)) end
 
 function commands.save(words)
     net:save_weights(words[2])

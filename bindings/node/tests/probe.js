@@ -13,7 +13,14 @@ let net;
 
 const optional = (word) => (word === '-' ? undefined : word);
 const numbers = (word) => (word === '-' ? undefined : word.split(',').map(Number));
-const how = (words) => ({ strict: words[1] === '1', key: optional(words[2]), prefix: optional(words[3]) });
+const how = (words) => ({
+  strict: words[2] === '1',
+  key: optional(words[3]),
+  prefix: optional(words[4]),
+  allowMissing: words[5] === '1',
+  ignoreModules: words[6] === '1',
+  maxStreamBytes: BigInt(words[7]),
+});
 const shape = (words, first) => words.slice(first, first + 4).map(BigInt);
 const bits = (values) => (values ? new Uint32Array(Float32Array.from(values).buffer).join(',') : '-');
 const product = (sizes) => sizes.reduce((a, b) => a * b, 1);
@@ -51,7 +58,7 @@ const commands = {
     return 'created';
   },
   from_file(words) {
-    net = backbone.ResNet.fromFile(words[4], {}, how(words));
+    net = backbone.ResNet.fromFile(words[1], {}, how(words));
     return `created report ${net.report}`;
   },
   options() {
@@ -62,7 +69,7 @@ const commands = {
     net.initWeights(words[1]);
     return 'ok';
   },
-  load: (words) => `ok report ${net.loadWeights(words[4], how(words))}`,
+  load: (words) => `ok report ${net.loadWeights(words[1], how(words))}`,
   save(words) {
     net.saveWeights(words[1]);
     return 'ok';

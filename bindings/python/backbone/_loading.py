@@ -30,6 +30,9 @@ _MODES = {
     "repeat": _library.INPUT_CHANNELS_REPEAT,
 }
 
+# Options that only decide whether a load succeeds.
+ALLOWING = ("allow_missing", "ignore_modules")
+
 # What checkpoints' files end in; and the most bytes that a path has.
 _ENDINGS = (b".pth", b".pt", b".bin", b".tar", b".pkl", b".pickle", b".ckpt", b".safetensors")
 _LONGEST_PATH = 4096

@@ -37,18 +37,19 @@ class LoadReport:
 
     Attributes:
         loaded: names in both, whose values are now the checkpoint's, or would be if the load had not failed.
-        missing: names of the network that the checkpoint lacks; they keep their values.
-        unexpected: names of the checkpoint that the network lacks.
+        missing: names of the network that the checkpoint lacks; with `allow_missing` they keep their values.
+        unexpected: names of the checkpoint that the network lacks, among them modules that `ignore_modules` leaves out.
         ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, statistics that
-            checkpoints of its dialect lack, names outside of the prefix, `fc.*` that the network lacks, and stages that
-            this network does not build.
+            checkpoints of its dialect lack, names outside of the prefix, `fc.*`, biases of convolutions that are zero,
+            and stages that this network does not build.
         mismatched: names in both with different shapes; if there is one, the load failed.
         container: "zip", "legacy" (PyTorch 0.1.10 to 1.5), "tar" (before), "pickle" or "safetensors"; "mapping" for
             `load_state_dict`.
         wrapper: the keys under which the checkpoint held its tensors, "state_dict" or "model.state_dict"; or "".
         prefix: what was taken off the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.
-        dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "detectron2" or "caffe2".
+        dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
+            "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "layer0", "sequential" or "paddledetection".
         depth: of the checkpoint's network, as its names tell; None if they do not.
         base_channels: of the checkpoint's stem; None if it has none.
         input_channels: of the checkpoint's stem; None if it has none.

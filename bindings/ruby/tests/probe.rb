@@ -17,7 +17,12 @@ class Probe
 
   def numbers(word) = word == "-" ? nil : word.split(",").map(&:to_f)
   def optional(word) = word == "-" ? nil : word
-  def how(words) = { strict: words[1] == "1", key: optional(words[2]), prefix: optional(words[3]) }
+
+  def how(words)
+    { strict: words[2] == "1", key: optional(words[3]), prefix: optional(words[4]), allow_missing: words[5] == "1",
+      ignore_modules: words[6] == "1", max_stream_bytes: words[7].to_i }
+  end
+
   def shape(words) = words.first(4).map(&:to_i)
   def bits(values) = values ? values.pack("e*").unpack("L*").join(",") : "-"
 
@@ -59,7 +64,7 @@ class Probe
   end
 
   def run_from_file(words)
-    @net, report = Backbone::ResNet.from_file(words[4], **how(words))
+    @net, report = Backbone::ResNet.from_file(words[1], **how(words))
     "created report #{report}"
   end
 
@@ -76,7 +81,7 @@ class Probe
     "ok"
   end
 
-  def run_load(words) = "ok report #{@net.load_weights(words[4], **how(words))}"
+  def run_load(words) = "ok report #{@net.load_weights(words[1], **how(words))}"
 
   def run_save(words)
     @net.save_weights(words[1])

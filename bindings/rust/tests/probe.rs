@@ -43,7 +43,7 @@ fn layout(name: &str) -> String {
             frozen_stages norm_eval zero_init_residual threads channel_order mean std_dev arithmetic style norm_eps
             reserved normalization reserved2),
         "backbone_load_options" => layout!(name, ffi::LoadOptions, struct_size strict key prefix input_channels
-            channel_map_length channel_map),
+            channel_map_length channel_map allow_missing ignore_modules max_stream_bytes),
         "backbone_report_entry" => layout!(name, ffi::ReportEntry, name expected_ndim actual_ndim expected_shape
             actual_shape),
         "backbone_entry_info" => layout!(name, ffi::EntryInfo, name dtype ndim shape is_parameter trainable
@@ -106,7 +106,14 @@ fn options(net: &ResNet) -> Result<String, Error> {
 }
 
 fn load_options(words: &[&str]) -> LoadOptions {
-    LoadOptions { strict: words[1] == "1", key: optional(words[2]), prefix: optional(words[3]) }
+    LoadOptions {
+        strict: words[2] == "1",
+        key: optional(words[3]),
+        prefix: optional(words[4]),
+        allow_missing: words[5] == "1",
+        ignore_modules: words[6] == "1",
+        max_stream_bytes: number(words[7]),
+    }
 }
 
 fn shape(words: &[&str]) -> [i64; 4] {
@@ -157,7 +164,7 @@ fn run(net: &mut Option<ResNet>, words: &[&str]) -> Result<String, Error> {
             return Ok("created".into());
         }
         "from_file" => {
-            let (created, report) = ResNet::from_file(words[4], &Options::new()?, &load_options(words))?;
+            let (created, report) = ResNet::from_file(words[1], &Options::new()?, &load_options(words))?;
             *net = Some(created);
             return Ok(format!("created report {}", report));
         }
@@ -171,7 +178,7 @@ fn run(net: &mut Option<ResNet>, words: &[&str]) -> Result<String, Error> {
     match words[0] {
         "options" => options(net),
         "init" => net.init_weights(number(words[1])).map(ok),
-        "load" => Ok(format!("ok report {}", net.load_weights(words[4], &load_options(words))?)),
+        "load" => Ok(format!("ok report {}", net.load_weights(words[1], &load_options(words))?)),
         "save" => net.save_weights(words[1]).map(ok),
         "freeze" => net.freeze(number(words[1])).map(ok),
         "training" => {

@@ -18,6 +18,7 @@ void options_are_those_of_c() {
     CHECK(backbone_load_options_init(&c_load, sizeof c_load) == BACKBONE_STATUS_OK);
     const backbone::LoadOptions load;
     CHECK(load.struct_size == c_load.struct_size && load.strict == 0 && load.key == nullptr && load.prefix == nullptr);
+    CHECK(load.allow_missing == 0 && load.ignore_modules == 0 && load.max_stream_bytes == 0);
 
     const Net net(small_options());
     const backbone::Options now = net.options();
@@ -164,6 +165,20 @@ void files_and_reports(const std::filesystem::path &folder) {
     Net doubtful(undivided);
     const backbone::Report doubt = doubtful.load_weights(path);
     CHECK(doubt.warning_count() == 1 && std::strstr(doubt.warning(0), "std_dev") != nullptr);
+
+    // A part of the weights is loaded only if that is asked for.
+    backbone::Options shallow = small_options();
+    shallow.out_stages = BACKBONE_STAGE_C2;
+    const std::string part = folder / "part";
+    Net(shallow).save_weights(part);
+    CHECK_THROWS(BACKBONE_STATUS_MISMATCH, "layer2.0.conv1.weight", other.load_weights(part));
+    CHECK_THROWS(BACKBONE_STATUS_MISMATCH, "allow_missing", other.load_weights(part, strict));
+    CHECK(other.read("bn1.bias") == net.read("bn1.bias"));
+    backbone::LoadOptions partial = strict;
+    partial.allow_missing = 1;
+    CHECK(other.load_weights(part, partial).count(BACKBONE_REPORT_MISSING) == 75);
+    CHECK(other.read("bn1.bias") == std::vector<float>(4, 0.0f));
+    CHECK(other.read("layer4.1.conv2.weight") == net.read("layer4.1.conv2.weight"));
 
     // A mismatch has its report, and changes nothing.
     backbone::Options wide = small_options();

@@ -33,7 +33,6 @@ _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
 )
 @click.option("--in-channels", type=click.IntRange(1, 4096), metavar="N", help="Channels of the new stem.")
 @style_option
-@click.option("--allow-missing", is_flag=True, help="Write weights that IN lacks as well, with random values.")
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
 @json_option
 def command(
@@ -43,7 +42,6 @@ def command(
     input_channels: Any,
     in_channels: int | None,
     style: Literal["pytorch", "caffe"],
-    allow_missing: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -63,7 +61,7 @@ def command(
         raise click.ClickException(f"{out} is there already; --force replaces it")
     load["input_channels"] = input_channels
     options = {} if channels is None else {"in_channels": channels}
-    with CheckpointOptions(load, style).create(source, allow_missing, **options) as net:
+    with CheckpointOptions(load, style).create(source, **options) as net:
         net.save_weights(out)
         report = report_of(net)
     if as_json:

@@ -16,6 +16,7 @@ import click
 
 from .. import BackboneWarning, __version__, library_version
 from .._errors import MismatchError
+from .._loading import ALLOWING
 from .terminal import printable, warn
 
 # In the order of `backbone --help`.
@@ -92,7 +93,12 @@ def message_of(error: BaseException) -> str:
     """An error as people read it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+    text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+    if isinstance(error, MismatchError):
+        # The options of a load by their names here.
+        for name in ALLOWING:
+            text = text.replace(f"set {name}", f"pass --{name.replace('_', '-')}")
+    return text
 
 
 def _say_error(message: str) -> None:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import click
-
 from .. import IMAGENET_MEAN, IMAGENET_STD, BackboneWarning, LoadReport, ResNet
-from .._loading import LoadOptions
+from .._loading import ALLOWING, LoadOptions
 from .._report import listed
 from .terminal import warn
 
@@ -31,11 +29,10 @@ class CheckpointOptions:
     load: LoadOptions = field(default_factory=LoadOptions)
     style: Literal["pytorch", "caffe"] = "pytorch"
 
-    def create(self, weights: str, allow_missing: bool = False, **options: Any) -> ResNet:
+    def create(self, weights: str, **options: Any) -> ResNet:
         """The network that a checkpoint describes, with its weights; the report's warnings are shown.
 
-        Raises:
-            click.ClickException: the checkpoint lacks weights, whose values would be random.
+        Raises: as `ResNet.from_file` does.
         """
         with warnings.catch_warnings():
             # They are shown below, with the name of the file.
@@ -44,12 +41,8 @@ class CheckpointOptions:
         report = report_of(net)
         for warning in report.warnings:
             warn(f"{weights}: {warning}")
-        if report.missing and not allow_missing:
-            net.close()
-            raise click.ClickException(
-                f"{weights} lacks {len(report.missing)} of {len(report.missing) + len(report.loaded)} weights, which "
-                f"would be random: {listed(report.missing)}"
-            )
+        if report.missing:
+            warn(f"{weights}: {len(report.missing)} weights are missing and random: {listed(report.missing)}")
         return net
 
 
@@ -80,9 +73,11 @@ class NetworkOptions:
 
     def settings(self) -> dict[str, Any]:
         """What the features depend on, for JSON. The weights are there by their content, wherever they lie."""
+        # What a load allows changes no features of a checkpoint that loads without it.
+        load = {name: value for name, value in self.checkpoint.load.items() if name not in ALLOWING}
         return {
             "weights": _sha256(self.weights),
-            **self.checkpoint.load,
+            **load,
             "style": self.checkpoint.style,
             "arithmetic": self.arithmetic,
             "channel_order": self.channel_order,

@@ -60,7 +60,7 @@ style_option = click.option(
 
 
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--key and --prefix as `load`, options of a load. A further one is a further option here."""
+    """--key, --prefix and what `allowing_options` adds as `load`, options of a load. A further one is an option here."""
     options = (
         click.option(
             "--key",
@@ -78,8 +78,32 @@ def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
     names = ("key", "prefix")
 
     @functools.wraps(function)
-    def wrapper(*args: Any, **rest: Any) -> Any:
-        load = {name: rest.pop(name) for name in names}
+    def wrapper(*args: Any, load: LoadOptions, **rest: Any) -> Any:
+        given: Any = {name: rest.pop(name) for name in names}
+        return function(*args, load={**given, **load}, **rest)
+
+    return _with(wrapper, (*options, allowing_options))
+
+
+def allowing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--allow-missing and --ignore-modules as `load`, options of a load."""
+    options = (
+        click.option(
+            "--allow-missing",
+            is_flag=True,
+            help="Weights that the checkpoint lacks are random. Otherwise they are an error.",
+        ),
+        click.option(
+            "--ignore-modules",
+            is_flag=True,
+            help="Leave out modules in the stem or the blocks of the checkpoint's network that are not computed here (SE, "
+            "deformable convolutions, ...). Otherwise they are an error.",
+        ),
+    )
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, allow_missing: bool, ignore_modules: bool, **rest: Any) -> Any:
+        load = LoadOptions(allow_missing=allow_missing, ignore_modules=ignore_modules)
         return function(*args, load=load, **rest)
 
     return _with(wrapper, options)
@@ -231,11 +255,12 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Height and width of the input.",
         ),
         click.option("--batch", type=click.IntRange(1), default=1, metavar="N", help="Images in the input."),
+        allowing_options,
         stages_option,
         arithmetic_option,
         threads_option,
     )
-    names = ("weights", "size", "batch", "stages", "arithmetic", "threads")
+    names = ("weights", "load", "size", "batch", "stages", "arithmetic", "threads")
 
     @functools.wraps(function)
     def wrapper(*args: Any, depth: str, **rest: Any) -> Any:

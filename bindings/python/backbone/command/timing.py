@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import ResNet
 from .._arrays import FloatArray
+from .._loading import LoadOptions
 from ..images import Size
 from .network import CheckpointOptions
 
@@ -22,6 +23,7 @@ class Setup:
 
     Attributes:
         weights: a checkpoint; None: random weights, with which kernels skip fewer or more zeros than with trained ones.
+        load: options of its load.
         depth: of the network without a checkpoint.
         size: height and width of the input.
         batch: images in it.
@@ -29,6 +31,7 @@ class Setup:
 
     depth: int
     weights: str | None
+    load: LoadOptions
     size: Size
     batch: int
     stages: tuple[int, ...]
@@ -44,7 +47,7 @@ class Setup:
         }
         if self.weights is None:
             return ResNet(self.depth, **options)
-        return CheckpointOptions().create(self.weights, **options)
+        return CheckpointOptions(self.load).create(self.weights, **options)
 
     def input(self, net: ResNet) -> FloatArray:
         """Normally distributed numbers of shape (N, C, H, W)."""

@@ -156,10 +156,29 @@ def test_random_weights_are_written_only_if_asked(tmp_path):
     del state["layer3.1.bn1.running_var"]
     partial, out = tmp_path / "partial.safetensors", tmp_path / "out.pth"
     save_file(state, partial)
-    assert "lacks 1 of 120 weights" in error_of("convert", partial, out, status=1)
+    for command in (("convert", partial, out), ("inspect", partial)):
+        message = run(*command, expect=1).stderr
+        assert message.startswith(f"error: {partial}: ") and message.endswith("pass --allow-missing\n")
+        assert "'layer3.1.bn1.running_var'" in message
     assert not out.exists()
     assert run_json("convert", partial, out, "--allow-missing")["missing"] == ["layer3.1.bn1.running_var"]
     np.testing.assert_array_equal(state_of(out)["layer3.1.bn1.running_var"], 1)
+    assert len(run_json("inspect", partial, "--allow-missing")["names"]["missing"]) == 1
+
+
+def test_modules_that_are_not_computed_are_left_out_only_if_asked(tmp_path):
+    attended, out = tmp_path / "attended.safetensors", tmp_path / "out.pth"
+    save_file({**state_of(RESNET18), "layer2.0.se.fc1.weight": np.ones((1, 8, 1, 1), np.float32)}, attended)
+    for command in (("convert", attended, out), ("inspect", attended)):
+        message = run(*command, expect=1).stderr
+        assert message.startswith(f"error: {attended}: 'layer2.0.se.fc1.weight' ")
+        assert "squeeze-and-excitation" in message and message.endswith("pass --ignore-modules\n")
+    assert not out.exists()
+    report = run_json("convert", attended, out, "--ignore-modules")
+    assert report["unexpected"] == ["layer2.0.se.fc1.weight"] and "layer2.0.se.fc1.weight" in report["warnings"][0]
+    np.testing.assert_array_equal(state_of(out)["layer2.0.conv1.weight"], state_of(RESNET18)["layer2.0.conv1.weight"])
+    inspected = run_json("inspect", attended, "--ignore-modules")
+    assert [entry["name"] for entry in inspected["names"]["unexpected"]] == ["layer2.0.se.fc1.weight"]
 
 
 def test_a_file_is_replaced_only_if_asked(tmp_path):

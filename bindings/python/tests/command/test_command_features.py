@@ -206,10 +206,21 @@ def test_weights_that_cannot_be_used(tmp_path, photos):
     partial = tmp_path / "partial.safetensors"
     save_file(state, partial)
     message = error_of("features", photos, "-w", partial, "-o", out, status=1)
-    assert message == (
-        f"{partial} lacks 2 of 120 weights, which would be random: layer1.0.conv2.weight, layer4.1.bn2.bias"
-    )
+    assert message.startswith(f"{partial}: 2 names ") and "'layer1.0.conv2.weight'" in message
+    assert message.endswith("pass --allow-missing")
     assert not out.exists()
+    for command in ("bench", "layers"):
+        arguments = (command, "-w", partial, "--size", "32", "--repeat", "1")
+        assert error_of(*arguments, status=1) == message
+        assert run_json(*arguments, "--allow-missing")["weights"] == str(partial)
+    run("features", photos, "-w", partial, "-o", out, "--allow-missing")
+    state["layer2.0.se.fc1.weight"] = np.ones((1, 8, 1, 1), np.float32)
+    save_file(state, partial)
+    allowed = ("features", photos, "-w", partial, "-o", tmp_path / "attended", "--allow-missing")
+    assert error_of(*allowed, status=1).endswith("pass --ignore-modules")
+    run(*allowed, "--ignore-modules")
+    before, after = (loaded(folder / "x.png.npz") for folder in (out, tmp_path / "attended"))
+    assert tuple(before) == STAGES and all(np.array_equal(before[name], after[name]) for name in STAGES)
     (tmp_path / "file").touch()
     assert "file" in error_of("features", photos, "-w", RESNET18, "-o", tmp_path / "file", status=1)
 
