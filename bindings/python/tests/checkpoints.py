@@ -58,6 +58,32 @@ class _Storage:
         self.key, self.array = key, array
 
 
+class Call:
+    """Is pickled as a call of a function, which is given by module and name, and what its result's state is set to."""
+
+    def __init__(self, module, name, *arguments, state=None):
+        self.reduced = (_Global(module, name), arguments) + ((state,) if state is not None else ())
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def on_device(array):
+    """As PyTorch writes a tensor of a TPU: a NumPy array in the pickle itself."""
+    dtype = _Global("torch", array.dtype.name)
+    return Call("torch._utils", "_rebuild_device_tensor_from_numpy", _Own(array), dtype, "xla:0", False)
+
+
+class _Own:
+    """An array that does not become a tensor."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __reduce__(self):
+        return self.array.__reduce__()
+
+
 class _Pickler(pickle._Pickler):
     """The pickler of the standard library in Python, with torch's names for what NumPy arrays stand for."""
 
@@ -75,15 +101,22 @@ class _Pickler(pickle._Pickler):
 
 
 def write_pth(path, value):
-    """A zip as torch.save writes it, of a structure of dicts whose arrays become tensors."""
-    arrays = []
+    """A zip as torch.save writes it, of a structure of dicts, lists, tuples and calls whose arrays become tensors. An
+    array that is there twice has one storage."""
+    arrays, keys = [], {}
 
     def with_tensors(item):
         if isinstance(item, np.ndarray):
-            arrays.append(item)
-            return _Tensor(str(len(arrays) - 1), item)
+            if id(item) not in keys:
+                keys[id(item)] = str(len(arrays))
+                arrays.append(item)
+            return _Tensor(keys[id(item)], item)
         if isinstance(item, dict):
             return type(item)((key, with_tensors(inner)) for key, inner in item.items())
+        if type(item) in (list, tuple):
+            return type(item)(with_tensors(inner) for inner in item)
+        if isinstance(item, Call):
+            item.reduced = tuple(with_tensors(part) for part in item.reduced)
         return item
 
     structure = with_tensors(value)
