@@ -13,8 +13,23 @@ from collections import OrderedDict
 
 import numpy as np
 
-_SAFETENSORS = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64"}
-_STORAGES = {"float64": "DoubleStorage", "float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage"}
+# uint16 are the bits of bfloat16, which NumPy lacks.
+_SAFETENSORS = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "uint16": "BF16",
+    "int64": "I64",
+    "uint8": "U8",
+}
+_STORAGES = {
+    "float64": "DoubleStorage",
+    "float32": "FloatStorage",
+    "float16": "HalfStorage",
+    "int64": "LongStorage",
+    "uint16": "BFloat16Storage",
+    "complex64": "ComplexFloatStorage",
+}
 
 
 def write_safetensors(path, arrays):
@@ -44,13 +59,23 @@ class _Global:
 _REBUILD = _Global("torch._utils", "_rebuild_tensor_v2")
 
 
+class View:
+    """Becomes a tensor that begins at an element of the storage that another array is."""
+
+    def __init__(self, base, offset, shape):
+        self.base, self.offset = base, offset
+        self.array = base[offset : offset + int(np.prod(shape))].reshape(shape)
+
+
 class _Tensor:
-    def __init__(self, key, array):
-        self.key, self.array = key, array
+    def __init__(self, key, array, base=None, offset=0):
+        self.key, self.array, self.offset = key, array, offset
+        self.base = array if base is None else base
 
     def __reduce__(self):
         strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
-        return _REBUILD, (_Storage(self.key, self.array), 0, self.array.shape, strides, False, OrderedDict())
+        storage = _Storage(self.key, self.base)
+        return _REBUILD, (storage, self.offset, self.array.shape, strides, False, OrderedDict())
 
 
 class _Storage:
@@ -105,12 +130,17 @@ def write_pth(path, value):
     array that is there twice has one storage."""
     arrays, keys = [], {}
 
+    def key_of(array):
+        if id(array) not in keys:
+            keys[id(array)] = str(len(arrays))
+            arrays.append(array)
+        return keys[id(array)]
+
     def with_tensors(item):
         if isinstance(item, np.ndarray):
-            if id(item) not in keys:
-                keys[id(item)] = str(len(arrays))
-                arrays.append(item)
-            return _Tensor(keys[id(item)], item)
+            return _Tensor(key_of(item), item)
+        if isinstance(item, View):
+            return _Tensor(key_of(item.base), item.array, item.base, item.offset)
         if isinstance(item, dict):
             return type(item)((key, with_tensors(inner)) for key, inner in item.items())
         if type(item) in (list, tuple):

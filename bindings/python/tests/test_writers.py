@@ -161,3 +161,60 @@ def test_files_load(states, tmp_path, features, writer):
 
 
 # ---- What is refused ----
+
+
+def error_text(call):
+    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 (the caller looks at it)
+        call()
+    return type(caught.value), str(caught.value)
+
+
+def own_network(states, depth):
+    if depth not in states:
+        with backbone.ResNet(depth, base_channels=8) as net:
+            return net.state_dict()
+    return states[depth]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.row)
+def test_files_are_refused(states, tmp_path, case):
+    tells, says, _ = REFUSING[case.row]
+    names = case.change(own_network(states, case.of or case.depth))
+    path = case.write(tmp_path / "file.pth", names)
+    with backbone.ResNet(case.depth, base_channels=8) as net:
+        net.load_state_dict(states[case.depth])
+        before = net.state_dict()
+        error, text = error_text(lambda: net.load_weights(path))
+        assert error is case.error
+        where = f"memory of {len(path)} bytes" if isinstance(path, bytes) else str(path)
+        assert text.startswith(f"{where}: ") and "\n" not in text
+        # What the page says of the message.
+        for name in spans(tells):
+            assert f"'{name}'" in text
+        assert says.replace("`", "") in text
+        np.testing.assert_equal(net.state_dict(), before)
+        if case.is_mapping:
+            other = error_text(lambda: net.load_state_dict(names, strict=False))
+            assert other == (error, text.replace(where, "the mapping", 1))
+        if case.modules:
+            with pytest.raises(backbone.MismatchError, match="not part of this network"):
+                net.load_weights(path, allow_missing=True)
+            with pytest.warns(backbone.BackboneWarning) as caught:
+                report = net.load_weights(path, ignore_modules=True, allow_missing=case.lacks)
+            (warning,) = [str(warning.message) for warning in caught]
+            assert report.warnings == (warning,)
+            assert warning.startswith("ignored ") and all(f"'{name}'" in warning for name in spans(tells))
+            assert says.replace("`", "") in warning
+            assert bool(report.missing) == case.lacks
+            assert {name for name in before if COUNTER not in name} <= {*report.loaded, *report.missing}
+    # Every other way to load it.
+    if case.describes:
+        assert backbone.inspect(path).depth == case.of
+        return
+    for call in (backbone.inspect, backbone.ResNet.from_file):
+        assert error_text(lambda call=call: call(path)) == (error, text)
+    if isinstance(path, bytes):
+        return
+    result = command("inspect", path)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {text}\n"
