@@ -180,6 +180,7 @@ class Refusal:
         error: the exception.
         modules: whether `ignore_modules` loads the rest; `lacks` if that needs `allow_missing` too.
         describes: whether the file describes another network, into which it loads.
+        inspected: what is said where there is no network, if it is something else.
     """
 
     row: str
@@ -191,6 +192,7 @@ class Refusal:
     modules: bool = False
     lacks: bool = False
     describes: bool = False
+    inspected: str = ""
     is_mapping: bool = True
 
 
@@ -226,7 +228,7 @@ REFUSED = [
            {dialects.detectron2(name): array for name, array in state.items() if "tracked" not in name}), 50,
            lacks=True),
     Refusal("PaddleDetection", with_tensors("", conv1__conv1_1__conv__weight=(4, 3, 3, 3),
-           res2__res2a__branch2a__conv__weight=(8, 8, 1, 1)), 50),
+           res2__res2a__branch2a__conv__weight=(8, 8, 1, 1)), 50, inspected="no name in it belongs to a ResNet"),
     Refusal("ResNet-D of timm and mmdetection", average_shortcut, 50),
     module("ResNeSt", split_attention, 50, lacks=True),
     module("PReLU", beside("prelu.weight", 8)),
@@ -249,7 +251,7 @@ REFUSED = [
     file("tensors of the device `meta`", change=instead_of_the_stem(rebuilt("meta_tensor_no_storage", 1, 2))),
     file("integer weights", change=instead_of_the_stem(np.ones((8, 3, 7, 7), np.int64))),
     Refusal("torch.distributed.checkpoint", write=write_folder, error=OSError, is_mapping=False),
-    Refusal("one shard of several", write=write_shard, is_mapping=False),
+    Refusal("one shard of several", write=write_shard, is_mapping=False, inspected="expected a ResNet of depth"),
     file("an index of shards in memory", index_in_memory),
     file("gzip", write_gzip),
     file("ONNX", write_bytes(_ONNX)),

@@ -211,6 +211,9 @@ def test_files_are_refused(states, tmp_path, case):
     if case.describes:
         assert backbone.inspect(path).depth == case.of
         return
+    if case.inspected:
+        error, text = error_text(lambda: backbone.inspect(path))
+        assert error is backbone.CheckpointError and case.inspected in text
     for call in (backbone.inspect, backbone.ResNet.from_file):
         assert error_text(lambda call=call: call(path)) == (error, text)
     if isinstance(path, bytes):
