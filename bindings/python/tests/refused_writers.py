@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Files of every writer that docs/checkpoints.md lists as one that is refused, row by row, from the state dict of a plain
-network."""
+"""Files of every writer that docs/checkpoints.md lists as refused, row by row, from the state dict of a network."""
 
 import gzip
 import json

@@ -31,7 +31,8 @@ def pruned(state):
 
 def weight_norm(dim, new=False):
     """`g * v / |v|`, with a norm for each slice along `dim`, or one for all."""
-    names = ("parametrizations.weight.original0", "parametrizations.weight.original1") if new else ("weight_g", "weight_v")
+    prefix = "parametrizations.weight.original"
+    names = (f"{prefix}0", f"{prefix}1") if new else ("weight_g", "weight_v")
 
     def parts(weight, rng):
         v = (weight * rng.uniform(0.5, 2)).astype(np.float32)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Files in the spelling of every writer that docs/checkpoints.md lists as one that loads, row by row, from the state dict
-of a network. The translators are written down from the writers' own code."""
+"""Files of every writer that docs/checkpoints.md lists as one whose files load, row by row, from the state dict of a
+network. The translators are written down from the writers' own code."""
 
 import json
 import pickle
@@ -131,7 +131,7 @@ class Writer:
         unexpected: the names of these that the report has as unexpected; it has the others as ignorable.
         again: what other names of the same tensors begin with; the report has them as unexpected.
         exact: whether features are those of the network bit by bit.
-        only_file: whether a mapping of the arrays does not say what the file does: what is the same storage, or its author.
+        only_file: whether a mapping of the arrays lacks what the file says: its author, or what is the same storage.
     """
 
     row: str

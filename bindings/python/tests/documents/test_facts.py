@@ -19,7 +19,7 @@ LIMITS = {
     "instructions of all pickles of a file": "pickleInstructions",
     "bytes of a pickle in a zip archive": "pickleBytes",
     "bytes of a compressed pickle in a zip archive": "inflatedPickleBytes",
-    "bytes unpacked from compressed records in one load, beside 8 for each byte of the tensors it needs": "inflatedBytes",
+    "bytes unpacked from compressed records in one load, and 8 for each byte of its tensors": "inflatedBytes",
     "bytes of a stream (`max_stream_bytes`)": "streamBytes",
     "zero bytes after the end of a checkpoint": "trailingZeros",
     "bytes of the header of a safetensors file": "safetensorsHeaderBytes",
