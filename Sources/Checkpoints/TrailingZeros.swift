@@ -4,6 +4,12 @@
 import CShims
 import Runtime
 
+/// Whether all bytes are zero: the first is, and each equals the next.
+private func isZero(_ bytes: Bytes) -> Bool {
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return true }
+    return start[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
+}
+
 extension FileReference {
     /// The length of the file without the zero bytes at its end, of which no more than `Limits.trailingZeros` are left
     /// out: whole blocks of zeros are what tapes, disks and transfers fill up a file with.
@@ -15,15 +21,23 @@ extension FileReference {
         var count = min(size, 64)
         var end = size
         while end > first {
-            let start = max(end - count, first)
-            let bytes = try read(at: start, count: end - start)
-            var index = bytes.count
-            while index > 0 && bytes[index - 1] == 0 { index -= 1 }
-            if index > 0 { return start + index }
-            end = start
+            let pieceStart = max(end - count, first)
+            let kept = try countWithoutTrailingZeros(from: pieceStart, to: end)
+            if kept > 0 { return pieceStart + kept }
+            end = pieceStart
             count = Limits.chunkBytes
         }
         return end
+    }
+
+    /// How many bytes of a piece of the file there are up to the last that is not zero.
+    private func countWithoutTrailingZeros(from start: Int, to end: Int) throws(BackboneError) -> Int {
+        let piece = try read(at: start, count: end - start)
+        let bytes = piece.elements
+        if isZero(bytes) { return 0 }
+        var count = bytes.count
+        while bytes[count - 1] == 0 { count -= 1 }
+        return count
     }
 
     /// Whether all bytes from `start` on are zero, and not too many.

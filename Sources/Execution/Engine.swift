@@ -26,15 +26,18 @@ package struct Engine: ~Copyable {
     package init(
         threads: Int, normalization: consuming InputNormalization, kernels: KernelTable, planner: Planner
     ) throws(BackboneError) {
-        let available = ProcessorCount.available
-        let most = min(available, ThreadLimit.environment ?? available)
-        let pool = try ThreadPool(threads: threads == 0 ? most : threads)
+        let pool = try ThreadPool(threads: threads == 0 ? Self.defaultThreadCount : threads)
         let cacheLock = try Mutex()
         self.planner = planner
         self.normalization = normalization
         self.kernels = kernels
         self.pool = pool
         self.cacheLock = cacheLock
+    }
+
+    private static var defaultThreadCount: Int {
+        let available = ProcessorCount.available
+        return min(available, ThreadLimit.environment ?? available)
     }
 
     package var threadCount: Int { pool.threadCount }

@@ -24,6 +24,8 @@ package struct Plan: ~Copyable {
 
     /// Floats that the tensors of one image take up together; tensors that are never needed at the same time share them.
     package private(set) var activationCount = 0
+    /// The most of them that images take up together, unless a single one takes more.
+    private let batchFloats: Int
 
     /// - Throws: `invalidArgument` where the image is too large to be addressed, `outOfMemory`.
     package init(
@@ -32,6 +34,7 @@ package struct Plan: ~Copyable {
         self.height = height
         self.width = width
         self.addsInPlace = addsInPlace
+        batchFloats = planner.batchFloats
         var pieces = UniqueArray<PlanPiece>()
         try pieces.append(PlanPiece(firstStep: 0, stage: 0))
         var features = try addStem(network, planner)
@@ -46,13 +49,10 @@ package struct Plan: ~Copyable {
 
     /// How many of `count` images are given memory at the same time: as equal shares as possible of what fits.
     func imagesTogether(of count: Int) -> Int {
-        let fitting = max(1, Self.batchFloats / activationCount)
+        let fitting = max(1, batchFloats / activationCount)
         let passes = (count - 1) / fitting + 1
         return (count - 1) / passes + 1
     }
-
-    /// Activations of a batch: 96 MB, unless a single image takes more.
-    private static var batchFloats: Int { 24 << 20 }
 }
 
 /// The activations between two steps of a plan, as they lie in memory for each image.

@@ -12,18 +12,24 @@ package struct Planner: Sendable {
     private let largestTile: Int
     /// Floats that stay in the third-level cache.
     let cachedFloats: Int
+    /// Floats of the activations of a batch, unless a single image takes more.
+    let batchFloats: Int
 
     /// 8 MB: a share of what servers have, which is used by others too.
     package static var cachedFloats: Int { 2 << 20 }
+    /// 96 MB.
+    package static var batchFloats: Int { 24 << 20 }
 
     /// - Parameter blockCount: Residual blocks of the network. What an early layer is off by grows with each block behind it,
     ///   and the tiles of F(6, 3) are off by four times as much as those of F(4, 3): they are for networks of up to the 16
     ///   blocks of ResNet-34 and -50.
     package init(
-        kernels: ConvolutionKernels, isDirect: Bool, blockCount: Int, cachedFloats: Int = Planner.cachedFloats
+        kernels: ConvolutionKernels, isDirect: Bool, blockCount: Int, cachedFloats: Int = Planner.cachedFloats,
+        batchFloats: Int = Planner.batchFloats
     ) {
         self.kernels = kernels
         self.cachedFloats = cachedFloats
+        self.batchFloats = batchFloats
         self.isDirect = isDirect
         largestTile = blockCount <= 16 ? 6 : 4
     }

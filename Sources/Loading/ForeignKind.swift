@@ -64,6 +64,7 @@ struct ForeignKind: BitwiseCopyable {
         weight_fake_quant activation_post_process fake_quant act_fake_quant = fake quantisation; convert the network back \
         before saving
         mask weight_mask = a pruning mask beside the weights; multiply the weights by it before saving
+        filt aa blur blurpool = anti-aliasing (BlurPool); computing it takes a fixed blur before each stride
         layer_scale ls1 ls2 gamma_1 gamma_2 = layer scale; computing it takes a factor for each channel
         """
     }

@@ -85,6 +85,7 @@ struct ForeignModules: ~Copyable {
         if reader.take("conv1.") { return kind(inConvolution: reader.rest, isStem: true) ?? .unknown }
         if reader.take("bn1.") { return named(reader.rest) ?? .unknown }
         if reader.take("stem.") || reader.take("layer0.") { return named(reader.rest) ?? .deepStem }
+        if reader.take("maxpool.") { return named(reader.rest) ?? .unknown }
         // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
         return ForeignKind.named(firstPart(of: name))
     }

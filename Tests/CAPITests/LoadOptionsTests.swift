@@ -34,10 +34,11 @@ struct LoadOptionsTests {
 
     @Test func defaultsAndSizes() throws {
         let size = MemoryLayout<backbone_load_options>.size
-        #expect(size == 40)
+        #expect(size == 48)
         let defaults = try options()
         #expect(defaults.struct_size == UInt32(size) && defaults.strict == 0 && defaults.input_channels == 0)
         #expect(defaults.key == nil && defaults.prefix == nil && defaults.channel_map == nil)
+        #expect(defaults.max_stream_bytes == 0)
         var options = backbone_load_options()
         expectFailure(backbone_load_options_init(nil, size), invalid, "options is NULL")
         for bad in [0, 39, 4097, -1] {
@@ -58,6 +59,41 @@ struct LoadOptionsTests {
         expectFailure(backbone_load_weights_with(net.handle, path("absent"), larger, nil), absent, "absent")
         memory.storeBytes(of: 1, toByteOffset: 63, as: UInt8.self)
         expectFailure(backbone_load_weights_with(net.handle, path("absent"), larger, nil), invalid, "byte 63 is set")
+    }
+
+    /// Programs from before streams pass a shorter struct; the bound is that of the default.
+    @Test func theBoundOfAStreamIsThatOfTheOptions() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let net = try Net()
+        try check(backbone_save_weights(net.handle, path("net")))
+        let size = try Data(contentsOf: URL(fileURLWithPath: path("net"))).count
+        mkfifo(path("pipe"), 0o600)
+        func load(_ options: backbone_load_options) -> backbone_status {
+            var options = options
+            let (from, to) = (path("net"), path("pipe"))
+            let writer = Thread {
+                signal(SIGPIPE, SIG_IGN)
+                let file = fopen(to, "w")
+                let bytes = (try? Data(contentsOf: URL(fileURLWithPath: from))) ?? Data()
+                _ = bytes.withUnsafeBytes { fwrite($0.baseAddress, 1, $0.count, file) }
+                fclose(file)
+            }
+            writer.start()
+            let status = backbone_load_weights_with(net.handle, path("pipe"), &options, nil)
+            while !writer.isFinished { usleep(1000) }
+            return status
+        }
+        var options = try self.options()
+        #expect(load(options) == backbone_status(BACKBONE_STATUS_OK))
+        for (most, status) in [(size, BACKBONE_STATUS_OK), (size - 1, BACKBONE_STATUS_IO)] {
+            options.max_stream_bytes = UInt64(most)
+            #expect(load(options) == backbone_status(status))
+        }
+        options.max_stream_bytes = .max
+        #expect(load(options) == backbone_status(BACKBONE_STATUS_OK))
+        options.max_stream_bytes = 1
+        options.struct_size = 40
+        #expect(load(options) == backbone_status(BACKBONE_STATUS_OK))
     }
 
     @Test func badOptions() throws {

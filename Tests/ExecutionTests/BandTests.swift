@@ -75,6 +75,70 @@ struct BandTests {
         }
     }
 
+    /// Shares, and groups of images at one step, only change the order of what is computed in evaluation; in training all
+    /// images go together.
+    @Test(arguments: [false, true])
+    func imagesOfABatchGoInAnyShares(trains: Bool) throws {
+        let table = try KernelTable.best()
+        let testCase = Case(depth: 18, stages: 11, height: 20, width: 24)
+        var generator = SplitMix(state: 10)
+        // Images that differ as a whole: statistics of some are not those of all.
+        let imageSize = 3 * 20 * 24
+        let pixels = (0..<5 * imageSize).map { (index: Int) -> Float in
+            let brightness = Float(1 + index / imageSize)
+            return (generator.next() + 1) * brightness
+        }
+        let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(5, 3, 20, 24), isChannelsLast: true)
+        let network = try Network(
+            Configuration(
+                depth: 18, inChannels: 3, baseChannels: 16, outStages: 11, normEval: 0, zeroInitResidual: 0))
+        let planner = Planner(kernels: table.convolutions, isDirect: false, blockCount: 8)
+        let floats = try Plan(network, planner, height: 20, width: 24, addsInPlace: !trains).activationCount
+        var expected: (features: [[Float]], batches: Int64, last: [Float])?
+        // All in one; in shares of 2, 2 and 1; one by one in every step; both.
+        for (batchFloats, cachedFloats) in [(1 << 40, Int.max), (2 * floats, .max), (1 << 40, 1), (2 * floats, 1)] {
+            let forward = try ForwardCase(testCase, table, cachedFloats: cachedFloats, batchFloats: batchFloats)
+            if trains { try forward.train() }
+            let features = try forward.features(of: image, rowGap: 1, imageGap: 2)
+            let (batches, last) = try forward.statistics()
+            let first = expected ?? (features, batches, last)
+            expected = first
+            expectSameBits(features, first.features)
+            #expect(batches == (trains ? 1 : 0) && last == first.last)
+            #expect(Set(last).count > 20 || !trains)
+        }
+    }
+
+    /// Weights that were packed for one mode are not used in the other.
+    @Test func modesOnOneSessionAreIndependent() throws {
+        let table = try KernelTable.best()
+        let testCase = Case(depth: 18, stages: 3, height: 20, width: 24)
+        var generator = SplitMix(state: 11)
+        let pixels = (0..<2 * 3 * 20 * 24).map { _ in generator.next() }
+        let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(2, 3, 20, 24))
+        let first = try ForwardCase(testCase, table, cachedFloats: .max)
+        let second = try ForwardCase(testCase, table, cachedFloats: .max)
+        // The one starts in evaluation, the other in training.
+        let untrained = try first.features(of: image)
+        try first.train()
+        try second.train()
+        let inTraining = try second.features(of: image)
+        expectSameBits(try first.features(of: image), inTraining)
+        #expect(try first.statistics().last == second.statistics().last && first.statistics().batches == 1)
+        try first.train(false)
+        try second.train(false)
+        let trained = try second.features(of: image)
+        expectSameBits(try first.features(of: image), trained)
+        #expect(trained != untrained && trained != inTraining)
+        // Nor are the biases of evaluation.
+        let third = try ForwardCase(testCase, table, cachedFloats: .max)
+        try third.train()
+        _ = try third.features(of: image)
+        try first.train()
+        expectSameBits(try first.features(of: image), try third.features(of: image))
+        #expect(try first.statistics().last == third.statistics().last && first.statistics().batches == 2)
+    }
+
     /// What one size has left in a session's plans, packed weights and memory means nothing to another one.
     @Test func sizesOnOneSessionAreIndependent() throws {
         let table = try KernelTable.best()

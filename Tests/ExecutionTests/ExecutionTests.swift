@@ -78,6 +78,38 @@ struct PlanTests {
         }
     }
 
+    @Test func cacheFreesThePlanThatWasUnusedLongest() throws {
+        let network = try Network(
+            Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
+        var cache = PlanCache()
+        var plans: [UnsafePointer<Plan>] = []
+        for size in 1...PlanCache.capacity {
+            plans.append(try cache.take(network, .any, height: size, width: 5, addsInPlace: true))
+            cache.giveBack(plans[size - 1])
+        }
+        // The first is used again, so that the second has to go. In use, the new one keeps what memory it has got.
+        cache.giveBack(try cache.take(network, .any, height: 1, width: 5, addsInPlace: true))
+        let new = try cache.take(network, .any, height: 99, width: 5, addsInPlace: true)
+        #expect(new.pointee.height == 99)
+        for size in [1] + Array(3...PlanCache.capacity) {
+            let plan = try cache.take(network, .any, height: size, width: 5, addsInPlace: true)
+            #expect(plan == plans[size - 1] && plan.pointee.height == size)
+        }
+    }
+
+    /// Equal shares, as large as fit.
+    @Test(arguments: [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (7, 3), (9, 3), (10, 3), (1 << 40, 3)])
+    func imagesShareTheMemoryOfABatch(count: Int, together: Int) throws {
+        let network = try Network(
+            Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
+        let whole = try Plan(network, .any, height: 40, width: 40, addsInPlace: true)
+        let planner = Planner(
+            kernels: KernelTable.reference.convolutions, isDirect: false, blockCount: 8,
+            batchFloats: 4 * whole.activationCount - 1)
+        let plan = try Plan(network, planner, height: 40, width: 40, addsInPlace: true)
+        #expect(plan.imagesTogether(of: count) == together)
+    }
+
     @Test func cacheKeepsThePlansSeenLast() throws {
         let network = try Network(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))

@@ -43,9 +43,12 @@ final class ForwardCase {
     private let session: Session
 
     init(
-        _ testCase: BandTests.Case, _ table: KernelTable, cachedFloats: Int, _ inputs: Normalization = Normalization()
+        _ testCase: BandTests.Case, _ table: KernelTable, cachedFloats: Int,
+        batchFloats: Int = Planner.batchFloats, _ inputs: Normalization = Normalization()
     ) throws {
-        let planner = Planner(kernels: table.convolutions, isDirect: false, blockCount: 8, cachedFloats: cachedFloats)
+        let planner = Planner(
+            kernels: table.convolutions, isDirect: false, blockCount: 8, cachedFloats: cachedFloats,
+            batchFloats: batchFloats)
         let network = try Network(
             Configuration(
                 depth: testCase.depth, inChannels: 3, baseChannels: 16, outStages: testCase.stages, normEval: 0,
@@ -96,6 +99,24 @@ final class ForwardCase {
                 return blocks[index][place]
             } + blocks[index].filter { $0 != Self.canary }
         }
+    }
+
+    /// Enters or leaves training mode.
+    func train(_ isTraining: Bool = true) throws { try session.changing { $0.setTraining(isTraining) } }
+
+    /// How often the first norm has seen a batch, and the running statistics of the last one.
+    func statistics() throws -> (batches: Int64, last: [Float]) {
+        var last: [Float] = []
+        var batches: Int64 = -1
+        try session.reading { network throws(BackboneError) in
+            let unit = network.units[network.units.count - 1]
+            batches = network.batchesTracked[0]
+            for channel in 0..<unit.outputChannels {
+                last.append(network.floats[unit.runningMeanOffset + channel])
+                last.append(network.floats[unit.runningVarOffset + channel])
+            }
+        }
+        return (batches, last)
     }
 
     private static var canary: Float { -77 }

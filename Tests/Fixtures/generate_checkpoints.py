@@ -421,8 +421,8 @@ def write_stored_far():
 
 
 def write_pax_size():
-    """A tar archive in which only an extended header says how one member is called and how long it is, another's size is
-    in binary, and a global header comes first."""
+    """A tar archive with a global header, a member whose name and size are in an extended header alone, and one whose
+    size is in binary."""
     with tarfile.open(FOLDER / "small-tar.pth") as archive:
         parts = [(info.name, archive.extractfile(info).read()) for info in archive]
     path = FOLDER / "small-tar-pax-size.pth"

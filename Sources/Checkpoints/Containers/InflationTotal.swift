@@ -40,7 +40,7 @@ struct InflationTotal {
             .badCheckpoint,
             """
             its compressed records would unpack to \(unpacked) bytes for tensors of \(needed) bytes, \(largest.size) of \
-            them for '\(name)': more than \(limit); save it again with torch.save, which does not compress, if you trust it
+            them for '\(name)': more than \(limit), the limit; if you trust the file, save it uncompressed with torch.save
             """)
     }
 }

@@ -22,7 +22,7 @@
 
 #define DO(call) CHECK((call) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message())
 
-enum { SIZE = 64, WIDTH = 16, C2 = WIDTH * SIZE / 4 * SIZE / 4 };
+enum { SIZE = 160, WIDTH = 16, C2 = WIDTH * SIZE / 4 * SIZE / 4 };
 /* Less than what the header promises to be enough: this is to fail first. */
 enum { STACK = 96 << 10 };
 

@@ -72,7 +72,8 @@ def input_tensor(value: Any) -> tuple[_library.Tensor, npt.NDArray[Any]]:
         raise TypeError(f"the input has dtype {array.dtype}; it must be float32 or uint8: use x.astype(numpy.float32)")
     _check_dimensions("the input", array)
     if not _has_element_strides(array):
-        array = np.ascontiguousarray(array)
+        # Not by ascontiguousarray, which returns an array at an odd address as it is if it is contiguous.
+        array = array.copy(order="C")
     return _describe(array, _strides(array)), array
 
 

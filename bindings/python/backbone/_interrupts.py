@@ -110,7 +110,7 @@ class watch:  # noqa: N801 - used as a function
 
     def __enter__(self) -> None:
         global _watcher
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != threading.main_thread().ident:
             return
         try:
             if _watcher is None:

@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import ctypes
-import operator
 import os
-import stat
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, SupportsIndex
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict
 
 from . import _library
 from ._arguments import Checkpoint, checkpoint, encoded_text, int32, integer
-from ._errors import MismatchError, error_of
+from ._errors import CheckpointError, MismatchError, error_of
 from ._library import lib
 from ._report import LoadReport, take_report
 from ._warnings import issue
 
-InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-# The library's default.
-_STREAM_BYTES = 4 << 30
+InputChannels = Literal["exact", "sum", "repeat"] | Sequence[SupportsIndex]
 
 _MODES = {
     "exact": _library.INPUT_CHANNELS_EXACT,
@@ -30,41 +28,135 @@ _MODES = {
     "repeat": _library.INPUT_CHANNELS_REPEAT,
 }
 
+# What checkpoints' files end in; and the most bytes that a path has.
+_ENDINGS = (b".pth", b".pt", b".bin", b".tar", b".pkl", b".pickle", b".ckpt", b".safetensors")
+_LONGEST_PATH = 4096
 
-def load_options(
-    strict: bool,
-    key: str | None,
-    prefix: str | None,
-    input_channels: InputChannels,
-    allow_missing: bool = False,
-    ignore_modules: bool = False,
-    max_stream_bytes: SupportsIndex | None = None,
-) -> Any:
-    """A backbone_load_options that keeps alive what it points to."""
+
+class MatchOptions(TypedDict, total=False):
+    """Keyword arguments of everything that loads, beside `strict`; `ResNet.load_weights` describes them.
+
+    A new one gets a line here and one in `_SETTERS`. Then `ResNet.load_weights`, `from_file` and `load_state_dict`,
+    `inspect` and the command's `CheckpointOptions` hand it to the library.
+    """
+
+    allow_missing: bool
+    ignore_modules: bool
+
+
+class LoadOptions(MatchOptions, total=False):
+    """The same of a file, in which tensors have to be found and may be converted."""
+
+    key: str | None
+    prefix: str | None
+    input_channels: InputChannels
+    max_stream_bytes: SupportsIndex | None
+
+
+def load_options(strict: bool, **fields: Unpack[LoadOptions]) -> Any:
+    """A backbone_load_options that keeps alive what it points to.
+
+    Raises:
+        TypeError: no such option, or a wrong type.
+        ValueError: a value that is not allowed.
+    """
     options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
-    options.allow_missing, options.ignore_modules = bool(allow_missing), bool(ignore_modules)
-    if key is not None:
-        options.key = encoded_text("key", key)
-    if prefix is not None:
-        options.prefix = encoded_text("prefix", prefix)
-    if max_stream_bytes is not None:
-        options.max_stream_bytes = integer("max_stream_bytes", max_stream_bytes, 64, signed=False)
-    if isinstance(input_channels, str):
-        if input_channels not in _MODES:
-            raise ValueError(
-                f"input_channels is {input_channels!r}; it must be 'exact', 'sum', 'repeat' or a sequence of channels"
-            )
-        options.input_channels = _MODES[input_channels]
-        return options
+    for name, value in fields.items():
+        if name not in _SETTERS:
+            raise TypeError(f"a load has no option {name!r}; it has strict, {', '.join(_SETTERS)}")
+        _SETTERS[name](options, name, value)
+    return options
+
+
+def match_options(strict: bool, **fields: Unpack[MatchOptions]) -> Any:
+    """`load_options` of what is not a file.
+
+    Raises:
+        TypeError: no such option, or a wrong type.
+    """
+    for name in fields:
+        if name not in MatchOptions.__annotations__:
+            raise TypeError(f"loading a mapping has no option {name!r}")
+    return load_options(strict, **fields)
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keyword arguments as those of a load, and all others."""
+    ours = {name: value for name, value in options.items() if name in _SETTERS}
+    return ours, {name: value for name, value in options.items() if name not in _SETTERS}
+
+
+def _set_text(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if value is not None:
+        setattr(options, name, encoded_text(name, value))
+
+
+def _set_flag(options: _library.LoadOptions, name: str, value: Any) -> None:
+    setattr(options, name, bool(value))
+
+
+def _set_size(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if value is not None:
+        setattr(options, name, integer(name, value, 64, signed=False))
+
+
+def _set_input_channels(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if isinstance(value, str):
+        if value not in _MODES:
+            raise ValueError(f"{name} is {value!r}; it must be 'exact', 'sum', 'repeat' or a sequence of channels")
+        options.input_channels = _MODES[value]
+        return
     try:
-        channels = [int32("input_channels[...]", channel) for channel in input_channels]
+        channels = [int32(f"{name}[...]", channel) for channel in value]
     except TypeError:
-        raise TypeError(f"input_channels is {input_channels!r}; it must be a str or a sequence of int") from None
+        raise TypeError(f"{name} is {value!r}; it must be a str or a sequence of int") from None
     options.input_channels = _library.INPUT_CHANNELS_MAP
     options.channel_map_length = len(channels)
     # One more, so that an empty map is no NULL: the library explains what is wrong with it.
     options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
-    return options
+
+
+_SETTERS: dict[str, Callable[[_library.LoadOptions, str, Any], None]] = {
+    "key": _set_text,
+    "prefix": _set_text,
+    "input_channels": _set_input_channels,
+    "allow_missing": _set_flag,
+    "ignore_modules": _set_flag,
+    "max_stream_bytes": _set_size,
+}
+
+
+def call_with_checkpoint(
+    path: Checkpoint, from_file: Callable[..., int], from_memory: Callable[..., int], *rest: Any, warns: bool = True
+) -> LoadReport:
+    """The report of a function of the library that reads a checkpoint.
+
+    Args:
+        path: of the file, or its bytes.
+        from_file: the function that takes a path, and then `rest` and `out_report`.
+        from_memory: the function that takes address and size, and then `rest` and `out_report`.
+        rest: further arguments.
+        warns: as for `reported`.
+
+    Raises: what that function reports.
+    """
+    given = checkpoint("path", path)
+    function = from_file if len(given) == 1 else from_memory
+    try:
+        return reported(lambda out: int(function(*given, *rest, out)), warns=warns)
+    except CheckpointError as error:
+        hint = "" if len(given) == 1 else _path_hint(path)
+        raise CheckpointError(f"{error}{hint}") if hint else error from None
+
+
+def _path_hint(content: Any) -> str:
+    """What to say of bytes that are not a checkpoint if they are plainly a path, else nothing."""
+    view = memoryview(content)
+    data = view.tobytes() if view.nbytes < _LONGEST_PATH else b""
+    # A name has no control characters.
+    if not data or min(data) < 32 or not (data.lower().endswith(_ENDINGS) or os.path.exists(data)):
+        return ""
+    return f". {data!r} is a path, but bytes are taken as a checkpoint's content; pass os.fsdecode(path)"
 
 
 def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
@@ -84,45 +176,15 @@ def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
     return report
 
 
-def rereadable(path: Checkpoint, max_stream_bytes: SupportsIndex | None) -> Checkpoint:
-    """`path`, or its bytes if it names a stream: for callers that read it twice."""
-    if not isinstance(path, (str, os.PathLike)):
-        return path
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        # The library explains what is wrong with it.
-        return path
-    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
-        return path
-    limit = operator.index(max_stream_bytes or _STREAM_BYTES)
-    with open(path, "rb") as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(f"{os.fsdecode(path)}: the stream has more than {limit} bytes, the limit of max_stream_bytes")
-    return data
-
-
-def inspect(
-    path: Checkpoint,
-    *,
-    key: str | None = None,
-    prefix: str | None = None,
-    allow_missing: bool = False,
-    ignore_modules: bool = False,
-    max_stream_bytes: SupportsIndex | None = None,
-) -> LoadReport:
+def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOptions]) -> LoadReport:
     """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
 
     `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
 
     Args:
         path: the file, or its bytes in memory, as for `ResNet.load_weights`.
-        key: as for `ResNet.load_weights`.
-        prefix: as for `ResNet.load_weights`.
-        allow_missing: as for `ResNet.load_weights`.
-        ignore_modules: as for `ResNet.load_weights`.
-        max_stream_bytes: as for `ResNet.load_weights`.
+        strict: as for `ResNet.load_weights`.
+        options: `key`, `prefix`, ..., as for `ResNet.load_weights`.
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
@@ -130,7 +192,5 @@ def inspect(
         ValueError: it has no such key or prefix.
         MismatchError: `ResNet.load_weights` would refuse it too; `.report` lists the names.
     """
-    given = checkpoint("path", path)
-    function = lib.backbone_inspect if len(given) == 1 else lib.backbone_inspect_memory
-    options = load_options(False, key, prefix, "exact", allow_missing, ignore_modules, max_stream_bytes)
-    return reported(lambda out: int(function(*given, ctypes.byref(options), out)), warns=False)
+    given = ctypes.byref(load_options(strict, **options))
+    return call_with_checkpoint(path, lib.backbone_inspect, lib.backbone_inspect_memory, given, warns=False)

@@ -9,32 +9,41 @@ import ctypes
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._arguments import Checkpoint, checked_out_indices, checkpoint, encoded_path, int32, integer, per_channel
+from ._arguments import Checkpoint, encoded_path, int32, integer
 from ._arrays import FloatArray, NewOutputs, check_disjoint, input_tensor, output_array, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import MismatchError, check
 from ._handle import Handle
 from ._library import lib
-from ._loading import InputChannels, inspect, load_options, reported, rereadable
+from ._loading import (
+    InputChannels,
+    LoadOptions,
+    MatchOptions,
+    call_with_checkpoint,
+    inspect,
+    load_options,
+    match_options,
+    split_options,
+)
+from ._options import NORMALIZATIONS, STYLES, Arithmetic, ChannelOrder, Normalize, Style, network_options
 from ._profile import Layer, layer_of
 from ._report import LoadReport
 from ._state_dict import of_mapping, safetensors_of
 from ._warnings import ForwardWarnings, issue
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 _Out = TypeVar("_Out")
 
 # The arrays of a forward, as errors call them.
 _LABELS = ("the input", "out[0]", "out[1]", "out[2]", "out[3]")
-
-_ARITHMETICS = {"fast": _library.ARITHMETIC_FAST, "direct": _library.ARITHMETIC_DIRECT}
-_STYLES = {"pytorch": _library.STYLE_PYTORCH, "caffe": _library.STYLE_CAFFE}
-_CHANNEL_ORDERS = {"as_given": _library.CHANNELS_AS_GIVEN, "reversed": _library.CHANNELS_REVERSED}
-_NORMALIZATIONS = {"uint8": _library.NORMALIZE_UINT8, "all": _library.NORMALIZE_ALL}
 
 
 class ResNet:
@@ -95,49 +104,50 @@ class ResNet:
         zero_init_residual: bool = False,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        channel_order: Literal["as_given", "reversed"] = "as_given",
-        arithmetic: Literal["fast", "direct"] = "fast",
-        style: Literal["pytorch", "caffe"] = "pytorch",
+        channel_order: ChannelOrder = "as_given",
+        arithmetic: Arithmetic = "fast",
+        style: Style = "pytorch",
         norm_eps: float = 1e-5,
-        normalize: Literal["uint8", "all"] = "uint8",
+        normalize: Normalize = "uint8",
         pretrained: str | os.PathLike[str] | None = None,
     ) -> None:
-        if channel_order not in _CHANNEL_ORDERS:
-            raise ValueError(f"channel_order is {channel_order!r}; it must be 'as_given' or 'reversed'")
-        if arithmetic not in _ARITHMETICS:
-            raise ValueError(f"arithmetic is {arithmetic!r}; it must be 'fast' or 'direct'")
-        if style not in _STYLES:
-            raise ValueError(f"style is {style!r}; it must be 'pytorch' or 'caffe'")
-        if normalize not in _NORMALIZATIONS:
-            raise ValueError(f"normalize is {normalize!r}; it must be 'uint8' or 'all'")
         if pretrained is not None:
             encoded_path("pretrained", pretrained)
-        options = _library.Options()
-        check(lib.backbone_options_init(ctypes.byref(options), ctypes.sizeof(options)))
-        options.depth = int32("depth", depth)
-        options.in_channels = int32("in_channels", in_channels)
-        options.frozen_stages = int32("frozen_stages", frozen_stages)
-        options.threads = 0 if threads is None else int32("threads", threads)
-        options.base_channels = int32("base_channels", base_channels)
-        out_indices = checked_out_indices(out_indices)
-        options.out_stages = sum(_library.STAGE_C2 << index for index in out_indices)
-        options.norm_eval = bool(norm_eval)
-        options.zero_init_residual = bool(zero_init_residual)
-        options.channel_order = _CHANNEL_ORDERS[channel_order]
-        options.arithmetic = _ARITHMETICS[arithmetic]
-        options.style = _STYLES[style]
-        options.norm_eps = norm_eps
-        options.normalization = _NORMALIZATIONS[normalize]
-        # `options` keeps these arrays alive, and the library copies them.
-        options.mean = per_channel("mean", mean, options.in_channels)
-        options.std_dev = per_channel("std", std, options.in_channels)
+        options = network_options(
+            depth,
+            base_channels,
+            in_channels=in_channels,
+            frozen_stages=frozen_stages,
+            threads=threads,
+            out_indices=out_indices,
+            norm_eval=norm_eval,
+            zero_init_residual=zero_init_residual,
+            mean=mean,
+            std=std,
+            channel_order=channel_order,
+            arithmetic=arithmetic,
+            style=style,
+            norm_eps=norm_eps,
+            normalize=normalize,
+        )
         pointer = ctypes.c_void_p()
         check(lib.backbone_create(ctypes.byref(options), ctypes.byref(pointer)))
+        self._own(pointer)
+        if pretrained is not None:
+            try:
+                self.load_weights(pretrained)
+            except BaseException:
+                self.close()
+                raise
+
+    def _own(self, pointer: ctypes.c_void_p) -> None:
+        """Take over a network that the library has created."""
         assert pointer.value is not None
         self._handle = Handle(pointer.value)
+        options = self._options()
         self._depth: int = options.depth
         self._in_channels: int = options.in_channels
-        self._out_indices = out_indices
+        self._out_indices = tuple(index for index in range(4) if options.out_stages >> index & _library.STAGE_C2)
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
         self._warnings = ForwardWarnings(pointer.value)
@@ -146,44 +156,47 @@ class ResNet:
         # Smaller forwards end within a millisecond or so; only the first one has weights to draw and to pack.
         self._least_watched = 10_000_000 // (self._depth * options.base_channels**2) * self._in_channels
         self._is_prepared = False
-        if pretrained is not None:
-            try:
-                self.load_weights(pretrained)
-            except BaseException:
-                self.close()
-                raise
 
     @classmethod
-    def from_file(
-        cls,
-        path: Checkpoint,
-        *,
-        strict: bool = False,
-        key: str | None = None,
-        prefix: str | None = None,
-        input_channels: InputChannels = "exact",
-        max_stream_bytes: SupportsIndex | None = None,
-        **options: Any,
-    ) -> ResNet:
+    def from_file(cls, path: Checkpoint, *, strict: bool = False, **options: Any) -> ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
+
+        A constructor that a subclass adds is not called.
 
         Args:
             path: the file, or its bytes in memory, as for `load_weights`.
-            strict: as for `load_weights`, and so are `key`, `prefix`, `input_channels` and `max_stream_bytes`.
-            options: as for the constructor, without `depth` and `base_channels`, which are the file's. `in_channels` is
-                the file's too if it is not given.
+            strict: as for `load_weights`.
+            options: `key`, `prefix`, `input_channels` and the other options of `load_weights`; and those of the
+                constructor, without `depth` and `base_channels`, which are the file's. So is `in_channels` if it is not
+                given, unless `input_channels` converts the stem: "sum" makes it 1, a sequence its length, "repeat" 3.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
-        path = rereadable(path, max_stream_bytes)
-        found = inspect(path, key=key, prefix=prefix)
-        options = {"in_channels": found.input_channels} | options
-        net = cls(found.depth or 0, base_channels=found.base_channels or 0, **options)
+        load, rest = split_options(options)
+        requested = load_options(strict, **load)
+        conversion = load.get("input_channels", "exact")
+        is_demanded = rest.get("in_channels") is not None and isinstance(conversion, str) and conversion == "exact"
+        if rest.get("in_channels") is None:
+            rest["in_channels"] = _implied_channels(conversion, rest)
+        # The library replaces depth and base_channels by the file's.
+        described = network_options(50, 64, **rest)
+        pointer = ctypes.c_void_p()
+        arguments = ctypes.byref(described), ctypes.byref(requested), ctypes.byref(pointer)
         try:
-            net.load_weights(path, strict, key=key, prefix=prefix, input_channels=input_channels)
-        except BaseException:
-            net.close()
+            report = call_with_checkpoint(
+                path, lib.backbone_create_from_file, lib.backbone_create_from_memory, *arguments
+            )
+        except ValueError as error:
+            # One reason of this kind is that the file has other channels than those that are demanded.
+            if is_demanded and type(error) is ValueError:
+                _refuse_other_channels(path, strict, load, rest)
             raise
+        net = cls.__new__(cls)
+        net._own(pointer)
+        net._report = report
+        if is_demanded and net.in_channels != described.in_channels:
+            net.close()
+            _refuse_other_channels(path, strict, load, rest)
         return net
 
     # ---- What it is ----
@@ -195,8 +208,8 @@ class ResNet:
 
     @property
     def style(self) -> str:
-        """"pytorch" or "caffe": where the stride of a Bottleneck sits."""
-        return next(name for name, value in _STYLES.items() if value == self._options().style)
+        """ "pytorch" or "caffe": where the stride of a Bottleneck sits."""
+        return next(name for name, value in STYLES.items() if value == self._options().style)
 
     @property
     def norm_eps(self) -> float:
@@ -205,8 +218,8 @@ class ResNet:
 
     @property
     def normalize(self) -> str:
-        """"uint8" or "all": the inputs that `mean`, `std` and `channel_order` apply to."""
-        return next(name for name, value in _NORMALIZATIONS.items() if value == self._options().normalization)
+        """ "uint8" or "all": the inputs that `mean`, `std` and `channel_order` apply to."""
+        return next(name for name, value in NORMALIZATIONS.items() if value == self._options().normalization)
 
     @property
     def depth(self) -> int:
@@ -276,18 +289,7 @@ class ResNet:
         check(self._handle.run(lambda net: int(lib.backbone_init_weights(net, number))))
         return None
 
-    def load_weights(
-        self,
-        path: Checkpoint,
-        strict: bool = False,
-        *,
-        key: str | None = None,
-        prefix: str | None = None,
-        input_channels: InputChannels = "exact",
-        allow_missing: bool = False,
-        ignore_modules: bool = False,
-        max_stream_bytes: SupportsIndex | None = None,
-    ) -> LoadReport:
+    def load_weights(self, path: Checkpoint, strict: bool = False, **options: Unpack[LoadOptions]) -> LoadReport:
         """Load a `.pth` of any PyTorch, a pickle of NumPy arrays or a safetensors file. Nothing in it is executed.
 
         Names may be those of torchvision, mmdetection and timm, of detectron2, or of Caffe2. Everything is checked
@@ -311,6 +313,8 @@ class ResNet:
             max_stream_bytes: the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
                 4 GiB.
 
+        All of them are also options of `from_file` and `backbone.inspect`.
+
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
             CheckpointError: it is damaged, not of a kind that is read here, or holds more than one ResNet.
@@ -318,20 +322,18 @@ class ResNet:
             MismatchError: shapes differ, no name matches, names are missing, the file's network has other modules, or
                 what `strict` adds; `.report` lists the names.
         """
-        given = checkpoint("path", path)
-        function = lib.backbone_load_weights_with if len(given) == 1 else lib.backbone_load_weights_from_memory
-        options = load_options(
-            strict, key, prefix, input_channels, allow_missing, ignore_modules, max_stream_bytes
-        )
-        # What was read from a pipe is gone.
-        repeatable = len(given) > 1 or os.path.isfile(given[0])
+        requested = ctypes.byref(load_options(strict, **options))
 
-        def load(out: Any) -> int:
+        def from_file(name: bytes, *rest: Any) -> int:
+            # What was read from a pipe is gone.
             return self._handle.run(
-                lambda net: int(function(net, *given, ctypes.byref(options), out)), repeatable=repeatable
+                lambda net: int(lib.backbone_load_weights_with(net, name, *rest)), repeatable=os.path.isfile(name)
             )
 
-        report = reported(load)
+        def from_memory(*rest: Any) -> int:
+            return self._handle.run(lambda net: int(lib.backbone_load_weights_from_memory(net, *rest)))
+
+        report = call_with_checkpoint(path, from_file, from_memory, requested)
         self._report = report
         return report
 
@@ -354,12 +356,7 @@ class ResNet:
         return {entry.name: entry.data for entry in self._entries()}
 
     def load_state_dict(
-        self,
-        state_dict: Mapping[str, npt.ArrayLike],
-        strict: bool = True,
-        *,
-        allow_missing: bool = False,
-        ignore_modules: bool = False,
+        self, state_dict: Mapping[str, npt.ArrayLike], strict: bool = True, **options: Unpack[MatchOptions]
     ) -> LoadReport:
         """Load the arrays of a mapping, as `load_weights` loads the tensors of a file.
 
@@ -373,10 +370,11 @@ class ResNet:
             MismatchError: as for `load_weights`; `.report` lists the names.
             TypeError: weights or statistics that are not floating-point numbers.
         """
+        match_options(strict, **options)
         floats = {entry.name for entry in self._entries() if entry.dtype.kind == "f"}
         content = safetensors_of(state_dict, floats)
         try:
-            report = self.load_weights(content, strict, allow_missing=allow_missing, ignore_modules=ignore_modules)
+            report = self.load_weights(content, strict, **options)
         except MismatchError as error:
             text = str(error).removeprefix(f"memory of {len(content)} bytes: ")
             mapped = MismatchError(f"the mapping: {text}")
@@ -508,9 +506,7 @@ class ResNet:
             with self._handle as net:
                 status = lib.backbone_forward(net, ctypes.byref(tensor), outputs, count)
         else:
-            status = self._handle.run(
-                lambda net: int(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count))
-            )
+            status = self._handle.run(lambda net: int(lib.backbone_forward(net, ctypes.byref(tensor), outputs, count)))
             self._is_prepared = True
         check(status)
         self._warn()
@@ -629,3 +625,25 @@ class ResNet:
         if self._entry_table is None:
             self._entry_table = entries_of(self._handle)
         return self._entry_table
+
+
+def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> int:
+    """`in_channels` of a network that is created from a file, where it is not given."""
+    if not isinstance(conversion, str):
+        return len(conversion) if isinstance(conversion, Sequence) else 3
+    if conversion == "sum":
+        return 1
+    for name in ("mean", "std"):
+        if np.ndim(options.get(name, 0)) == 1:
+            return len(options[name])
+    # The library takes the file's, unless it converts the stem.
+    return 3
+
+
+def _refuse_other_channels(path: Checkpoint, strict: bool, load: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raise what loading a file into a network of `in_channels` says; return if they are the file's."""
+    found = inspect(path, strict=strict, **load)
+    if found.input_channels == options["in_channels"]:
+        return
+    with ResNet(found.depth or 0, base_channels=found.base_channels or 0, **options) as net:
+        net.load_weights(path, strict, **load)

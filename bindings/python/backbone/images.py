@@ -16,17 +16,27 @@ Example::
 
 from __future__ import annotations
 
-import io
 import os
-from typing import IO, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from ._arguments import integer
+from ._decoding import MAX_PIXELS, ImageError, Pixels, checked_limit, decoded, pixels_of
 
-Pixels = npt.NDArray[np.uint8]
+__all__ = [
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "ImageError",
+    "Pixels",
+    "Size",
+    "files_in",
+    "load_image",
+    "prepare",
+    "prepare_picture",
+    "resized_shape",
+]
 
 # A length, or (H, W).
 Size = int | tuple[int, int]
@@ -39,11 +49,9 @@ SUFFIXES = frozenset(
 )
 
 
-class ImageError(ValueError):
-    """A file is no image that Pillow reads, is damaged, or too large; the message names it."""
-
-
-def load_image(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Pixels:
+def load_image(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview, *, max_pixels: int | None = MAX_PIXELS
+) -> Pixels:
     """Decode an image.
 
     Of a file with many pictures it is the first. Cameras store beside the pixels how they were held (EXIF): the picture
@@ -52,28 +60,29 @@ def load_image(source: str | os.PathLike[str] | bytes | bytearray | memoryview) 
 
     Args:
         source: a path, or the bytes of a file.
+        max_pixels: the most pixels that the image may have: a small file can declare gigabytes. None: any number. It
+            takes the place of `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
 
     Returns:
         A new array of shape (H, W, 3), RGB.
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
-        ImageError: it is no image that Pillow reads, is damaged, has values without a scale (32 bits), or would be
-            larger than Pillow allows (179 million pixels; `PIL.Image.MAX_IMAGE_PIXELS` is half of that).
-        TypeError: `source` is neither.
+        ImageError: it is not an image that Pillow reads, is damaged, has values without a scale (32 bits), or has more
+            than `max_pixels`.
+        TypeError, ValueError: an argument is none of these.
     """
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decoded(io.BytesIO(source), "the image in memory")
-    if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"source is a {type(source).__name__}; it must be a path or bytes")
-    if "\0" in (name := os.fsdecode(source)):
-        raise ValueError(f"source is {name!r}; a path must not contain a zero byte")
-    # Opened here, so that what the system says is told from what the decoder says.
-    with open(source, "rb") as file:
-        return _decoded(file, name)
+    return pixels_of(decoded(source, max_pixels))
 
 
-def prepare(image: Pixels, size: Size | None = None, crop: Size | None = None, max_size: int | None = None) -> Pixels:
+def prepare(
+    image: Pixels,
+    size: Size | None = None,
+    crop: Size | None = None,
+    max_size: int | None = None,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+) -> Pixels:
     """Resize, then crop, to the pixel as torchvision's `Resize` and `CenterCrop` do with PIL images.
 
     `size=256, crop=224` are torchvision's evaluation transforms for ResNets; `size=800, max_size=1333` those of usual
@@ -86,6 +95,7 @@ def prepare(image: Pixels, size: Size | None = None, crop: Size | None = None, m
             it. None: all of it.
         max_size: with a length as `size`: scale less where the longer side would become longer than this. Without
             `size`: the length of the longer side.
+        max_pixels: the most pixels that it may be resized to. None: any number.
 
     Returns:
         An array of shape (H', W', 3); `image` itself if there is nothing to do.
@@ -98,14 +108,34 @@ def prepare(image: Pixels, size: Size | None = None, crop: Size | None = None, m
         raise TypeError(f"image is {what}; it must be an array of uint8 of shape (H, W, 3)")
     if 0 in image.shape:
         raise ValueError(f"image is of shape {image.shape}; it has no pixels")
-    height, width = resized_shape(image.shape[:2], size, max_size)
-    if (height, width) != image.shape[:2]:
-        # A hostile strip of one row would become gigabytes.
-        if Image.MAX_IMAGE_PIXELS is not None and height * width > 2 * Image.MAX_IMAGE_PIXELS:
-            raise ValueError(
-                f"an image of {image.shape[0]} x {image.shape[1]} would become one of {height} x {width} pixels"
-            )
-        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    shape = resized_shape(image.shape[:2], size, max_size)
+    if shape != image.shape[:2]:
+        image = pixels_of(_resized(Image.fromarray(image), shape, max_pixels, "max_pixels"))
+    return image if crop is None else _center_crop(image, *_pair("crop", crop))
+
+
+def prepare_picture(
+    picture: Image.Image,
+    size: Size | None = None,
+    crop: Size | None = None,
+    max_size: int | None = None,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+    option: str = "max_pixels",
+) -> Pixels:
+    """What `prepare` makes of a picture of Pillow's, of mode "RGB" or "L", with less memory for large ones.
+
+    Args:
+        picture: of mode "RGB" or "L".
+        size: as for `prepare`, and so are `crop`, `max_size` and `max_pixels`.
+        option: what errors call `max_pixels`.
+
+    Raises:
+        TypeError, ValueError: an argument is none of these.
+    """
+    before = picture.height, picture.width
+    shape = resized_shape(before, size, max_size)
+    image = pixels_of(picture if shape == before else _resized(picture, shape, max_pixels, option))
     return image if crop is None else _center_crop(image, *_pair("crop", crop))
 
 
@@ -154,38 +184,15 @@ def files_in(folder: str | os.PathLike[str]) -> list[str]:
     return found
 
 
-def _decoded(file: IO[bytes], name: str) -> Pixels:
-    try:
-        with Image.open(file) as image:
-            image.load()
-            _turn_upright(image)
-            return np.array(_rgb(image))
-    except MemoryError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{name}: no image of a kind that is known here") from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: {error}") from None
-    except Exception as error:
-        # Decoders raise what they happen to stumble over: OSError, SyntaxError, struct.error, ...
-        raise ImageError(f"{name}: the image is damaged or of a kind that is not decoded here ({error})") from error
-
-
-def _turn_upright(image: Image.Image) -> None:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:
-        # The notes beside the picture are damaged, not the picture: viewers show it as it lies.
-        pass
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    # Pillow keeps the 16 bits of a gray PPM, and in older versions those of a PNG, in 32.
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):
-        return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError("its 32-bit values have no scale that 8 bits could be taken from")
-    return image.convert("RGB")
+def _resized(picture: Image.Image, shape: tuple[int, int], max_pixels: int | None, option: str) -> Image.Image:
+    limit, (height, width) = checked_limit(max_pixels), shape
+    # A hostile strip of one row would become gigabytes.
+    if limit is not None and height * width > limit:
+        raise ValueError(
+            f"an image of {picture.height} x {picture.width} would become one of {height} x {width} pixels, "
+            f"{height * width}; {option} is {limit}"
+        )
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
 
 
 def _center_crop(image: Pixels, height: int, width: int) -> Pixels:

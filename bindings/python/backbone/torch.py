@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from ._errors import MismatchError
+from ._loading import split_options
 from ._report import LoadReport
 from ._resnet import ResNet
 
@@ -44,12 +45,13 @@ class Backbone(torch.nn.Module):
 
     Args:
         name: "resnet18", "resnet34", "resnet50", "resnet101" or "resnet152".
-        weights: a checkpoint, as for `ResNet.load_weights`; or a mapping of tensors, or weights of torchvision
-            (`ResNet50_Weights.DEFAULT`), as for `load_state_dict`; None: new weights.
+        weights: a checkpoint or its bytes, as for `ResNet.load_weights`; or a mapping of tensors, or weights of
+            torchvision (`ResNet50_Weights.DEFAULT`), as for `load_state_dict`; None: new weights.
         out_stages: which of "layer1" (C2) to "layer4" (C5) to return, in ascending order; or a mapping of them to the
             keys that they get.
         frozen_stages: as for `freeze`.
-        options: in_channels, threads, norm_eval, mean, std, channel_order, arithmetic, ..., as for `ResNet`.
+        options: in_channels, threads, norm_eval, mean, std, channel_order, arithmetic, ..., as for `ResNet`; and for a
+            checkpoint key, prefix and input_channels, as for `ResNet.load_weights`.
 
     Raises: what `ResNet` and the loading of `weights` do.
     """
@@ -70,11 +72,14 @@ class Backbone(torch.nn.Module):
             raise ValueError(f"out_stages is {out_stages!r}; it must be some of {', '.join(_LAYERS)}")
         self.name = name
         self._keys = tuple(out_stages.values() if isinstance(out_stages, Mapping) else out_stages)
+        load, options = split_options(options)
         self._options = dict(options, out_indices=tuple(_LAYERS.index(stage) for stage in out_stages))
         self._net = ResNet(_DEPTHS[name], frozen_stages=frozen_stages, **self._options).train(self.training)
         self.report: LoadReport | None = None
-        if isinstance(weights, (str, os.PathLike)):
-            self.report = self._net.load_weights(weights)
+        if isinstance(weights, (str, os.PathLike, bytes, bytearray, memoryview)):
+            self.report = self._net.load_weights(weights, **load)
+        elif load:
+            raise TypeError(f"{', '.join(load)}: these are for weights from a file, not {type(weights).__name__}")
         elif weights is not None:
             state = weights.get_state_dict(progress=False) if hasattr(weights, "get_state_dict") else weights
             self.load_state_dict(state)

@@ -75,6 +75,12 @@ def test_batch_that_is_computed_in_shares_gives_the_bits_of_each_image():
         together = net(x)
         for index in (0, 3, 4, 8):
             assert_same_bits([stage[index : index + 1] for stage in together], net(x[index : index + 1]))
+        # The last share has fewer, and leaves what follows the outputs alone.
+        for count in (5, 7):
+            memory = [np.full((count + 2, *stage.shape[1:]), -1, np.float32) for stage in together]
+            net(x[:count], [block[:count] for block in memory])
+            assert_same_bits([block[:count] for block in memory], [stage[:count] for stage in together])
+            assert all((block[count:] == -1).all() for block in memory)
 
 
 def test_empty_batch_gives_empty_features(new_net):

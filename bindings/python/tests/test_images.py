@@ -5,13 +5,15 @@
 
 import io
 import struct
+import threading
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from backbone.images import ImageError, load_image, prepare, resized_shape
+from backbone._decoding import _picture, decoded
+from backbone.images import ImageError, load_image, prepare, prepare_picture, resized_shape
 
 
 def pixels(height=13, width=21, channels=3, seed=5):
@@ -158,14 +160,83 @@ def test_errors_name_the_file(tmp_path):
             load_image(data)
 
 
-def test_a_bomb_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+def test_the_most_pixels_are_those_of_the_call(tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(encoded(Image.fromarray(pixels(40, 50))))
+    for limit in (1, 1999):
+        with pytest.raises(ImageError) as caught:
+            load_image(path, max_pixels=limit)
+        assert str(caught.value) == (
+            f"{path}: the image has 40 x 50 pixels, 2000; max_pixels is {limit}: raise it if the file can be trusted"
+        )
+    for limit in (2000, None):
+        np.testing.assert_array_equal(load_image(path, max_pixels=limit), pixels(40, 50))
+    for limit, message in ((0, "max_pixels is 0; it must be at least 1"), (1.5, "max_pixels is a float"), (2**63, "2")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            load_image(path, max_pixels=limit)
+        with pytest.raises((TypeError, ValueError), match=message):
+            prepare(pixels(40, 50), 20, max_pixels=limit)
+
+
+# Decoders that look at the limit of Pillow themselves, after or before `Image.open` does.
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "MPO", "GIF", "JPEG2000"])
+@pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
+def test_the_limit_of_pillow_is_neither_used_nor_changed(monkeypatch, kind):
+    if kind == "JPEG2000" and not features.check("jpg_2000"):
+        # A build of Pillow without it refuses by another name.
+        kind = "PNG"
+    image = Image.fromarray(pixels(40, 50))
+    data = encoded(image, kind, **({"save_all": True, "append_images": [image]} if kind == "MPO" else {}))
+    shape = load_image(data).shape
+    for limit in (300, 999):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert load_image(data).shape == shape
+        with pytest.raises(ImageError, match="max_pixels is 999"):
+            load_image(data, max_pixels=999)
+        # The host program's own calls have the limit that it has set, also after an error.
+        with pytest.raises(Image.DecompressionBombError, match="could be decompression bomb"):
+            Image.open(io.BytesIO(data)).load()
+        assert Image.MAX_IMAGE_PIXELS == limit
+
+
+def test_the_limit_of_a_call_is_of_its_thread_alone(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 999)
-    with pytest.raises(ImageError, match=r"bomb\.png: .*2000 pixels"):
-        load_image(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    assert load_image(path).shape == (40, 50, 3)
+    data, results = encoded(Image.fromarray(pixels(40, 50))), []
+
+    class Slow(io.BytesIO):
+        """While the decoder reads, another thread decodes with Pillow."""
+
+        def read(self, *arguments):
+            def other():
+                try:
+                    results.append(Image.open(io.BytesIO(data)).size)
+                except Image.DecompressionBombError as error:
+                    results.append(type(error))
+
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+            return super().read(*arguments)
+
+    assert _picture(Slow(data), "", None, "").size == (50, 40)
+    assert results and set(results) == {Image.DecompressionBombError}
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("options", [{}, {"size": 17}, {"size": (90, 80), "crop": 64}, {"max_size": 30}])
+def test_pictures_of_every_mode_are_prepared_as_their_pixels_are(mode, options, monkeypatch):
+    monkeypatch.setattr("backbone._decoding._STRIP", 100)
+    image = Image.fromarray(pixels(41, 53)).convert("L" if mode == "I;16" else mode)
+    image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257) if mode == "I;16" else image
+    data = encoded(image, "TIFF")
+    whole = load_image(data)
+    assert whole.shape == (41, 53, 3)
+    np.testing.assert_array_equal(prepare_picture(decoded(data, None), **options), prepare(whole, **options))
+    if "size" in options:
+        expected = prepare(whole, options["size"])
+        height, width = expected.shape[:2]
+        plain = Image.fromarray(whole).resize((width, height), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(expected, np.asarray(plain))
 
 
 def test_what_the_system_refuses(tmp_path):
@@ -271,8 +342,15 @@ def test_bad_images(image):
 
 
 def test_a_strip_does_not_become_gigabytes():
-    with pytest.raises(ValueError, match="1 x 60000 would become one of 4000 x 240000000"):
+    with pytest.raises(ValueError, match=r"1 x 60000 would become one of 4000 x 240000000 .*max_pixels is 2684"):
         prepare(np.zeros((1, 60000, 3), np.uint8), 4000)
+    image = pixels(4, 5)
+    with pytest.raises(ValueError, match="would become one of 8 x 10 pixels, 80; max_pixels is 79$"):
+        prepare(image, 8, max_pixels=79)
+    for limit in (80, None):
+        assert prepare(image, 8, max_pixels=limit).shape == (8, 10, 3)
+    # An image that keeps its size becomes no larger.
+    assert prepare(image, max_pixels=1) is image
 
 
 # ---- Against torchvision ----

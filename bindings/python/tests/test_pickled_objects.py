@@ -228,4 +228,3 @@ def test_what_an_optimizer_keeps_does_not_hide_a_state_dict(tmp_path, state):
 def test_a_large_list_of_other_things_is_no_obstacle(tmp_path, state):
     saved = {"annotations": [{"bbox": [1, 2, 3, 4], "id": index} for index in range(50_000)], "model": state}
     check(dump(tmp_path / "file", saved), state, "model")
-

@@ -250,6 +250,43 @@ def test_copies_and_pickles_compute_the_same(torch, module):
         assert (other.training, other.frozen_stages, repr(other)) == (False, 1, repr(body))
         other.load_state_dict({key: value + 1 for key, value in other.state_dict().items()})
         assert not torch.equal(other.state_dict()["bn1.bias"], body.state_dict()["bn1.bias"])
+    # In training mode the copy has the statistics of the batch, and updates its own.
+    body = module("resnet18", base_channels=8, out_stages=["layer2"], frozen_stages=4).freeze(-1)
+    with torch.no_grad():
+        for other in (copy.deepcopy(body), pickle.loads(pickle.dumps(body))):
+            assert other.training and torch.equal(other(x)["layer2"], copy.deepcopy(body)(x)["layer2"])
+            assert other.state_dict()["bn1.num_batches_tracked"] == 1
+    assert body.state_dict()["bn1.num_batches_tracked"] == 0
+
+
+def test_weights_come_from_bytes_and_with_the_options_of_a_load(torch, module, tmp_path):
+    body = module("resnet18", base_channels=8)
+    body.save_weights(tmp_path / "x.safetensors")
+    data = (tmp_path / "x.safetensors").read_bytes()
+    for weights in (tmp_path / "x.safetensors", data, bytearray(data), memoryview(data)):
+        other = module("resnet18", weights, base_channels=8)
+        assert other.report.container == "safetensors" and len(other.report.loaded) == 120
+        assert torch.equal(other.state_dict()["conv1.weight"], body.state_dict()["conv1.weight"])
+    other = module("resnet18", data, base_channels=8, in_channels=1, input_channels="sum", prefix="")
+    summed = body.state_dict()["conv1.weight"].sum(1, keepdim=True)
+    torch.testing.assert_close(other.state_dict()["conv1.weight"], summed)
+    assert copy.deepcopy(other).state_dict()["conv1.weight"].shape == (8, 1, 7, 7)
+    with pytest.raises(backbone.MismatchError):
+        module("resnet50", data, base_channels=8)
+    with pytest.raises(TypeError, match="key: .* weights from a file, not OrderedDict"):
+        module("resnet18", body.state_dict(), base_channels=8, key="model")
+
+
+def test_errors_of_loading_name_the_whole_key(torch, module):
+    whole = torch.nn.ModuleDict({"body": module("resnet18", base_channels=8)})
+    state = whole.state_dict()
+    lacking = {name: value for name, value in state.items() if name != "body.bn1.bias"}
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "body\.bn1\.bias"'):
+        whole.load_state_dict(lacking)
+    with pytest.raises(RuntimeError, match=r'Unexpected key\(s\) in state_dict: "body\.layer1\.0\.extra"'):
+        whole.load_state_dict({**state, "body.layer1.0.extra": torch.zeros(1)})
+    found = whole.load_state_dict({**lacking, "body.layer1.0.extra": torch.zeros(1)}, strict=False)
+    assert found.missing_keys == ["body.bn1.bias"]
 
 
 # ---- Tensors in the interface for arrays ----

@@ -76,6 +76,7 @@ void forwards_equal_those_of_c();
 void shapes_and_views();
 void profiles_have_all_layers();
 void warnings_are_those_of_c();
+void cancel_ends_calls_in_progress();
 
 // weights.cpp
 void options_are_those_of_c();

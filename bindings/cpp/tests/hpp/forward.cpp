@@ -5,6 +5,8 @@
 
 #include "check.hpp"
 
+#include <atomic>
+#include <thread>
 #include <utility>
 
 /// What C computes: all features, one after another.
@@ -169,4 +171,28 @@ void profiles_have_all_layers() {
         CHECK(layers[i].operations == c[i].operations && layers[i].bytes == c[i].bytes && layers[i].nanoseconds >= 0);
     }
     for (std::size_t i = 0; i < 4; i++) CHECK(measured[i](0, 0, 0, 0) == features[i](0, 0, 0, 0));
+}
+
+void cancel_ends_calls_in_progress() {
+    Net net(small_options());
+    const std::vector<float> floats = make_floats();
+    const backbone::ConstTensor image(floats.data(), image_shape);
+    net.cancel();
+    backbone::Features features = net.forward(image);
+    std::atomic<bool> is_over(false);
+    std::thread canceller([&] {
+        while (!is_over) net.cancel();
+    });
+    int status = BACKBONE_STATUS_OK;
+    // One is short; among many some are met by a cancel.
+    for (int i = 0; i < 1000000 && status == BACKBONE_STATUS_OK; i++) {
+        try {
+            net.forward(image, features);
+        } catch (const backbone::Error &error) {
+            status = error.status();
+        }
+    }
+    is_over = true;
+    canceller.join();
+    CHECK(status == BACKBONE_STATUS_CANCELLED);
 }

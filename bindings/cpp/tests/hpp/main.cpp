@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
     owners_move();
     profiles_have_all_layers();
     warnings_are_those_of_c();
+    cancel_ends_calls_in_progress();
     std::filesystem::remove_all(folder);
     std::printf("%d checks failed\n", failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

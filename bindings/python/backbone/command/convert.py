@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from .._loading import LoadOptions
 from . import parameters
 from .network import CheckpointOptions, report_of
 from .options import json_option, key_options, style_option
@@ -38,8 +39,7 @@ _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
 def command(
     source: str,
     out: str,
-    key: str | None,
-    prefix: str | None,
+    load: LoadOptions,
     input_channels: Any,
     in_channels: int | None,
     style: Literal["pytorch", "caffe"],
@@ -61,8 +61,9 @@ def command(
     channels = _channels(input_channels, in_channels)
     if os.path.lexists(out) and not force:
         raise click.ClickException(f"{out} is there already; --force replaces it")
+    load["input_channels"] = input_channels
     options = {} if channels is None else {"in_channels": channels}
-    with CheckpointOptions(key, prefix, input_channels, style).create(source, allow_missing, **options) as net:
+    with CheckpointOptions(load, style).create(source, allow_missing, **options) as net:
         net.save_weights(out)
         report = report_of(net)
     if as_json:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,12 +23,15 @@ from .._arrays import global_average
 from .batches import Batch, Batches, Failure
 from .group import Interrupted, message_of
 from .inputs import Source, sources_of
-from .journal import Journal
+from .journal import Journal, JournalError
 from .network import NetworkOptions, report_of
 from .options import Preparation, json_option, network_options, preparation_options, stages_option
-from .outputs import Arrays, write_features
+from .outputs import Arrays, remove_abandoned, write_features
 from .parameters import STAGES
 from .terminal import print_json, printable, progress
+
+# Errors that the next output would have as well.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -57,11 +62,24 @@ class _Run:
     def _pooled(self, feature: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return feature if self.pool == "none" else global_average(feature)
 
-    def write(self, source: Source, arrays: Arrays) -> None:
-        """Write one output, and note it."""
-        size = write_features(os.path.join(self.out, self.output(source)), arrays)
-        self.journal.record(self.output(source), source.path, size)
+    def write(self, source: Source, arrays: Arrays) -> Failure | None:
+        """Write one output, and note it; or return why it cannot be written.
+
+        Raises:
+            OSError: no output can be written: the disk is full, or the journal cannot be written.
+        """
+        output = self.output(source)
+        placing = functools.partial(self.journal.recorded, output, source.path)
+        try:
+            write_features(os.path.join(self.out, output), arrays, placing)
+        except JournalError:
+            raise
+        except (OSError, ValueError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise
+            return Failure(source, error)
         self.computed += 1
+        return None
 
 
 @click.command(short_help="Write C2 to C5 of many images.")
@@ -112,8 +130,8 @@ def command(
     lines from the standard input. The features of photos/a/b.jpg go to DIR/a/b.jpg.npz if IMAGES is photos.
 
     Outputs that are there, of the same image, weights and settings, are not computed again: a run that was interrupted
-    goes on where it was if started again. DIR/features.jsonl says what each was made with. Images that fail are
-    reported at the end, with exit status 1.
+    goes on where it was if started again. DIR/features.jsonl says what each was made with. Images that
+    fail, or whose outputs cannot be written, are reported at the end, with exit status 1.
 
     \b
     As torchvision evaluates:  backbone features photos -w resnet50.pth -o out --resize 256 --crop 224
@@ -181,7 +199,9 @@ def _compute(
                 progress("features", len(sources)) as advance,
                 closing(Batches(sources, preparation.load, size, decoders).run()) as items,
             ):
-                writes: list[Future[None]] = []
+                for folder in {os.path.dirname(os.path.join(run.out, source.name)) for source in sources}:
+                    remove_abandoned(folder)
+                writes: list[Future[Failure | None]] = []
                 for item in items:
                     failures = [item] if isinstance(item, Failure) else []
                     if isinstance(item, Batch):
@@ -191,12 +211,12 @@ def _compute(
                             failures = [Failure(source, error) for source in item.sources]
                         else:
                             # One batch is written while the next is computed, and no more.
-                            _finish(writes)
+                            run.failures += _finished(writes)
                             pairs = zip(item.sources, features, strict=True)
                             writes = [writer.submit(run.write, source, arrays) for source, arrays in pairs]
                     run.failures += failures
                     advance(len(failures) or len(writes))
-                _finish(writes)
+                run.failures += _finished(writes)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted: {run.computed} of {len(sources)} computed; the same command goes on from there"
@@ -209,6 +229,6 @@ def _reason(failure: Failure) -> str:
     return message if failure.source.path in message else f"{failure.source.path}: {message}"
 
 
-def _finish(writes: list[Future[None]]) -> None:
-    for write in writes:
-        write.result()
+def _finished(writes: list[Future[Failure | None]]) -> list[Failure]:
+    """Wait for writes; those that failed."""
+    return [failure for write in writes if (failure := write.result()) is not None]

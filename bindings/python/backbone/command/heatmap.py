@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import click
 
-from ..images import load_image
 from .heat import HeatMap, Measure, sheet_of
 from .network import NetworkOptions
 from .options import Preparation, json_option, network_options, preparation_options, stages_option
@@ -56,10 +56,10 @@ def command(
     out = out or os.path.splitext(os.path.basename(image))[0] + "-heatmap.png"
     if not out.lower().endswith(".png"):
         raise click.UsageError(f"--out is {out!r}; it must end in .png")
-    picture = load_image(image)
-    if preparation == Preparation():
-        preparation = Preparation(max_size=min(_LONGEST, max(picture.shape)))
-    picture = preparation.apply(picture)
+    decoded = preparation.decoded(image)
+    if preparation.is_empty:
+        preparation = dataclasses.replace(preparation, max_size=min(_LONGEST, max(decoded.size)))
+    picture = preparation.apply(decoded)
     with network.open(stages) as net:
         features = net(picture.transpose(2, 0, 1)[None])
         maps = {

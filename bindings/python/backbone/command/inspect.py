@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from .. import LoadReport, MismatchError, inspect
+from .._loading import LoadOptions
 from .options import json_option, key_options
 from .terminal import print_table, warn
 
@@ -25,13 +26,13 @@ _LISTED = 8
 @key_options
 @click.option("--names", "all_names", is_flag=True, help="List all names with their shapes.")
 @json_option
-def command(file: str, key: str | None, prefix: str | None, all_names: bool, as_json: bool) -> None:
+def command(file: str, load: LoadOptions, all_names: bool, as_json: bool) -> None:
     """Tell what network FILE holds, in what form, and which names belong to it. Nothing in it is executed.
 
     With --json it is the library's report, with all names and shapes.
     """
     try:
-        report = inspect(file, key=key, prefix=prefix)
+        report = inspect(file, **load)
     except MismatchError as error:
         if error.report:
             _show(error.report, all_names, as_json)

@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
 NAME = "features.jsonl"
+
+
+class JournalError(OSError):
+    """A line cannot be written. Without it no later run would know of the output."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,10 @@ class Journal:
     An output is what its line says if the file has that size. A line is written after its output: a run that is killed
     between the two makes that output again.
 
+    Several processes may write to it at once: each line is one `write` to the end of the file, under a lock that lasts
+    from the appearance of the output to the end of its line (`recorded`). So the last line is of the output that is
+    there, whichever process was last.
+
     Args:
         folder: where the outputs are; it need not exist.
         settings: what the features of this run depend on.
@@ -46,7 +57,7 @@ class Journal:
         self._id = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self._known: dict[str, dict[str, Any]] = {}
         self._entries: dict[str, _Entry] = {}
-        self._file: IO[str] | None = None
+        self._file = -1
         self._read()
 
     def _read(self) -> None:
@@ -82,32 +93,66 @@ class Journal:
         entry = self._entries.get(output)
         try:
             return entry if entry and os.path.getsize(os.path.join(self._folder, output)) == entry.size else None
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def __enter__(self) -> Journal:
         os.makedirs(self._folder, exist_ok=True)
-        # A line that a killed run has left without its end must not swallow the next one.
-        self._file = open(self._path, "a", encoding="utf-8", buffering=1)
-        if self._file.tell():
-            self._file.write("\n")
-        if self._id not in self._known:
-            self._write({"settings": self._id, "values": self._settings})
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        with self._locked():
+            # A line that a killed run has left without its end must not swallow the next one.
+            size = os.fstat(self._file).st_size
+            if size and os.pread(self._file, 1, size - 1) != b"\n":
+                self._append(b"\n")
+            if self._id not in self._known:
+                self._write({"settings": self._id, "values": self._settings})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._file is not None
-        self._file.close()
+        os.close(self._file)
+        self._file = -1
 
-    def record(self, output: str, image: str, size: int) -> None:
-        """Note that an output of that many bytes has been made of an image. Within a `with` block only."""
-        self._write({"output": output, "settings": self._id, "image": _identity(image), "size": size})
+    @contextmanager
+    def recorded(self, output: str, image: str, file: IO[bytes]) -> Iterator[None]:
+        """Note an output that the block puts in its place. Only while the journal is open.
+
+        Args:
+            output: its name below the folder.
+            image: the path of what it was made of.
+            file: the complete output, whose size is noted.
+
+        Raises:
+            JournalError: the line cannot be written.
+        """
+        size = os.fstat(file.fileno()).st_size
+        with self._locked():
+            yield
+            self._write({"output": output, "settings": self._id, "image": _identity(image), "size": size})
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError:
+            # A file system without locks, where a single process may write all the same.
+            yield
+            return
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _write(self, row: dict[str, Any]) -> None:
-        assert self._file is not None
-        self._file.write(json.dumps(row) + "\n")
+        self._append(json.dumps(row).encode() + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError as error:
+            raise JournalError(error.errno, error.strerror, self._path) from None
 
 
 def _identity(path: str) -> list[int] | None:

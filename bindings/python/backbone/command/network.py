@@ -8,24 +8,27 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import click
 
 from .. import IMAGENET_MEAN, IMAGENET_STD, BackboneWarning, LoadReport, ResNet
-from .._loading import InputChannels
+from .._loading import LoadOptions
 from .._report import listed
 from .terminal import warn
 
 
 @dataclass(frozen=True)
 class CheckpointOptions:
-    """Where the tensors are in a file, and what to do with its stem: arguments of `ResNet.from_file`."""
+    """What a checkpoint is: arguments of `ResNet.from_file`.
 
-    key: str | None = None
-    prefix: str | None = None
-    input_channels: InputChannels = "exact"
+    Attributes:
+        load: options of the load: where the tensors are in a file, what to do with its stem, ...
+        style: where the stride of a Bottleneck sits.
+    """
+
+    load: LoadOptions = field(default_factory=LoadOptions)
     style: Literal["pytorch", "caffe"] = "pytorch"
 
     def create(self, weights: str, allow_missing: bool = False, **options: Any) -> ResNet:
@@ -34,11 +37,10 @@ class CheckpointOptions:
         Raises:
             click.ClickException: the checkpoint lacks weights, whose values would be random.
         """
-        where = {"key": self.key, "prefix": self.prefix, "input_channels": self.input_channels}
         with warnings.catch_warnings():
             # They are shown below, with the name of the file.
             warnings.simplefilter("ignore", BackboneWarning)
-            net = ResNet.from_file(weights, style=self.style, **where, **options)  # type: ignore[arg-type]
+            net = ResNet.from_file(weights, style=self.style, **self.load, **options)
         report = report_of(net)
         for warning in report.warnings:
             warn(f"{weights}: {warning}")
@@ -80,9 +82,7 @@ class NetworkOptions:
         """What the features depend on, for JSON. The weights are there by their content, wherever they lie."""
         return {
             "weights": _sha256(self.weights),
-            "key": self.checkpoint.key,
-            "prefix": self.checkpoint.prefix,
-            "input_channels": self.checkpoint.input_channels,
+            **self.checkpoint.load,
             "style": self.checkpoint.style,
             "arithmetic": self.arithmetic,
             "channel_order": self.channel_order,

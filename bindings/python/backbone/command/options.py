@@ -8,15 +8,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import IMAGENET_MEAN, IMAGENET_STD
-from ..images import Pixels, Size, load_image, prepare, resized_shape
+from .._decoding import decoded
+from .._loading import LoadOptions
+from ..images import MAX_PIXELS, Pixels, Size, prepare_picture, resized_shape
 from . import parameters
 from .network import CheckpointOptions, NetworkOptions
 from .timing import Setup
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_MAX_PIXELS = "--max-pixels"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -53,7 +60,7 @@ style_option = click.option(
 
 
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--key and --prefix."""
+    """--key and --prefix as `load`, options of a load. A further one is a further option here."""
     options = (
         click.option(
             "--key",
@@ -68,7 +75,14 @@ def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="What the names of the backbone begin with, as in 'backbone.'.",
         ),
     )
-    return _with(function, options)
+    names = ("key", "prefix")
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **rest: Any) -> Any:
+        load = {name: rest.pop(name) for name in names}
+        return function(*args, load=load, **rest)
+
+    return _with(wrapper, options)
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class Preparation:
     resize: Size | None = None
     crop: Size | None = None
     max_size: int | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         try:
@@ -85,17 +100,28 @@ class Preparation:
         except ValueError as error:
             raise click.UsageError(str(error).replace("max_size", "--max-size")) from None
 
-    def apply(self, image: Pixels) -> Pixels:
-        """The image as the network is to see it."""
-        return prepare(image, self.resize, self.crop, self.max_size)
+    @property
+    def is_empty(self) -> bool:
+        """Whether images keep their size."""
+        return self.resize is None and self.crop is None and self.max_size is None
+
+    def decoded(self, path: str) -> Image:
+        """The picture in a file."""
+        return decoded(path, self.max_pixels, _MAX_PIXELS)
+
+    def apply(self, picture: Image) -> Pixels:
+        """The picture as the network is to see it."""
+        return prepare_picture(
+            picture, self.resize, self.crop, self.max_size, max_pixels=self.max_pixels, option=_MAX_PIXELS
+        )
 
     def load(self, path: str) -> Pixels:
         """The image in a file, as the network is to see it."""
-        return self.apply(load_image(path))
+        return self.apply(self.decoded(path))
 
 
 def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--resize, --crop and --max-size as `preparation`."""
+    """--resize, --crop, --max-size and --max-pixels as `preparation`."""
     options = (
         click.option(
             "--resize",
@@ -115,11 +141,21 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Scale less where the longer side would be longer; without --resize: the length of the longer side.",
         ),
+        click.option(
+            _MAX_PIXELS,
+            type=click.IntRange(1),
+            metavar="N",
+            default=MAX_PIXELS,
+            help="Refuse larger images, which a damaged or hostile file may declare. Each thread that decodes "
+            "needs up to 10 bytes for each pixel.",
+        ),
     )
+    names = ("resize", "crop", "max_size", "max_pixels")
 
     @functools.wraps(function)
-    def wrapper(*args: Any, resize: Size | None, crop: Size | None, max_size: int | None, **rest: Any) -> Any:
-        return function(*args, preparation=Preparation(resize, crop, max_size), **rest)
+    def wrapper(*args: Any, **rest: Any) -> Any:
+        preparation = Preparation(**{name: rest.pop(name) for name in names})
+        return function(*args, preparation=preparation, **rest)
 
     return _with(wrapper, options)
 
@@ -165,8 +201,9 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     names = ("weights", "arithmetic", "channel_order", "mean", "std", "threads")
 
     @functools.wraps(function)
-    def wrapper(*args: Any, key: str | None, prefix: str | None, input_channels: Any, style: Any, **rest: Any) -> Any:
-        checkpoint = CheckpointOptions(key, prefix, input_channels, style)
+    def wrapper(*args: Any, load: LoadOptions, input_channels: Any, style: Any, **rest: Any) -> Any:
+        load["input_channels"] = input_channels
+        checkpoint = CheckpointOptions(load, style)
         given = {name: rest.pop(name) for name in names}
         given["mean"], given["std"] = given["mean"] or IMAGENET_MEAN, given["std"] or IMAGENET_STD
         return function(*args, network=NetworkOptions(checkpoint=checkpoint, **given), **rest)
@@ -182,7 +219,8 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--depth",
             type=click.Choice(["18", "34", "50", "101", "152"]),
             default="50",
-            help="The network, with random weights: times do not depend on them.",
+            help="The network, with random weights. Kernels skip zeros, and the weights decide how many: for the times "
+            "of trained ones give --weights.",
         ),
         click.option("--weights", "-w", metavar="FILE", help="A checkpoint, in place of --depth."),
         click.option(

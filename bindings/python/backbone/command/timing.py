@@ -21,7 +21,7 @@ class Setup:
     """A network, and the shape of its input.
 
     Attributes:
-        weights: a checkpoint; None: random weights, on which times do not depend.
+        weights: a checkpoint; None: random weights, with which kernels skip fewer or more zeros than with trained ones.
         depth: of the network without a checkpoint.
         size: height and width of the input.
         batch: images in it.

@@ -17,10 +17,11 @@ import ray
 
 from .._arguments import Checkpoint
 from .._arrays import global_average
+from .._decoding import MAX_PIXELS, checked_limit, decoded, pixels_of
 from .._library import IMAGENET_MEAN, IMAGENET_STD_DEV
 from .._report import LoadReport
 from .._resnet import ResNet
-from ..images import Pixels, Size, load_image, prepare
+from ..images import Pixels, Size, prepare
 
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
@@ -61,6 +62,7 @@ class Extractor:
         size: as for `backbone.images.prepare`, and so are `crop` and `max_size`. These defaults are torchvision's
             evaluation transforms; `size=800, crop=None, max_size=1333` are those of usual detectors.
         max_pixels: an image that still has more after this is an error. The network takes some 200 bytes for each.
+        max_file_pixels: an image file with more is an error, before it is decoded; None: any number.
         image_column: the encoded bytes of an image file, a path, an array of uint8 of shape (H, W, 3) or (H, W), or a
             struct of `bytes` and `path`, as Hugging Face writes them.
         id_column: what tells rows apart.
@@ -82,6 +84,7 @@ class Extractor:
         crop: Size | None = 224,
         max_size: int | None = None,
         max_pixels: int = 2**24,
+        max_file_pixels: int | None = MAX_PIXELS,
         image_column: str = "image",
         id_column: str = "path",
         keep: Sequence[str] = (),
@@ -97,6 +100,7 @@ class Extractor:
         prepare(np.zeros((8, 8, 3), np.uint8), size, crop, max_size)
         self._preparation = (size, crop, max_size)
         self._max_pixels = max_pixels
+        self._max_file_pixels = checked_limit(max_file_pixels, "max_file_pixels")
         self._image_column = image_column
         self._kept = list(dict.fromkeys([id_column, *keep]))
         self._root = root
@@ -157,9 +161,9 @@ class Extractor:
         if value is None:
             raise ValueError(f"the column {self._image_column} is null")
         if isinstance(value, bytes):
-            return load_image(value)
+            return self._file(value)
         if isinstance(value, str):
-            return load_image(os.path.join(self._root, value))
+            return self._file(os.path.join(self._root, value))
         if isinstance(value, list) and _element(cell.type) == pa.uint8():
             value = np.array(value, np.uint8)
         if not isinstance(value, np.ndarray) or value.dtype != np.uint8:
@@ -167,6 +171,9 @@ class Extractor:
                 f"the column {self._image_column} is {cell.type}; it must have encoded bytes, paths or uint8 arrays"
             )
         return np.stack([value] * 3, axis=2) if value.ndim == 2 else value
+
+    def _file(self, source: str | bytes) -> Pixels:
+        return pixels_of(decoded(source, self._max_file_pixels, "max_file_pixels"))
 
     def _table(self, kept: pa.Table, images: list[_Image]) -> pa.Table:
         """The rows of images that have no pixels, or all have them in the same size."""

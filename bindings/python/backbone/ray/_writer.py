@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -58,8 +59,10 @@ class Writer:
     def _write(self, parts: Iterator[pa.Table], path: str) -> list[dict[str, Any]]:
         """Write a file, and return its failures."""
         failures: list[dict[str, Any]] = []
-        # Readers of Parquet folders pass over names that begin with a dot.
-        temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.tmp")
+        # Readers of Parquet folders pass over names that begin with a dot. Where Ray repeats a task, the first one may
+        # still be writing.
+        name = f".{os.path.basename(path)}.{secrets.token_hex(4)}.tmp"
+        temporary = os.path.join(os.path.dirname(path), name)
         waiting = [next(parts)]
         with pyarrow.parquet.ParquetWriter(temporary, waiting[0].schema, filesystem=self._files) as file:
             for part in parts:

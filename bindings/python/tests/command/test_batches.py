@@ -48,10 +48,23 @@ def test_images_of_a_size_come_together_whatever_decodes_first():
             np.testing.assert_array_equal(item.images[:, 0, 0, 0], [int(source.name) for source in item.sources])
 
 
+def test_what_was_given_out_makes_room_for_others():
+    pipeline = Batches(sources(30), lambda path: image_of(path, (1 + int(path) % 3, 4)), 4, 2)
+    with closing(pipeline.run()) as items:
+        assert sum(len(group) for group in names(items)) == 30
+    assert pipeline._held == 0
+
+
 def test_images_of_many_sizes_do_not_pile_up():
     items = collected(sources(100), lambda path: image_of(path, (1 + int(path), 4)), 2, 2)
     assert sorted(name for group in names(items) for name in group) == sorted(map(str, range(100)))
     assert [len(group) for group in names(items)] == [1] * 100
+
+
+def test_where_sizes_are_many_the_fullest_batch_goes_first():
+    """Of 32 images that wait for a batch of 4, three have the size of the last."""
+    items = collected(sources(40), lambda path: image_of(path, (1 + min(int(path), 29), 4)), 4, 1)
+    assert names(items)[0] == ["29", "30", "31"]
 
 
 def test_large_images_make_small_batches(monkeypatch):

@@ -5,6 +5,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -155,6 +157,14 @@ def test_arguments_of_every_kind(tmp_path, photos, monkeypatch):
     assert names_in(tmp_path / "stdin") == {"b/x.png.npz", "a/x.png.npz", "a/y.jpg.npz"}
 
 
+def test_an_image_that_is_named_twice_is_computed_once(tmp_path, photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    arguments = ("photos/a/x.png", f"{photos}/a/../a/x.png", "./photos/a", "photos/a/x.*")
+    report = run_json("features", *arguments, "-w", RESNET18, "-o", "out", "--stages", "C2")
+    assert (report["images"], report["computed"]) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -223,6 +233,46 @@ def test_images_that_fail_are_reported_and_the_others_done(tmp_path, photos):
     failed = {failure["image"]: failure["reason"] for failure in report["failed"]}
     assert failed[str(absent)] == f"{absent}: No such file or directory"
     assert set(failed) == {str(photos / "cut.jpg"), str(photos / "a/text.png"), str(absent)}
+
+
+def test_an_image_of_too_many_pixels_fails_alone_and_names_the_option(tmp_path, photos):
+    arguments = ("features", photos, "-w", RESNET18, "-o", tmp_path / "out", "--stages", "C5")
+    result = run(*arguments, "--max-pixels", 3200, expect=1)
+    # Those of 64 x 48 pixels are within it, those of 50 x 70 are not.
+    assert "6 images: 3 computed" in result.stdout
+    assert result.stderr.splitlines()[0] == (
+        f"error: {photos}/x.png: the image has 50 x 70 pixels, 3500; --max-pixels is 3200: raise it if the file can be "
+        "trusted"
+    )
+    assert run_json(*arguments, "--max-pixels", 3500)["computed"] == 3
+    # So does one that would become that large.
+    report = run_json(*arguments, "--max-pixels", 3500, "--resize", 100, "--overwrite", expect=1)
+    assert all("pixels, 1" in row["reason"] and "--max-pixels is 3500" in row["reason"] for row in report["failed"])
+    assert len(report["failed"]) == 6
+    options = ("-w", RESNET18, "-o", tmp_path / "heat.png")
+    message = error_of("heatmap", photos / "x.png", *options, "--max-pixels", 3499, status=1)
+    assert message.startswith(f"{photos}/x.png: the image has 50 x 70 pixels, 3500; --max-pixels is 3499")
+    run("heatmap", photos / "x.png", *options, "--max-pixels", 3500)
+
+
+def test_a_large_scan_is_resized_in_little_memory(tmp_path):
+    """200 megapixels, more than Pillow decodes; as an array of three channels they would have 600 MB."""
+    Image.new("1", (20000, 10000), 1).save(tmp_path / "scan.png")
+    # What was most at any time since the program was started, which what wait4 tells is not: it has the parent's.
+    program = "import atexit, backbone.command as c; atexit.register(lambda: print(open('/proc/self/status').read()))"
+    arguments = ("scan.png", "-w", RESNET18, "-o", "out", "--stages", "C5", "--resize", "64")
+    text = subprocess.run(
+        [sys.executable, "-c", f"{program}; c.main()", "features", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert int(text.split("VmHWM:")[1].split()[0]) < 700 << 10
+    with network(out_indices=(3,)) as net:
+        expected = net(np.full((1, 3, 64, 128), 255, np.uint8))[0][0]
+    np.testing.assert_array_equal(loaded(tmp_path / "out/scan.png.npz")["C5"], expected)
 
 
 def test_json_is_one_object_and_text_says_the_same(tmp_path, photos):

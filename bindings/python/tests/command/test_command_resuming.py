@@ -66,6 +66,37 @@ def test_other_settings_do_not_replace_what_is_there_unless_asked(tmp_path, phot
     assert run_json(*arguments, "--format", "safetensors", "--pool", "avg")["computed"] == 6
 
 
+# Each changes features, so what was made without it must not be taken for what is made with it.
+SETTINGS = {
+    "arithmetic": ["--arithmetic", "direct"],
+    "channel_order": ["--channel-order", "reversed"],
+    "crop": ["--crop", "20"],
+    "input_channels": ["--input-channels", "2,1,0"],
+    "key": ["--key", ""],
+    "max_size": ["--max-size", "20"],
+    "mean": ["--mean", "1,2,3"],
+    "pool": ["--pool", "avg"],
+    "prefix": ["--prefix", ""],
+    "resize": ["--resize", "20"],
+    "stages": ["--stages", "C2,C3"],
+    "std": ["--std", "1,2,3"],
+    "style": ["--style", "caffe"],
+    "weights": ["-w", RESNET50],
+}
+
+
+def test_every_setting_that_features_depend_on_is_noted(tmp_path, photos):
+    out = tmp_path / "out"
+    plain = ("features", photos / "0.png", "-w", RESNET18, "-o", out)
+    assert set(run_json(*plain)["settings"]) == set(SETTINGS)
+    for name, options in SETTINGS.items():
+        message = error_of(*plain, *options, status=1)
+        assert message.startswith(f"{out}/0.png.npz came of other settings ({name}: "), message
+    # These change the way, not the result.
+    for options in (["--threads", "1"], ["--batch", "3"], ["--decoders", "1"], ["--max-pixels", "5000"]):
+        assert run_json(*plain, *options)["skipped"] == 1
+
+
 def test_the_same_weights_in_another_place_are_the_same(tmp_path, photos):
     copy = tmp_path / "copy.pth"
     copy.write_bytes(open(RESNET18, "rb").read())
