@@ -95,7 +95,8 @@ struct ForeignModules: ~Copyable {
         if reader.take("downsample.") {
             if let known = named(reader.rest) { return known }
             if reader.take("0."), let kind = kind(inConvolution: reader.rest, isStem: false) { return kind }
-            if reader.take("1.") || reader.take("2.") || reader.take("3.") { return .averageShortcut }
+            // A plain norm is at 1: there it tells only that this network has no shortcut in this block.
+            if rank > 1 && reader.take("1.") || reader.take("2.") || reader.take("3.") { return .averageShortcut }
             return .unknown
         }
         if reader.take("conv"), let number = reader.number(in: 1...9), reader.take(".") {

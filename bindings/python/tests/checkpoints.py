@@ -13,8 +13,23 @@ from collections import OrderedDict
 
 import numpy as np
 
-_SAFETENSORS = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64"}
-_STORAGES = {"float64": "DoubleStorage", "float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage"}
+# uint16 are the bits of bfloat16, which NumPy lacks.
+_SAFETENSORS = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "uint16": "BF16",
+    "int64": "I64",
+    "uint8": "U8",
+}
+_STORAGES = {
+    "float64": "DoubleStorage",
+    "float32": "FloatStorage",
+    "float16": "HalfStorage",
+    "int64": "LongStorage",
+    "uint16": "BFloat16Storage",
+    "complex64": "ComplexFloatStorage",
+}
 
 
 def write_safetensors(path, arrays):
@@ -44,18 +59,54 @@ class _Global:
 _REBUILD = _Global("torch._utils", "_rebuild_tensor_v2")
 
 
+class View:
+    """Becomes a tensor that begins at an element of the storage that another array is."""
+
+    def __init__(self, base, offset, shape):
+        self.base, self.offset = base, offset
+        self.array = base[offset : offset + int(np.prod(shape))].reshape(shape)
+
+
 class _Tensor:
-    def __init__(self, key, array):
-        self.key, self.array = key, array
+    def __init__(self, key, array, base=None, offset=0):
+        self.key, self.array, self.offset = key, array, offset
+        self.base = array if base is None else base
 
     def __reduce__(self):
         strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
-        return _REBUILD, (_Storage(self.key, self.array), 0, self.array.shape, strides, False, OrderedDict())
+        storage = _Storage(self.key, self.base)
+        return _REBUILD, (storage, self.offset, self.array.shape, strides, False, OrderedDict())
 
 
 class _Storage:
     def __init__(self, key, array):
         self.key, self.array = key, array
+
+
+class Call:
+    """Is pickled as a call of a function, which is given by module and name, and what its result's state is set to."""
+
+    def __init__(self, module, name, *arguments, state=None):
+        self.reduced = (_Global(module, name), arguments) + ((state,) if state is not None else ())
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def on_device(array):
+    """As PyTorch writes a tensor of a TPU: a NumPy array in the pickle itself."""
+    dtype = _Global("torch", array.dtype.name)
+    return Call("torch._utils", "_rebuild_device_tensor_from_numpy", _Own(array), dtype, "xla:0", False)
+
+
+class _Own:
+    """An array that does not become a tensor."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __reduce__(self):
+        return self.array.__reduce__()
 
 
 class _Pickler(pickle._Pickler):
@@ -75,15 +126,27 @@ class _Pickler(pickle._Pickler):
 
 
 def write_pth(path, value):
-    """A zip as torch.save writes it, of a structure of dicts whose arrays become tensors."""
-    arrays = []
+    """A zip as torch.save writes it, of a structure of dicts, lists, tuples and calls whose arrays become tensors. An
+    array that is there twice has one storage."""
+    arrays, keys = [], {}
+
+    def key_of(array):
+        if id(array) not in keys:
+            keys[id(array)] = str(len(arrays))
+            arrays.append(array)
+        return keys[id(array)]
 
     def with_tensors(item):
         if isinstance(item, np.ndarray):
-            arrays.append(item)
-            return _Tensor(str(len(arrays) - 1), item)
+            return _Tensor(key_of(item), item)
+        if isinstance(item, View):
+            return _Tensor(key_of(item.base), item.array, item.base, item.offset)
         if isinstance(item, dict):
             return type(item)((key, with_tensors(inner)) for key, inner in item.items())
+        if type(item) in (list, tuple):
+            return type(item)(with_tensors(inner) for inner in item)
+        if isinstance(item, Call):
+            item.reduced = tuple(with_tensors(part) for part in item.reduced)
         return item
 
     structure = with_tensors(value)

@@ -6,7 +6,6 @@
 import re
 
 import accuracy
-import dialects
 import pytest
 from markdown import ROOT, elements
 from runners import FILES
@@ -19,9 +18,14 @@ LIMITS = {
     "dimensions of a tensor": "dimensions",
     "instructions of all pickles of a file": "pickleInstructions",
     "bytes of a pickle in a zip archive": "pickleBytes",
+    "bytes of a compressed pickle in a zip archive": "inflatedPickleBytes",
+    "bytes unpacked from compressed records in one load, and 8 for each byte of its tensors": "inflatedBytes",
+    "bytes of a stream (`max_stream_bytes`)": "streamBytes",
+    "zero bytes after the end of a checkpoint": "trailingZeros",
     "bytes of the header of a safetensors file": "safetensorsHeaderBytes",
     "members of a zip archive": "zipMembers",
     "keys that lead to a state dict": "candidateDepth",
+    "files of an index": "shards",
 }
 
 
@@ -33,13 +37,14 @@ def rows(page, word):
 
 def test_bounds_of_checkpoints():
     source = (ROOT / "Sources/Checkpoints/Limits.swift").read_text()
-    units = {"": 1, " MiB": 1 << 20}
+    units = {"": 1, " MiB": 1 << 20, " GiB": 1 << 30}
     table = {title: number for title, number in rows("docs/checkpoints.md", "dimensions of a tensor")}
     assert set(table) == set(LIMITS)
     for title, limit in LIMITS.items():
         expression = re.search(rf"static var {limit}: Int {{ ([\d_<> ]+) }}", source)[1]
-        number, unit = re.fullmatch(r"(\d+)( MiB)?", table[title]).groups()
+        number, unit = re.fullmatch(r"(\d+)( [MG]iB)?", table[title]).groups()
         assert int(number) * units[unit or ""] == eval(expression), title
+    assert "static var inflatedBytesForEachNeeded: Int { 8 }" in source
 
 
 def test_containers_of_checkpoints():
@@ -47,15 +52,6 @@ def test_containers_of_checkpoints():
     (listed,) = re.findall(r"BACKBONE_REPORT_CONTAINER = 0,.*?\*/", header, re.DOTALL)
     table = {row[-1].strip("`") for row in rows("docs/checkpoints.md", "In the report")}
     assert table == set(re.findall(r'"(\w+)"', listed))
-
-
-def test_names_of_dialects():
-    for ours, detectron2, caffe2 in rows("docs/checkpoints.md", "downsample"):
-        name = ours.strip("`")
-        assert detectron2.strip("`") == dialects.detectron2(name)
-        short, *long = (text.strip("`") for text in caffe2.split(", "))
-        assert short == dialects.caffe2(name)
-        assert all(dialects.caffe2_long(name).endswith(text.removeprefix("...")) for text in long)
 
 
 def test_statuses():
