@@ -4,6 +4,7 @@
 """`backbone inspect` and `backbone convert`: against the library's report, safetensors and PyTorch."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -217,12 +218,14 @@ def test_weights_from_a_pipe_are_read_once(tmp_path):
     with backbone.ResNet(18, base_channels=4) as net:
         net.save_weights(tmp_path / "w.pth")
     Image.new("RGB", (40, 30), (200, 90, 10)).save(tmp_path / "a.png")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     outputs = []
     for name, weights in (("file", "w.pth"), ("pipe", "/dev/stdin")):
         command = [sys.executable, "-m", "backbone", "features", "a.png", "-w", weights, "-o", name]
         with open(tmp_path / "w.pth", "rb") as file:
             feeder = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
-            result = subprocess.run(command, stdin=feeder.stdout, cwd=tmp_path, capture_output=True, text=True)
+            options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+            result = subprocess.run(command, stdin=feeder.stdout, **options)
             feeder.stdout.close()
             feeder.wait()
         assert result.returncode == 0, result.stderr
