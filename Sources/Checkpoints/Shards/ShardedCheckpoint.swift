@@ -52,11 +52,16 @@ struct ShardedCheckpoint: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file)
         if number == 0 { self.container = container }
-        let shard: TensorCatalog
-        switch container {
-        case .safetensors: shard = try SafetensorsHeader.read(file)
-        default: shard = try ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container))
+        if container == .safetensors {
+            try add(SafetensorsHeader.read(file), number, index)
+        } else {
+            try add(ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container)), number, index)
         }
+    }
+
+    private mutating func add(
+        _ shard: borrowing TensorCatalog, _ number: Int, _ index: borrowing ShardIndex
+    ) throws(BackboneError) {
         var taken = try TakenTensors(shard)
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
