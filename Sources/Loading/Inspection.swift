@@ -76,6 +76,9 @@ extension StateDict {
                 """
         }
         guard count > 0 else { return "no name in it belongs to a ResNet: it is empty" }
+        if find(bytes(of: "conv1.weight")) != nil {
+            return "it has a stem, but no block of layer1 to layer4: nothing tells the depth of its network"
+        }
         return "no name in it belongs to a ResNet: the first is '\(nameInFile(0))', expected 'conv1.weight'"
     }
 }

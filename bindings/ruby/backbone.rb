@@ -386,9 +386,10 @@ module Backbone
 
     # Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
     #
-    # A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
-    # the network lacks are errors), `allow_missing` (weights that the file lacks keep their values), `ignore_modules`
-    # (modules that the network does not compute are left out), `key`, `prefix` and `max_stream_bytes` (see backbone.h).
+    # A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names
+    # that the network lacks are errors), `allow_missing` (weights that the file lacks keep their values),
+    # `ignore_modules` (modules that the network does not compute are left out), `key`, `prefix` and `max_stream_bytes`
+    # (see backbone.h).
     def load_weights(path, **options)
       path = C.text("path", path)
       @handle.use do |net|

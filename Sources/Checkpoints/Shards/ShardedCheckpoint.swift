@@ -52,11 +52,7 @@ struct ShardedCheckpoint: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file)
         if number == 0 { self.container = container }
-        let shard: TensorCatalog
-        switch container {
-        case .safetensors: shard = try SafetensorsHeader.read(file)
-        default: shard = try ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container))
-        }
+        let shard = try ShardedCheckpoint.catalog(of: file, container)
         var taken = try TakenTensors(shard)
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
@@ -67,7 +63,11 @@ struct ShardedCheckpoint: ~Copyable {
         }
     }
 
-    private static func catalog(of checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> TensorCatalog {
+    private static func catalog(
+        of file: FileReference, _ container: Container
+    ) throws(BackboneError) -> TensorCatalog {
+        if case .safetensors = container { return try SafetensorsHeader.read(file) }
+        let checkpoint = try PickledCheckpoint(file, container)
         let found = try checkpoint.candidates()
         // Shards hold their tensors at the root.
         return try checkpoint.catalog(of: found.list[0])

@@ -168,11 +168,13 @@ static void missing_names_are_errors(void) {
         options.allow_missing = 1;
         backbone_report *report = NULL;
         CHECK_OK(backbone_load_weights_with(whole, path, &options, &report));
-        CHECK(count_of(report, BACKBONE_REPORT_LOADED) == PART_ENTRIES, "%zu", count_of(report, BACKBONE_REPORT_LOADED));
+        CHECK(count_of(report, BACKBONE_REPORT_LOADED) == PART_ENTRIES, "%zu",
+              count_of(report, BACKBONE_REPORT_LOADED));
         CHECK(count_of(report, BACKBONE_REPORT_MISSING) == LATER_VALUES, "%zu",
               count_of(report, BACKBONE_REPORT_MISSING));
         backbone_report_free(report);
-        CHECK(read_all(whole, PART_ENTRIES, after) == later && memcmp(before, after, later) == 0, "later stages changed");
+        CHECK(read_all(whole, PART_ENTRIES, after) == later && memcmp(before, after, later) == 0,
+              "later stages changed");
         size_t all = read_all(part, 0, before);
         (void)read_all(whole, 0, after);
         CHECK(memcmp(before, after, all) == 0, "the stem and layer1 are not those of the file");

@@ -60,7 +60,7 @@ style_option = click.option(
 
 
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--key, --prefix and what `allowing_options` adds as `load`, options of a load. A further one is an option here."""
+    """--key, --prefix and those of `allowing_options` as `load`, options of a load. A further one is an option here."""
     options = (
         click.option(
             "--key",
@@ -96,8 +96,8 @@ def allowing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--ignore-modules",
             is_flag=True,
-            help="Leave out modules in the stem or the blocks of the checkpoint's network that are not computed here (SE, "
-            "deformable convolutions, ...). Otherwise they are an error.",
+            help="Leave out modules in the stem or the blocks of the checkpoint's network that are not computed here "
+            "(SE, deformable convolutions, ...). Otherwise they are an error.",
         ),
     )
 
