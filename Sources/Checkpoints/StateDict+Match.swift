@@ -56,6 +56,8 @@ extension StateDict {
     ) throws(BackboneError) -> LoadReport {
         var report = try LoadReport(of: self)
         var isUsed = try UniqueArray<Bool>(repeating: false, count: count)
+        // For each storage the last tensor in it that is loaded.
+        var users = try UniqueArray<Int32>(repeating: -1, count: catalog.storages.count)
         for position in 0..<expected.count {
             let wanted = expected[position]
             var match: LoadReport.Match?
@@ -73,6 +75,8 @@ extension StateDict {
                 continue
             }
             isUsed[match.tensor] = true
+            let storage = catalog.entries[match.tensor].storage
+            if storage >= 0 { users[Int(storage)] = Int32(match.tensor) }
             mark(match.form, in: &isUsed)
             if wanted.kind == .int64 {
                 let isNumber = dtype(match.tensor) != nil && elementCount(match.tensor) == 1
@@ -82,13 +86,15 @@ extension StateDict {
                 continue
             }
             try checkType(of: match.tensor)
-            let fits = fits(match.tensor, wanted) && partsFit(match.form, main: match.tensor)
+            if let part = misfit(match.form, main: match.tensor) { throw misfitting(part, main: match.tensor) }
             try report.append(
-                fits ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape, actual: shape(match.tensor),
+                fits(match.tensor, wanted) ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape, actual: shape(match.tensor),
                 match: match)
         }
         for index in 0..<count where !isUsed[index] && catalog.entries[index].isTensor {
-            let isOfNoConsequence = isOutside(index) || isDropped(index)
+            // A second name of a tensor that is loaded says nothing more.
+            let isRepeated = isSame(index, Int(users[Int(catalog.entries[index].storage)]))
+            let isOfNoConsequence = isRepeated || isOutside(index) || isDropped(index)
             try report.append(
                 isOfNoConsequence ? .ignorable : try classify(index), name: nameInFile(index), expected: nil,
                 actual: shape(index))
@@ -110,6 +116,30 @@ extension StateDict {
             throw located(
                 BackboneError(.badCheckpoint, "tensor '\(name)' is of \(dtype.name), expected floating point"))
         }
+    }
+
+    /// Whether two tensors are the same bytes in the same shape.
+    private func isSame(_ index: Int, _ other: Int) -> Bool {
+        guard other >= 0 else { return false }
+        let (entry, otherEntry) = (catalog.entries[index], catalog.entries[other])
+        return entry.storage == otherEntry.storage && entry.offset == otherEntry.offset
+            && entry.dtype == otherEntry.dtype && sameSizes(shape(index), shape(other))
+            && sameSizes(catalog.strides(index), catalog.strides(other))
+    }
+
+    private func misfitting(_ part: Int, main: Int) -> BackboneError {
+        guard let dtype = dtype(part), dtype.isFloatingPoint else {
+            let what: Message = dtype(part).map { "of \($0.name)" } ?? "\(obstacle(part))"
+            return located(
+                BackboneError(.badCheckpoint, "'\(nameInFile(part))' is \(what), expected floating point"))
+        }
+        return located(
+            BackboneError(
+                .badCheckpoint,
+                """
+                '\(nameInFile(part))' of shape \(shape: shape(part)) does not fit '\(nameInFile(main))' of shape \
+                \(shape: shape(main))
+                """))
     }
 
     /// Whether a tensor has the shape that is wanted. Shapes are the same or not: [] is not [1], and nothing is

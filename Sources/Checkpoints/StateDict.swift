@@ -14,7 +14,7 @@ public struct StateDict: ~Copyable {
     /// Our names for the catalog's entries.
     private let names: NameMap
     /// The path, or "memory of N bytes": for messages, with a terminating zero.
-    let location: UniqueArray<CChar>
+    package let location: UniqueArray<CChar>
 
     package let container: Container
     /// The keys that lead to the dict of tensors, joined by dots; empty for the object itself.

@@ -60,6 +60,18 @@ struct TensorCatalog: ~Copyable {
 
     func name(_ index: Int) -> Bytes { text(entries[index].name) }
 
+    /// The entries in the order of their names.
+    func sortedByName() throws(BackboneError) -> UniqueArray<Int32> {
+        var order = UniqueArray<Int32>()
+        try order.reserve(entries.count)
+        for index in 0..<entries.count { order.appendReserved(Int32(index)) }
+        let (entries, text) = (entries.elements, text.elements)
+        sort(order.mutableElements) {
+            compare(text.slice(entries[Int($0)].name), text.slice(entries[Int($1)].name)) < 0
+        }
+        return order
+    }
+
     func obstacle(_ index: Int) -> Bytes { text(entries[index].obstacle) }
 
     private func text(_ range: TextRange) -> Bytes { text.elements.slice(range) }

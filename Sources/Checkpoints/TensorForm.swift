@@ -70,26 +70,27 @@ extension StateDict {
         }
     }
 
-    /// Whether the parts of a form have the shapes that their main tensor wants.
-    func partsFit(_ form: TensorForm, main: Int) -> Bool {
+    /// The first part of a form that does not have the shape or type that its main tensor wants; nil if all have.
+    func misfit(_ form: TensorForm, main: Int) -> Int? {
         let shape = shape(main)
         switch form {
-        case .stored: return true
-        case .masked(let mask): return isFloating(mask) && sameSizes(self.shape(mask), shape)
+        case .stored: return nil
+        case .masked(let mask): return isFloating(mask) && sameSizes(self.shape(mask), shape) ? nil : mask
         case .weightNorm(let magnitude):
             let sizes = self.shape(magnitude)
-            guard isFloating(magnitude), sizes.isEmpty || sizes.count == shape.count else { return false }
-            for axis in 0..<sizes.count where sizes[axis] != 1 && sizes[axis] != shape[axis] { return false }
-            return true
+            guard isFloating(magnitude), sizes.isEmpty || sizes.count == shape.count else { return magnitude }
+            for axis in 0..<sizes.count where sizes[axis] != 1 && sizes[axis] != shape[axis] { return magnitude }
+            return nil
         case .spectralNorm(let u, let v):
-            guard isFloating(u), isFloating(v), shape.count > 1, self.shape(u).count == 1, self.shape(v).count == 1
-            else {
-                return false
-            }
             var columns: Int64 = 1
-            for axis in 1..<shape.count { columns &*= shape[axis] }
-            return self.shape(u)[0] == shape[0] && self.shape(v)[0] == columns
+            for axis in 1..<max(shape.count, 1) { columns &*= shape[axis] }
+            if !isVector(u, of: shape.first ?? 0) { return u }
+            return isVector(v, of: columns) ? nil : v
         }
+    }
+
+    private func isVector(_ index: Int, of count: Int64) -> Bool {
+        isFloating(index) && shape(index).count == 1 && shape(index)[0] == count
     }
 
     private func isFloating(_ index: Int) -> Bool { dtype(index)?.isFloatingPoint ?? false }

@@ -12,6 +12,11 @@ package struct ValueFaults: BitwiseCopyable, Sendable {
 
     package init() {}
 
+    /// Looks at values that were computed.
+    package mutating func note(computed values: UnsafePointer<Float>, count: Int) {
+        note(values, count: count, .float32, values, stride: 1)
+    }
+
     /// Looks at values that were converted from `source`.
     @inline(__always)
     mutating func note(

@@ -121,6 +121,8 @@ struct ForeignModules: ~Copyable {
 
     /// The kind that any part of a name stands for.
     private func named(_ name: Bytes) -> ForeignKind? {
+        // timm's modules are all called `se`.
+        if name.hasPrefix("se.conv.") { return ForeignKind.named(bytes(of: "eca")) }
         var rest = name
         while !rest.isEmpty {
             if let kind = ForeignKind.named(rest.takePart(before: UInt8(ascii: "."))) { return kind }

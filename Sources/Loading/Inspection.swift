@@ -48,36 +48,36 @@ extension StateDict {
     /// - Throws: `badCheckpoint` if it is none that is built here.
     fileprivate borrowing func describedConfiguration() throws(BackboneError) -> Configuration {
         let outline = NetworkOutline(self)
-        guard let depth = outline.depth else { throw located(BackboneError(.badCheckpoint, undescribed(outline))) }
         var deepest = 0
         for index in 0..<4 where outline.blockCounts[index] > 0 { deepest = index + 1 }
+        // One that has nothing of a ResNet is compared with the usual one, for the reasons that a load gives.
+        guard let depth = deepest == 0 ? .resnet50 : outline.depth else {
+            throw located(BackboneError(.badCheckpoint, unknownDepth(outline)))
+        }
+        if deepest > 0 && deepest < 4, let hint = pathHint() { throw located(BackboneError(.badCheckpoint, hint)) }
         // Without a stem of one convolution the first stage tells its width.
         let width = outline.stem?.outputs ?? outline.stageInputs ?? 64
         do throws(BackboneError) {
             return try Configuration(
                 depth: depth.rawValue, inChannels: Int32(clamping: outline.stem?.inputs ?? 3),
-                baseChannels: Int32(clamping: width), outStages: UInt32(1) << UInt32(deepest) - 1, normEval: 0,
-                zeroInitResidual: 0)
+                baseChannels: Int32(clamping: width),
+                outStages: UInt32(1) << UInt32(deepest == 0 ? 4 : deepest) - 1, normEval: 0, zeroInitResidual: 0)
         } catch {
             throw located(BackboneError(.badCheckpoint, "its stem is none that is built here: \(error.message)"))
         }
     }
 
-    /// Why names describe no network.
-    private borrowing func undescribed(_ outline: NetworkOutline) -> Message {
+    private borrowing func unknownDepth(_ outline: NetworkOutline) -> Message {
         let counts = outline.blockCounts
-        var hasBlocks = false
-        for index in 0..<4 where counts[index] > 0 { hasBlocks = true }
-        if hasBlocks {
-            let kind: StaticString = outline.isBottleneck ? "Bottlenecks" : "BasicBlocks"
-            return """
-                expected a ResNet of depth 18, 34, 50, 101 or 152, but its layer1 to layer4 have \(counts[0]), \
-                \(counts[1]), \(counts[2]) and \(counts[3]) \(kind)
-                """
-        }
-        guard count > 0 else { return "no name in it belongs to a ResNet: it is empty" }
-        return "no name in it belongs to a ResNet: the first is '\(nameInFile(0))', expected 'conv1.weight'"
+        let kind: StaticString = outline.isBottleneck ? "Bottlenecks" : "BasicBlocks"
+        let message: Message = """
+            expected a ResNet of depth 18, 34, 50, 101 or 152, but its layer1 to layer4 have \(counts[0]), \(counts[1]), \
+            \(counts[2]) and \(counts[3]) \(kind)
+            """
+        return pathHint().map { "\(message); \($0)" } ?? message
     }
+
+    private borrowing func pathHint() -> Message? { location.elements.baseAddress.flatMap { shardHint($0) } }
 }
 
 /// The scale of the stem of a file of which nothing has been read; unknown if it is not whole.

@@ -60,10 +60,9 @@ private struct Loader {
                     let shape = stateDict.shape(match.tensor)
                     memory = try stem.prepare(conversion, fileChannels: Int(shape[1]), network.units[0]) ?? memory
                 }
-                try destinations.append(
-                    TensorDestination(
-                        tensor: match.tensor, float32: memory, faults: seen.baseAddress.map { $0 + index }))
-                try parts.add(match, memory, stateDict, &destinations)
+                let faults = seen.baseAddress.map { $0 + index }
+                try destinations.append(TensorDestination(tensor: match.tensor, float32: memory, faults: faults))
+                try parts.add(match, memory, stateDict, &destinations, faults: faults)
             }
             for index in 0..<report.pointee.defaultCount {
                 let position = report.pointee.expectedDefault(index)

@@ -12,6 +12,8 @@ struct Reparametrisation: ~Copyable {
         let form: TensorForm
         /// The main tensor, which becomes the parameter.
         let values: UnsafeMutablePointer<Float>
+        /// Receives what is wrong with the parameter.
+        let faults: UnsafeMutablePointer<ValueFaults>?
         let count: Int
         /// Elements of one output channel.
         let rowCount: Int
@@ -29,10 +31,12 @@ struct Reparametrisation: ~Copyable {
 
     /// Notes a parameter, and adds the parts beside the main tensor to what is read.
     ///
-    /// - Parameter values: the memory that the main tensor is read to.
+    /// - Parameters:
+    ///   - values: the memory that the main tensor is read to.
+    ///   - faults: receives what is wrong with the parameter, which its parts need not show; nil if nobody wants to know.
     mutating func add(
         _ match: LoadReport.Match, _ values: UnsafeMutablePointer<Float>, _ stateDict: borrowing StateDict,
-        _ destinations: inout UniqueArray<TensorDestination>
+        _ destinations: inout UniqueArray<TensorDestination>, faults: UnsafeMutablePointer<ValueFaults>? = nil
     ) throws(BackboneError) {
         let parts = memory.count
         switch match.form {
@@ -47,7 +51,7 @@ struct Reparametrisation: ~Copyable {
         let rows = shape.isEmpty ? 1 : Int(max(shape[0], 1))
         try items.append(
             Item(
-                form: match.form, values: values, count: count, rowCount: count / rows, parts: parts,
+                form: match.form, values: values, faults: faults, count: count, rowCount: count / rows, parts: parts,
                 tensor: match.tensor))
     }
 
@@ -74,6 +78,7 @@ struct Reparametrisation: ~Copyable {
                 computeWeightNorm(item, Slices(stateDict.shape(magnitude), stateDict.shape(item.tensor)))
             case .spectralNorm: computeSpectralNorm(item)
             }
+            item.faults?.pointee.note(computed: item.values, count: item.count)
         }
     }
 

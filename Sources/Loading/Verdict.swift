@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-import CShims
 import Checkpoints
 import Runtime
 
@@ -39,11 +38,14 @@ struct Verdict {
         _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
     ) -> BackboneError {
         let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
+        // Where more than that differs there is no rest to load.
+        let isAll = report.count(of: .mismatched) == 0 && report.count(of: .missing) == 0
+        let advice: StaticString = isAll ? ". To load the rest all the same, set ignore_modules" : ""
         return BackboneError(
             .mismatch,
             """
             \(path: report.location): '\(stateDict.nameInFile(finding.tensor))'\(others) not part of this network: \
-            \(finding.kind.words). To load the rest all the same, set ignore_modules
+            \(finding.kind.words)\(advice)
             """)
     }
 
@@ -72,14 +74,14 @@ struct Verdict {
     ) throws(BackboneError) {
         guard let first = report.entry(.missing, 0) else { return }
         let hint: Message
-        if let shards = report.shardCount {
-            hint = "it seems to be one of \(shards) shards: load the index (.index.json)"
+        if let shard = shardHint(report.location) {
+            hint = shard
         } else if outline.hasNorms && !outline.hasStatistics {
             hint = """
                 its norms have no running statistics, as GroupNorm, which is not computed here; BatchNorms that were folded \
                 want running_mean 0 and running_var 1 - norm_eps
                 """
-        } else if !outline.hasNorms {
+        } else if !outline.hasNorms && !outline.hasStatistics {
             hint = "it has no norms: were they folded into the convolutions? Save the network before that"
         } else {
             hint = "to keep the network's values for them, set allow_missing"
@@ -100,35 +102,5 @@ struct Verdict {
             \(path: report.location): \(report.count(of: .unexpected)) names do not belong to the network, the first is \
             '\(first.name)'
             """)
-    }
-}
-
-extension LoadReport {
-    /// The number of shards where the path is that of one: "model-00001-of-00002.safetensors". Nil for any other.
-    fileprivate var shardCount: Int? {
-        var rest = Bytes(
-            start: UnsafeRawPointer(location).assumingMemoryBound(to: UInt8.self), count: strlen(location))
-        while !rest.isEmpty {
-            _ = rest.takePart(before: UInt8(ascii: "-"))
-            if let (number, count) = shard(rest), number >= 1, count > 1, number <= count { return count }
-        }
-        return nil
-    }
-
-    /// "00001-of-00002", with anything behind it.
-    private func shard(_ text: Bytes) -> (number: Int, count: Int)? {
-        guard text.count >= 14, let number = digits(text.slice(0, 5)), text.slice(5, 4).hasPrefix("-of-"),
-            let count = digits(text.slice(9, 5))
-        else { return nil }
-        return (number, count)
-    }
-
-    private func digits(_ text: Bytes) -> Int? {
-        var value = 0
-        for byte in text {
-            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-            value = 10 * value + Int(byte - UInt8(ascii: "0"))
-        }
-        return value
     }
 }

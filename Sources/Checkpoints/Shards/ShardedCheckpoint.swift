@@ -52,16 +52,7 @@ struct ShardedCheckpoint: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file)
         if number == 0 { self.container = container }
-        if container == .safetensors {
-            try add(SafetensorsHeader.read(file), number, index)
-        } else {
-            try add(ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container)), number, index)
-        }
-    }
-
-    private mutating func add(
-        _ shard: borrowing TensorCatalog, _ number: Int, _ index: borrowing ShardIndex
-    ) throws(BackboneError) {
+        let shard = try ShardedCheckpoint.catalog(of: file, container)
         var taken = try TakenTensors(shard)
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
@@ -72,10 +63,20 @@ struct ShardedCheckpoint: ~Copyable {
         }
     }
 
-    private static func catalog(of checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> TensorCatalog {
-        let found = try checkpoint.candidates()
-        // Shards hold their tensors at the root.
-        return try checkpoint.catalog(of: found.list[0])
+    private static func catalog(
+        of file: FileReference, _ container: Container
+    ) throws(BackboneError) -> TensorCatalog {
+        if container == .safetensors { return try SafetensorsHeader.read(file) }
+        return try PickledCheckpoint(file, container).firstCatalog()
+    }
+}
+
+extension PickledCheckpoint {
+    /// The tensors of the outermost candidate: shards hold theirs at the root.
+    fileprivate func firstCatalog() throws(BackboneError) -> TensorCatalog {
+        let found = try candidates()
+        let first = found.list.elements[0]
+        return try catalog(of: first)
     }
 }
 
@@ -89,10 +90,8 @@ struct TakenTensors: ~Copyable {
     fileprivate var memoryStart: Int?
 
     init(_ shard: borrowing TensorCatalog) throws(BackboneError) {
-        var order = try UniqueArray<Int32>(repeating: 0, count: shard.entries.count)
+        let order = try shard.sortedByName()
         storages = try UniqueArray(repeating: -1, count: shard.storages.count)
-        for index in 0..<order.count { order[index] = Int32(index) }
-        sort(order.mutableElements) { compare(shard.name(Int($0)), shard.name(Int($1))) < 0 }
         self.order = order
     }
 

@@ -8,7 +8,7 @@ import Runtime
 enum Dialect: Int, BitwiseCopyable {
     // In the order of preference where names fit several.
     case torchvision, convModule, huggingFace, detectron2, maskRCNNBenchmark, caffe2, layerZero, sequential,
-        sequentialWithoutOne, sequentialWithoutBoth, fasterRCNN, paddleDetection
+        sequentialWithoutOne, sequentialWithoutBoth, sequentialOfStages, fasterRCNN, paddleDetection
 
     private var grammar: NameGrammar {
         switch self {
@@ -22,6 +22,7 @@ enum Dialect: Int, BitwiseCopyable {
         case .sequential: .sequential
         case .sequentialWithoutOne: .sequentialWithoutOne
         case .sequentialWithoutBoth: .sequentialWithoutBoth
+        case .sequentialOfStages: .sequentialOfStages
         case .fasterRCNN: .fasterRCNN
         case .paddleDetection: .paddleDetection
         }

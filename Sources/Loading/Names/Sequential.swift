@@ -47,6 +47,21 @@ extension NameGrammar {
                 """)
     }
 
+    /// `nn.Sequential(stem, layer1, layer2, layer3, layer4)`, with a stem that is one itself.
+    static var sequentialOfStages: NameGrammar {
+        NameGrammar(
+            name: "sequential",
+            table: """
+                place 0.0.weight 1.0.conv1.weight
+                place 0.1.bias 1.0.bn1.bias
+                0.0.* conv1.*
+                0.1.* bn1.*
+                0.* stem.*
+                {s}.{b}.* layer{s}.{b}.*
+                {s}.* layer{s}.*
+                """)
+    }
+
     /// faster-rcnn.pytorch: the stem and three stages in one `Sequential`, the last stage in another.
     static var fasterRCNN: NameGrammar {
         NameGrammar(

@@ -18,7 +18,7 @@ from . import _library
 from ._arguments import Checkpoint, encoded_path, int32, integer
 from ._arrays import FloatArray, NewOutputs, check_disjoint, input_tensor, output_array, output_tensor
 from ._entries import Buffer, Entry, Parameter, entries_of
-from ._errors import MismatchError, check
+from ._errors import CheckpointError, MismatchError, check
 from ._handle import Handle
 from ._library import lib
 from ._loading import (
@@ -377,10 +377,11 @@ class ResNet:
         content = safetensors_of(state_dict, floats)
         try:
             report = self.load_weights(content, strict, **options)
-        except MismatchError as error:
+        except (CheckpointError, MismatchError) as error:
             text = str(error).removeprefix(f"memory of {len(content)} bytes: ")
-            mapped = MismatchError(f"the mapping: {text}")
-            mapped.report = error.report and of_mapping(error.report)
+            mapped = type(error)(f"the mapping: {text}")
+            if isinstance(mapped, MismatchError) and isinstance(error, MismatchError):
+                mapped.report = error.report and of_mapping(error.report)
             raise mapped from None
         self._report = of_mapping(report)
         return self._report

@@ -227,7 +227,7 @@ REFUSED = [
            {dialects.detectron2(name): array for name, array in state.items() if "tracked" not in name}), 50,
            lacks=True),
     Refusal("PaddleDetection", with_tensors("", conv1__conv1_1__conv__weight=(4, 3, 3, 3),
-           res2__res2a__branch2a__conv__weight=(8, 8, 1, 1)), 50, inspected="no name in it belongs to a ResNet"),
+           res2__res2a__branch2a__conv__weight=(8, 8, 1, 1)), 50),
     Refusal("ResNet-D of timm and mmdetection", average_shortcut, 50),
     module("ResNeSt", split_attention, 50, lacks=True),
     module("PReLU", beside("prelu.weight", 8)),
