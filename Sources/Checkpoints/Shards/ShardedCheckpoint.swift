@@ -52,7 +52,16 @@ struct ShardedCheckpoint: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file)
         if number == 0 { self.container = container }
-        let shard = try ShardedCheckpoint.catalog(of: file, container)
+        if container == .safetensors {
+            try add(SafetensorsHeader.read(file), number, index)
+        } else {
+            try add(ShardedCheckpoint.catalog(of: PickledCheckpoint(file, container)), number, index)
+        }
+    }
+
+    private mutating func add(
+        _ shard: borrowing TensorCatalog, _ number: Int, _ index: borrowing ShardIndex
+    ) throws(BackboneError) {
         var taken = try TakenTensors(shard)
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
@@ -63,11 +72,7 @@ struct ShardedCheckpoint: ~Copyable {
         }
     }
 
-    private static func catalog(
-        of file: FileReference, _ container: Container
-    ) throws(BackboneError) -> TensorCatalog {
-        if case .safetensors = container { return try SafetensorsHeader.read(file) }
-        let checkpoint = try PickledCheckpoint(file, container)
+    private static func catalog(of checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> TensorCatalog {
         let found = try checkpoint.candidates()
         // Shards hold their tensors at the root.
         return try checkpoint.catalog(of: found.list[0])
