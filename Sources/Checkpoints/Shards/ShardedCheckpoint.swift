@@ -75,7 +75,7 @@ struct ShardedCheckpoint: ~Copyable {
     private static func catalog(of checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> TensorCatalog {
         let found = try checkpoint.candidates()
         // Shards hold their tensors at the root.
-        return try checkpoint.catalog(of: found.list[0])
+        return try checkpoint.catalog(of: found.list.elements[0])
     }
 }
 

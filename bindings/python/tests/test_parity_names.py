@@ -208,6 +208,11 @@ def test_detectron2_with_frozen_norms(torch, check, style, statistics):
     whole = torch.nn.ModuleDict({"backbone": torch.nn.ModuleDict({"bottom_up": model, "fpn": torch.nn.Linear(2, 3)})})
     saved = {"model": whole.state_dict(), "trainer": {"iteration": 5}, "iteration": 5}
     assert not any("num_batches_tracked" in name for name in saved["model"])
+    if not statistics:
+        # As GroupNorms are saved, too: only the mark of Caffe2 tells that these were folded.
+        with pytest.raises(backbone.MismatchError, match="GroupNorm"):
+            check(saved, model, {"style": style})
+        saved["__author__"] = "Caffe2"
     report = check(saved, model, {"style": style})
     assert (report.wrapper, report.prefix, report.dialect) == ("model", "backbone.bottom_up.", "detectron2")
     assert report.depth == 50

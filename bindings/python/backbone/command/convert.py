@@ -60,7 +60,7 @@ def command(
     if os.path.lexists(out) and not force:
         raise click.ClickException(f"{out} is there already; --force replaces it")
     load["input_channels"] = input_channels
-    options = {} if channels is None else {"in_channels": channels}
+    options: dict[str, Any] = {} if channels is None else {"in_channels": channels}
     with CheckpointOptions(load, style).create(source, **options) as net:
         net.save_weights(out)
         report = report_of(net)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import warnings
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .. import IMAGENET_MEAN, IMAGENET_STD, BackboneWarning, LoadReport, ResNet
-from .._loading import ALLOWING, LoadOptions
+from .._arguments import Checkpoint
+from .._loading import ALLOWING, LoadOptions, stream_content
 from .._report import listed
 from .terminal import warn
 
@@ -29,15 +31,20 @@ class CheckpointOptions:
     load: LoadOptions = field(default_factory=LoadOptions)
     style: Literal["pytorch", "caffe"] = "pytorch"
 
-    def create(self, weights: str, **options: Any) -> ResNet:
+    def create(self, weights: str, content: Checkpoint | None = None, **options: Any) -> ResNet:
         """The network that a checkpoint describes, with its weights; the report's warnings are shown.
+
+        Args:
+            weights: the path.
+            content: what to load in its place, if it was read before.
+            options: of the network.
 
         Raises: as `ResNet.from_file` does.
         """
         with warnings.catch_warnings():
             # They are shown below, with the name of the file.
             warnings.simplefilter("ignore", BackboneWarning)
-            net = ResNet.from_file(weights, style=self.style, **self.load, **options)
+            net = ResNet.from_file(content or weights, style=self.style, **self.load, **options)
         report = report_of(net)
         for warning in report.warnings:
             warn(f"{weights}: {warning}")
@@ -58,10 +65,16 @@ class NetworkOptions:
     std: Sequence[float] = IMAGENET_STD
     threads: int | None = None
 
+    @functools.cached_property
+    def content(self) -> Checkpoint:
+        """The path of the weights, or their bytes if it is a pipe's, which can be read but once."""
+        return stream_content(self.weights)
+
     def open(self, stages: tuple[int, ...]) -> ResNet:
         """The network for images of three channels, as far as the last of these stages."""
         return self.checkpoint.create(
             self.weights,
+            self.content,
             in_channels=3,
             out_indices=stages,
             arithmetic=self.arithmetic,
@@ -76,7 +89,7 @@ class NetworkOptions:
         # What a load allows changes no features of a checkpoint that loads without it.
         load = {name: value for name, value in self.checkpoint.load.items() if name not in ALLOWING}
         return {
-            "weights": _sha256(self.weights),
+            "weights": _sha256(self.content),
             **load,
             "style": self.checkpoint.style,
             "arithmetic": self.arithmetic,
@@ -92,9 +105,11 @@ def report_of(net: ResNet) -> LoadReport:
     return net.report
 
 
-def _sha256(path: str) -> str:
+def _sha256(content: Checkpoint) -> str:
+    if not isinstance(content, str):
+        return hashlib.sha256(content).hexdigest()  # type: ignore[arg-type]
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(content, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -4,12 +4,16 @@
 """`backbone inspect` and `backbone convert`: against the library's report, safetensors and PyTorch."""
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from command_runner import RESNET18, RESNET50, error_of, run, run_json
 from fixture_cases import CHECKPOINTS, MODELS
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import backbone
@@ -208,3 +212,23 @@ def test_conversions_that_cannot_be(tmp_path, monkeypatch, arguments, status, me
     monkeypatch.chdir(tmp_path)
     assert message in error_of("convert", RESNET18, *arguments, status=status)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_from_a_pipe_are_read_once(tmp_path):
+    with backbone.ResNet(18, base_channels=4) as net:
+        net.save_weights(tmp_path / "w.pth")
+    Image.new("RGB", (40, 30), (200, 90, 10)).save(tmp_path / "a.png")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    outputs = []
+    for name, weights in (("file", "w.pth"), ("pipe", "/dev/stdin")):
+        command = [sys.executable, "-m", "backbone", "features", "a.png", "-w", weights, "-o", name]
+        with open(tmp_path / "w.pth", "rb") as file:
+            feeder = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
+            options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+            result = subprocess.run(command, stdin=feeder.stdout, **options)
+            feeder.stdout.close()
+            feeder.wait()
+        assert result.returncode == 0, result.stderr
+        outputs.append(np.load(tmp_path / name / "a.png.npz"))
+    for stage in outputs[0].files:
+        np.testing.assert_array_equal(outputs[0][stage], outputs[1][stage])
