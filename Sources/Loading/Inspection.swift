@@ -54,6 +54,9 @@ extension StateDict {
         guard let depth = deepest == 0 ? .resnet50 : outline.depth else {
             throw located(BackboneError(.badCheckpoint, unknownDepth(outline)))
         }
+        if deepest == 0 && outline.stem != nil {
+            throw located(BackboneError(.badCheckpoint, "it has a stem and no blocks, which tells no depth"))
+        }
         if deepest > 0 && deepest < 4, let hint = pathHint() { throw located(BackboneError(.badCheckpoint, hint)) }
         // Without a stem of one convolution the first stage tells its width.
         let width = outline.stem?.outputs ?? outline.stageInputs ?? 64

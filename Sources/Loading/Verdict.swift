@@ -89,9 +89,14 @@ struct Verdict {
         throw BackboneError(
             .mismatch,
             """
-            \(path: report.location): \(report.count(of: .missing)) names of the network are missing, the first is \
-            '\(first.name)'; \(hint)
+            \(path: report.location): names of the network are missing: '\(first.name)'\(others(report, .missing)); \(hint)
             """)
+    }
+
+    /// How many more names of a class there are than the first.
+    private func others(_ report: borrowing LoadReport, _ nameClass: LoadReport.NameClass) -> Message {
+        let count = report.count(of: nameClass)
+        return count > 1 ? " and \(count - 1) more" : ""
     }
 
     private func checkUnexpected(_ report: borrowing LoadReport) throws(BackboneError) {
@@ -99,8 +104,7 @@ struct Verdict {
         throw BackboneError(
             .mismatch,
             """
-            \(path: report.location): \(report.count(of: .unexpected)) names do not belong to the network, the first is \
-            '\(first.name)'
+            \(path: report.location): names do not belong to the network: '\(first.name)'\(others(report, .unexpected))
             """)
     }
 }
