@@ -88,7 +88,8 @@ extension StateDict {
             try checkType(of: match.tensor)
             if let part = misfit(match.form, main: match.tensor) { throw misfitting(part, main: match.tensor) }
             try report.append(
-                fits(match.tensor, wanted) ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape, actual: shape(match.tensor),
+                fits(match.tensor, wanted) ? .loaded : .mismatched, name: wanted.name, expected: wanted.shape,
+                actual: shape(match.tensor),
                 match: match)
         }
         for index in 0..<count where !isUsed[index] && catalog.entries[index].isTensor {

@@ -10,7 +10,9 @@ func foreignKind(of file: FileReference, _ bytes: Bytes) throws(BackboneError) -
         for index in 0..<count where bytes[index] != prefix[index] { return false }
         return true
     }
-    if begins([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], count: 8) { return "it is an HDF5 file (Keras?); load a .pth of the same network" }
+    if begins([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], count: 8) {
+        return "it is an HDF5 file; load a .pth of the same network"
+    }
     if begins([0x1f, 0x8b, 0, 0, 0, 0, 0, 0], count: 2) { return "it is compressed by gzip; unpack it first" }
     if begins([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0], count: 6) { return "it is compressed by xz; unpack it first" }
     if begins([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0], count: 4) { return "it is compressed by zstd; unpack it first" }
