@@ -38,7 +38,9 @@ struct NetworkOutline: BitwiseCopyable {
                 blockCounts[stage - 1] = max(blockCounts[stage - 1], block + 1)
                 if reader.rest.hasPrefix("conv3.") { isBottleneck = true }
                 if shape.count == 4, name.hasPrefix("layer1.0.conv1.") { stageInputs = shape[1] }
-            } else if name.hasPrefix("conv1."), shape.count == 4 {
+            } else if name.hasPrefix("conv1.weight") || name.hasPrefix("conv1.parametrizations.weight."),
+                shape.count == 4
+            {
                 // The weight, or what it is computed from.
                 stem = (shape[0], shape[1])
             } else if !reader.take("bn1.") {

@@ -496,11 +496,14 @@ def test_inspect_of_what_is_no_whole_resnet(states, tmp_path):
     deeper = states[18] | {"layer1.2.conv1.weight": states[18]["layer1.1.conv1.weight"]}
     for file, text in [
         (deeper, "3, 2, 2 and 2 BasicBlocks"),
-        (others("a", "b"), "the first is 'a', expected 'conv1.weight'"),
         (state | {"conv1.weight": np.ones((1000, 3, 7, 7), np.float32)}, "base_channels is 1000"),
     ]:
         with pytest.raises(backbone.CheckpointError, match=text):
             backbone.inspect(write_pth(tmp_path / "x.pth", file))
+    with pytest.raises(backbone.MismatchError, match="the first is 'a', expected 'conv1.weight'"):
+        backbone.inspect(write_pth(tmp_path / "x.pth", others("a", "b")))
+    with pytest.raises(backbone.CheckpointError, match="no blocks"):
+        backbone.inspect(write_pth(tmp_path / "x.pth", {"conv1.weight": states[18]["conv1.weight"]}))
     with pytest.raises(backbone.MismatchError, match="conv1.weight") as caught:
         backbone.inspect(write_pth(tmp_path / "x.pth", {n: a for n, a in state.items() if n != "conv1.weight"}))
     assert caught.value.report.missing == ("conv1.weight",) and caught.value.report.base_channels is None
