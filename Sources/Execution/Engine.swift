@@ -26,18 +26,13 @@ package struct Engine: ~Copyable {
     package init(
         threads: Int, normalization: consuming InputNormalization, kernels: KernelTable, planner: Planner
     ) throws(BackboneError) {
-        let pool = try ThreadPool(threads: threads == 0 ? Self.defaultThreadCount : threads)
+        let pool = try ThreadPool(threads: threads == 0 ? ThreadLimit.defaultCount : threads)
         let cacheLock = try Mutex()
         self.planner = planner
         self.normalization = normalization
         self.kernels = kernels
         self.pool = pool
         self.cacheLock = cacheLock
-    }
-
-    private static var defaultThreadCount: Int {
-        let available = ProcessorCount.available
-        return min(available, ThreadLimit.environment ?? available)
     }
 
     package var threadCount: Int { pool.threadCount }

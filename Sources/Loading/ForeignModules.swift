@@ -23,6 +23,8 @@ struct ForeignModules: ~Copyable {
     /// The number of blocks that each stage has in this network, 0 if it is not built.
     private let blockCounts: [4 of Int]
     private let hasThirdConvolution: Bool
+    /// Whether the file's first convolution is 3x3.
+    private let hasSmallStem: Bool
 
     /// - Throws: what reading biases throws.
     init(_ stateDict: borrowing StateDict, _ configuration: Configuration) throws(BackboneError) {
@@ -32,6 +34,8 @@ struct ForeignModules: ~Copyable {
         }
         blockCounts = counts
         hasThirdConvolution = configuration.depth.blockKind == .bottleneck
+        let stem = stateDict.find(bytes(of: "conv1.weight")).map { stateDict.shape($0) }
+        hasSmallStem = stem.map { $0.count == 4 && $0[2] == 3 } ?? false
         isZeroBias = try ForeignModules.findZeroBiases(stateDict)
     }
 
@@ -86,6 +90,8 @@ struct ForeignModules: ~Copyable {
         if reader.take("bn1.") { return named(reader.rest) ?? .unknown }
         if reader.take("stem.") || reader.take("layer0.") { return named(reader.rest) ?? .deepStem }
         if reader.take("maxpool.") { return named(reader.rest) ?? .unknown }
+        // CLIP's deep stem has no module of its own. Behind a 7x7 they are a head's.
+        if hasSmallStem && (reader.take("conv2.") || reader.take("conv3.")) { return .deepStem }
         // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
         return ForeignKind.named(firstPart(of: name))
     }

@@ -38,9 +38,14 @@ struct Verdict {
         _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
     ) -> BackboneError {
         let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
-        // Where more than that differs there is no rest to load.
-        let isAll = report.count(of: .mismatched) == 0 && report.count(of: .missing) == 0
-        let advice: StaticString = isAll ? ". To load the rest all the same, set ignore_modules" : ""
+        // Where shapes differ too there is no rest to load.
+        var advice: StaticString = ""
+        if report.count(of: .mismatched) == 0 {
+            advice =
+                allowsMissing || report.count(of: .missing) == 0
+                ? ". To load the rest all the same, set ignore_modules"
+                : ". To load the rest all the same, set ignore_modules and set allow_missing"
+        }
         return BackboneError(
             .mismatch,
             """

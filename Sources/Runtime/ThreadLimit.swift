@@ -8,6 +8,12 @@ package enum ThreadLimit {
     /// The number in BACKBONE_NUM_THREADS, else in OMP_NUM_THREADS; nil where neither has one.
     package static var environment: Int? { number(of: "BACKBONE_NUM_THREADS") ?? number(of: "OMP_NUM_THREADS") }
 
+    /// How many threads a handle gets whose creator did not say: one for each processor, within the limit.
+    package static var defaultCount: Int {
+        let available = ProcessorCount.available
+        return min(available, environment ?? available)
+    }
+
     private static func number(of name: StaticString) -> Int? {
         let name = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
         return shims_environment(name).flatMap { number(in: $0) }

@@ -8,7 +8,7 @@ import Runtime
 enum OpenBLAS {
     /// - Throws: `io` where it cannot be loaded.
     static func load() throws(BackboneError) {
-        guard let reason = shims_load_blas(Int32(clamping: ProcessorCount.available)) else { return }
+        guard let reason = shims_load_blas(Int32(clamping: ThreadLimit.defaultCount)) else { return }
         throw BackboneError(
             .io, "this CPU lacks AVX2 or FMA, and OpenBLAS, which computes without them, is not to be had: \(reason)")
     }

@@ -138,7 +138,7 @@ static void missing_names_are_errors(void) {
         backbone_report *report = NULL;
         size_t size = read_all(whole, 0, before);
         CHECK_FAILS(MISMATCH, "'layer2.0.conv1.weight'", backbone_load_weights(whole, path, strict, &report));
-        CHECK(strstr(backbone_last_error_message(), "75 names") != NULL, "%s", backbone_last_error_message());
+        CHECK(strstr(backbone_last_error_message(), "and 74 more") != NULL, "%s", backbone_last_error_message());
         CHECK(strstr(backbone_last_error_message(), "allow_missing") != NULL, "%s", backbone_last_error_message());
         CHECK(report != NULL && count_of(report, BACKBONE_REPORT_MISSING) == LATER_VALUES, "no report, or another");
         CHECK(count_of(report, BACKBONE_REPORT_IGNORABLE) == LATER_COUNTS, "the counts are missed");

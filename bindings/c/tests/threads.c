@@ -121,6 +121,7 @@ static void *use_all(void *unused) {
         backbone_options options;
         DO(backbone_options_init(&options, sizeof options));
         options.threads = 2;
+        options.out_stages = BACKBONE_STAGE_C2;
         DO(backbone_create_from_file(files[i], &options, NULL, &found, NULL));
         backbone_free(found);
         CHECK(backbone_load_weights(net, "/nowhere/no.pth", 0, NULL) == BACKBONE_STATUS_FILE_NOT_FOUND, "no failure");

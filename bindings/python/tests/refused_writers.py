@@ -223,6 +223,8 @@ REFUSED = [
            conv1__6__weight=(8, 4, 3, 3)), 50, lacks=True),
     module("deep stem of mmdetection", with_tensors(("conv1.", "bn1."), stem__0__weight=(4, 3, 3, 3),
            stem__1__weight=(4,), stem__3__weight=(4, 4, 3, 3)), 50, lacks=True),
+    Refusal("deep stem of CLIP", with_tensors("conv1.", conv1__weight=(4, 3, 3, 3), conv2__weight=(4, 4, 3, 3),
+           conv3__weight=(8, 4, 3, 3)), 50),
     module("deep stem of detectron2 (DeepLab)", lambda state: with_tensors("stem.", stem__conv1_1__weight=(4, 3, 3, 3))(
            {dialects.detectron2(name): array for name, array in state.items() if "tracked" not in name}), 50,
            lacks=True),

@@ -155,7 +155,7 @@ def test_wrong_arguments_are_refused_before_anything_starts(job, weights, tmp_pa
         ({"crop": 0}, ValueError, "crop is 0"),
         ({"actors": 0}, ValueError, "actors is 0; it must be at least 1"),
         ({"threads": 1.5}, TypeError, "threads is a float; it must be an int"),
-        ({"mean": [1, 2]}, ValueError, "mean has shape"),
+        ({"mean": [1, 2]}, ValueError, "std has shape"),
         ({"in_channels": 1, "mean": None, "std": None, "input_channels": "sum"}, ValueError, "takes 1 channels"),
     ]:
         with pytest.raises(error, match=message):
