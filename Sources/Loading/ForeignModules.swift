@@ -49,6 +49,8 @@ struct ForeignModules: ~Copyable {
         let name = stateDict.name(index) ?? fileName
         if name.hasPrefix("fc.") || ForeignModules.isCounter(name) || isZeroBias[index] { return .ignorable }
         if isOfUnbuiltStage(name) { return .ignorable }
+        // What is called after a parameter, as a part of the same storage may be, is not a module.
+        if ForeignModules.isBelowParameter(name) { return .unexpected }
         if let kind = kind(of: name, rank: stateDict.shape(index).count) { note(kind, index) }
         return .unexpected
     }
@@ -68,6 +70,20 @@ struct ForeignModules: ~Copyable {
     /// What profilers leave behind in every module.
     private static func isCounter(_ name: Bytes) -> Bool {
         name.hasSuffix("total_ops") || name.hasSuffix("total_params")
+    }
+
+    private static func isBelowParameter(_ name: Bytes) -> Bool {
+        var rest = name
+        var isParametrized = false
+        while !rest.isEmpty {
+            let part = rest.takePart(before: UInt8(ascii: "."))
+            let isValue =
+                equal(part, "weight") || equal(part, "bias") || equal(part, "running_mean")
+                || equal(part, "running_var") || equal(part, "num_batches_tracked")
+            if isValue && !rest.isEmpty && !isParametrized { return true }
+            isParametrized = equal(part, "parametrizations")
+        }
+        return false
     }
 
     private func isOfUnbuiltStage(_ name: Bytes) -> Bool {
