@@ -2,6 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 import Kernels
+import Networks
 import Runtime
 
 // Inputs that fool people: nothing in a checkpoint or in an image says whether one is normalised for the other, and the

@@ -2,6 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 import Kernels
+import Runtime
 
 extension TensorView {
     /// Passes the offsets, in elements from `data`, and the channels of some elements to `body`: the same each time, spread

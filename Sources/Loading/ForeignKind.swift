@@ -2,6 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 import Checkpoints
+import Runtime
 
 /// What a module inside the stem or the blocks of a file's network is that the networks built here do not have.
 struct ForeignKind: BitwiseCopyable {

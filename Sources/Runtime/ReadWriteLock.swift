@@ -11,15 +11,21 @@ import CShims
 // Public: see UniqueArray.
 public struct ReadWriteLock: ~Copyable {
     private let state: UnsafeMutablePointer<ReadWriteLockState>
+    /// The process that the state belongs to, which is looked at before the mutex is taken. In memory of its own: to take
+    /// the address of a field is, to Swift, to change the state that others use.
+    private let owner: Buffer<Int32>
 
     /// - Throws: `outOfMemory`.
     package init() throws(BackboneError) {
+        let owner = try Buffer<Int32>(count: 1)
+        owner.start.initialize(to: 0)
         state = try Heap.allocate(ReadWriteLockState.self, count: 1)
         state.initialize(to: ReadWriteLockState())
+        self.owner = owner
     }
 
     deinit {
-        if state.pointee.owner == shims_fork_generation() {
+        if owner.start.pointee == shims_fork_generation() {
             pthread_cond_destroy(&state.pointee.readersTurn)
             pthread_cond_destroy(&state.pointee.writersTurn)
             pthread_mutex_destroy(&state.pointee.mutex)
@@ -27,18 +33,18 @@ public struct ReadWriteLock: ~Copyable {
         Heap.deallocate(state)
     }
 
-    package borrowing func lockShared() { _ = ReadWriteLockState.lockShared(state, .none) }
+    package borrowing func lockShared() { _ = ReadWriteLockState.lockShared(state, owner.start, .none) }
 
-    package borrowing func lockExclusive() { _ = ReadWriteLockState.lockExclusive(state, .none) }
+    package borrowing func lockExclusive() { _ = ReadWriteLockState.lockExclusive(state, owner.start, .none) }
 
     /// - Throws: `cancelled` while it waits; then nothing is locked.
     package borrowing func lockShared(_ cancellation: Cancellation) throws(BackboneError) {
-        if !ReadWriteLockState.lockShared(state, cancellation) { try cancellation.check() }
+        if !ReadWriteLockState.lockShared(state, owner.start, cancellation) { try cancellation.check() }
     }
 
     /// - Throws: `cancelled` while it waits; then nothing is locked.
     package borrowing func lockExclusive(_ cancellation: Cancellation) throws(BackboneError) {
-        if !ReadWriteLockState.lockExclusive(state, cancellation) { try cancellation.check() }
+        if !ReadWriteLockState.lockExclusive(state, owner.start, cancellation) { try cancellation.check() }
     }
 
     /// Makes a reader of the writer, before any other writer.
@@ -50,7 +56,6 @@ public struct ReadWriteLock: ~Copyable {
 extension ReadWriteLock: @unchecked Sendable {}
 
 private struct ReadWriteLockState {
-    var owner: Int32 = 0
     /// Guards all that follows.
     var mutex = pthread_mutex_t()
     var readersTurn = pthread_cond_t()
@@ -60,8 +65,10 @@ private struct ReadWriteLockState {
     var isWriting = false
 
     /// Whether the lock was taken: not if the wait was cancelled.
-    static func lockShared(_ state: UnsafeMutablePointer<Self>, _ cancellation: Cancellation) -> Bool {
-        enter(state)
+    static func lockShared(
+        _ state: UnsafeMutablePointer<Self>, _ owner: UnsafeMutablePointer<Int32>, _ cancellation: Cancellation
+    ) -> Bool {
+        enter(state, owner)
         defer { pthread_mutex_unlock(&state.pointee.mutex) }
         while state.pointee.isWriting || state.pointee.waitingWriterCount > 0 {
             if cancellation.isCancelled { return false }
@@ -72,8 +79,10 @@ private struct ReadWriteLockState {
     }
 
     /// Whether the lock was taken: not if the wait was cancelled.
-    static func lockExclusive(_ state: UnsafeMutablePointer<Self>, _ cancellation: Cancellation) -> Bool {
-        enter(state)
+    static func lockExclusive(
+        _ state: UnsafeMutablePointer<Self>, _ owner: UnsafeMutablePointer<Int32>, _ cancellation: Cancellation
+    ) -> Bool {
+        enter(state, owner)
         defer { pthread_mutex_unlock(&state.pointee.mutex) }
         state.pointee.waitingWriterCount += 1
         var isCancelled = false
@@ -128,15 +137,15 @@ private struct ReadWriteLockState {
     }
 
     /// Takes the mutex, of a new state in a new process.
-    private static func enter(_ state: UnsafeMutablePointer<Self>) {
-        if shims_fork_begin(&state.pointee.owner) != 0 {
+    private static func enter(_ state: UnsafeMutablePointer<Self>, _ owner: UnsafeMutablePointer<Int32>) {
+        if shims_fork_begin(owner) != 0 {
             pthread_mutex_init(&state.pointee.mutex, nil)
             _ = shims_cond_init(&state.pointee.readersTurn)
             _ = shims_cond_init(&state.pointee.writersTurn)
             state.pointee.readerCount = 0
             state.pointee.waitingWriterCount = 0
             state.pointee.isWriting = false
-            shims_fork_end(&state.pointee.owner)
+            shims_fork_end(owner)
         }
         pthread_mutex_lock(&state.pointee.mutex)
     }

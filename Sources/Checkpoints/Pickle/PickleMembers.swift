@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// Goes through what a dict, list or tuple holds, with the key or the position of each.
 ///
 /// A list of pairs of a text and a value is a dict: people save `list(state_dict.items())`, and Python 2 wrote

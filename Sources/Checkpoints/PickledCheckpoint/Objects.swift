@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 // Objects of classes that are not known here: subclasses of dict and list, namespaces, dataclasses, named tuples.
 extension PickledCheckpoint {
     /// The attributes of an object, a dict; nil if its state is anything else.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// The statistics of a batch in two passes over groups of channels, which no two threads share.
 enum PortableBatchStatistics {
     static var kernel: BlockKernel<BatchStatisticsTask> {
