@@ -8,7 +8,7 @@ import Runtime
 package typealias Bytes = UnsafeBufferPointer<UInt8>
 
 /// Orders bytes by value, a prefix before what continues it: negative, zero or positive.
-func compare(_ a: Bytes, _ b: Bytes) -> Int {
+package func compare(_ a: Bytes, _ b: Bytes) -> Int {
     guard let first = a.baseAddress, let second = b.baseAddress else { return a.count - b.count }
     // The same bytes need no look: a hostile pickle may use one long string as every key.
     let order = first == second ? 0 : Int(memcmp(first, second, min(a.count, b.count)))

@@ -5,7 +5,7 @@
 ///
 /// Heap sort: no memory, no recursion, and n log n comparisons whatever the input, as names and offsets of a hostile
 /// file may come in the worst order for other algorithms, or all in one slot of a hash table.
-func sort(_ indices: UnsafeMutableBufferPointer<Int32>, by precedes: (Int32, Int32) -> Bool) {
+package func sort(_ indices: UnsafeMutableBufferPointer<Int32>, by precedes: (Int32, Int32) -> Bool) {
     let count = indices.count
     var root = count / 2
     while root > 0 {
@@ -18,6 +18,22 @@ func sort(_ indices: UnsafeMutableBufferPointer<Int32>, by precedes: (Int32, Int
         indices.swapAt(0, end)
         siftDown(indices, from: 0, count: end, by: precedes)
     }
+}
+
+/// Finds an index among those that `sort` has put in order.
+///
+/// - Parameter comparison: of what an index stands for with what is looked for: below zero if it comes before that, zero
+///   if it is that.
+package func search(_ indices: UnsafeBufferPointer<Int32>, by comparison: (Int32) -> Int) -> Int? {
+    var low = 0
+    var high = indices.count
+    while low < high {
+        let middle = (low + high) / 2
+        let found = comparison(indices[middle])
+        if found == 0 { return Int(indices[middle]) }
+        if found < 0 { low = middle + 1 } else { high = middle }
+    }
+    return nil
 }
 
 /// Lets the element at `start` sink to where no child of the first `count` comes after it.

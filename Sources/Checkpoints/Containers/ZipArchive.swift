@@ -55,15 +55,7 @@ struct ZipArchive: ~Copyable {
     func name(_ index: Int) -> Bytes { directory.elements.slice(members[index].name) }
 
     func find(_ name: Bytes) -> Int? {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            let found = compare(self.name(Int(order[middle])), name)
-            if found == 0 { return Int(order[middle]) }
-            if found < 0 { low = middle + 1 } else { high = middle }
-        }
-        return nil
+        search(order.elements) { compare(self.name(Int($0)), name) }
     }
 
     /// Where the bytes of a member lie.

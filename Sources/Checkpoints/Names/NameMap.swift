@@ -55,15 +55,7 @@ struct NameMap: ~Copyable {
 
     /// The index of the tensor with one of our names.
     func find(_ name: Bytes) -> Int? {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            let index = Int(order[middle])
-            let comparison = compare(text.elements.slice(names[index]), name)
-            if comparison == 0 { return index }
-            if comparison < 0 { low = middle + 1 } else { high = middle }
-        }
-        return nil
+        let (names, text) = (self.names.elements, self.text.elements)
+        return search(order.elements) { compare(text.slice(names[Int($0)]), name) }
     }
 }

@@ -161,14 +161,8 @@ struct PersistentObjects: ~Copyable {
 
     func find(_ key: Int?) -> UInt32? {
         guard let key else { return nil }
-        var low = 0
-        var high = sorted.count
-        while low < high {
-            let middle = (low + high) / 2
-            let found = Int(sorted[middle])
-            if keys[found] == key { return values[found] }
-            if keys[found] < key { low = middle + 1 } else { high = middle }
-        }
-        return nil
+        let list = keys.elements
+        let found = search(sorted.elements) { list[Int($0)] == key ? 0 : list[Int($0)] < key ? -1 : 1 }
+        return found.map { values[$0] }
     }
 }

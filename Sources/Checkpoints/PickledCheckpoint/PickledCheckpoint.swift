@@ -76,14 +76,6 @@ struct StoragePlaces: ~Copyable {
     }
 
     func find(_ key: Bytes) -> Int? {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            let found = compare(self.key(Int(order[middle])), key)
-            if found == 0 { return Int(order[middle]) }
-            if found < 0 { low = middle + 1 } else { high = middle }
-        }
-        return nil
+        search(order.elements) { compare(self.key(Int($0)), key) }
     }
 }

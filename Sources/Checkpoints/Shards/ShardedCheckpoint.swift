@@ -96,15 +96,7 @@ struct TakenTensors: ~Copyable {
     }
 
     func find(_ name: Bytes, in shard: borrowing TensorCatalog) -> Int? {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            let comparison = compare(shard.name(Int(order[middle])), name)
-            if comparison == 0 { return Int(order[middle]) }
-            if comparison < 0 { low = middle + 1 } else { high = middle }
-        }
-        return nil
+        search(order.elements) { compare(shard.name(Int($0)), name) }
     }
 }
 
