@@ -18,6 +18,7 @@ struct ForeignModules: ~Copyable {
 
     /// The most certain one; nil if there is none.
     private(set) var finding: Finding?
+    private let parts: ForeignParts
     /// For each tensor of the file whether it is a bias of zeros.
     private let isZeroBias: UniqueArray<Bool>
     /// The number of blocks that each stage has in this network, 0 if it is not built.
@@ -28,6 +29,8 @@ struct ForeignModules: ~Copyable {
 
     /// - Throws: what reading biases throws.
     init(_ stateDict: borrowing StateDict, _ configuration: Configuration) throws(BackboneError) {
+        let isZeroBias = try ForeignModules.findZeroBiases(stateDict)
+        let parts = try ForeignParts()
         var counts: [4 of Int] = .init(repeating: 0)
         for stage in 1...configuration.outStages.deepest {
             counts[stage - 1] = configuration.depth.blockCount(stage: stage)
@@ -36,7 +39,8 @@ struct ForeignModules: ~Copyable {
         hasThirdConvolution = configuration.depth.blockKind == .bottleneck
         let stem = stateDict.find(bytes(of: "conv1.weight")).map { stateDict.shape($0) }
         hasSmallStem = stem.map { $0.count == 4 && $0[2] == 3 } ?? false
-        isZeroBias = try ForeignModules.findZeroBiases(stateDict)
+        self.isZeroBias = isZeroBias
+        self.parts = parts
     }
 
     // MARK: - Classifying
@@ -72,6 +76,7 @@ struct ForeignModules: ~Copyable {
         name.hasSuffix("total_ops") || name.hasSuffix("total_params")
     }
 
+    /// Whether a part before the last is called as a parameter or a statistic; parametrised ones are modules by that name.
     private static func isBelowParameter(_ name: Bytes) -> Bool {
         var rest = name
         var isParametrized = false
@@ -109,7 +114,7 @@ struct ForeignModules: ~Copyable {
         // CLIP's deep stem has no module of its own. Behind a 7x7 they are a head's.
         if hasSmallStem && (reader.take("conv2.") || reader.take("conv3.")) { return .deepStem }
         // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
-        return ForeignKind.named(firstPart(of: name))
+        return parts.kind(of: firstPart(of: name))
     }
 
     private func kind(inBlock name: Bytes, rank: Int) -> ForeignKind {
@@ -144,10 +149,10 @@ struct ForeignModules: ~Copyable {
     /// The kind that any part of a name stands for.
     private func named(_ name: Bytes) -> ForeignKind? {
         // timm's modules are all called `se`.
-        if name.hasPrefix("se.conv.") { return ForeignKind.named(bytes(of: "eca")) }
+        if name.hasPrefix("se.conv.") { return parts.kind(of: bytes(of: "eca")) }
         var rest = name
         while !rest.isEmpty {
-            if let kind = ForeignKind.named(rest.takePart(before: UInt8(ascii: "."))) { return kind }
+            if let kind = parts.kind(of: rest.takePart(before: UInt8(ascii: "."))) { return kind }
         }
         return nil
     }
@@ -160,52 +165,5 @@ struct ForeignModules: ~Copyable {
     private func isNumber(_ part: Bytes) -> Bool {
         for byte in part where byte < UInt8(ascii: "0") || byte > UInt8(ascii: "9") { return false }
         return !part.isEmpty
-    }
-}
-
-// MARK: - Biases of convolutions
-
-extension ForeignModules {
-    /// The largest bias that is looked at: there is one value for each output channel.
-    private static var mostBiasValues: Int { 1 << 16 }
-
-    private static func isBias(_ name: Bytes) -> Bool {
-        equal(name, "conv1.bias") || name.hasSuffix(".conv1.bias") || name.hasSuffix(".conv2.bias")
-            || name.hasSuffix(".conv3.bias") || name.hasSuffix(".downsample.0.bias")
-    }
-
-    /// Reads all biases of convolutions, to know which are zero. Files of Caffe have such, and they change nothing.
-    private static func findZeroBiases(_ stateDict: borrowing StateDict) throws(BackboneError) -> UniqueArray<Bool> {
-        var isZeroBias = try UniqueArray(repeating: false, count: stateDict.count)
-        var found = UniqueArray<Int>()
-        var total = 0
-        for index in 0..<stateDict.count {
-            guard let name = stateDict.name(index), isBias(name), !stateDict.isOutside(index),
-                let dtype = stateDict.dtype(index), dtype.isFloatingPoint
-            else { continue }
-            let count = stateDict.elementCount(index)
-            // What is not looked at counts as not zero.
-            guard count <= mostBiasValues, total + count <= 64 * mostBiasValues else { continue }
-            total += count
-            try found.append(index)
-        }
-        if found.isEmpty { return isZeroBias }
-        let values = try Buffer<Float>(count: total)
-        var destinations = UniqueArray<TensorDestination>()
-        var start = 0
-        for index in found.elements {
-            try destinations.append(TensorDestination(tensor: index, float32: values.start + start))
-            start += stateDict.elementCount(index)
-        }
-        try stateDict.read(destinations)
-        start = 0
-        for index in found.elements {
-            let count = stateDict.elementCount(index)
-            var isZero = true
-            for position in start..<start + count where values.start[position] != 0 { isZero = false }
-            isZeroBias[index] = isZero
-            start += count
-        }
-        return isZeroBias
     }
 }

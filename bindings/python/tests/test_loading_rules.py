@@ -5,6 +5,7 @@
 
 import ctypes
 import json
+import time
 import warnings
 
 import numpy as np
@@ -129,6 +130,26 @@ def test_failures_leave_no_stale_report(tmp_path):
             assert call(ctypes.byref(out), ctypes.byref(made)) == _library.STATUS_BAD_CHECKPOINT, name
             assert out.value is None, name
             assert made.value is None or not name.startswith("create"), name
+
+
+# ---- Modules of other networks ----
+
+
+def test_modules_in_as_many_names_of_many_parts_as_fit_are_found(net, state, tmp_path):
+    def processor_time(suffix):
+        names = {f"layer1.0.{index}{suffix}": np.zeros(0, np.float32) for index in range(60_000)}
+        path = write_safetensors(tmp_path / "x.safetensors", state | names)
+        start = time.process_time()
+        with pytest.raises(backbone.MismatchError, match="not part of this network") as caught:
+            net.load_weights(path)
+        return time.process_time() - start, str(caught.value)
+
+    few, message = processor_time("a" * 160 + ".se")
+    assert "'layer1.0.0aaa" in message and "59999 more" in message and "squeeze-and-excitation" in message
+    many, message = processor_time(".a" * 80 + ".se")
+    assert "'layer1.0.0.a.a" in message and "59999 more" in message and "squeeze-and-excitation" in message
+    # Parts are looked up, not compared with each that is known: that takes 16 times as long.
+    assert many < 6 * few
 
 
 # ---- Values ----
