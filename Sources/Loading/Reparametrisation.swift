@@ -26,7 +26,7 @@ struct Reparametrisation: ~Copyable {
     private var items = UniqueArray<Item>()
     /// The other parts.
     private var memory = UniqueArray<Buffer<Float>>()
-    /// One for each slice of the parameter with the most of them.
+    /// Of the slices of a weight-normed parameter: as many as the one with the most of them has.
     private var sums = UniqueArray<Double>()
 
     /// Notes a parameter, and adds the parts beside the main tensor to what is read.
@@ -41,7 +41,10 @@ struct Reparametrisation: ~Copyable {
         let parts = memory.count
         switch match.form {
         case .stored: return
-        case .masked(let part), .weightNorm(let part): try add(part, stateDict, &destinations)
+        case .masked(let mask): try add(mask, stateDict, &destinations)
+        case .weightNorm(let magnitude):
+            try add(magnitude, stateDict, &destinations)
+            while sums.count < stateDict.elementCount(magnitude) { try sums.append(0) }
         case .spectralNorm(let u, let v):
             try add(u, stateDict, &destinations)
             try add(v, stateDict, &destinations)
@@ -58,9 +61,7 @@ struct Reparametrisation: ~Copyable {
     private mutating func add(
         _ part: Int, _ stateDict: borrowing StateDict, _ destinations: inout UniqueArray<TensorDestination>
     ) throws(BackboneError) {
-        let count = max(stateDict.elementCount(part), 1)
-        let buffer = try Buffer<Float>(count: count)
-        while sums.count < count { try sums.append(0) }
+        let buffer = try Buffer<Float>(count: max(stateDict.elementCount(part), 1))
         try destinations.append(TensorDestination(tensor: part, float32: buffer.start))
         try memory.append(buffer)
     }
