@@ -27,6 +27,16 @@ func instructions(_ options: String...) -> [SwiftSetting] {
     [.unsafeFlags(options.flatMap { ["-Xcc", $0] } + ["-O", "-disable-cmo"])]
 }
 
+// The targets of instruction sets: each compiles `Sources/VectorKernels`, to which its folder has a link, for its vectors.
+let instructionSets: [Target] = [
+    .target(
+        name: "KernelsAVX2", dependencies: ["CShims"],
+        swiftSettings: library + instructions("-mavx2", "-mfma", "-mprfchw")),
+    .target(
+        name: "KernelsAVX512", dependencies: ["CShims"],
+        swiftSettings: library + instructions("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprfchw")),
+]
+
 // The targets stand in the order in which data flows through them, from the C entry points down.
 let package = Package(
     name: "backbone",
@@ -40,26 +50,23 @@ let package = Package(
             name: "Backbone",
             dependencies: [
                 "CBackbone", "CShims", "Checkpoints", "Execution", "Kernels", "Loading", "Networks", "Runtime",
+                "Training",
             ],
             swiftSettings: library
         ),
         .target(
-            name: "Loading", dependencies: ["Checkpoints", "Execution", "Networks", "Runtime", "CShims"],
+            name: "Loading", dependencies: ["Checkpoints", "Execution", "Kernels", "Networks", "Runtime", "CShims"],
+            swiftSettings: library),
+        .target(
+            name: "Training", dependencies: ["Checkpoints", "Execution", "Kernels", "Networks", "Runtime", "CShims"],
             swiftSettings: library),
         .target(name: "Checkpoints", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
-            name: "Kernels", dependencies: ["KernelsAVX2", "KernelsAVX512", "Runtime", "CShims"],
+            name: "Kernels", dependencies: instructionSets.map { .byName(name: $0.name) } + ["Runtime", "CShims"],
             swiftSettings: library),
-        .target(
-            name: "KernelsAVX2", dependencies: ["CShims"],
-            swiftSettings: library + instructions("-mavx2", "-mfma", "-mprfchw")),
-        // The same files, as links, for vectors of twice the width.
-        .target(
-            name: "KernelsAVX512", dependencies: ["CShims"],
-            swiftSettings: library + instructions("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprfchw")),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
         // For tests alone: the library loads OpenBLAS itself, when it needs it.
@@ -68,7 +75,7 @@ let package = Package(
 
         .executableTarget(
             name: "backbone-bench",
-            dependencies: ["Backbone", "CBackbone", "KernelsAVX2", "KernelsAVX512", "Kernels", "Runtime", "CShims"]),
+            dependencies: ["Backbone", "CBackbone", "Execution", "Kernels", "Runtime", "CShims"]),
 
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "CShims", "CTestSupport"]),
@@ -77,11 +84,13 @@ let package = Package(
             name: "KernelsTests", dependencies: ["Kernels", "Runtime", "COpenBLAS", "CTestSupport"],
             swiftSettings: [.unsafeFlags(["-O"])]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Runtime"]),
-        .testTarget(name: "LoadingTests", dependencies: ["Loading", "Checkpoints", "Runtime"]),
+        .testTarget(name: "LoadingTests", dependencies: ["Loading", "Checkpoints", "Networks", "Runtime"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "Runtime"]),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Networks", "Kernels", "Runtime"]),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Training", "Checkpoints", "Kernels", "Networks", "Runtime"]),
         .testTarget(name: "CAPITests", dependencies: ["Backbone", "CBackbone"]),
-    ],
+    ] + instructionSets,
     swiftLanguageModes: [.v6]
 )
 

@@ -5,4 +5,6 @@
 # and that nobody who reads the header itself needs.
 s|^BACKBONE_API backbone_status |/** @return BACKBONE_STATUS_OK, or why it failed. */ &|
 s|^.*BACKBONE_API .*[ (]backbone \*net[,)].*|/** @param net The network. */ &|
+s|^.*BACKBONE_API .*[ (]backbone_tape \*tape[,)].*|/** @param tape The tape. */ &|
+s|^.*BACKBONE_API .*[ (]backbone_optimizer \*optimizer[,)].*|/** @param optimizer The optimiser. */ &|
 s|^.*BACKBONE_API .*[ (]backbone_report \*report[,)].*|/** @param report The report. */ &|

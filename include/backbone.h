@@ -6,7 +6,8 @@
  * libbackbone: the ResNet backbone as a C library.
  *
  * It reads a checkpoint as PyTorch wrote it and turns an image into the features C2, C3, C4 and C5 that detectors are
- * built on, on a CPU, without Python or PyTorch.
+ * built on, and on request into the stem's features (C1), a pooled vector and the logits of the classifier, on a CPU,
+ * without Python or PyTorch.
  *
  *     backbone *net = NULL;
  *     backbone_options options;
@@ -21,7 +22,7 @@
  *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
  *     int64_t shapes[4][4];
  *     backbone_output_shapes(net, image.shape, &shapes[0][0], 4);
- *     ... describe one tensor for each row of `shapes` in memory of your own, in any strides ...
+ *     ... describe one tensor for each row of `shapes` in memory of your own, in any positive strides ...
  *     backbone_forward(net, &image, features, 4);
  *     backbone_free(net);
  *
@@ -123,7 +124,12 @@ enum {
     /** The network has no parameter or buffer of that name. */
     BACKBONE_STATUS_UNKNOWN_NAME = 7,
     /** backbone_cancel ended the call. */
-    BACKBONE_STATUS_CANCELLED = 8
+    BACKBONE_STATUS_CANCELLED = 8,
+    /** The object was made for another network or another state of it: other stages are frozen, or weights changed
+     * since. A tape is also stale when it is empty. */
+    BACKBONE_STATUS_STALE = 9,
+    /** Gradients are NaN or infinite, and the call does not allow that. */
+    BACKBONE_STATUS_NOT_FINITE = 10
 };
 
 /**
@@ -142,13 +148,18 @@ BACKBONE_API const char *backbone_last_error_message(void);
 
 /* ---- Options ---------------------------------------------------------------------------------------------------- */
 
-/** Bits of backbone_options.out_stages. */
+/** Bits of backbone_options.out_stages: the outputs of a forward. Its order is C1, C2 to C5, pooled, logits. */
 enum {
-    BACKBONE_STAGE_C2 = 1, /**< layer1, stride 4 */
-    BACKBONE_STAGE_C3 = 2, /**< layer2, stride 8 */
-    BACKBONE_STAGE_C4 = 4, /**< layer3, stride 16 */
-    BACKBONE_STAGE_C5 = 8, /**< layer4, stride 32 */
-    BACKBONE_STAGE_ALL = 15 /**< C2 to C5 */
+    BACKBONE_STAGE_C2 = 1, /**< layer1, stride 4 (of CIFAR's networks, whose stem does not stride, 1) */
+    BACKBONE_STAGE_C3 = 2, /**< layer2, stride 8 (2) */
+    BACKBONE_STAGE_C4 = 4, /**< layer3, stride 16 (4) */
+    BACKBONE_STAGE_C5 = 8, /**< layer4, stride 32; networks of three stages have none */
+    BACKBONE_STAGE_ALL = 15, /**< C2 to C5 */
+    BACKBONE_STAGE_C1 = 16, /**< the stem (first convolutions) before its pooling, stride 2 (1): after its norm and
+                                 ReLU, of pre-activation networks, which have none there, its last convolution */
+    BACKBONE_STAGE_POOLED = 32, /**< the mean of each channel of the last stage, of pre-activation networks after their
+                                     last norm and ReLU. Of shape (N, C, 1, 1) */
+    BACKBONE_STAGE_LOGITS = 64  /**< the classifier applied to that. Of shape (N, num_classes, 1, 1) */
 };
 
 /** Values of backbone_options.channel_order. */
@@ -171,18 +182,82 @@ enum {
 /** Values of backbone_options.arithmetic. */
 enum {
     /** 3x3 convolutions by Winograd's minimal filtering where it is faster: the same features but for rounding:
-     * of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by 3e-4 (docs/speed.md has
-     * measured values). */
+     * of the largest value of an output C1 and C2 may be off by 5e-5, C3 and C4 by 1e-4, and C5, pooled and logits by
+     * 3e-4 (docs/speed.md has measured values). */
     BACKBONE_ARITHMETIC_FAST = 0,
     /** Every convolution as it is defined, term by term. */
     BACKBONE_ARITHMETIC_DIRECT = 1
 };
 
-/** Values of backbone_options.style: where the stride of a Bottleneck (depth 50 and more) sits. No weight tells it, and
- * weights of one style compute something else in a network of the other. */
+/** Values of backbone_options.style: which convolution of a Bottleneck (as of depth 50) has the stride. The weights do
+ * not record it; the wrong style gives wrong features. */
 enum {
     BACKBONE_STYLE_PYTORCH = 0, /**< on the 3x3 convolution: torchvision, timm */
     BACKBONE_STYLE_CAFFE = 1    /**< on the first 1x1 convolution: weights of He et al. (MSRA), Caffe2, Detectron */
+};
+
+/** Values of backbone_options.block. For it and the choices below, 0 means what the architecture has. */
+enum {
+    BACKBONE_BLOCK_BASIC = 1,     /**< two 3x3 convolutions */
+    BACKBONE_BLOCK_BOTTLENECK = 2 /**< 1x1, 3x3 and 1x1, four times as wide */
+};
+
+/** Values of backbone_options.stem. */
+enum {
+    BACKBONE_STEM_SINGLE = 1, /**< one convolution of 7x7, stride 2 */
+    BACKBONE_STEM_DEEP = 2,   /**< three of 3x3, the first with stride 2; the first two of half the width (ResNet-C, -D,
+                                   -S) */
+    BACKBONE_STEM_TIERED = 3, /**< the same, the first of three eighths of the width (ResNet-T) */
+    BACKBONE_STEM_SMALL = 4   /**< one of 3x3, stride 1 (CIFAR) */
+};
+
+/** Values of backbone_options.stem_pooling. */
+enum {
+    BACKBONE_STEM_POOLING_MAX = 1,         /**< max pooling of 3x3, stride 2 */
+    BACKBONE_STEM_POOLING_CONVOLUTION = 2, /**< a convolution of 3x3, stride 2, with its norm (ResNet-RS) */
+    BACKBONE_STEM_POOLING_NONE = 3         /**< nothing (CIFAR) */
+};
+
+/** Values of backbone_options.shortcut: what a block that changes the size or the channels adds to its branch. */
+enum {
+    BACKBONE_SHORTCUT_PROJECTION = 1, /**< option B: a convolution of 1x1 with the stride */
+    BACKBONE_SHORTCUT_AVERAGE = 2,    /**< average pooling with the stride, then a convolution of 1x1 (ResNet-D) */
+    BACKBONE_SHORTCUT_SUBSAMPLE = 3,  /**< option A: every second row and column, zeros for further
+                                           channels, half of them before the others (CIFAR) */
+    BACKBONE_SHORTCUT_EVERYWHERE = 4, /**< option C: as B, in every block */
+    BACKBONE_SHORTCUT_3X3 = 5,        /**< a convolution of 3x3 with the stride (SENet-154) */
+    BACKBONE_SHORTCUT_NONE = 6        /**< no shortcuts: a plain network */
+};
+
+/** Values of backbone_options.norm. */
+enum {
+    BACKBONE_NORM_BATCH = 1, /**< BatchNorm */
+    BACKBONE_NORM_GROUP = 2  /**< GroupNorm of 32 groups, which has no statistics and is the same in training mode;
+                                  every number of channels must be a multiple of 32 */
+};
+
+/** Values of backbone_options.attention: a gate on the channels at the end of each branch. */
+enum {
+    BACKBONE_ATTENTION_NONE = 1,       /**< none */
+    BACKBONE_ATTENTION_SE = 2,         /**< squeeze and excitation, to a sixteenth of the channels */
+    BACKBONE_ATTENTION_SE_QUARTER = 3, /**< to a quarter (ResNet-RS) */
+    BACKBONE_ATTENTION_ECA = 4         /**< efficient channel attention */
+};
+
+/** Values of backbone_options.anti_aliasing: what strides in place of 3x3 convolutions and max pooling. The weights do
+ * not record it. */
+enum {
+    BACKBONE_ANTI_ALIASING_NONE = 1,   /**< none */
+    BACKBONE_ANTI_ALIASING_BLUR = 2,   /**< a binomial filter of 3x3 with the stride (timm's resnetblur50) */
+    BACKBONE_ANTI_ALIASING_AVERAGE = 3 /**< average pooling of 2x2 with the stride (timm's resnetaa50) */
+};
+
+/** Values of backbone_options.dilation_rule: how the first block of a dilated stage dilates. The weights do not record
+ * it. */
+enum {
+    BACKBONE_DILATION_PREVIOUS = 0, /**< as the stage before: torchvision, timm */
+    BACKBONE_DILATION_WHOLE = 1     /**< as the rest of the stage; of BasicBlocks only the first convolution dilates:
+                                         mmdetection, detectron2 */
 };
 
 /** Initialiser of an array that options.mean may point to: ImageNet, RGB, pixels from 0 to 255. */
@@ -197,16 +272,18 @@ enum {
  */
 typedef struct backbone_options {
     uint32_t struct_size;      /**< sizeof(backbone_options) */
-    int32_t depth;             /**< 18, 34, 50, 101 or 152; default 50 */
+    int32_t depth;             /**< 18, 34, 50, 101 or 152; default 50. 0 if `architecture` names the network */
     int32_t in_channels;       /**< channels of the input, 1 to 4096; default 3 */
-    int32_t base_channels;     /**< width of the stem, 1 to 256; default 64 */
-    uint32_t out_stages;       /**< BACKBONE_STAGE_* bits, at least one; default all. Stages beyond the deepest asked
-                                    for are not built: they have no parameters and cost nothing. */
+    int32_t base_channels;     /**< scales all widths by base_channels / 64: of most networks the width of the stem, 1
+                                    to 256; default 64 */
+    uint32_t out_stages;       /**< BACKBONE_STAGE_* bits; default C2 to C5. C2 to C5 that the network does not have are
+                                    dropped; at least one bit must be left. Stages beyond the deepest asked for are not
+                                    built: they have no parameters and cost nothing. Pooled and logits need all. */
     int32_t frozen_stages;     /**< as backbone_freeze; default -1 */
     int32_t norm_eval;         /**< 1: in training mode too, every BatchNorm uses its running statistics; 0: only those
                                     of frozen stages do; default 0 */
-    int32_t zero_init_residual; /**< 1: backbone_init_weights sets the weight of the last BatchNorm of each block to 0;
-                                     default 0 */
+    int32_t zero_init_residual; /**< 1: backbone_init_weights sets the weight of the last norm of each block to 0, of
+                                     pre-activation networks that of the last convolution; default 0 */
     int32_t threads;           /**< threads that one forward may use, the caller's included, up to 1024; default 0: the
                                     CPUs that the affinity mask and the CPU quota of the control group, rounded up,
                                     leave to this process when the handle is created, and no more than the number in
@@ -217,11 +294,45 @@ typedef struct backbone_options {
                                     order of the network's channels; NULL: 0 */
     const float *std_dev;      /**< in_channels positive values they are then divided by; NULL: 1 */
     int32_t arithmetic;        /**< BACKBONE_ARITHMETIC_*; default fast */
-    int32_t style;             /**< BACKBONE_STYLE_*; default pytorch; of no effect on depths 18 and 34 */
-    float norm_eps;            /**< added to the variances of every BatchNorm, finite and positive; default 1e-5 */
+    int32_t style;             /**< BACKBONE_STYLE_*; default pytorch; of no effect on networks of BasicBlocks and on
+                                    pre-activation networks */
+    float norm_eps;            /**< added to the variances of every norm, finite and positive; default 1e-5 */
     int32_t reserved;          /**< 0 */
     int32_t normalization;     /**< BACKBONE_NORMALIZE_*; default uint8 */
     int32_t reserved2;         /**< 0 */
+    const char *architecture;  /**< name of the network, see backbone_architecture_name; `depth` must then be 0, or the
+                                    one that selects the same network (50 for "resnet50"). NULL: `depth` selects the
+                                    network; default NULL. "custom": what the fields from `block_counts` on say, at
+                                    least `block_counts` and `block` */
+    int32_t num_classes;       /**< classes of the head, which BACKBONE_STAGE_LOGITS alone builds, up to 1048576;
+                                    default 0: those of the file or, without one, of the architecture (1000, of CIFAR's
+                                    10) */
+    int32_t output_stride;     /**< 8, 16 or 32: stages that would stride beyond it dilate instead; default 0: as
+                                    `dilated_stages` says */
+    uint32_t dilated_stages;   /**< BACKBONE_STAGE_C3, C4 and C5 bits: stages that dilate instead of striding
+                                    (torchvision's replace_stride_with_dilation); default 0 */
+    int32_t dilation_rule;     /**< BACKBONE_DILATION_*; default previous */
+    int32_t block_counts[4];   /**< blocks of each stage, 1 to 1000; 0 for the last stages if the network lacks them.
+                                    Here and below 0, the default, means what the architecture has. A choice that makes
+                                    another network of the list has its name, any other makes a "custom" one */
+    int32_t block;             /**< BACKBONE_BLOCK_* */
+    int32_t groups;            /**< of the 3x3 convolutions of Bottlenecks (cardinality), 1 to 4096 */
+    int32_t width_per_group;   /**< channels of each group in a stage of 64 channels, 1 to 4096 (torchvision's name) */
+    int32_t stem;              /**< BACKBONE_STEM_* */
+    int32_t stem_channels;     /**< channels that the stem gives, 1 to 4096 */
+    int32_t stem_pooling;      /**< BACKBONE_STEM_POOLING_* */
+    int32_t shortcut;          /**< BACKBONE_SHORTCUT_* */
+    int32_t norm;              /**< BACKBONE_NORM_* */
+    int32_t attention;         /**< BACKBONE_ATTENTION_* */
+    int32_t anti_aliasing;     /**< BACKBONE_ANTI_ALIASING_* */
+    int32_t preactivation;     /**< 1: norms after convolutions; 2: before them (ResNet v2), with shortcut projection,
+                                    average or none, stem pooling max or none, and no anti-aliasing */
+    int32_t block_width_count; /**< numbers in `block_widths` */
+    const int32_t *block_widths; /**< for networks whose channels follow no rule (pruned ones): two numbers for the
+                                    channels after the first two convolutions of a deep stem (else 0), and four for each
+                                    block: the channels after its first convolution, after its second one, and of the
+                                    block, and those of its gate's squeeze or the size of its ECA (0 without a gate). Of
+                                    BasicBlocks the second and the third are the same. NULL: the rules; default NULL */
 } backbone_options;
 
 /**
@@ -233,16 +344,34 @@ typedef struct backbone_options {
  */
 BACKBONE_API backbone_status backbone_options_init(backbone_options *options, size_t struct_size);
 
+/**
+ * Counts the names that `architecture` accepts.
+ *
+ * @return how many backbone_architecture_name gives.
+ */
+BACKBONE_API size_t backbone_architecture_count(void);
+
+/**
+ * A name that `architecture` accepts: torchvision's and timm's ("resnet50", "resnext50_32x4d", "seresnet50",
+ * "resnetv2_50", ...), and those of He et al. 2015 for CIFAR-10 ("resnet20", ...) and for plain networks ("plain34",
+ * ...).
+ *
+ * @param index  below backbone_architecture_count.
+ * @return a text that is valid as long as the library is loaded; NULL for an index out of range.
+ */
+BACKBONE_API const char *backbone_architecture_name(size_t index);
+
 /* ---- Creating a network ----------------------------------------------------------------------------------------- */
 
-/** A ResNet without its pooling and classifier, under the parameter names of torchvision and mmdetection. */
+/** A ResNet, up to the deepest output asked for, with the parameter names of torchvision or, for what torchvision does
+ * not have, timm (deep stems, gates, pre-activation networks). */
 typedef struct backbone backbone;
 
 /**
  * Builds a network in evaluation mode. Its weights are those of backbone_init_weights with seed 0 until others are
  * written; they take up memory only once they are needed.
  *
- * @param options  what to build; NULL for the defaults. Not kept; `mean` and `std_dev` are copied.
+ * @param options  what to build; NULL for the defaults. Not kept: what its pointers point to is copied.
  * @param out      receives the handle, to be given to backbone_free; set to NULL on failure.
  */
 BACKBONE_API backbone_status backbone_create(const backbone_options *options, backbone **out);
@@ -254,8 +383,18 @@ BACKBONE_API void backbone_free(backbone *net);
 
 /**
  * The options as they stand now: `frozen_stages` as last set, `threads` as the number of threads that a forward may use
- * (never 0; a system that refuses threads leaves fewer for a while, which does not show here), `mean` and `std_dev`
- * pointing into the handle (valid until backbone_free).
+ * (never 0; a system that refuses threads leaves fewer for a while, which does not show here), `out_stages` without
+ * bits that the network does not have, `dilated_stages` in place of `output_stride` (0), and `mean`, `std_dev` and
+ * `block_widths` pointing into the handle (valid until backbone_free).
+ *
+ * `architecture` is the name of the network, and `depth` 0 if it has no depth of its own. A network without a name is
+ * called "custom"; the fields from `block_counts` on then describe it, and for others they are 0. backbone_create makes
+ * the same network of these options. It refuses those with `block` -1: they are of a network that only its file
+ * describes, whose stages are of different blocks.
+ *
+ * If `out` is too small for what distinguishes the network, this fails with BACKBONE_STATUS_INVALID_ARGUMENT and writes
+ * nothing. A network without a depth of its own needs `architecture`; a custom or dilated one, and one with logits of
+ * another number of classes than the architecture's, needs the whole struct.
  *
  * @param out  receives them; `out->struct_size` must be set before the call.
  */
@@ -266,7 +405,9 @@ BACKBONE_API backbone_status backbone_get_options(const backbone *net, backbone_
 /**
  * Sets all parameters and buffers, of frozen stages too. Convolutions: normally distributed with mean 0 and standard
  * deviation sqrt(2 / (out_channels * kernel_height * kernel_width)) (Kaiming, fan-out, ReLU; He et al. 2015,
- * arXiv:1502.01852). BatchNorm: weight 1 (or 0, see zero_init_residual), bias 0, running_mean 0, running_var 1,
+ * arXiv:1502.01852), also those of SE gates. The classifier: deviation sqrt(1 / (3 * in_channels)), that of PyTorch's
+ * nn.Linear, and 0.01 for pre-activation networks. ECA: deviation sqrt(1 / (3 * size)). All biases: 0. BatchNorm and
+ * GroupNorm: weight 1 (or 0, see zero_init_residual); BatchNorm also running_mean 0, running_var 1 and
  * num_batches_tracked 0. The same seed gives the same weights on every machine; they are not PyTorch's random stream.
  *
  * @param seed  any number.
@@ -282,8 +423,17 @@ enum {
     BACKBONE_INPUT_CHANNELS_EXACT = 0,  /**< F must be N */
     BACKBONE_INPUT_CHANNELS_SUM = 1,    /**< N is 1: the sum over the file's channels, for gray images */
     BACKBONE_INPUT_CHANNELS_REPEAT = 2, /**< channel c becomes F/N times the file's channel c modulo F (timm's rule) */
-    BACKBONE_INPUT_CHANNELS_MAP = 3     /**< channel c becomes the file's channel channel_map[c], zeros for -1;
+    BACKBONE_INPUT_CHANNELS_MAP = 3,    /**< channel c becomes the file's channel channel_map[c], zeros for -1;
                                              {2, 1, 0} turns weights for BGR into weights for RGB */
+    BACKBONE_INPUT_CHANNELS_FIXED = 4   /**< F must be N; backbone_create_from_file takes N from its options, where
+                                             exact takes it from the file */
+};
+
+/** Values of backbone_load_options.head: what to do with the classifier, in a network that gives logits. */
+enum {
+    BACKBONE_HEAD_EXACT = 0, /**< the file must have it, of as many classes */
+    BACKBONE_HEAD_NEW = 1    /**< the network's classifier keeps its values, and the file's, if any, is ignored: to
+                                  train it for other classes */
 };
 
 /** How to load. Fill it with backbone_load_options_init; its fields grow as those of backbone_options do. */
@@ -301,10 +451,12 @@ typedef struct backbone_load_options {
     int32_t allow_missing;      /**< 0: the file must supply every parameter and running statistic of the network. 1:
                                      those that it lacks keep their values, with `strict` too; default 0 */
     int32_t ignore_modules;     /**< 0: modules in the stem or the blocks of the file's network that this network does
-                                     not compute (SE, deformable convolutions, a deep stem, ...) are an error. 1: the
-                                     rest is loaded, with a warning; default 0 */
+                                     not have (SE, deformable convolutions, a deep stem, ...) are an error. 1: the rest
+                                     is loaded, with a warning; default 0 */
     uint64_t max_stream_bytes;  /**< the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin);
                                      0, the default: 4 GiB */
+    int32_t head;               /**< BACKBONE_HEAD_*, for networks that give logits; default exact */
+    int32_t reserved;           /**< 0 */
 } backbone_load_options;
 
 /**
@@ -336,12 +488,15 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  * The dict of tensors may be under keys (`state_dict`, `model.state_dict`, ...), and names may have a prefix of any
  * depth (`module.`, `backbone.bottom_up.`, ...). The names may be those of
  *
- *   - torchvision, mmdetection and timm: conv1.weight, layer1.0.bn1.bias
+ *   - torchvision, mmdetection and timm: conv1.weight, layer1.0.bn1.bias, layer1.0.se.fc1.weight, fc.weight (of
+ *     mmpretrain's SE layer1.0.se_layer.conv1.conv.weight)
+ *   - timm's pre-activation networks: stem.conv.weight, stages.0.blocks.0.norm1.bias, head.fc.weight
  *   - OpenMMLab's ConvModule: layer1.0.conv1.conv.weight, layer1.0.conv1.bn.bias
  *   - Hugging Face's ResNetModel: encoder.stages.0.layers.0.layer.0.convolution.weight
  *   - detectron2: res2.0.conv1.norm.bias
  *   - maskrcnn-benchmark: stem.conv1.weight, layer1.0.conv1.weight
  *   - Caffe2 and Detectron: res2_0_branch2a_w
+ *   - pytorch-cifar's: layer2.0.shortcut.0.weight, linear.weight
  *   - networks that call their stem layer0: layer0.0.weight, layer0.conv1.weight
  *   - a numbered nn.Sequential, also RCNN_base and RCNN_top: 0.weight, 4.0.conv1.weight
  *
@@ -349,19 +504,22 @@ BACKBONE_API backbone_status backbone_load_options_init(backbone_load_options *o
  * error that lists them (see backbone_load_options), unless they are names of the same tensors. If none does, as in a
  * file of a few layers, exactly one dict must have names of a ResNet, prefixed with `module.` or with nothing.
  *
- * A load must supply every parameter and running statistic of the network, whatever the network held before:
- * otherwise it is BACKBONE_STATUS_MISMATCH, unless backbone_load_options.allow_missing is 1. num_batches_tracked may be
- * missing. Weights that a file has in parts are computed: pruned ones (weight_orig, weight_mask), weight norm and
- * spectral norm. BatchNorms without any statistics get mean 0 and variance 1 - norm_eps, exactly weight * x + bias,
- * where the names are Caffe2's, or detectron2's in a file with a mark of its conversion from Caffe.
+ * A load must supply every parameter and running statistic of the network, whatever the network held before: otherwise
+ * it is BACKBONE_STATUS_MISMATCH, unless backbone_load_options.allow_missing is 1. So must the classifier of a network
+ * that gives logits, with as many classes, unless backbone_load_options.head is BACKBONE_HEAD_NEW; other networks
+ * ignore the file's. num_batches_tracked may be missing. Weights that a file has in parts are computed: pruned ones
+ * (weight_orig, weight_mask), weight norm and spectral norm. BatchNorms without any statistics get mean 0 and variance
+ * 1 - norm_eps, exactly weight * x + bias, where the names are Caffe2's, or detectron2's in a file with a mark of its
+ * conversion from Caffe.
  *
- * Modules in the stem or the blocks of the file's network that this network does not compute (SE, CBAM, deformable
- * convolutions, GroupNorm, biases of convolutions that are not zero, a deep stem, ...) change the features: they are
- * BACKBONE_STATUS_MISMATCH, with a message that names the module, unless ignore_modules is 1.
+ * Modules in the stem or the blocks of the file's network that this network does not have change the features: they are
+ * BACKBONE_STATUS_MISMATCH, with a message that names the module, unless ignore_modules is 1. Some belong to other
+ * networks that can be built (SE, ECA, GroupNorm, a deep stem), others are never computed (CBAM, deformable
+ * convolutions, biases of convolutions that are not zero, ...).
  *
  * The report warns of values that are NaN, infinite, beyond float32, or negative variances; of heads of segmentation
- * networks, whose backbones are mostly dilated; of another style; and of `mean` and `std_dev` that do not suit the
- * stem.
+ * networks, whose backbones are mostly dilated; of another style; of a classifier that BACKBONE_HEAD_NEW ignores; and
+ * of `mean` and `std_dev` that do not suit the stem.
  *
  * @param path        the file.
  * @param strict      as in backbone_load_options. In both cases it is an error if any shape differs (no broadcasting),
@@ -403,7 +561,7 @@ BACKBONE_API backbone_status backbone_load_weights_from_memory(backbone *net, co
 /**
  * Reports what a checkpoint is without a network: the report of loading it into the network that its own names and
  * shapes describe. It fails for the reasons, and with the messages, of that load; the report then comes with
- * BACKBONE_STATUS_MISMATCH. Names and shapes that describe no ResNet of a depth that can be built are
+ * BACKBONE_STATUS_MISMATCH. Names and shapes that describe no ResNet that can be built are
  * BACKBONE_STATUS_BAD_CHECKPOINT. Only the values of the stem and of biases are read; the report does not warn of
  * others.
  *
@@ -430,8 +588,10 @@ BACKBONE_API backbone_status backbone_inspect_memory(const void *data, size_t si
  * Creates the network that a checkpoint describes, and loads it.
  *
  * @param path          the file.
- * @param options       as for backbone_create, but `depth` and `base_channels` are those of the file, and so is
- *                      `in_channels` unless load_options.input_channels asks for a conversion; NULL for the defaults.
+ * @param options       as for backbone_create, but `depth` and `base_channels` are those of the file, and so are
+ *                      `in_channels` if load_options.input_channels is exact, `num_classes` if it is 0, and the
+ *                      architecture if `architecture` is NULL or "custom". Name it if the file cannot tell it, as for
+ *                      anti-aliasing. NULL for the defaults.
  * @param load_options  as for backbone_load_weights_with; NULL for the defaults.
  * @param out           receives the handle, to be given to backbone_free; set to NULL on failure.
  * @param out_report    as for backbone_load_weights.
@@ -467,6 +627,19 @@ BACKBONE_API backbone_status backbone_create_from_memory(const void *data, size_
  */
 BACKBONE_API backbone_status backbone_save_weights(const backbone *net, const char *path);
 
+/**
+ * The same under the names of other writers, if these have one for every parameter and buffer: detectron2's have none
+ * for squeeze and excitation.
+ *
+ * @param path   as for backbone_save_weights.
+ * @param names  whose, as BACKBONE_REPORT_DIALECT calls them: "torchvision", "timm" (of pre-activation networks),
+ *               "convmodule", "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "layer0", "sequential" or
+ *               "cifar"; NULL for those of backbone_save_weights. A tensor without such a name is
+ *               BACKBONE_STATUS_INVALID_ARGUMENT, and nothing is written; num_batches_tracked is left out where the
+ *               writers have none.
+ */
+BACKBONE_API backbone_status backbone_save_weights_with(const backbone *net, const char *path, const char *names);
+
 /* ---- The load report -------------------------------------------------------------------------------------------- */
 
 /** Classes of names in a report. */
@@ -476,8 +649,9 @@ enum {
     BACKBONE_REPORT_UNEXPECTED = 2, /**< in the file, not in the network; among them modules that are ignored */
     BACKBONE_REPORT_IGNORABLE = 3,  /**< of no consequence: num_batches_tracked that the file lacks or that is not one
                                          number, statistics that files of its dialect lack, names outside of the
-                                         prefix, fc.*, biases of convolutions that are zero, counters of profilers
-                                         (total_ops, total_params), and stages that this network does not build */
+                                         prefix, a classifier that this network does not build or keeps, biases of
+                                         convolutions that are zero, counters of profilers (total_ops, total_params),
+                                         and stages that this network does not build */
     BACKBONE_REPORT_MISMATCHED = 4  /**< in both, with different shapes */
 };
 
@@ -487,18 +661,27 @@ enum {
     BACKBONE_REPORT_WRAPPER = 1,   /**< keys that lead to the dict of tensors, "model.state_dict"; "" if there are none
                                         */
     BACKBONE_REPORT_PREFIX = 2,    /**< "module.", "backbone.bottom_up.", ...; "" if there is none */
-    BACKBONE_REPORT_DIALECT = 3,   /**< whose names: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
-                                        "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "layer0",
-                                        "sequential" or "paddledetection" */
-    BACKBONE_REPORT_DEPTH = 4,     /**< "50" as the file's names tell, "" if they do not */
-    BACKBONE_REPORT_BASE_CHANNELS = 5,  /**< "64", of the file's stem; "" if it has none */
+    BACKBONE_REPORT_DIALECT = 3,   /**< whose names: "torchvision" (mmdetection, timm), "timm" (its pre-activation
+                                        networks), "convmodule" (OpenMMLab), "huggingface", "detectron2",
+                                        "maskrcnn_benchmark", "caffe2", "cifar", "layer0", "sequential" or
+                                        "paddledetection" */
+    BACKBONE_REPORT_DEPTH = 4,     /**< "50" as the file's names tell, "" if they do not or if no depth describes it */
+    BACKBONE_REPORT_BASE_CHANNELS = 5,  /**< "64": the base_channels of the file's network; "" without a stem */
     BACKBONE_REPORT_INPUT_CHANNELS = 6, /**< "3", of the file's stem; "" if it has none */
     BACKBONE_REPORT_DTYPE = 7,     /**< of the convolutions' weights: "float32", "float16", ..., or "mixed" */
-    BACKBONE_REPORT_STYLE = 8,     /**< "pytorch", "caffe", or "" if it cannot be told. No weight tells it for certain;
-                                        it is told from names, marks of the file, and the scale of the stem's weights.
-                                        */
+    BACKBONE_REPORT_STYLE = 8,     /**< "pytorch", "caffe", or "" if unknown. The weights do not record it; it is
+                                        guessed from names, marks of the file, and the scale of the stem's weights. */
     BACKBONE_REPORT_INPUT_CONVERSION = 9, /**< "sum", "repeat" or "map" if the stem was converted, else "" */
-    BACKBONE_REPORT_TENSORS = 10   /**< "161": how many tensors of known types the dict holds, under any names */
+    BACKBONE_REPORT_TENSORS = 10,  /**< "161": how many tensors of known types the dict holds, under any names */
+    BACKBONE_REPORT_ARCHITECTURE = 11, /**< "resnet50", "wide_resnet50_2", ... as the file's names and shapes tell;
+                                           "custom" if they describe another network, "" if they describe none */
+    BACKBONE_REPORT_CLASSES = 12,  /**< "1000": classes of the file's head; "" without one */
+    BACKBONE_REPORT_ASSUMED = 13,  /**< what a network made from a file has though neither names nor shapes tell it:
+                                        "style pytorch, no dilation, no anti-aliasing, activation relu, ...". "" if the
+                                        file was loaded into an existing network */
+    BACKBONE_REPORT_OPTIMIZER = 14 /**< of backbone_load_training: which parameters the state in the file is for, and
+                                        how many have none: "optimizer state of the 159 trainable parameters, in the
+                                        order of the state dict". "" of other loads */
 };
 
 /** A name in a report, with its shapes. */
@@ -570,7 +753,8 @@ BACKBONE_API void backbone_report_free(backbone_report *report);
  * Freezes the stem (0), the stem and the first 1..4 stages, or nothing (-1). It sets the state: a lower number
  * unfreezes. Parameters of a frozen stage are not trainable and its BatchNorms always use, and never update, their
  * running statistics, whatever backbone_set_training says. Weights can still be loaded, initialised and written.
- * Numbers beyond the deepest stage that was built freeze all there is.
+ * Numbers beyond the deepest stage that was built freeze all stages. The last norm of a pre-activation network is part
+ * of its last stage; the classifier is never frozen.
  *
  * @param frozen_stages  -1 to 4.
  */
@@ -605,10 +789,13 @@ enum {
 typedef struct backbone_entry_info {
     const char *name;         /**< as in PyTorch: "layer1.0.conv1.weight"; lives until backbone_free */
     int32_t dtype;            /**< FLOAT32, or INT64 for num_batches_tracked */
-    int32_t ndim;             /**< 0 for num_batches_tracked, else 1 or 4 */
-    int64_t shape[4];         /**< (out, in, height, width) of a convolution; unused sizes are 1 */
+    int32_t ndim;             /**< 0 for num_batches_tracked; else 4 for convolutions, 3 for ECA's, 2 for the
+                                   classifier's weight (of pre-activation networks a convolution), 1 */
+    int64_t shape[4];         /**< (out, in, height, width) of a convolution, (1, 1, size) of ECA's, (out, in) of the
+                                   classifier; unused sizes are 1 */
     int32_t is_parameter;     /**< 1 for weights and biases, 0 for buffers (running_mean, running_var, ...) */
-    int32_t trainable;        /**< 1 for a parameter outside of the frozen stages (requires_grad in PyTorch) */
+    int32_t trainable;        /**< 1 for a parameter outside of the frozen stages (requires_grad in PyTorch), of those
+                                   that backbone_set_trainable chose */
     int32_t batch_statistics; /**< 1 if it belongs to a BatchNorm that, in the present mode and state of freezing, uses
                                    the statistics of the batch (module.training in PyTorch) */
     int32_t reserved;         /**< 0 */
@@ -670,28 +857,33 @@ typedef struct backbone_tensor {
 } backbone_tensor;
 
 /**
- * The shapes that backbone_forward writes, one row (N, C, H, W) for each stage of options.out_stages from C2 to C5.
+ * The shapes that backbone_forward writes: one row (N, C, H, W) for each output of options.out_stages, in the order C1,
+ * C2 to C5, pooled, logits.
  *
- * @param input_shape  N >= 0, C = in_channels, H >= 1, W >= 1.
- * @param out          receives `count` rows of 4 sizes; `count` must be the number of stages asked for at creation.
- * @param count        the number of stages asked for at creation.
+ * @param input_shape  N >= 0, C = in_channels, H >= 1, W >= 1. With anti-aliasing H and W must be large enough that
+ *                     every pooling leaves a pixel and every blur has two to mirror: 31 for C5 with
+ *                     BACKBONE_ANTI_ALIASING_AVERAGE, 17 with BACKBONE_ANTI_ALIASING_BLUR. With the former, and in few
+ *                     other networks, branches and shortcuts round odd sizes differently; multiples of 32 always fit.
+ *                     Others are BACKBONE_STATUS_INVALID_ARGUMENT.
+ * @param out          receives `count` rows of 4 sizes.
+ * @param count        the number of bits of `out_stages` in backbone_get_options: those asked for that the network has.
  */
 BACKBONE_API backbone_status backbone_output_shapes(const backbone *net, const int64_t input_shape[4], int64_t *out,
                                                     size_t count);
 
 /**
- * Computes the features of a batch of images.
+ * Computes the outputs of a batch of images.
  *
  * @param input    uint8 or float32. Of uint8, (x - mean[c]) / std_dev[c] is computed in float32, with channels in
  *                 options.channel_order. float32 is taken as it is, unless options.normalization is
- *                 BACKBONE_NORMALIZE_ALL: then it is normalised like uint8. Any N >= 0 (0 computes nothing), H >= 1 and
- *                 W >= 1, any strides. Only read.
- * @param outputs  `count` float32 tensors, one for each stage of options.out_stages from C2 to C5, in the caller's
- *                 memory with the shapes of backbone_output_shapes. Strides are the caller's choice, positive, and such
- *                 that no two elements share memory: sorted by size, each must reach beyond what the smaller ones span.
- *                 Memory between the elements is not touched. That outputs overlap neither each other nor the input is
- *                 for the caller to see to: they may lie interleaved in one block, so addresses alone do not tell.
- * @param count    the number of stages asked for at creation.
+ *                 BACKBONE_NORMALIZE_ALL: then it is normalised like uint8. Any shape that backbone_output_shapes takes
+ *                 (N = 0 computes nothing), any strides. Only read.
+ * @param outputs  `count` float32 tensors, one for each row of backbone_output_shapes and of its shape, in the caller's
+ *                 memory. Strides are the caller's choice, positive, and such that no two elements share memory: sorted
+ *                 by size, each must reach beyond what the smaller ones span. Memory between the elements is not
+ *                 touched. Outputs must not overlap each other or the input, which is not checked: they may be
+ *                 interleaved in one block, so addresses alone do not tell.
+ * @param count    as for backbone_output_shapes.
  *
  * In evaluation mode the features of an image are the same bits for every number of threads and every batch it is part
  * of. In training mode a BatchNorm that uses the statistics of the batch needs more than one value per channel
@@ -735,8 +927,9 @@ BACKBONE_API backbone_status backbone_warning_count(const backbone *net, size_t 
 BACKBONE_API backbone_status backbone_get_warning(const backbone *net, size_t index, const char **out);
 
 /**
- * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights and the
- * backbone_load_weights functions, their waits for a lock included. They return BACKBONE_STATUS_CANCELLED soon, within
+ * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights, the
+ * backbone_load_weights functions, backbone_load_training, backbone_forward_train, backbone_backward and
+ * backbone_statistics_add, their waits for a lock included. They return BACKBONE_STATUS_CANCELLED soon, within
  * 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
  * is as it was before, its running statistics too. A call that was about to succeed may still do so.
  *
@@ -753,7 +946,7 @@ BACKBONE_API backbone_status backbone_cancel(backbone *net);
 
 /** What one step of a forward is, and what it took. */
 typedef struct backbone_layer {
-    char name[48];            /**< "layer1.0.conv1", "input", "maxpool", "output.C2"; ends with a zero */
+    char name[48];            /**< "layer1.0.conv1", "input", "maxpool", "output.C2", "fc"; ends with a zero */
     const char *kernel;       /**< how it was computed, static: "convolutionF32_winograd4_avx2" */
     int64_t input_shape[4];   /**< N, C, H, W */
     int64_t output_shape[4];  /**< N, C, H, W */
@@ -778,6 +971,410 @@ typedef struct backbone_layer {
 BACKBONE_API backbone_status backbone_profile(backbone *net, const backbone_tensor *input,
                                               const backbone_tensor *outputs, size_t count, backbone_layer *out,
                                               size_t capacity, size_t *out_count);
+
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+/**
+ * What a forward pass keeps for the backward pass. A tape belongs to one handle and serves any number of passes, one
+ * after the other; several tapes on a handle keep several passes. It keeps its memory until backbone_tape_free.
+ *
+ * A training step:
+ *
+ *     backbone_set_training(net, 1);
+ *     backbone_forward_train(net, tape, &images, features, 4);
+ *     ... compute the loss and its gradient for each output ...
+ *     backbone_backward(net, tape, feature_gradients, 4, NULL, gradients, gradient_count, 0);
+ *     backbone_optimizer_step(net, optimizer, gradients, gradient_count, 0.01, 0);
+ *
+ * Threads: calls with the same tape wait for each other. backbone_forward_train and backbone_backward with different
+ * tapes run side by side, and beside backbone_forward; only a forward pass that updates running statistics (training
+ * mode without options.norm_eval) takes the handle's exclusive lock. backbone_cancel ends both.
+ *
+ * A tape is stale once the handle's weights were written or loaded, or other stages were frozen, after
+ * backbone_forward_train: backbone_backward returns BACKBONE_STATUS_STALE and changes nothing. A tape of another handle
+ * is stale too. Tapes can be freed before or after their handle.
+ */
+typedef struct backbone_tape backbone_tape;
+
+/** Options of backbone_tape_create. */
+typedef struct backbone_tape_options {
+    uint32_t struct_size;   /**< sizeof(backbone_tape_options) of the caller's header */
+    int32_t input_gradient; /**< 1: backbone_backward can compute the gradient of the input, also below frozen stages;
+                                 the frozen part is then computed like the rest and its activations are kept. 0 (the
+                                 default): frozen stages run as in inference and keep nothing. */
+    int32_t retain;         /**< 1: several backward passes can follow a forward pass. 0 (the default): the backward
+                                 pass reuses the memory of the forward pass and leaves the tape empty. */
+    int32_t recompute;      /**< 1: the backward pass computes the activations within each block again instead of
+                                 keeping them: less memory for up to one more forward pass. Running statistics are
+                                 updated once, and the gradients are the same bits. 0 (the default): they are kept. */
+} backbone_tape_options;
+
+/**
+ * Sets the defaults.
+ *
+ * @param options      receives them.
+ * @param struct_size  sizeof(backbone_tape_options).
+ */
+BACKBONE_API backbone_status backbone_tape_options_init(backbone_tape_options *options, size_t struct_size);
+
+/**
+ * Creates an empty tape for a handle. It allocates nothing large yet.
+ *
+ * @param options  copied; NULL for the defaults.
+ * @param out      receives the tape, to be freed with backbone_tape_free; NULL after a failure.
+ */
+BACKBONE_API backbone_status backbone_tape_create(const backbone *net, const backbone_tape_options *options,
+                                                  backbone_tape **out);
+
+/** Frees a tape; NULL is allowed. No call with it may be in progress. */
+BACKBONE_API void backbone_tape_free(backbone_tape *tape);
+
+/**
+ * The memory that a tape holds.
+ *
+ * @param out  receives bytes: 0 before the first pass.
+ */
+BACKBONE_API backbone_status backbone_tape_bytes(const backbone *net, const backbone_tape *tape, size_t *out);
+
+/**
+ * Computes the outputs of a batch as backbone_forward does, and fills the tape.
+ *
+ * @param input    as for backbone_forward, but N >= 1.
+ * @param outputs  as for backbone_forward.
+ * @param count    as for backbone_forward.
+ *
+ * In training mode BatchNorms use and update statistics as the mode says (backbone_set_training); in evaluation mode
+ * they use the running ones, and their weights and biases can be trained all the same. Frozen stages are computed as by
+ * backbone_forward in evaluation mode. At least one parameter must be trainable, unless the tape has input_gradient.
+ *
+ * Bits depend on shapes alone, never on threads; those of the outputs can differ from backbone_forward's within the
+ * accuracy of the arithmetic. After a failure the tape is empty and the contents of the outputs are undefined; weights
+ * and statistics stay as they were.
+ */
+BACKBONE_API backbone_status backbone_forward_train(backbone *net, backbone_tape *tape, const backbone_tensor *input,
+                                                    const backbone_tensor *outputs, size_t count);
+
+/** Flags of backbone_backward. */
+enum {
+    /** Adds to `gradients` instead of replacing what is there. */
+    BACKBONE_BACKWARD_ACCUMULATE = 1
+};
+
+/**
+ * Computes the gradients of the trainable parameters, and on request of the input, from those of the outputs. The tape
+ * is as backbone_forward_train filled it.
+ *
+ * The definitions are PyTorch's: max pooling passes the gradient to the first maximum of a window, ReLU passes 0 where
+ * its result is 0, and NaN and infinities are passed on. Sums over pixels are cut by shapes alone: the gradients are
+ * the same bits for every number of threads.
+ *
+ * @param output_gradients  `count` float32 tensors, one for each output of the forward pass and of its shape, any
+ *                          strides; a tensor with data NULL stands for zeros. Only read.
+ * @param count             the number of outputs.
+ * @param input_gradient    a float32 tensor of the input's shape with strides as for outputs. It receives the gradient
+ *                          for the values that the network computes with: of inputs that are normalised on the way,
+ *                          the normalised values, with channels in the network's order. NULL if it is not wanted; else
+ *                          the tape needs input_gradient.
+ * @param gradients         receives the gradients of all trainable parameters in one vector, laid out as
+ *                          backbone_trainable_slot says; 0 for those that no output gradient depends on. NULL if they
+ *                          are not wanted.
+ * @param gradient_count    floats of `gradients`: what backbone_trainable_count gives.
+ * @param flags             0 or BACKBONE_BACKWARD_ACCUMULATE.
+ *
+ * A failure before the computation begins changes nothing. After a cancelled call the gradients are undefined.
+ */
+BACKBONE_API backbone_status backbone_backward(backbone *net, backbone_tape *tape,
+                                               const backbone_tensor *output_gradients, size_t count,
+                                               const backbone_tensor *input_gradient, float *gradients,
+                                               size_t gradient_count, uint32_t flags);
+
+/**
+ * The floats of all trainable parameters together: those of entries whose backbone_entry_info.trainable is 1.
+ *
+ * @param out  receives the number; 0 if everything is frozen.
+ */
+BACKBONE_API backbone_status backbone_trainable_count(const backbone *net, size_t *out);
+
+/**
+ * Where the gradient of an entry is in the vector of all gradients, in the order of the entry's shape. Trainable
+ * entries are in the order of the state dict, without gaps. Freezing other stages moves them, and so does
+ * backbone_set_trainable.
+ *
+ * @param index   of the entry, from 0.
+ * @param offset  receives the first float.
+ * @param count   receives the number of floats; 0 for an entry that is not trainable.
+ */
+BACKBONE_API backbone_status backbone_trainable_slot(const backbone *net, size_t index, size_t *offset, size_t *count);
+
+/**
+ * Copies all trainable parameters to a vector, laid out as the gradients are.
+ *
+ * @param out    receives the values.
+ * @param count  floats of `out`: what backbone_trainable_count gives.
+ */
+BACKBONE_API backbone_status backbone_read_trainable(const backbone *net, float *out, size_t count);
+
+/**
+ * Copies a vector to all trainable parameters.
+ *
+ * @param values  laid out as the gradients are.
+ * @param count   floats of `values`: what backbone_trainable_count gives.
+ */
+BACKBONE_API backbone_status backbone_write_trainable(backbone *net, const float *values, size_t count);
+
+/* ---- Training: what is trained ---------------------------------------------------------------------------------- */
+
+/** Values of backbone_set_trainable: which parameters outside of the frozen stages are trained. */
+enum {
+    BACKBONE_TRAINABLE_ALL = 0,   /**< all of them: the state after backbone_create */
+    BACKBONE_TRAINABLE_NORMS = 1, /**< weights and biases of norms, for adapting to new images (TENT, Wang et al. 2021,
+                                       arXiv:2006.10726) */
+    BACKBONE_TRAINABLE_HEAD = 2   /**< weight and bias of the classifier (linear probe) */
+};
+
+/**
+ * Chooses which parameters outside of the frozen stages are trained. Like backbone_freeze it sets the state. The two
+ * are independent: a parameter is trainable if both allow it (see backbone_entry_info.trainable). Modes of BatchNorms
+ * do not change. A change makes tapes stale, and optimisers until backbone_optimizer_follow.
+ *
+ * With BACKBONE_TRAINABLE_HEAD, while no BatchNorm uses batch statistics, backbone_forward_train computes everything
+ * before the classifier as in inference and keeps nothing of it.
+ *
+ * @param which  BACKBONE_TRAINABLE_*. The head needs a network that gives logits: BACKBONE_STATUS_INVALID_ARGUMENT
+ *               otherwise.
+ */
+BACKBONE_API backbone_status backbone_set_trainable(backbone *net, int32_t which);
+
+/* ---- Training: losses ------------------------------------------------------------------------------------------- */
+
+/** The label of backbone_cross_entropy for an image that does not count: PyTorch's default ignore_index. */
+#define BACKBONE_IGNORED_LABEL (-100)
+
+/**
+ * Computes the mean cross entropy of logits and labels, and its gradient: PyTorch's F.cross_entropy with
+ * reduction='mean'. With s the label smoothing, K classes, q = (1 - s) * [k is the label] + s / K and M labels that
+ * count:
+ *
+ *     loss = -1/M * sum over images and classes of q * log_softmax(logits)
+ *     gradient = (softmax(logits) - q) / M, 0 for ignored images
+ *
+ * It is computed in double precision on the calling thread; any thread may call it.
+ *
+ * @param logits           a float32 tensor of shape (N, K, 1, 1) with any strides. Only read.
+ * @param labels           N classes from 0 to K - 1, or BACKBONE_IGNORED_LABEL. Another one is
+ *                         BACKBONE_STATUS_INVALID_ARGUMENT, and so is a batch whose labels are all ignored, of which
+ *                         PyTorch's loss is NaN.
+ * @param count            of labels: N.
+ * @param label_smoothing  from 0 to 1; 0 for none.
+ * @param out_loss         receives the loss, which is NaN or infinite if logits are; NULL if it is not wanted.
+ * @param gradient         a float32 tensor of the shape of `logits`, with strides as for outputs of backbone_forward.
+ *                         It receives the gradient of the loss for the logits, to be passed to backbone_backward. It
+ *                         may be the memory of `logits`, in the same strides. NULL if it is not wanted.
+ */
+BACKBONE_API backbone_status backbone_cross_entropy(const backbone_tensor *logits, const int64_t *labels, size_t count,
+                                                    double label_smoothing, double *out_loss,
+                                                    const backbone_tensor *gradient);
+
+/* ---- Training: optimisers --------------------------------------------------------------------------------------- */
+
+/**
+ * Updates the trainable parameters of one handle by their gradients, and keeps what its rule needs from step to step:
+ * as many floats as there are gradients for SGD with momentum, twice as many for AdamW.
+ *
+ * An optimiser is stale once other parameters of the handle became trainable (backbone_freeze,
+ * backbone_set_trainable): its calls then return BACKBONE_STATUS_STALE and change nothing, until
+ * backbone_optimizer_follow. For another handle it is always stale. Written or loaded weights do not make it stale.
+ *
+ * Threads: calls with the same optimiser wait for each other. Optimisers can be freed before or after their handle.
+ */
+typedef struct backbone_optimizer backbone_optimizer;
+
+/** Values of backbone_optimizer_options.kind. */
+enum {
+    /** Stochastic gradient descent as PyTorch's torch.optim.SGD defines it, bit for bit that of its CPU implementation.
+     * With g the gradient, p the parameter, b its momentum buffer, wd the weight decay and lr the learning rate:
+     * g += wd * p; b = momentum * b + (1 - dampening) * g, in the parameter's first step b = g; with Nesterov momentum
+     * g += momentum * b, else g = b; p -= lr * g. */
+    BACKBONE_OPTIMIZER_SGD = 0,
+    /** Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101) as PyTorch's torch.optim.AdamW
+     * defines it, without amsgrad. In step t of a parameter: p *= 1 - lr * wd; m = beta1 * m + (1 - beta1) * g;
+     * v = beta2 * v + (1 - beta2) * g * g; p -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon). */
+    BACKBONE_OPTIMIZER_ADAMW = 1
+};
+
+/** Bits of backbone_parameter_group.kinds. */
+enum {
+    BACKBONE_PARAMETERS_WEIGHTS = 1, /**< weights of convolutions and of the classifier */
+    BACKBONE_PARAMETERS_NORMS = 2,   /**< weights and biases of norms */
+    BACKBONE_PARAMETERS_BIASES = 4   /**< biases of convolutions and of the classifier */
+};
+
+/**
+ * Parameters with a learning rate or a weight decay of their own. A parameter belongs to the first group that both its
+ * name and its kind match; to none if no group does.
+ */
+typedef struct backbone_parameter_group {
+    const char *prefix;          /**< what their names begin with ("layer4.", "fc."); NULL for any name */
+    uint32_t kinds;              /**< BACKBONE_PARAMETERS_* bits; 0 for all */
+    int32_t reserved;            /**< 0 */
+    double learning_rate_factor; /**< multiplies the learning rate of a step; at least 0. Mind that a struct filled with
+                                      zeros has 0 here */
+    double weight_decay;         /**< of its parameters, in place of the options'; at least 0 */
+} backbone_parameter_group;
+
+/** Options of backbone_optimizer_create. Fill it with backbone_optimizer_options_init; its fields grow as those of
+ * backbone_options do. The learning rate is an argument of each step. */
+typedef struct backbone_optimizer_options {
+    uint32_t struct_size; /**< sizeof(backbone_optimizer_options) of the caller's header */
+    int32_t kind;         /**< BACKBONE_OPTIMIZER_* */
+    int32_t nesterov;     /**< of SGD: 1 for Nesterov momentum, which needs momentum and no dampening; default 0 */
+    int32_t reserved;     /**< 0 */
+    double momentum;      /**< of SGD, at least 0; default 0 */
+    double dampening;     /**< of SGD; default 0 */
+    double beta1;         /**< of AdamW, at least 0 and less than 1; default 0.9 */
+    double beta2;         /**< of AdamW, at least 0 and less than 1; default 0.999 */
+    double epsilon;       /**< of AdamW, at least 0; default 1e-8 */
+    double weight_decay;  /**< of parameters in no group, those of norms and biases included, at least 0; default 0 of
+                               SGD and 1e-2 of AdamW */
+    const backbone_parameter_group *groups; /**< `group_count` groups; NULL for none */
+    size_t group_count;                     /**< default 0 */
+} backbone_optimizer_options;
+
+/**
+ * Writes PyTorch's defaults for a kind of optimiser.
+ *
+ * @param options      receives them.
+ * @param struct_size  sizeof(backbone_optimizer_options).
+ * @param kind         BACKBONE_OPTIMIZER_*.
+ */
+BACKBONE_API backbone_status backbone_optimizer_options_init(backbone_optimizer_options *options, size_t struct_size,
+                                                             int32_t kind);
+
+/**
+ * Creates an optimiser for a handle, of which at least one parameter must be trainable.
+ *
+ * @param options  copied, with its groups and their prefixes; NULL for SGD with its defaults.
+ * @param out      receives the optimiser, to be freed with backbone_optimizer_free; NULL after a failure.
+ */
+BACKBONE_API backbone_status backbone_optimizer_create(const backbone *net, const backbone_optimizer_options *options,
+                                                       backbone_optimizer **out);
+
+/** Frees an optimiser; NULL is allowed. No call with it may be in progress. */
+BACKBONE_API void backbone_optimizer_free(backbone_optimizer *optimizer);
+
+/** Flags of backbone_optimizer_step. */
+enum {
+    /** Computes also with gradients that are NaN or infinite. Without it they are BACKBONE_STATUS_NOT_FINITE. */
+    BACKBONE_STEP_ALLOW_NOT_FINITE = 1
+};
+
+/**
+ * Updates all trainable parameters: one step of the optimiser. Takes the handle's exclusive lock and uses its threads;
+ * the values are the same bits for every number of them. Tapes that are full become stale.
+ *
+ * @param gradients      of all trainable parameters, laid out as backbone_trainable_slot says. Only read.
+ * @param count          floats of `gradients`: what backbone_trainable_count gives.
+ * @param learning_rate  at least 0; groups multiply it by their factor.
+ * @param flags          0 or BACKBONE_STEP_ALLOW_NOT_FINITE.
+ *
+ * BACKBONE_STATUS_NOT_FINITE names the first parameter with such a gradient. After a failure neither the parameters nor
+ * the optimiser have changed.
+ */
+BACKBONE_API backbone_status backbone_optimizer_step(backbone *net, backbone_optimizer *optimizer,
+                                                     const float *gradients, size_t count, double learning_rate,
+                                                     uint32_t flags);
+
+/**
+ * Makes a stale optimiser fit the parameters that are trainable now. Those that were trainable before keep their state;
+ * the others begin with their next gradient, as a parameter does that PyTorch's optimiser sees a gradient of for the
+ * first time. The state of those that are no longer trainable is dropped.
+ */
+BACKBONE_API backbone_status backbone_optimizer_follow(const backbone *net, backbone_optimizer *optimizer);
+
+/**
+ * Scales a vector of gradients so that its Euclidean norm is at most `max_norm`: by max_norm / (norm + 1e-6), or not at
+ * all if that is 1 or more (PyTorch's clip_grad_norm_). Uses the handle's threads and nothing else of it: any vector is
+ * allowed, and the handle is not locked. The norm is summed in double precision; its bits do not depend on threads.
+ *
+ * @param gradients  changed in place.
+ * @param count      of them; 0 is allowed.
+ * @param max_norm   at least 0; infinity to compute the norm alone.
+ * @param out_norm   receives the norm before scaling; NULL if it is not wanted.
+ *
+ * As in PyTorch, a norm that is not finite is not an error: an infinite one turns finite gradients into 0 and infinite
+ * ones into NaN, a NaN turns all into NaN. backbone_optimizer_step refuses the latter.
+ */
+BACKBONE_API backbone_status backbone_clip_gradients(const backbone *net, float *gradients, size_t count,
+                                                     double max_norm, double *out_norm);
+
+/* ---- Training: files -------------------------------------------------------------------------------------------- */
+
+/**
+ * Writes the weights and the state of an optimiser to one file, as
+ * torch.save({'state_dict': model.state_dict(), 'optimizer': optimizer.state_dict()}, path) does, for
+ * backbone_load_training, backbone_load_weights and PyTorch. There, optimizer.load_state_dict needs an optimiser whose
+ * groups have the trainable parameters: one group for each of the options' groups that has any, in their order, then
+ * one for those of no group. Within a group they are in the order of the state dict.
+ *
+ * @param path           ends in .pth, .pt, .bin or .pth.tar. The file is replaced as by backbone_save_weights.
+ * @param learning_rate  that of the last step, as the file's 'lr' says it: groups multiply it by their factor.
+ */
+BACKBONE_API backbone_status backbone_save_training(const backbone *net, const backbone_optimizer *optimizer,
+                                                    const char *path, double learning_rate);
+
+/**
+ * Loads the weights as backbone_load_weights does and the state of an optimiser from the key 'optimizer' of the same
+ * file, which backbone_save_training or PyTorch wrote. Either both are loaded or nothing changes.
+ *
+ * The file's optimiser must be of the same kind. Parameters have no names in it, only positions: they are taken for
+ * those of the optimiser's groups, or all in the order of the state dict, and in both cases for the trainable ones or
+ * for all parameters, whichever their number and shapes fit. BACKBONE_REPORT_OPTIMIZER says which. A parameter without
+ * state begins with its next gradient. Options in the file (momentum, 'lr', ...) are ignored: those of `optimizer`
+ * count.
+ *
+ * @param path        a file of torch.save, or a stream of one. Safetensors files have no such state: an error.
+ * @param out_report  as for backbone_load_weights; NULL if not wanted. BACKBONE_STATUS_MISMATCH that comes from the
+ *                    optimiser's state gives none.
+ */
+BACKBONE_API backbone_status backbone_load_training(backbone *net, backbone_optimizer *optimizer, const char *path,
+                                                    backbone_report **out_report);
+
+/* ---- Statistics of new images ----------------------------------------------------------------------------------- */
+
+/**
+ * Begins to collect the statistics of BatchNorms from images, without gradients: to adapt a network to images of
+ * another kind (AdaBN, Li et al. 2016, arXiv:1603.04779), or for running statistics that belong to the weights as they
+ * are now (precise BatchNorm). The BatchNorms outside of frozen stages take part; without one this is
+ * BACKBONE_STATUS_INVALID_ARGUMENT. What was collected before is dropped.
+ *
+ *     backbone_statistics_begin(net);
+ *     for (each batch) backbone_statistics_add(net, &images);
+ *     backbone_statistics_commit(net);
+ */
+BACKBONE_API backbone_status backbone_statistics_begin(backbone *net);
+
+/**
+ * Adds the statistics of a batch. Computes a forward pass without outputs in which the BatchNorms outside of frozen
+ * stages normalise with the statistics of the batch, whatever the mode and options.norm_eval say, and takes the
+ * handle's exclusive lock. Nothing that other calls see changes. backbone_cancel ends the call.
+ *
+ * The result is mean and variance of all values of all batches together. As each batch is normalised by its own
+ * statistics, use batches as large and as mixed as those of training.
+ *
+ * @param input  as for backbone_forward_train. As in training mode, each BatchNorm needs more than one value per
+ *               channel.
+ */
+BACKBONE_API backbone_status backbone_statistics_add(backbone *net, const backbone_tensor *input);
+
+/**
+ * Replaces running_mean and running_var (unbiased) by what was collected, adds the number of batches to
+ * num_batches_tracked, and ends collecting. BatchNorms that are frozen now, or were frozen in every add, keep theirs.
+ * Tapes become stale. Without any images it is BACKBONE_STATUS_INVALID_ARGUMENT, and collecting goes on.
+ */
+BACKBONE_API backbone_status backbone_statistics_commit(backbone *net);
+
+/** Ends collecting and changes nothing; also where nothing is being collected. */
+BACKBONE_API backbone_status backbone_statistics_cancel(backbone *net);
 
 #ifdef __cplusplus
 }

@@ -65,6 +65,11 @@ struct backbone final {
     class Input;
     class Shapes;
     class Features;
+    struct TapeOptions;
+    class Tape;
+    struct Slot;
+    struct OptimizerOptions;
+    class Optimizer;
     class Backbone;
 
     /// Sizes or strides in the order N, C, H, W.
@@ -95,6 +100,23 @@ struct backbone final {
 
     /// BACKBONE_ABI_VERSION of the library in use.
     static std::int32_t abi_version() noexcept { return backbone_abi_version(); }
+
+    /// The names that options.architecture accepts: backbone_architecture_name. The texts are static.
+    static std::vector<const char *> architectures() {
+        std::vector<const char *> names(backbone_architecture_count());
+        for (std::size_t i = 0; i < names.size(); i++) names[i] = backbone_architecture_name(i);
+        return names;
+    }
+
+    /// The mean cross entropy of logits (N, K, 1, 1) and N labels: backbone_cross_entropy.
+    ///
+    /// `gradient`, unless it is empty, receives the gradient for the logits, whose memory it may be.
+    static double cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels, const Tensor &gradient,
+                                double label_smoothing = 0);
+
+    /// The loss alone.
+    static double cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels,
+                                double label_smoothing = 0);
 
     /// What a checkpoint is, without a network: backbone_inspect. Throws MismatchError as load_weights does.
     static Report inspect(Text path, const backbone_load_options &options);
@@ -262,7 +284,9 @@ private:
 
 /* ---- Options ---------------------------------------------------------------------------------------------------- */
 
-/// backbone_options with the defaults. What `mean` and `std_dev` point to must live until the network is created.
+/// backbone_options with the defaults; set `depth`, which is 50, to 0 if `architecture` selects the network.
+///
+/// What `mean`, `std_dev`, `architecture` and `block_widths` point to must live until the network is created.
 struct backbone::Options : backbone_options {
     Options() : backbone_options() { check(backbone_options_init(this, sizeof(backbone_options))); }
 };
@@ -373,24 +397,26 @@ inline backbone::Report backbone::inspect(Bytes checkpoint, const backbone_load_
 
 /* ---- Features --------------------------------------------------------------------------------------------------- */
 
-/// The shapes of the features, one for each stage of options.out_stages from C2 to C5.
+/// The shapes of the outputs, one for each bit of options.out_stages: C1, C2 to C5, pooled, logits.
 class backbone::Shapes final {
 public:
     explicit Shapes(std::size_t count) noexcept : shapes_(), count_(count) {}
 
     std::size_t size() const noexcept { return count_; }
-    Shape &operator[](std::size_t stage) noexcept { return shapes_[stage]; }
-    const Shape &operator[](std::size_t stage) const noexcept { return shapes_[stage]; }
+    Shape &operator[](std::size_t output) noexcept { return shapes_[output]; }
+    const Shape &operator[](std::size_t output) const noexcept { return shapes_[output]; }
     const Shape *begin() const noexcept { return shapes_.data(); }
     const Shape *end() const noexcept { return shapes_.data() + count_; }
     std::int64_t *data() noexcept { return shapes_[0].data(); }
 
 private:
-    std::array<Shape, 4> shapes_;
+    std::array<Shape, 7> shapes_;
     std::size_t count_;
 };
 
-/// Features and the memory that they lie in, NCHW, one for each stage of options.out_stages from C2 to C5.
+/// Outputs and the memory that they are in, NCHW, in the order of Shapes.
+///
+/// Of pooled and logits, which are of shape (N, C, 1, 1), value `c` of image `n` is features[i](n, c, 0, 0).
 class backbone::Features final {
 public:
     Features() noexcept = default;
@@ -401,8 +427,8 @@ public:
     Features &operator=(const Features &) = delete;
 
     std::size_t size() const noexcept { return views_.size(); }
-    Tensor operator[](std::size_t stage) noexcept { return views_[stage]; }
-    ConstTensor operator[](std::size_t stage) const noexcept { return views_[stage]; }
+    Tensor operator[](std::size_t output) noexcept { return views_[output]; }
+    ConstTensor operator[](std::size_t output) const noexcept { return views_[output]; }
 
     /// For calls that write into the caller's memory.
     Span<const Tensor> outputs() noexcept { return views_; }
@@ -430,9 +456,86 @@ private:
     std::vector<Tensor> views_;
 };
 
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+/// backbone_tape_options with the defaults.
+struct backbone::TapeOptions : backbone_tape_options {
+    TapeOptions() : backbone_tape_options() { check(backbone_tape_options_init(this, sizeof(backbone_tape_options))); }
+};
+
+/// What a forward pass keeps for the backward pass. Owns a tape of C; may be destroyed before or after its network.
+class backbone::Tape final {
+public:
+    /// An empty tape for one network.
+    explicit Tape(const Backbone &net, const backbone_tape_options &options = TapeOptions());
+
+    /// The tape, still owned by this object; null if it has been moved from.
+    backbone_tape *c() noexcept { return tape_.get(); }
+    const backbone_tape *c() const noexcept { return tape_.get(); }
+
+private:
+    struct Free {
+        void operator()(backbone_tape *tape) const noexcept { backbone_tape_free(tape); }
+    };
+
+    std::unique_ptr<backbone_tape, Free> tape_;
+};
+
+/// A part of the vector of all gradients; of no floats for an entry that is not trainable.
+struct backbone::Slot {
+    std::size_t offset = 0;
+    std::size_t count = 0;
+};
+
+/// backbone_optimizer_options with PyTorch's defaults for a kind: BACKBONE_OPTIMIZER_SGD or BACKBONE_OPTIMIZER_ADAMW.
+///
+/// What `groups` points to must live until the optimiser is created.
+struct backbone::OptimizerOptions : backbone_optimizer_options {
+    explicit OptimizerOptions(std::int32_t optimizer_kind = BACKBONE_OPTIMIZER_SGD) : backbone_optimizer_options() {
+        check(backbone_optimizer_options_init(this, sizeof(backbone_optimizer_options), optimizer_kind));
+    }
+
+    /// Sets `groups` and `group_count`.
+    void set_groups(Span<const backbone_parameter_group> values) noexcept {
+        groups = values.data();
+        group_count = values.size();
+    }
+};
+
+/// SGD or AdamW with its state. Owns an optimiser of C; may be destroyed before or after its network.
+class backbone::Optimizer final {
+public:
+    /// An optimiser before its first step, for the parameters of one network that are trainable now.
+    explicit Optimizer(const Backbone &net, const backbone_optimizer_options &options = OptimizerOptions());
+
+    /// The optimiser, still owned by this object; null if it has been moved from.
+    backbone_optimizer *c() noexcept { return optimizer_.get(); }
+    const backbone_optimizer *c() const noexcept { return optimizer_.get(); }
+
+private:
+    struct Free {
+        void operator()(backbone_optimizer *optimizer) const noexcept { backbone_optimizer_free(optimizer); }
+    };
+
+    std::unique_ptr<backbone_optimizer, Free> optimizer_;
+};
+
+inline double backbone::cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels,
+                                      const Tensor &gradient, double label_smoothing) {
+    double loss = 0;
+    const backbone_tensor *out = gradient.data() == nullptr ? nullptr : &gradient.c();
+    check(backbone_cross_entropy(&logits.c(), labels.data(), labels.size(), label_smoothing, &loss, out));
+    return loss;
+}
+
+inline double backbone::cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels,
+                                      double label_smoothing) {
+    return cross_entropy(logits, labels, Tensor(), label_smoothing);
+}
+
 /* ---- The network ------------------------------------------------------------------------------------------------ */
 
-/// A ResNet without its pooling and classifier. Owns a handle of C; moved, never copied.
+/// A ResNet. Owns a handle of C; moved, never copied.
 ///
 /// Different networks are independent. Of one, forward in evaluation mode and all const functions may run on many
 /// threads at once; the others wait until they have it alone. Moving and destroying it must not meet any other call.
@@ -476,7 +579,8 @@ public:
     /// Gives up the handle, to be given to backbone_free.
     ::backbone *release() noexcept { return net_.release(); }
 
-    /// The options as they stand now; `mean` and `std_dev` point into the network.
+    /// The options as they stand now; `mean`, `std_dev` and `block_widths` point into the network, `architecture` to a
+    /// static text.
     Options options() const {
         Options options;
         check(backbone_get_options(c(), &options));
@@ -511,6 +615,11 @@ public:
 
     /// Writes all parameters and buffers to a file under their PyTorch names; its ending tells the kind of file.
     void save_weights(Text path) const { check(backbone_save_weights(c(), path.c_str())); }
+
+    /// The same under the names of other writers ("detectron2", ...): backbone_save_weights_with.
+    void save_weights(Text path, Text names) const {
+        check(backbone_save_weights_with(c(), path.c_str(), names.c_str()));
+    }
 
     /* ---- Freezing and modes */
 
@@ -578,10 +687,10 @@ public:
 
     /* ---- Forward */
 
-    /// How many features a forward writes: the stages of options.out_stages.
+    /// How many outputs a forward writes: the bits of options.out_stages that the network has.
     std::size_t stage_count() const noexcept { return stage_count_; }
 
-    /// The shapes of the features of an input of shape (N >= 0, in_channels, H >= 1, W >= 1).
+    /// The shapes of the outputs for an input of shape (N >= 0, in_channels, H >= 1, W >= 1).
     Shapes output_shapes(const Shape &input) const {
         Shapes shapes(stage_count_);
         check(backbone_output_shapes(c(), input.data(), shapes.data(), stage_count_));
@@ -590,8 +699,8 @@ public:
 
     /// Computes the features of a batch into the caller's memory; see backbone_forward.
     ///
-    /// `outputs` has one tensor for each stage of options.out_stages from C2 to C5, with the shapes of output_shapes,
-    /// in positive strides of the caller's choice. They must overlap neither each other nor the input.
+    /// `outputs` has one tensor for each of output_shapes, in positive strides of the caller's choice. They must not
+    /// overlap each other or the input.
     void forward(Input input, Span<const Tensor> outputs) {
         check(backbone_forward(c(), input.c(), tensors(outputs), outputs.size()));
     }
@@ -636,6 +745,125 @@ public:
         return layers;
     }
 
+    /* ---- Training */
+
+    /// Computes the outputs of a batch as forward does, and fills the tape for backward: backbone_forward_train.
+    void forward_train(Tape &tape, Input input, Span<const Tensor> outputs) {
+        check(backbone_forward_train(c(), tape.c(), input.c(), tensors(outputs), outputs.size()));
+    }
+
+    /// The same into `features`, whose memory is used again where it is large enough.
+    void forward_train(Tape &tape, Input input, Features &features) {
+        features.resize(output_shapes(input.shape()));
+        forward_train(tape, input, features.outputs());
+    }
+
+    /// The same into new memory (which C++ sets to zero first).
+    Features forward_train(Tape &tape, Input input) {
+        Features features;
+        forward_train(tape, input, features);
+        return features;
+    }
+
+    /// Computes the gradients of the trainable parameters from those of the outputs: backbone_backward.
+    ///
+    /// `output_gradients` has one tensor for each output; an empty one, ConstTensor(), stands for zeros. `gradients`
+    /// has trainable_count() floats; {nullptr, 0} if they are not wanted. `input_gradient`, if it is not null, receives
+    /// the gradient for the input, which the tape's options must allow. With `accumulate` the gradients are added to
+    /// those that are there.
+    void backward(Tape &tape, Span<const ConstTensor> output_gradients, Span<float> gradients, bool accumulate = false,
+                  const Tensor *input_gradient = nullptr) {
+        backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
+    }
+    void backward(Tape &tape, Span<const Tensor> output_gradients, Span<float> gradients, bool accumulate = false,
+                  const Tensor *input_gradient = nullptr) {
+        backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
+    }
+
+    /// The memory that a tape holds, in bytes.
+    std::size_t tape_bytes(const Tape &tape) const {
+        std::size_t bytes = 0;
+        check(backbone_tape_bytes(c(), tape.c(), &bytes));
+        return bytes;
+    }
+
+    /// Chooses which parameters outside of the frozen stages are trained: BACKBONE_TRAINABLE_*.
+    void set_trainable(std::int32_t which) { check(backbone_set_trainable(c(), which)); }
+
+    /// The floats of all trainable parameters together.
+    std::size_t trainable_count() const {
+        std::size_t count = 0;
+        check(backbone_trainable_count(c(), &count));
+        return count;
+    }
+
+    /// Where the gradient of entry `index` is in the vector of all gradients.
+    Slot trainable_slot(std::size_t index) const {
+        Slot slot;
+        check(backbone_trainable_slot(c(), index, &slot.offset, &slot.count));
+        return slot;
+    }
+
+    /// Copies all trainable parameters to `out`, which has trainable_count() floats.
+    void read_trainable(Span<float> out) const { check(backbone_read_trainable(c(), out.data(), out.size())); }
+
+    /// All trainable parameters in a vector.
+    std::vector<float> read_trainable() const {
+        std::vector<float> values(trainable_count());
+        read_trainable(values);
+        return values;
+    }
+
+    /// Copies `values` to all trainable parameters.
+    void write_trainable(Span<const float> values) {
+        check(backbone_write_trainable(c(), values.data(), values.size()));
+    }
+
+    /// Scales gradients so that their Euclidean norm is at most `max_norm`; returns the norm before.
+    double clip_gradients(Span<float> gradients, double max_norm) const {
+        double norm = 0;
+        check(backbone_clip_gradients(c(), gradients.data(), gradients.size(), max_norm, &norm));
+        return norm;
+    }
+
+    /// Updates all trainable parameters by their gradients: backbone_optimizer_step.
+    ///
+    /// Without `allow_not_finite` gradients that are NaN or infinite are an Error of BACKBONE_STATUS_NOT_FINITE.
+    void step(Optimizer &optimizer, Span<const float> gradients, double learning_rate, bool allow_not_finite = false) {
+        const std::uint32_t flags = allow_not_finite ? std::uint32_t{BACKBONE_STEP_ALLOW_NOT_FINITE} : 0;
+        check(backbone_optimizer_step(c(), optimizer.c(), gradients.data(), gradients.size(), learning_rate, flags));
+    }
+
+    /// Makes an optimiser fit the parameters that are trainable now: backbone_optimizer_follow.
+    void follow(Optimizer &optimizer) const { check(backbone_optimizer_follow(c(), optimizer.c())); }
+
+    /// Writes the weights and the state of an optimiser to one file: backbone_save_training.
+    void save_training(const Optimizer &optimizer, Text path, double learning_rate) const {
+        check(backbone_save_training(c(), optimizer.c(), path.c_str(), learning_rate));
+    }
+
+    /// Loads what save_training or PyTorch wrote: backbone_load_training. Throws MismatchError as load_weights does.
+    Report load_training(Optimizer &optimizer, Text path) {
+        backbone_report *report = nullptr;
+        const backbone_status status = backbone_load_training(c(), optimizer.c(), path.c_str(), &report);
+        check(status, report);
+        return Report(report);
+    }
+
+    /* ---- Statistics of new images */
+
+    /// Begins to collect the statistics of BatchNorms from images: backbone_statistics_begin.
+    void begin_statistics() { check(backbone_statistics_begin(c())); }
+
+    /// Adds the statistics of a batch.
+    void add_statistics(Input input) { check(backbone_statistics_add(c(), input.c())); }
+
+    /// Replaces the running statistics by what was collected.
+    void commit_statistics() { check(backbone_statistics_commit(c())); }
+
+    /// Ends collecting and changes nothing.
+    void cancel_statistics() { check(backbone_statistics_cancel(c())); }
+
 private:
     struct Free {
         void operator()(::backbone *net) const noexcept { backbone_free(net); }
@@ -654,9 +882,19 @@ private:
         for (std::uint32_t stages = options().out_stages; stages != 0; stages &= stages - 1) stage_count_++;
     }
 
+    void backward(Tape &tape, const backbone_tensor *output_gradients, std::size_t count, Span<float> gradients,
+                  bool accumulate, const Tensor *input_gradient) {
+        const backbone_tensor *input = input_gradient == nullptr ? nullptr : &input_gradient->c();
+        const std::uint32_t flags = accumulate ? std::uint32_t{BACKBONE_BACKWARD_ACCUMULATE} : 0;
+        check(backbone_backward(c(), tape.c(), output_gradients, count, input, gradients.data(), gradients.size(),
+                                flags));
+    }
+
     // An array of views is an array of the structs that they consist of.
-    static const backbone_tensor *tensors(Span<const Tensor> views) noexcept {
-        static_assert(sizeof(Tensor) == sizeof(backbone_tensor) && std::is_standard_layout_v<Tensor>);
+    template <class Element>
+    static const backbone_tensor *tensors(Span<const TensorView<Element>> views) noexcept {
+        using View = TensorView<Element>;
+        static_assert(sizeof(View) == sizeof(backbone_tensor) && std::is_standard_layout_v<View>);
         return reinterpret_cast<const backbone_tensor *>(views.data());
     }
 
@@ -686,5 +924,17 @@ private:
     std::unique_ptr<::backbone, Free> net_;
     std::size_t stage_count_ = 0;
 };
+
+inline backbone::Tape::Tape(const Backbone &net, const backbone_tape_options &options) {
+    backbone_tape *tape = nullptr;
+    check(backbone_tape_create(net.c(), &options, &tape));
+    tape_.reset(tape);
+}
+
+inline backbone::Optimizer::Optimizer(const Backbone &net, const backbone_optimizer_options &options) {
+    backbone_optimizer *optimizer = nullptr;
+    check(backbone_optimizer_create(net.c(), &options, &optimizer));
+    optimizer_.reset(optimizer);
+}
 
 #endif /* BACKBONE_HPP */

@@ -10,7 +10,7 @@ import Runtime
 public func backbone_entry_count(_ net: OpaquePointer!, _ out: UnsafeMutablePointer<Int>!) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
-        try require(out, "out").pointee = session.reading { $0.entries.count }
+        try require(out, "out").pointee = try session.withGraph { $0.entries.count }
     }
 }
 
@@ -25,14 +25,13 @@ public func backbone_get_entry_info(
             let entry = try network.checkedEntry(index)
             let batchesTracked = entry.role == .batchesTracked
             var info = backbone_entry_info()
-            info.name = UnsafeRawPointer(network.name(of: entry).baseAddress)?.assumingMemoryBound(to: CChar.self)
+            info.name = UnsafeRawPointer(network.graph.name(of: entry).baseAddress)?.assumingMemoryBound(to: CChar.self)
             info.dtype = Int32(batchesTracked ? BACKBONE_DTYPE_INT64 : BACKBONE_DTYPE_FLOAT32)
             info.ndim = Int32(entry.dimensions)
             info.shape = entry.shape
             info.is_parameter = entry.role.isParameter ? 1 : 0
             info.trainable = network.isTrainable(entry) ? 1 : 0
-            let isOfNorm = entry.role != .convolutionWeight
-            info.batch_statistics = isOfNorm && network.usesBatchStatistics(unit: entry.unit) ? 1 : 0
+            info.batch_statistics = network.usesBatchStatistics(node: entry.node) ? 1 : 0
             return info
         }
     }
@@ -46,8 +45,9 @@ public func backbone_find_entry(
         let session = try session(net)
         let name = try require(name, "name")
         let out = try require(out, "out")
-        let index = try session.reading { $0.entryIndex(named: name) }
-        guard let index else {
+        // Not an optional: of one, this generic function would ask the Swift runtime for metadata, which allocates.
+        let index = try session.withGraph { $0.entryIndex(named: name) ?? -1 }
+        guard index >= 0 else {
             throw BackboneError(.unknownName, "the network has no parameter or buffer named \(name)")
         }
         out.pointee = index
@@ -84,11 +84,11 @@ public func backbone_write_entry(
 }
 
 extension Network {
-    fileprivate borrowing func checkedEntry(_ index: Int) throws(BackboneError) -> StateEntry {
-        guard index >= 0 && index < entries.count else {
-            throw BackboneError(.invalidArgument, "index is \(index), the network has \(entries.count) entries")
+    borrowing func checkedEntry(_ index: Int) throws(BackboneError) -> StateEntry {
+        guard index >= 0 && index < graph.entries.count else {
+            throw BackboneError(.invalidArgument, "index is \(index), the network has \(graph.entries.count) entries")
         }
-        return entries[index]
+        return graph.entries[index]
     }
 
     /// An entry whose size in bytes must be `size`.
@@ -96,7 +96,7 @@ extension Network {
         let entry = try checkedEntry(index)
         guard size == entry.byteCount else {
             throw BackboneError(
-                .invalidArgument, "size is \(size), but \(name(of: entry)) has \(entry.byteCount) bytes")
+                .invalidArgument, "size is \(size), but \(graph.name(of: entry)) has \(entry.byteCount) bytes")
         }
         return entry
     }

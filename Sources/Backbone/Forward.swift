@@ -19,12 +19,11 @@ public func backbone_output_shapes(
         let shape = Dimensions(Int(sizes[0]), Int(sizes[1]), Int(sizes[2]), Int(sizes[3]))
         try session.reading { network throws(BackboneError) in
             try network.checkInputShape(shape)
+            try network.checkSums(shape)
             try network.configuration.checkOutputCount(count)
-            let stages = network.configuration.outStages
-            for stage in 1...stages.deepest where stages.contains(stage) {
-                let features = network.outputShape(stage: stage, input: shape)
-                let row = out + 4 * stages.index(of: stage)
-                for index in 0..<4 { row[index] = Int64(features[index]) }
+            for output in 0..<count {
+                let features = network.outputShape(output, input: shape)
+                for index in 0..<4 { out[4 * output + index] = Int64(features[index]) }
             }
         }
     }
@@ -59,14 +58,14 @@ func forwardArguments(
     let input = try TensorView(try require(input, "input").pointee, "input")
     let outputs = try require(outputs, "outputs")
     try session.configuration.checkOutputCount(count)
-    var views = InlineArray<4, TensorView>(repeating: input)
+    var views = OutputViews(repeating: input)
     for index in 0..<count { views[index] = try TensorView(outputs[index], "outputs[\(index)]") }
     return ForwardArguments(input: input, outputs: views)
 }
 
 extension TensorView {
     /// A caller's descriptor; its addresses are checked later, against the network.
-    fileprivate init(_ tensor: backbone_tensor, _ name: Message) throws(BackboneError) {
+    init(_ tensor: backbone_tensor, _ name: Message) throws(BackboneError) {
         let element: InputElement
         switch Int(tensor.dtype) {
         case Int(BACKBONE_DTYPE_FLOAT32): element = .float32

@@ -5,7 +5,6 @@ import CBackbone
 import Checkpoints
 import Execution
 import Loading
-import Networks
 import Runtime
 
 @_cdecl("backbone_inspect") @implementation
@@ -47,9 +46,9 @@ public func backbone_create_from_file(
         let out = try require(out, "out")
         out.pointee = nil
         let path = try require(path, "path")
-        let options = try optionsOrDefaults(options)
+        let network = try NetworkRequest(options)
         let request = try LoadRequest(load_options)
-        out.pointee = try create(try request.open(path: path), options, request, out_report)
+        out.pointee = try create(try request.open(path: path), network, request, out_report).handle
     }
 }
 
@@ -64,39 +63,8 @@ public func backbone_create_from_memory(
         let out = try require(out, "out")
         out.pointee = nil
         let memory = try requireMemory(data, size)
-        let options = try optionsOrDefaults(options)
+        let network = try NetworkRequest(options)
         let request = try LoadRequest(load_options)
-        out.pointee = try create(try request.open(memory: memory), options, request, out_report)
+        out.pointee = try create(try request.open(memory: memory), network, request, out_report).handle
     }
-}
-
-private func optionsOrDefaults(
-    _ options: UnsafePointer<backbone_options>?
-) throws(BackboneError) -> backbone_options {
-    guard let options else { return .defaults }
-    return try backbone_options(options)
-}
-
-/// Creates the network that an open checkpoint describes with the caller's options, and loads it.
-private func create(
-    _ stateDict: borrowing StateDict, _ options: backbone_options, _ request: LoadRequest,
-    _ outReport: UnsafeMutablePointer<OpaquePointer?>?
-) throws(BackboneError) -> OpaquePointer {
-    try Loading.create(stateDict, request, outReport) { described throws(BackboneError) in
-        var options = options
-        options.depth = described.depth.rawValue
-        options.base_channels = Int32(described.baseChannels)
-        let channels = Int32(described.inChannels)
-        if request.conversion.isExact && options.in_channels != channels {
-            // The caller's arrays have as many values as the caller's options say.
-            guard options.mean == nil && options.std_dev == nil else {
-                throw BackboneError(
-                    .invalidArgument,
-                    "in_channels is \(options.in_channels) and mean or std_dev is set, but the stem in the file has \(channels)"
-                )
-            }
-            options.in_channels = channels
-        }
-        return try makeSession(options)
-    }.handle
 }

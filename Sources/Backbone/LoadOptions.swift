@@ -2,7 +2,6 @@
 // Copyright 2026 The libbackbone authors
 
 import CBackbone
-import CShims
 import Checkpoints
 import Loading
 import Runtime
@@ -22,8 +21,18 @@ extension LoadRequest {
         isStrict = try requireFlag(options.strict, "strict")
         allowsMissing = try requireFlag(options.allow_missing, "allow_missing")
         ignoresModules = try requireFlag(options.ignore_modules, "ignore_modules")
-        selection = StateDictSelection(key: bytes(options.key), prefix: bytes(options.prefix))
+        selection = StateDictSelection(
+            key: options.key.map { bytes(ofCString: $0) }, prefix: options.prefix.map { bytes(ofCString: $0) })
         conversion = try InputConversion(options)
+        guard options.reserved == 0 else {
+            throw BackboneError(.invalidArgument, "load_options.reserved is \(options.reserved), expected 0")
+        }
+        switch Int(options.head) {
+        case Int(BACKBONE_HEAD_EXACT): keepsHead = false
+        case Int(BACKBONE_HEAD_NEW): keepsHead = true
+        default:
+            throw BackboneError(.invalidArgument, "head is \(options.head), expected 0 (exact) or 1 (new)")
+        }
         if options.max_stream_bytes != 0 { maxStreamBytes = Int(clamping: options.max_stream_bytes) }
     }
 }
@@ -38,6 +47,7 @@ extension InputConversion {
         }
         switch Int(options.input_channels) {
         case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
+        case Int(BACKBONE_INPUT_CHANNELS_FIXED): self = .fixed
         case Int(BACKBONE_INPUT_CHANNELS_SUM): self = .sum
         case Int(BACKBONE_INPUT_CHANNELS_REPEAT): self = .repeat
         case Int(BACKBONE_INPUT_CHANNELS_MAP):
@@ -46,15 +56,10 @@ extension InputConversion {
         default:
             throw BackboneError(
                 .invalidArgument,
-                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat) or 3 (map)")
+                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat), 3 (map) or 4 (fixed)"
+            )
         }
     }
-}
-
-private func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8>? {
-    guard let text else { return nil }
-    return UnsafeBufferPointer(
-        start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
 }
 
 private var versions: VersionedStruct {

@@ -13,6 +13,17 @@ public func backbone_freeze(_ net: OpaquePointer!, _ frozen_stages: Int32) -> ba
     }
 }
 
+@_cdecl("backbone_set_trainable") @implementation
+public func backbone_set_trainable(_ net: OpaquePointer!, _ which: Int32) -> backbone_status {
+    status { () throws(BackboneError) in
+        let session = try session(net)
+        guard let trainables = Trainables(rawValue: which) else {
+            throw BackboneError(.invalidArgument, "which is \(which), expected 0 (all), 1 (norms) or 2 (head)")
+        }
+        try session.changing { network throws(BackboneError) in try network.train(trainables) }
+    }
+}
+
 @_cdecl("backbone_set_training") @implementation
 public func backbone_set_training(_ net: OpaquePointer!, _ training: Int32) -> backbone_status {
     status { () throws(BackboneError) in

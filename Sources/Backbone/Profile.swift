@@ -44,11 +44,17 @@ extension backbone_layer {
         withUnsafeMutableBytes(of: &name) { name in
             switch profile.kind {
             case .input: Self.write("input", to: name)
-            case .convolution(let unit): Self.write(network.name(ofUnit: unit), to: name)
-            case .maxPooling: Self.write("maxpool", to: name)
-            case .output(let stage):
-                Self.write("output.C", to: name)
-                name[8] = UInt8(ascii: "1") + UInt8(truncatingIfNeeded: stage)
+            case .node(let node):
+                let module = network.graph.name(ofNode: node)
+                if module.isEmpty {
+                    Self.write(network.graph.nodes[node].operation.name, to: name)
+                } else {
+                    Self.write(module, to: name)
+                }
+            case .output(let output):
+                Self.write("output.", to: name)
+                let rest = UnsafeMutableRawBufferPointer(rebasing: name.dropFirst("output.".utf8.count))
+                Self.write(network.graph.outputs[output].name, to: rest)
             }
         }
     }

@@ -60,7 +60,7 @@ public func backbone_report_get_property(
         let out = try require(out, "out")
         guard let known = LoadReport.Property(rawValue: property) else {
             throw BackboneError(
-                .invalidArgument, "property is \(property), expected 0 (container) to 10 (tensors)")
+                .invalidArgument, "property is \(property), expected 0 (container) to 14 (optimizer)")
         }
         out.pointee = report.pointee.property(known)
     }

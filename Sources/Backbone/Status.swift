@@ -17,6 +17,8 @@ public func backbone_status_string(_ status: backbone_status) -> UnsafePointer<C
         case .mismatch: "checkpoint does not fit the network"
         case .unknownName: "unknown name"
         case .cancelled: "cancelled"
+        case .stale: "made for another state of the network"
+        case .notFinite: "NaN or infinite values"
         case nil: status == BACKBONE_STATUS_OK ? "success" : "unknown status"
         }
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)

@@ -17,7 +17,9 @@ struct VersionedStruct {
     private static var maximumSize: Int { 4096 }
 
     func check(size: Int) throws(BackboneError) {
-        guard size >= firstSize && size <= VersionedStruct.maximumSize else {
+        // Structs of pointers end where one does: of other sizes, half of one would be taken for a whole one.
+        guard size >= firstSize && size <= VersionedStruct.maximumSize, size % MemoryLayout<UnsafeRawPointer>.size == 0
+        else {
             throw BackboneError(
                 .invalidArgument, "struct_size of the options is \(size), expected sizeof(\(name)), here \(self.size)")
         }

@@ -65,21 +65,16 @@ public func backbone_load_weights_from_memory(
 @_cdecl("backbone_save_weights") @implementation
 public func backbone_save_weights(_ net: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> backbone_status {
     status { () throws(BackboneError) in
-        let session = try session(net)
-        let path = try require(path, "path")
-        try session.readingValues { network throws(BackboneError) in
-            var sources = UniqueArray<TensorSource>()
-            try sources.reserve(network.entries.count)
-            for index in 0..<network.entries.count {
-                let entry = network.entries[index]
-                let (name, shape) = (network.name(of: entry), network.shape(ofEntry: index))
-                let address = UnsafeRawPointer(network.address(of: entry))
-                sources.appendReserved(
-                    entry.role == .batchesTracked
-                        ? TensorSource(name: name, shape: shape, int64: address.assumingMemoryBound(to: Int64.self))
-                        : TensorSource(name: name, shape: shape, float32: address.assumingMemoryBound(to: Float.self)))
-            }
-            try writeCheckpoint(sources, to: path)
-        }
+        try save(try session(net), to: try require(path, "path"), names: nil)
+    }
+}
+
+@_cdecl("backbone_save_weights_with")
+@implementation
+public func backbone_save_weights_with(
+    _ net: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ names: UnsafePointer<CChar>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        try save(try session(net), to: try require(path, "path"), names: names)
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// What differs between the targets of instruction sets; their other files are the same, in `KernelsAVX512` as links.
+import CShims
 
-/// What fills a register.
+// What differs between instruction sets. The rest of the target is `VectorKernels`, through the link `Shared`.
+
+/// The contents of a register.
 typealias Vector = SIMD8<Float>
 
 /// The sums of the highest tile, six rows of two vectors.
@@ -17,7 +19,14 @@ package enum Leaves {
     /// Rows of the highest tile of a product.
     @inlinable package static var mostProductRows: Int { 6 }
 
-    /// Columns for each cache line that a tile asks for. More of them in a row, and the optimiser makes a loop of them, or
-    /// multiplies row by row, so that each multiplication waits for the one before.
+    /// Columns per cache line that a tile requests. With more of them in a row the optimiser makes a loop, or multiplies
+    /// row by row, so that each multiplication waits for the one before.
     @inlinable package static var columnsPerPrefetch: Int { 2 }
 }
+
+/// Lane `index`, a literal, of each four lanes in all four.
+@inline(__always)
+func spread(_ vector: Vector, _ index: Int) -> Vector { shims_spread8(vector, index) }
+
+@inline(__always)
+func squareRoots(_ vector: Vector) -> Vector { shims_square_roots8(vector) }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// See the file of the same name in `KernelsAVX2`, to which the other files here are links.
+import CShims
+
+// The file of the same name in `KernelsAVX2` says what these are.
 
 typealias Vector = SIMD16<Float>
 
@@ -13,3 +15,9 @@ package enum Leaves {
     @inlinable package static var mostProductRows: Int { 8 }
     @inlinable package static var columnsPerPrefetch: Int { 1 }
 }
+
+@inline(__always)
+func spread(_ vector: Vector, _ index: Int) -> Vector { shims_spread16(vector, index) }
+
+@inline(__always)
+func squareRoots(_ vector: Vector) -> Vector { shims_square_roots16(vector) }

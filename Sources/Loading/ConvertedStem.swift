@@ -8,6 +8,8 @@ import Runtime
 struct ConvertedStem: ~Copyable {
     private var weights = UniqueArray<Float>()
     private var channels = 0
+    /// The convolution, and where its weights go.
+    private var target: (convolution: Convolution, entry: StateEntry)?
 
     var isConverted: Bool { channels > 0 }
 
@@ -15,32 +17,29 @@ struct ConvertedStem: ~Copyable {
     ///
     /// - Throws: `invalidArgument` for a map of channels that the file lacks; `outOfMemory`.
     mutating func prepare(
-        _ conversion: InputConversion, fileChannels: Int, _ unit: ConvolutionUnit
+        _ conversion: InputConversion, fileChannels: Int, _ stem: Convolution, _ entry: StateEntry
     ) throws(BackboneError) -> UnsafeMutablePointer<Float>? {
         try conversion.check(fileChannels: fileChannels)
-        if conversion.keeps(fileChannels: fileChannels, networkChannels: unit.inputChannels) { return nil }
-        weights = try UniqueArray(repeating: 0, count: unit.weightCount / unit.inputChannels * fileChannels)
+        if conversion.keeps(fileChannels: fileChannels, networkChannels: stem.inputChannels) { return nil }
+        weights = try UniqueArray(repeating: 0, count: stem.weightCount / stem.inputChannels * fileChannels)
         channels = fileChannels
+        target = (stem, entry)
         return weights.mutableElements.baseAddress
     }
 
     /// The scale of the stem as the file has it; `values` hold the rest of it.
-    func scale(_ network: borrowing Network, _ values: borrowing NetworkValues) -> StemScale {
-        let unit = network.units[0]
-        let floats = UnsafePointer(values.floats.start)
-        return StemScale(
-            weights: isConverted ? weights.elements.baseAddress.unsafelyUnwrapped : floats + unit.valueOffset,
-            normWeight: floats + unit.normWeightOffset, variance: floats + unit.runningVarOffset,
-            outputs: unit.outputChannels,
-            count: unit.weightCount / unit.outputChannels / unit.inputChannels
-                * (isConverted ? channels : unit.inputChannels),
-            epsilon: network.configuration.normEpsilon)
+    func scale(_ stem: Stem, _ values: borrowing NetworkValues) -> StemScale {
+        guard isConverted, let weights = weights.elements.baseAddress else {
+            return StemScale(stem, UnsafePointer(values.floats.start))
+        }
+        return StemScale(stem, UnsafePointer(values.floats.start), weights: weights, channels: channels)
     }
 
-    func convert(_ conversion: InputConversion, _ unit: ConvolutionUnit, _ values: borrowing NetworkValues) {
-        guard isConverted, let source = weights.elements.baseAddress else { return }
+    func convert(_ conversion: InputConversion, _ values: borrowing NetworkValues) {
+        guard let (convolution, entry) = target, let source = weights.elements.baseAddress else { return }
         conversion.convert(
-            source, fileChannels: channels, to: values.floats.start + unit.valueOffset,
-            networkChannels: unit.inputChannels, outputs: unit.outputChannels, area: unit.kernelSize * unit.kernelSize)
+            source, fileChannels: channels, to: values.floats.start + entry.valueOffset,
+            networkChannels: convolution.inputChannels, outputs: convolution.outputChannels,
+            area: convolution.window.size * convolution.window.size)
     }
 }

@@ -24,23 +24,23 @@ struct StemScale {
     private static var limit: Double { 0.05 }
 
     /// - Parameters:
-    ///   - weights: (outputs, count) with `count` weights for each output channel.
-    ///   - normWeight: and `variance`, one value for each output channel.
-    init(
-        weights: UnsafePointer<Float>, normWeight: UnsafePointer<Float>, variance: UnsafePointer<Float>, outputs: Int,
-        count: Int, epsilon: Double
-    ) {
+    ///   - floats: Of a network, as far as the stem goes.
+    ///   - weights: Those of the file for so many input channels, where they are not the network's.
+    init(_ stem: Stem, _ floats: UnsafePointer<Float>, weights: UnsafePointer<Float>? = nil, channels: Int? = nil) {
+        let convolution = stem.convolution
+        let count = convolution.window.size * convolution.window.size * (channels ?? convolution.inputChannels)
+        let weights = weights ?? floats + stem.weight.valueOffset
         var total = 0.0
-        for output in 0..<outputs {
+        for output in 0..<convolution.outputChannels {
             var sum = 0.0
             for index in 0..<count {
                 let weight = Double(weights[output * count + index])
                 sum += weight * weight
             }
-            let gamma = Double(normWeight[output])
-            total += sum * gamma * gamma / (Double(variance[output]) + epsilon)
+            let gamma = Double(floats[stem.normWeight.valueOffset + output])
+            total += sum * gamma * gamma / (Double(floats[stem.runningVar.valueOffset + output]) + stem.epsilon)
         }
-        gain = (total / Double(max(outputs, 1))).squareRoot()
+        gain = (total / Double(max(convolution.outputChannels, 1))).squareRoot()
     }
 
     /// Whether the inputs were pixels that nothing divides; nil if the weights are unknown, no numbers, or all zero.
@@ -54,7 +54,7 @@ struct FileCharacter {
     let reason: StaticString
     let expectsPixels: Bool?
 
-    init(_ stateDict: borrowing StateDict, _ outline: NetworkOutline, _ scale: StemScale) {
+    init(_ stateDict: borrowing StateDict, _ outline: FileOutline, _ scale: StemScale) {
         expectsPixels = scale.expectsPixels
         if stateDict.origin == .caffe {
             (style, reason) = (.caffe, "its author is MSRA, Caffe2 or Detectron")
@@ -64,69 +64,42 @@ struct FileCharacter {
             (style, reason) = (.pytorch, "its author is torchvision or timm")
         } else if expectsPixels == true {
             (style, reason) = (.caffe, "its stem expects pixels less their mean, not divided")
-        } else if expectsPixels == false && outline.hasCounts {
+        } else if expectsPixels == false && outline.network.hasCounts {
             (style, reason) = (.pytorch, "its stem expects inputs of deviation 1, and its norms were PyTorch's")
         } else {
             (style, reason) = (nil, "")
         }
     }
 
-    var styleName: StaticString {
-        switch style {
-        case .caffe: "caffe"
-        case .pytorch: "pytorch"
-        case nil: ""
-        }
-    }
+    var styleName: StaticString { style?.name ?? "" }
 }
 
 extension StateDict {
-    /// The name of a convolution in a head of a segmentation network of torchvision (`classifier`, `aux_classifier`) or
-    /// mmsegmentation (`decode_head`, `auxiliary_head`); nil if there is none.
-    fileprivate var dilatingHead: Bytes? {
+    /// The name of a convolution in a head of a network for segmentation; nil if there is none.
+    fileprivate var segmentationHead: Bytes? {
         for index in 0..<count where shape(index).count == 4 {
-            let name = nameInFile(index)
-            if hasPart(name, "classifier.") || hasPart(name, "aux_classifier.") || hasPart(name, "decode_head.")
-                || hasPart(name, "auxiliary_head.")
-            {
-                return name
-            }
+            if SegmentationHead.contains(nameInFile(index)) { return nameInFile(index) }
         }
         return nil
-    }
-
-    /// Whether a name begins with a module, or has it behind "module." or "model.".
-    private func hasPart(_ name: Bytes, _ module: StaticString) -> Bool {
-        var rest = name
-        for _ in 0..<3 where !rest.isEmpty {
-            if rest.hasPrefix(module) { return true }
-            _ = rest.takePart(before: UInt8(ascii: "."))
-        }
-        return false
     }
 }
 
 extension LoadReport {
     /// Sets what the file's names tell of its network, and warns of what they make doubtful.
-    mutating func describe(_ stateDict: borrowing StateDict, _ outline: NetworkOutline) throws(BackboneError) {
-        if let stem = outline.stem {
-            try set(.baseChannels, "\(stem.outputs)")
-            try set(.inputChannels, "\(stem.inputs)")
-        }
+    mutating func describe(_ stateDict: borrowing StateDict, _ outline: FileOutline) throws(BackboneError) {
+        let architecture = outline.network.architecture
+        if let base = outline.network.stemChannels(of: architecture) { try set(.baseChannels, "\(base)") }
+        if let inputs = outline.network.inputChannels { try set(.inputChannels, "\(inputs)") }
         if let dtype = outline.dtype { try set(.dtype, outline.hasMixedTypes ? "mixed" : "\(dtype.name)") }
-        if let depth = outline.depth { try set(.depth, "\(depth.rawValue)") }
+        if let architecture { try set(.architecture, "\(architecture.cName)") }
+        if let depth = architecture?.depth, depth != 0 { try set(.depth, "\(depth)") }
+        if let classes = outline.network.classes { try set(.classes, "\(classes)") }
         if defaultCount > 0 {
             try warn(
                 "its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are affine"
             )
         }
-        if let head = stateDict.dilatingHead {
-            try warn(
-                """
-                it has '\(head)', as networks for segmentation have: most of them are trained with dilated layer3 and \
-                layer4 (stride 8), which no weight tells and this network does not compute
-                """)
-        }
+        if let head = stateDict.segmentationHead { try warn("it has '\(head)', \(SegmentationHead.doubt)") }
     }
 
     /// Warns of modules that are left out because the caller wants it so.
@@ -138,15 +111,22 @@ extension LoadReport {
             "ignored \(foreign.count) tensors like '\(stateDict.nameInFile(foreign.tensor))': \(foreign.kind.words)")
     }
 
+    /// Says that the file's classifier is left out because the caller wants it so.
+    mutating func warn(
+        ofKeptHead outline: FileOutline, _ network: Configuration
+    ) throws(BackboneError) {
+        guard network.outputs.hasLogits, let classes = outline.network.classes else { return }
+        try warn(
+            "the head of the file, of \(classes) classes, is ignored: the network's own, of \(network.classes), keeps its values"
+        )
+    }
+
     /// Sets what the file's character is, and warns where it contradicts the network that it is loaded into.
     mutating func compare(_ character: FileCharacter, with network: Configuration) throws(BackboneError) {
         try set(.style, "\(character.styleName)")
-        guard let style = character.style, network.depth.blockKind == .bottleneck, style != network.style else {
-            return
-        }
-        let other: StaticString = network.style == .caffe ? "caffe" : "pytorch"
+        guard let style = character.style, network.architecture.hasStyles, style != network.style else { return }
         try warn(
-            "the weights seem to be of style \(character.styleName), as \(character.reason); the network's style is \(other)"
+            "the weights seem to be of style \(character.styleName), as \(character.reason); the network's style is \(network.style.name)"
         )
     }
 

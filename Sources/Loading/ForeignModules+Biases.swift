@@ -2,24 +2,22 @@
 // Copyright 2026 The libbackbone authors
 
 import Checkpoints
+import Networks
 import Runtime
 
 extension ForeignModules {
     /// The largest bias that is looked at: there is one value for each output channel.
     private static var mostBiasValues: Int { 1 << 16 }
 
-    private static func isBias(_ name: Bytes) -> Bool {
-        equal(name, "conv1.bias") || name.hasSuffix(".conv1.bias") || name.hasSuffix(".conv2.bias")
-            || name.hasSuffix(".conv3.bias") || name.hasSuffix(".downsample.0.bias")
-    }
-
     /// Reads all biases of convolutions, to know which are zero. Files of Caffe have such, and they change nothing.
-    static func findZeroBiases(_ stateDict: borrowing StateDict) throws(BackboneError) -> UniqueArray<Bool> {
+    static func findZeroBiases(
+        _ stateDict: borrowing StateDict, _ names: borrowing ForeignNames
+    ) throws(BackboneError) -> UniqueArray<Bool> {
         var isZeroBias = try UniqueArray(repeating: false, count: stateDict.count)
         var found = UniqueArray<Int>()
         var total = 0
         for index in 0..<stateDict.count {
-            guard let name = stateDict.name(index), isBias(name), !stateDict.isOutside(index),
+            guard let name = stateDict.name(index), names.isBias(name), !stateDict.isOutside(index),
                 let dtype = stateDict.dtype(index), dtype.isFloatingPoint
             else { continue }
             let count = stateDict.elementCount(index)

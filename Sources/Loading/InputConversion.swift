@@ -5,7 +5,10 @@ import Runtime
 
 /// What becomes of a stem of the file for another number of input channels than the network has.
 package enum InputConversion {
+    /// As many as the network has. A network that a file describes has as many as the file.
     case exact
+    /// As many as the network has, which are the caller's.
+    case fixed
     /// One channel: the sum over the file's.
     case sum
     /// The file's channels again and again, scaled so that the sum over all channels stays what it was.
@@ -15,7 +18,7 @@ package enum InputConversion {
 
     var name: StaticString {
         switch self {
-        case .exact: ""
+        case .exact, .fixed: ""
         case .sum: "sum"
         case .repeat: "repeat"
         case .map: "map"
@@ -24,6 +27,14 @@ package enum InputConversion {
 
     /// Whether the stem must have the network's channels.
     package var isExact: Bool {
+        switch self {
+        case .exact, .fixed: true
+        case .sum, .repeat, .map: false
+        }
+    }
+
+    /// Whether a network that a file describes has the file's number of input channels.
+    var takesFileChannels: Bool {
         if case .exact = self { return true }
         return false
     }
@@ -86,7 +97,7 @@ package enum InputConversion {
         _ channel: Int, of weights: UnsafePointer<Float>, stride: Int, fileChannels: Int, networkChannels: Int
     ) -> Float {
         switch self {
-        case .exact: return weights[channel * stride]
+        case .exact, .fixed: return weights[channel * stride]
         case .sum:
             var sum = 0.0
             for index in 0..<fileChannels { sum += Double(weights[index * stride]) }

@@ -10,30 +10,32 @@ import Runtime
 package func inspect(
     _ stateDict: borrowing StateDict, _ request: LoadRequest, _ out: UnsafeMutablePointer<OpaquePointer?>
 ) throws(BackboneError) {
-    let network = try Network(try stateDict.describedConfiguration())
-    var modules = try ForeignModules(stateDict, network.configuration)
-    let matching = try Matching(stateDict, network, &modules, request)
+    let configuration = try stateDict.describedConfiguration(nil)
+    let graph = try configuration.makeGraph(try stateDict.blockWidths(configuration))
+    var modules = try ForeignModules(stateDict, configuration)
+    let matching = try Matching(stateDict, graph, &modules, request)
     let (outline, foreign) = (matching.outline, matching.foreign)
     try withReport(of: matching.report, out) { report throws(BackboneError) in
         try report.pointee.describe(stateDict, outline)
+        try report.pointee.setAssumptions(configuration, isNamed: false)
         try Verdict(request).check(report.pointee, outline, foreign, stateDict)
         try report.pointee.warn(ofIgnored: foreign, stateDict)
-        let scale = try stemScale(stateDict, network, report.pointee)
+        let scale = try stemScale(stateDict, graph, report.pointee)
         try report.pointee.set(.style, "\(FileCharacter(stateDict, outline, scale).styleName)")
         try report.pointee.renderJSON()
     }
 }
 
-/// Creates the network that an open checkpoint describes, and loads it.
-///
-/// - Parameter makeSession: creates a network of the described depth, width and input channels.
+/// Creates the network that an open checkpoint describes, with what else the caller wants of it, and loads it.
 package func create(
-    _ stateDict: borrowing StateDict, _ request: LoadRequest, _ out: UnsafeMutablePointer<OpaquePointer?>?,
-    makeSession: (_ described: Configuration) throws(BackboneError) -> Session
+    _ stateDict: borrowing StateDict, _ network: NetworkRequest, _ request: LoadRequest,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
 ) throws(BackboneError) -> Session {
-    let session = try makeSession(try stateDict.describedConfiguration())
+    let named = try network.namedArchitecture()
+    let described = try network.describing(try stateDict.describedConfiguration(named), request)
+    let session = try described.makeSession(widths: try stateDict.blockWidths(try described.configuration()))
     do throws(BackboneError) {
-        try load(stateDict, request, session, out)
+        try load(stateDict, request, session, isDescribed: true, isNamed: named != nil, out)
     } catch {
         session.destroy()
         throw error
@@ -42,92 +44,106 @@ package func create(
 }
 
 extension StateDict {
-    /// The network that names and shapes describe, up to its deepest stage. What of it cannot be read, or is not computed
-    /// here, is for the load to say.
+    /// The channels of the blocks of a network that the file has, where they follow no rule.
     ///
-    /// - Throws: `badCheckpoint` if it is none that is built here.
-    fileprivate borrowing func describedConfiguration() throws(BackboneError) -> Configuration {
-        let outline = NetworkOutline(self)
-        var deepest = 0
-        for index in 0..<4 where outline.blockCounts[index] > 0 { deepest = index + 1 }
-        // One that has nothing of a ResNet is compared with the usual one, for the reasons that a load gives.
-        guard let depth = deepest == 0 ? .resnet50 : outline.depth else {
-            throw located(BackboneError(.badCheckpoint, unknownDepth(outline)))
-        }
-        if deepest == 0 && outline.stem != nil {
-            throw located(BackboneError(.badCheckpoint, "it has a stem and no blocks, which tells no depth"))
-        }
-        if deepest > 0 && deepest < 4, let hint = pathHint() { throw located(BackboneError(.badCheckpoint, hint)) }
-        // Without a stem of one convolution the first stage tells its width.
-        let width = outline.stem?.outputs ?? outline.stageInputs ?? 64
+    /// - Throws: `badCheckpoint` where they do not go together.
+    fileprivate borrowing func blockWidths(_ configuration: Configuration) throws(BackboneError) -> BlockWidths {
+        guard configuration.architecture.isCustom else { return BlockWidths() }
+        let widths = try readWidths(configuration)
+        if widths.isEmpty { return widths }
         do throws(BackboneError) {
-            return try Configuration(
-                depth: depth.rawValue, inChannels: Int32(clamping: outline.stem?.inputs ?? 3),
-                baseChannels: Int32(clamping: width),
-                outStages: UInt32(1) << UInt32(deepest == 0 ? 4 : deepest) - 1, normEval: 0, zeroInitResidual: 0)
+            try configuration.checkDescribed(widths)
         } catch {
-            throw located(BackboneError(.badCheckpoint, "its stem is none that is built here: \(error.message)"))
+            throw located(error)
+        }
+        return widths
+    }
+
+    /// The network that names and shapes describe, up to its deepest stage.
+    ///
+    /// - Parameter architecture: What it is known to be.
+    /// - Throws: `badCheckpoint` if it is none that is built here.
+    fileprivate borrowing func describedConfiguration(
+        _ architecture: Architecture?
+    ) throws(BackboneError) -> Configuration {
+        let outline = FileOutline(self).network
+        let hint = location.elements.baseAddress.flatMap { shardHint($0) }
+        let described: Configuration
+        do throws(BackboneError) {
+            if let architecture {
+                described = try outline.configuration(architecture)
+            } else {
+                described = try outline.configuration()
+            }
+        } catch {
+            throw located(hint.map { BackboneError(error.kind, "\(error.message); \($0)") } ?? error)
+        }
+        if outline.isPartial, let hint { throw located(BackboneError(.badCheckpoint, hint)) }
+        if architecture != nil { return described }
+        return try hasOwnWidths(described) ? described.unnamed : described
+    }
+
+    /// Whether the file is of a network of the table with other channels in its later blocks, as a pruned one may be. Where
+    /// not all tensors agree on those, one of them is wrong, which is for a load to say.
+    private borrowing func hasOwnWidths(_ configuration: Configuration) throws(BackboneError) -> Bool {
+        if configuration.architecture.isCustom { return false }
+        let widths = try readWidths(configuration)
+        if widths.isEmpty { return false }
+        do throws(BackboneError) {
+            return agrees(with: try configuration.makeGraph(widths))
+        } catch {
+            guard error.kind == .invalidArgument else { throw error }
+            return false
         }
     }
 
-    private borrowing func unknownDepth(_ outline: NetworkOutline) -> Message {
-        let counts = outline.blockCounts
-        let kind: StaticString = outline.isBottleneck ? "Bottlenecks" : "BasicBlocks"
-        let message: Message = """
-            expected a ResNet of depth 18, 34, 50, 101 or 152, but its layer1 to layer4 have \(counts[0]), \(counts[1]), \
-            \(counts[2]) and \(counts[3]) \(kind)
-            """
-        return pathHint().map { "\(message); \($0)" } ?? message
+    /// Whether all tensors that a graph has, but for counters, have its shapes.
+    private borrowing func agrees(with graph: borrowing Graph) -> Bool {
+        for index in 0..<graph.entries.count {
+            let entry = graph.entries[index]
+            guard entry.role != .batchesTracked, let tensor = find(graph.name(of: entry)) else { continue }
+            if !sameSizes(shape(tensor), graph.shape(ofEntry: index)) { return false }
+        }
+        return true
     }
 
-    private borrowing func pathHint() -> Message? { location.elements.baseAddress.flatMap { shardHint($0) } }
+    private borrowing func readWidths(_ configuration: Configuration) throws(BackboneError) -> BlockWidths {
+        var reader = try WidthReader(configuration)
+        for index in 0..<count {
+            if let name = name(index) { reader.note(name, shape: shape(index)) }
+        }
+        return try reader.finish()
+    }
 }
 
 /// The scale of the stem of a file of which nothing has been read; unknown if it is not whole.
 private func stemScale(
-    _ stateDict: borrowing StateDict, _ network: borrowing Network, _ report: borrowing LoadReport
+    _ stateDict: borrowing StateDict, _ graph: borrowing Graph, _ report: borrowing LoadReport
 ) throws(BackboneError) -> StemScale {
-    let unit = network.units[0]
-    let floats = try Buffer<Float>(count: unit.valueCount)
+    guard let stem = graph.stem else { return .unknown }
+    let floats = try Buffer<Float>(count: stem.valueEnd)
     var destinations = UniqueArray<TensorDestination>()
     var parts = Reparametrisation()
-    var isLoaded = try UniqueArray<Bool>(repeating: false, count: network.entries.count)
+    var isLoaded = try UniqueArray<Bool>(repeating: false, count: graph.entries.count)
     for index in 0..<report.count(of: .loaded) {
         let match = report.match(index)
-        let entry = network.entries[match.expected]
-        guard entry.unit == 0, let offset = unit.offset(of: entry.role) else { continue }
+        let entry = graph.entries[match.expected]
+        guard stem.contains(entry), entry.role != .batchesTracked else { continue }
         // Converted stems have another size than the network's.
         guard stateDict.elementCount(match.tensor) == entry.elementCount else { return .unknown }
         isLoaded[match.expected] = true
-        try destinations.append(TensorDestination(tensor: match.tensor, float32: floats.start + offset))
-        try parts.add(match, floats.start + offset, stateDict, &destinations)
+        let memory = floats.start + entry.valueOffset
+        try destinations.append(TensorDestination(tensor: match.tensor, float32: memory))
+        try parts.add(match, memory, stateDict, &destinations)
     }
     for index in 0..<report.defaultCount {
-        let entry = network.entries[report.expectedDefault(index)]
-        guard entry.unit == 0, let offset = unit.offset(of: entry.role) else { continue }
+        let entry = graph.entries[report.expectedDefault(index)]
+        guard stem.contains(entry), let value = graph.affineStatistic(entry) else { continue }
         isLoaded[report.expectedDefault(index)] = true
-        (floats.start + offset).update(
-            repeating: network.affineStatistic(entry) ?? 0, count: unit.outputChannels)
+        (floats.start + entry.valueOffset).update(repeating: value, count: entry.elementCount)
     }
-    guard network.hasStem(isLoaded) else { return .unknown }
+    guard graph.hasStem(isLoaded) else { return .unknown }
     try stateDict.read(destinations)
     parts.compute(stateDict)
-    return StemScale(
-        weights: floats.start + unit.valueOffset, normWeight: floats.start + unit.normWeightOffset,
-        variance: floats.start + unit.runningVarOffset, outputs: unit.outputChannels,
-        count: unit.weightCount / unit.outputChannels, epsilon: network.configuration.normEpsilon)
-}
-
-extension ConvolutionUnit {
-    /// Where the values of an entry of this unit lie; nil for num_batches_tracked, which lies elsewhere.
-    fileprivate func offset(of role: StateEntry.Role) -> Int? {
-        switch role {
-        case .convolutionWeight: valueOffset
-        case .normWeight: normWeightOffset
-        case .normBias: normBiasOffset
-        case .runningMean: runningMeanOffset
-        case .runningVar: runningVarOffset
-        case .batchesTracked: nil
-        }
-    }
+    return StemScale(stem, UnsafePointer(floats.start))
 }

@@ -2,6 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 import Checkpoints
+import Networks
 import Runtime
 
 /// What a caller asks of a load. Texts and the map are borrowed for the time of the call.
@@ -14,6 +15,8 @@ package struct LoadRequest {
     package var ignoresModules = false
     package var selection = StateDictSelection()
     package var conversion = InputConversion.exact
+    /// The network's classifier keeps its values, whatever the file's is.
+    package var keepsHead = false
     /// How many bytes a stream may have.
     package var maxStreamBytes = Limits.streamBytes
 

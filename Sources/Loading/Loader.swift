@@ -8,23 +8,45 @@ import Runtime
 
 /// Loads an open checkpoint into a session.
 ///
-/// - Parameter out: receives the report if it is wanted, also where that says why nothing was loaded.
+/// - Parameters:
+///   - isDescribed: Whether the session is what the file describes: the report then says what was assumed of it.
+///   - isNamed: Whether the caller named its architecture all the same.
+///   - optimizerNote: what the report says of the state of an optimiser from the same file.
+///   - out: receives the report if it is wanted, also where that says why nothing was loaded.
+///   - adopt: puts the values in the place of the session's: the last thing that can fail.
 package func load(
-    _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session,
-    _ out: UnsafeMutablePointer<OpaquePointer?>?
+    _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
+    isNamed: Bool = false, optimizerNote: Message? = nil, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    adopt: (consuming NetworkValues, borrowing UniqueArray<Bool>) throws(BackboneError) -> Void
 ) throws(BackboneError) {
     try request.conversion.check(networkChannels: session.configuration.inChannels)
     var modules = try ForeignModules(stateDict, session.configuration)
-    let matching = try session.reading { network throws(BackboneError) in
-        try Matching(stateDict, network, &modules, request)
+    let matching = try session.withGraph { graph throws(BackboneError) in
+        try Matching(stateDict, graph, &modules, request)
     }
     let (outline, foreign) = (matching.outline, matching.foreign)
     try withReport(of: matching.report, out) { report throws(BackboneError) in
         try report.pointee.describe(stateDict, outline)
+        if let optimizerNote { try report.pointee.set(.optimizer, optimizerNote) }
+        if isDescribed { try report.pointee.setAssumptions(session.configuration, isNamed: isNamed) }
         try Verdict(request).check(report.pointee, outline, foreign, stateDict)
         try report.pointee.warn(ofIgnored: foreign, stateDict)
+        if request.keepsHead { try report.pointee.warn(ofKeptHead: outline, session.configuration) }
         let loader = Loader(report: report, session: session, conversion: request.conversion, outline: outline)
-        try loader.load(stateDict, isReportWanted: out != nil)
+        try loader.load(stateDict, isReportWanted: out != nil, adopt: adopt)
+    }
+}
+
+/// The same, with the values alone to be put in their place.
+package func load(
+    _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
+    isNamed: Bool = false, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) throws(BackboneError) {
+    let cancellation = stateDict.cancellation
+    try load(
+        stateDict, request, session, isDescribed: isDescribed, isNamed: isNamed, out
+    ) { values, isLoaded throws(BackboneError) in
+        try session.adopt(values, isLoaded: isLoaded, cancellation)
     }
 }
 
@@ -33,22 +55,25 @@ private struct Loader {
     let report: UnsafeMutablePointer<LoadReport>
     let session: Session
     let conversion: InputConversion
-    let outline: NetworkOutline
+    let outline: FileOutline
 
-    func load(_ stateDict: borrowing StateDict, isReportWanted: Bool) throws(BackboneError) {
+    func load(
+        _ stateDict: borrowing StateDict, isReportWanted: Bool,
+        adopt: (consuming NetworkValues, borrowing UniqueArray<Bool>) throws(BackboneError) -> Void
+    ) throws(BackboneError) {
         var isLoaded = UniqueArray<Bool>()
         var destinations = UniqueArray<TensorDestination>()
         var stem = ConvertedStem()
         var parts = Reparametrisation()
         var faults = try UniqueArray(repeating: ValueFaults(), count: report.pointee.count(of: .loaded))
         let seen = faults.mutableElements
-        let values = try session.reading { network throws(BackboneError) in
-            let values = try network.makeValues()
-            isLoaded = try UniqueArray(repeating: false, count: network.entries.count)
+        let values = try session.withGraph { graph throws(BackboneError) in
+            let values = try graph.makeValues()
+            isLoaded = try UniqueArray(repeating: false, count: graph.entries.count)
             for index in 0..<seen.count {
                 let match = report.pointee.match(index)
-                let entry = network.entries[match.expected]
-                let address = network.address(of: entry, in: values)
+                let entry = graph.entries[match.expected]
+                let address = values.address(of: entry)
                 isLoaded[match.expected] = true
                 if entry.role == .batchesTracked {
                     try destinations.append(
@@ -56,9 +81,10 @@ private struct Loader {
                     continue
                 }
                 var memory = address.assumingMemoryBound(to: Float.self)
-                if entry.isStemWeight {
+                if let convolution = graph.imageConvolution(entry) {
                     let shape = stateDict.shape(match.tensor)
-                    memory = try stem.prepare(conversion, fileChannels: Int(shape[1]), network.units[0]) ?? memory
+                    memory =
+                        try stem.prepare(conversion, fileChannels: Int(shape[1]), convolution, entry) ?? memory
                 }
                 let faults = seen.baseAddress.map { $0 + index }
                 try destinations.append(TensorDestination(tensor: match.tensor, float32: memory, faults: faults))
@@ -66,18 +92,19 @@ private struct Loader {
             }
             for index in 0..<report.pointee.defaultCount {
                 let position = report.pointee.expectedDefault(index)
-                network.writeAffineStatistic(network.entries[position], to: values)
+                graph.writeAffineStatistic(graph.entries[position], to: values)
                 isLoaded[position] = true
             }
             return values
         }
-        // Without the lock: forwards go on meanwhile.
+        // Forwards go on meanwhile: the lock is taken to put the values in their place.
         try session.sharing { pool throws(BackboneError) in try stateDict.read(destinations, pool) }
         parts.compute(stateDict)
-        let scale = try session.reading { network throws(BackboneError) -> StemScale in
-            let scale = network.hasStem(isLoaded) ? stem.scale(network, values) : .unknown
-            stem.convert(conversion, network.units[0], values)
-            try report.pointee.warn(ofValues: values, isLoaded, faults, network)
+        let scale = try session.withGraph { graph throws(BackboneError) -> StemScale in
+            var scale = StemScale.unknown
+            if let own = graph.stem, graph.hasStem(isLoaded) { scale = stem.scale(own, values) }
+            stem.convert(conversion, values)
+            try report.pointee.warn(ofValues: values, faults, graph)
             return scale
         }
         if stem.isConverted { try report.pointee.set(.inputConversion, "\(conversion.name)") }
@@ -86,7 +113,7 @@ private struct Loader {
         try report.pointee.compareInputs(character, with: session)
         // The last thing that can fail, so that a failure has changed nothing.
         if isReportWanted { try report.pointee.renderJSON() }
-        try session.adopt(values, isLoaded: isLoaded, stateDict.cancellation)
+        try adopt(values, isLoaded)
         if let expectsPixels = character.expectsPixels { session.noteExpectedScale(pixels: expectsPixels) }
     }
 }

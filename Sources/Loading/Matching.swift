@@ -8,33 +8,35 @@ import Runtime
 /// An open checkpoint compared with a network, name by name, before any of its values is read.
 struct Matching: ~Copyable {
     let report: LoadReport
-    let outline: NetworkOutline
+    let outline: FileOutline
     /// What of the file's network this network does not compute.
     let foreign: ForeignModules.Finding?
 
     /// - Parameter modules: for this state dict and this network.
     init(
-        _ stateDict: borrowing StateDict, _ network: borrowing Network, _ modules: inout ForeignModules,
+        _ stateDict: borrowing StateDict, _ graph: borrowing Graph, _ modules: inout ForeignModules,
         _ request: LoadRequest
     ) throws(BackboneError) {
-        let outline = NetworkOutline(stateDict)
+        let outline = FileOutline(stateDict)
         var expected = UniqueArray<ExpectedTensor>()
-        try expected.reserve(network.entries.count)
+        try expected.reserve(graph.entries.count)
         // Of a file, no more than a network may have.
         let mostChannels = request.conversion.isExact ? nil : Int64(Configuration.maximumInChannels)
-        for index in 0..<network.entries.count {
-            let entry = network.entries[index]
+        for index in 0..<graph.entries.count {
+            let entry = graph.entries[index]
+            // The last ones.
+            if request.keepsHead && graph.isHead(entry) { break }
             let isCount = entry.role == .batchesTracked
             expected.appendReserved(
                 ExpectedTensor(
-                    name: network.name(of: entry), shape: network.shape(ofEntry: index),
+                    name: graph.name(of: entry), shape: graph.shape(ofEntry: index),
                     dtype: isCount ? .int64 : .float32, mayBeMissing: isCount,
-                    isStatistic: network.affineStatistic(entry) != nil,
-                    mostChannels: entry.isStemWeight ? mostChannels : nil))
+                    isStatistic: graph.affineStatistic(entry) != nil,
+                    mostChannels: graph.imageConvolution(entry) != nil ? mostChannels : nil))
         }
-        let foldsStatistics = Dialect(of: stateDict).foldsStatistics(stateDict.origin)
-        report = try stateDict.match(expected, hasDefaults: foldsStatistics && !outline.hasStatistics) {
-            index throws(BackboneError) in try modules.classify(index, stateDict)
+        let hasDefaults = outline.network.foldsStatistics && !outline.network.hasStatistics
+        report = try stateDict.match(expected, hasDefaults: hasDefaults) { index throws(BackboneError) in
+            try modules.classify(index, stateDict)
         }
         self.outline = outline
         foreign = modules.finding

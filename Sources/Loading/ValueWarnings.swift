@@ -10,8 +10,7 @@ extension LoadReport {
     ///
     /// - Parameter faults: of each name that was loaded.
     mutating func warn(
-        ofValues values: borrowing NetworkValues, _ isLoaded: borrowing UniqueArray<Bool>,
-        _ faults: borrowing UniqueArray<ValueFaults>, _ network: borrowing Network
+        ofValues values: borrowing NetworkValues, _ faults: borrowing UniqueArray<ValueFaults>, _ graph: borrowing Graph
     ) throws(BackboneError) {
         let all = ValueFault.all
         for number in 0..<all.count {
@@ -20,8 +19,8 @@ extension LoadReport {
             var count = 0
             for index in 0..<self.count(of: .loaded) {
                 guard let name = entry(.loaded, index)?.name else { continue }
-                let entry = network.entries[match(index).expected]
-                guard fault.concerns(faults[index], entry, network.address(of: entry, in: values)) else { continue }
+                let entry = graph.entries[match(index).expected]
+                guard fault.concerns(faults[index], entry, values.address(of: entry)) else { continue }
                 count += 1
                 if count <= 6 { message = count == 1 ? "\(name)" : "\(message), \(name)" }
             }

@@ -2,6 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 import Checkpoints
+import Networks
 import Runtime
 
 /// Decides whether a checkpoint may be loaded: the one place that does, for every way to load.
@@ -20,7 +21,7 @@ struct Verdict {
     ///   trained: modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names
     ///   if the load is strict.
     func check(
-        _ report: borrowing LoadReport, _ outline: NetworkOutline, _ foreign: ForeignModules.Finding?,
+        _ report: borrowing LoadReport, _ outline: FileOutline, _ foreign: ForeignModules.Finding?,
         _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
         let finding = ignoresModules ? nil : foreign
@@ -75,18 +76,18 @@ struct Verdict {
     }
 
     private func checkMissing(
-        _ report: borrowing LoadReport, _ outline: NetworkOutline
+        _ report: borrowing LoadReport, _ outline: FileOutline
     ) throws(BackboneError) {
         guard let first = report.entry(.missing, 0) else { return }
         let hint: Message
         if let shard = shardHint(report.location) {
             hint = shard
-        } else if outline.hasNorms && !outline.hasStatistics {
+        } else if outline.network.hasNorms && !outline.network.hasStatistics {
             hint = """
-                its norms have no running statistics, as GroupNorm, which is not computed here; BatchNorms that were folded \
-                want running_mean 0 and running_var 1 - norm_eps
+                its norms have no running statistics, as GroupNorm; build the network that has it, as resnet50_gn, or create \
+                it from the file. BatchNorms that were folded want running_mean 0 and running_var 1 - norm_eps
                 """
-        } else if !outline.hasNorms && !outline.hasStatistics {
+        } else if !outline.network.hasNorms && !outline.network.hasStatistics {
             hint = "it has no norms: were they folded into the convolutions? Save the network before that"
         } else {
             hint = "to keep the network's values for them, set allow_missing"

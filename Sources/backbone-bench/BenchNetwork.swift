@@ -5,7 +5,7 @@ import CBackbone
 
 /// A network through the C interface, with an image and memory for its features.
 final class BenchNetwork {
-    private let net: OpaquePointer
+    let net: OpaquePointer
     private let image: [Float]
     private let inputShape: [Int64]
     private let features: [UnsafeMutablePointer<Float>]
@@ -17,6 +17,8 @@ final class BenchNetwork {
         settings.depth = options.depth
         settings.threads = options.threads
         settings.arithmetic = Int32(options.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
+        settings.norm_eval = options.normEval ? 1 : 0
+        settings.frozen_stages = options.frozenStages
         var handle: OpaquePointer?
         try check(backbone_create(&settings, &handle))
         guard let handle else { throw BenchError(message: "no handle") }
@@ -54,7 +56,7 @@ final class BenchNetwork {
         return layers
     }
 
-    private func withTensors(
+    func withTensors(
         _ body: (UnsafePointer<backbone_tensor>, UnsafePointer<backbone_tensor>) throws -> Void
     ) throws {
         try image.withUnsafeBufferPointer { image in

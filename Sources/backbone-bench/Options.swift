@@ -10,7 +10,7 @@ struct BenchError: Error {
 /// The command line.
 struct Options {
     enum Command: String {
-        case help, peak, layers, forward
+        case help, peak, layers, forward, training
     }
 
     var command = Command.help
@@ -22,6 +22,8 @@ struct Options {
     var threads: Int32 = 0
     var weights: String?
     var isDirect = false
+    var frozenStages: Int32 = 1
+    var normEval = true
 
     init(_ arguments: [String]) throws {
         guard let first = arguments.first else { throw BenchError(message: "no command\n\n\(usage)", isUsage: true) }
@@ -58,6 +60,12 @@ struct Options {
                 throw BenchError(message: "--arithmetic is '\(value)', expected fast or direct", isUsage: true)
             }
             isDirect = value == "direct"
+        case "--frozen": frozenStages = Int32(try Self.number(option, value, in: -1...4))
+        case "--norms":
+            guard value == "eval" || value == "batch" else {
+                throw BenchError(message: "--norms is '\(value)', expected eval or batch", isUsage: true)
+            }
+            normEval = value == "eval"
         default: throw BenchError(message: "unknown option \(option)", isUsage: true)
         }
     }

@@ -3,25 +3,20 @@
 
 import CShims
 import Kernels
-import KernelsAVX2
-import KernelsAVX512
 import Runtime
 
 /// Prints what one thread and all threads together reach: multiplications in registers, and reading memory.
 func measurePeak(_ options: Options) throws {
-    let features = try CPUFeatures.usable()
-    guard features.contains(.avx2) else {
-        throw BenchError(message: "the limit is measured with AVX2 and FMA, which this CPU lacks")
+    guard let instructions = try Ladder.best() else {
+        throw BenchError(message: "the limit is measured with vectors, for which this CPU lacks instructions")
     }
-    let isWide = features.contains(.avx512)
     let threads = options.threads > 0 ? Int(options.threads) : Int(shims_affinity_cpu_count())
     for count in Set([1, threads]).sorted() {
         // Twelve vectors a step.
-        let operations =
-            2 * 12 * (isWide ? KernelsAVX512.Leaves.lanes : KernelsAVX2.Leaves.lanes) * PeakJob.steps * count
+        let operations = 2 * 12 * instructions.lanes * PeakJob.steps * count
         let bytes = PeakJob.floatCount * count * MemoryLayout<Float>.stride
         let products = try fastest(PeakJob(threads: count), threads: count) { job, index in
-            job.multiply(index, isWide: isWide)
+            job.multiply(index, instructions)
         }
         let reading = try fastest(PeakJob(threads: count), threads: count) { job, index in job.read(index) }
         print(
@@ -55,9 +50,8 @@ private final class PeakJob {
         floats.forEach { $0.deallocate() }
     }
 
-    func multiply(_ index: Int, isWide: Bool) {
-        let peak = isWide ? KernelsAVX512.Leaves.multiplicationPeak : KernelsAVX2.Leaves.multiplicationPeak
-        keep(peak(Self.steps, floats[index]), index)
+    func multiply(_ index: Int, _ instructions: Rung) {
+        keep(instructions.multiplicationPeak(Self.steps, floats[index]), index)
     }
 
     func read(_ index: Int) {

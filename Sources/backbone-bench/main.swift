@@ -10,14 +10,19 @@ let usage = """
       peak       what the cores can do at most: multiplications in registers, and reading memory
       layers     the plan of a network as a table: kernel, time, GFLOP/s and bytes of each layer
       forward    median, fastest and slowest time of a forward
+      training   a forward and a backward pass with a tape, and the time of each part
 
-    Options of layers and forward:
+    Options of layers, forward and training:
       --depth N            18, 34, 50, 101 or 152 (default 50)
       --size HxW           of the image (default 224x224)
       --batch N            images (default 1)
       --runs N             forwards that are measured, after two that are not (default 20)
       --weights FILE       a checkpoint; without it the weights are random
       --arithmetic NAME    fast (default) or direct
+
+    Options of training:
+      --frozen N           frozen stages, -1 to 4 (default 1)
+      --norms NAME         eval (default: running statistics) or batch
 
     Options of all:
       --threads N          (default: those this process may use)
@@ -33,6 +38,7 @@ do {
     case .peak: try measurePeak(options)
     case .layers: try measureLayers(options)
     case .forward: try measureForward(options)
+    case .training: try measureTraining(options)
     }
 } catch let error as BenchError {
     let line = "backbone-bench: \(error.message)\n"

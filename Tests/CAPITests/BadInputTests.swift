@@ -57,11 +57,11 @@ struct BadInputTests {
         var options = defaultOptions()
         let own = Int(options.struct_size)
         #expect(own == MemoryLayout<backbone_options>.size)
-        for size in [0, 1, 4, 55, 4097, Int(Int32.max), -1, Int.max, Int.min] {
+        for size in [0, 1, 4, 55, 60, 81, 84, 87, 4097, Int(Int32.max), -1, Int.max, Int.min] {
             expectFailure(backbone_options_init(&options, size), invalid, "struct_size", "\(size)", "\(own)")
         }
         var created: OpaquePointer? = OpaquePointer(bitPattern: 1)
-        for size in [0, 1, 55, 4097, UInt32.max] {
+        for size in [0, 1, 55, 60, 81, 84, 87, 4097, UInt32.max] {
             options.struct_size = size
             expectFailure(backbone_create(&options, &created), invalid, "struct_size", "\(size)")
             #expect(created == nil)
@@ -80,6 +80,14 @@ struct BadInputTests {
         try check(backbone_create(&options, &created))
         try check(backbone_get_options(created, &own56))
         #expect(own56.normalization == BACKBONE_NORMALIZE_UINT8)
+        backbone_free(created)
+        // And that of the third before `num_classes`.
+        options = defaultOptions()
+        (options.struct_size, options.depth, options.num_classes, options.block) = (88, 18, -77, 78)
+        try check(backbone_create(&options, &created))
+        own56 = defaultOptions()
+        try check(backbone_get_options(created, &own56))
+        #expect(own56.depth == 18 && own56.num_classes == 1000 && own56.block == 0)
         backbone_free(created)
         // A newer, larger struct is taken if what this library does not know is zero.
         var bytes = [UInt8](repeating: 0, count: own + 24)
@@ -112,7 +120,7 @@ struct BadInputTests {
         for count in [0, -1, 257, Int32.max, Int32.min] {
             expectRefused("base_channels", "\(count)") { $0.base_channels = count }
         }
-        for stages in [0, 16, 31, UInt32.max] { expectRefused("out_stages", "\(stages)") { $0.out_stages = stages } }
+        for stages in [0, 128, 143, UInt32.max] { expectRefused("out_stages", "\(stages)") { $0.out_stages = stages } }
         for stages in [-2, 5, Int32.max, Int32.min] {
             expectRefused("frozen_stages", "\(stages)") { $0.frozen_stages = stages }
         }
@@ -357,10 +365,10 @@ struct BadInputTests {
     }
 
     @Test func statusTexts() {
-        let texts = (0..<9).map { String(cString: backbone_status_string($0)) }
-        #expect(Set(texts).count == 9)
+        let texts = (0..<11).map { String(cString: backbone_status_string($0)) }
+        #expect(Set(texts).count == 11)
         #expect(texts[0] == "success")
-        for unknown in [-1, 9, Int32.max, Int32.min] {
+        for unknown in [-1, 11, Int32.max, Int32.min] {
             #expect(String(cString: backbone_status_string(unknown)) == "unknown status")
         }
         #expect(String(cString: backbone_version_string()) == BACKBONE_VERSION_STRING)

@@ -34,7 +34,7 @@ struct LoadOptionsTests {
 
     @Test func defaultsAndSizes() throws {
         let size = MemoryLayout<backbone_load_options>.size
-        #expect(size == 56)
+        #expect(size == 64)
         let defaults = try options()
         #expect(defaults.struct_size == UInt32(size) && defaults.strict == 0 && defaults.input_channels == 0)
         #expect(defaults.key == nil && defaults.prefix == nil && defaults.channel_map == nil)
@@ -51,14 +51,14 @@ struct LoadOptionsTests {
             expectFailure(backbone_load_weights_with(net.handle, "x", &options, nil), invalid, "struct_size")
         }
         // A newer program's larger struct is taken if what this library does not know is zero.
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 72, alignment: 8)
         defer { memory.deallocate() }
         let larger = memory.assumingMemoryBound(to: backbone_load_options.self)
-        try check(backbone_load_options_init(larger, 64))
+        try check(backbone_load_options_init(larger, 72))
         let absent = Int(BACKBONE_STATUS_FILE_NOT_FOUND)
         expectFailure(backbone_load_weights_with(net.handle, path("absent"), larger, nil), absent, "absent")
-        memory.storeBytes(of: 1, toByteOffset: 63, as: UInt8.self)
-        expectFailure(backbone_load_weights_with(net.handle, path("absent"), larger, nil), invalid, "byte 63 is set")
+        memory.storeBytes(of: 1, toByteOffset: 71, as: UInt8.self)
+        expectFailure(backbone_load_weights_with(net.handle, path("absent"), larger, nil), invalid, "byte 71 is set")
     }
 
     /// Programs from before streams pass a shorter struct; the bound is that of the default.
@@ -113,7 +113,7 @@ struct LoadOptionsTests {
             try expectRefused("allow_missing is \(value)") { $0.allow_missing = value }
             try expectRefused("ignore_modules is \(value)") { $0.ignore_modules = value }
         }
-        try expectRefused("input_channels is 4") { $0.input_channels = 4 }
+        try expectRefused("input_channels is 5") { $0.input_channels = 5 }
         try expectRefused("input_channels is -1") { $0.input_channels = -1 }
         try expectRefused("channel_map is NULL") { $0.input_channels = 3 }
         try expectRefused("channel_map is set") { $0.channel_map_length = 3 }
@@ -232,6 +232,23 @@ struct LoadOptionsTests {
         expectFailure(backbone_inspect(path("net"), nil, nil), invalid, "out_report is NULL")
         expectFailure(backbone_create_from_file(nil, nil, nil, &net, nil), invalid, "path is NULL")
         expectFailure(backbone_create_from_file(path("net"), nil, nil, nil, nil), invalid, "out is NULL")
+    }
+
+    /// In older structs `head` does not exist; a newer one says what it may be.
+    @Test func headOption() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let net = try Net()
+        try check(backbone_save_weights(net.handle, path("net")))
+        var options = try self.options()
+        (options.head, options.reserved) = (77, 78)
+        for size in [40, 48, 56] as [UInt32] {
+            options.struct_size = size
+            try check(backbone_load_weights_with(net.handle, path("net"), &options, nil))
+        }
+        options.struct_size = 64
+        expectFailure(backbone_load_weights_with(net.handle, "net", &options, nil), invalid, "reserved is 78")
+        options.reserved = 0
+        expectFailure(backbone_load_weights_with(net.handle, "net", &options, nil), invalid, "head is 77")
     }
 
     /// Programs compiled against older headers pass smaller structs, in which style and norm_eps do not exist.

@@ -136,7 +136,7 @@ struct LoadTests {
         expectFailure(backbone_report_get_entry(report, 9, 0, &entry), invalid, "name_class is 9")
         expectFailure(backbone_report_get_entry(nil, 4, 0, &entry), invalid, "report is NULL")
         expectFailure(backbone_report_get_entry(report, 4, 0, nil), invalid, "out is NULL")
-        expectFailure(backbone_report_get_property(report, 11, &text), invalid, "property is 11")
+        expectFailure(backbone_report_get_property(report, 15, &text), invalid, "property is 15")
         expectFailure(backbone_report_get_property(nil, 0, &text), invalid, "report is NULL")
         expectFailure(backbone_report_get_property(report, 0, nil), invalid, "out is NULL")
         try check(backbone_report_get_property(report, 0, &text))

@@ -10,7 +10,7 @@ import Testing
 struct IdentityTests {
     /// The names of the only candidate of a file, those of the same identity together.
     private func groups(_ name: String) throws -> Set<Set<String>> {
-        let file = try ByteFile(path: fixture(name))
+        let file = try ByteFile(checkpoint: fixture(name))
         let checkpoint = try PickledCheckpoint(file.reference, Container.recognize(file.reference))
         let found = try checkpoint.candidates()
         #expect(found.list.count == 1)
@@ -42,7 +42,7 @@ struct IdentityTests {
     }
 
     @Test func tensorsOfSafetensorsHaveNone() throws {
-        let file = try ByteFile(path: fixture("ordered.safetensors"))
+        let file = try ByteFile(checkpoint: fixture("ordered.safetensors"))
         let candidate = try Candidate(SafetensorsHeader.read(file.reference))
         #expect(candidate.count == 2)
         let identities = [candidate.identity(0), candidate.identity(1)]

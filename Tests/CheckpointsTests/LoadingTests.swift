@@ -76,7 +76,7 @@ struct LoadingTests {
     }
 
     @Test func stateDictsOfATrainingCheckpointAreFoundWithTheirPaths() throws {
-        let file = try ByteFile(path: fixture("training.pth"))
+        let file = try ByteFile(checkpoint: fixture("training.pth"))
         let checkpoint = try PickledCheckpoint(file.reference, .zip)
         let candidates = try checkpoint.candidates()
         let paths = (0..<candidates.list.count).map {
@@ -84,7 +84,7 @@ struct LoadingTests {
         }
         // The checkpoint itself holds a NumPy array.
         #expect(paths == ["", "state_dict"])
-        let nested = try ByteFile(path: fixture("nested.pth"))
+        let nested = try ByteFile(checkpoint: fixture("nested.pth"))
         let inner = try PickledCheckpoint(nested.reference, .zip)
         let found = try inner.candidates()
         let places = (0..<found.list.count).map { index in

@@ -41,40 +41,6 @@ struct PartsTests {
         }
     }
 
-    @Test func sortingAgreesWithTheLibrary() {
-        var random = Generator(state: 4)
-        for count in 0..<60 {
-            let keys = (0..<count).map { _ in Int(random.next() % 20) }
-            var indices = (0..<Int32(count)).map { $0 }
-            indices.withUnsafeMutableBufferPointer { sort($0) { (keys[Int($0)], $0) < (keys[Int($1)], $1) } }
-            #expect(indices.map { keys[Int($0)] } == keys.sorted())
-            #expect(indices.sorted() == (0..<Int32(count)).map { $0 })
-        }
-    }
-
-    @Test func textIsWellFormedUTF8() {
-        func isText(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBufferPointer { $0.isText } }
-        // All one- and two-byte sequences, and longer ones around every border, against the standard library.
-        for a in UInt8.min...UInt8.max {
-            for b in UInt8.min...UInt8.max {
-                let expected = String(validating: [a, b], as: UTF8.self) != nil && a != 0 && b != 0
-                if isText([a, b]) != expected { Issue.record("\(a) \(b)") }
-            }
-        }
-        let borders: [UInt8] = [0x01, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xf5]
-        for lead in UInt8(0xdf)...0xff {
-            for b in borders {
-                for c in borders {
-                    for bytes in [[lead, b, c], [lead, b, c, 0x80], [lead, b, 0x80, c]] {
-                        let expected = String(validating: bytes, as: UTF8.self) != nil
-                        if isText(bytes) != expected { Issue.record("\(bytes)") }
-                    }
-                }
-            }
-        }
-        #expect(isText([]))
-    }
-
     @Test func theReaderNeverLeavesItsBytes() {
         let bytes: [UInt8] = [1, 2, 3, 10, 5]
         bytes.withUnsafeBufferPointer { bytes in

@@ -10,7 +10,7 @@ import Testing
 struct UnreadTensorTests {
     /// `write_unread` in pickled_objects.py has PyTorch write one of each kind.
     @Test func saysWhatEachIsAndHowToSaveItInstead() throws {
-        let file = try ByteFile(path: fixture("unread-kinds.pth"))
+        let file = try ByteFile(checkpoint: fixture("unread-kinds.pth"))
         let checkpoint = try PickledCheckpoint(file.reference, .zip)
         let candidates = try checkpoint.candidates()
         let catalog = try checkpoint.catalog(of: candidates.list[0])
@@ -27,7 +27,7 @@ struct UnreadTensorTests {
 
     /// A state dict all of whose tensors are of such a kind is still one, or no message could name them.
     @Test func theirNamesAreThoseOfAStateDict() throws {
-        let file = try ByteFile(path: fixture("unread-kinds.pth"))
+        let file = try ByteFile(checkpoint: fixture("unread-kinds.pth"))
         let checkpoint = try PickledCheckpoint(file.reference, .zip)
         let candidates = try checkpoint.candidates()
         #expect(candidates.list.count == 1)

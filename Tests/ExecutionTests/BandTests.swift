@@ -75,6 +75,23 @@ struct BandTests {
         }
     }
 
+    /// The last images of a batch may be fewer than those before them, and then want more memory: an assertion of `Launch`
+    /// ends the process where it was not measured.
+    @Test(arguments: [100, 120])
+    func lastImagesHaveTheirMemory(count: Int) throws {
+        let testCase = Case(depth: 18, stages: 1, height: 32, width: 32)
+        let forward = try ForwardCase(
+            testCase, try KernelTable.best(), baseChannels: 64, cachedFloats: Planner.cachedFloats)
+        var generator = SplitMix(state: 12)
+        let pixels = (0..<3 * 32 * 32).map { _ in generator.next() }
+        let single = ForwardCase.Image(pixels: pixels, shape: Dimensions(1, 3, 32, 32))
+        let expected: [Float] = try forward.features(of: single)[0]
+        let batch = ForwardCase.Image(
+            pixels: Array(repeatElement(pixels, count: count).joined()), shape: Dimensions(count, 3, 32, 32))
+        let features: [Float] = try forward.features(of: batch)[0]
+        expectSameBits([features], [Array(repeatElement(expected, count: count).joined())])
+    }
+
     /// Shares, and groups of images at one step, only change the order of what is computed in evaluation; in training all
     /// images go together.
     @Test(arguments: [false, true])
@@ -92,8 +109,9 @@ struct BandTests {
         let network = try Network(
             Configuration(
                 depth: 18, inChannels: 3, baseChannels: 16, outStages: 11, normEval: 0, zeroInitResidual: 0))
-        let planner = Planner(kernels: table.convolutions, isDirect: false, blockCount: 8)
-        let floats = try Plan(network, planner, height: 20, width: 24, addsInPlace: !trains).activationCount
+        let planner = Planner(kernels: table.convolutions, isDirect: false, segmentCount: 9)
+        let program = try Lowering.program(network.graph)
+        let floats = try Plan(program, planner, height: 20, width: 24, addsInPlace: !trains).activationCount
         var expected: (features: [[Float]], batches: Int64, last: [Float])?
         // All in one; in shares of 2, 2 and 1; one by one in every step; both.
         for (batchFloats, cachedFloats) in [(1 << 40, Int.max), (2 * floats, .max), (1 << 40, 1), (2 * floats, 1)] {
@@ -137,6 +155,32 @@ struct BandTests {
         try first.train()
         expectSameBits(try first.features(of: image), try third.features(of: image))
         #expect(try first.statistics().last == third.statistics().last && first.statistics().batches == 2)
+    }
+
+    /// The memory of a pass is measured once for a size: it is enough for whatever is frozen later.
+    @Test func unfreezingAfterAForward() throws {
+        let table = try KernelTable.best()
+        let testCase = Case(depth: 18, stages: 3, height: 20, width: 24)
+        var generator = SplitMix(state: 12)
+        let pixels = (0..<2 * 3 * 20 * 24).map { _ in generator.next() }
+        let image = ForwardCase.Image(pixels: pixels, shape: Dimensions(2, 3, 20, 24))
+        let first = try ForwardCase(testCase, table, cachedFloats: .max)
+        try first.train()
+        // All but the last stage, then nothing.
+        try first.freeze(1)
+        let frozen = try first.features(of: image)
+        try first.freeze(-1)
+        let second = try ForwardCase(testCase, table, cachedFloats: .max)
+        try second.train()
+        try second.freeze(1)
+        expectSameBits(frozen, try second.features(of: image))
+        let third = try ForwardCase(testCase, table, cachedFloats: .max)
+        try third.train()
+        let free = try first.features(of: image)
+        // The stem has kept its statistics; the last stage, which has seen one more batch, normalises with the batch's own.
+        expectSameBits(free, try third.features(of: image))
+        #expect(free != frozen)
+        #expect(try first.statistics().batches == 1 && third.statistics().batches == 1)
     }
 
     /// What one size has left in a session's plans, packed weights and memory means nothing to another one.

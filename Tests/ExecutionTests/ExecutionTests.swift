@@ -11,8 +11,12 @@ import Testing
 extension Planner {
     /// Of the reference kernels, on any CPU.
     fileprivate static var any: Planner {
-        Planner(kernels: KernelTable.reference.convolutions, isDirect: false, blockCount: 8)
+        Planner(kernels: KernelTable.reference.convolutions, isDirect: false, segmentCount: 9)
     }
+}
+
+private func program(_ configuration: Configuration) throws -> Program {
+    try Lowering.program(configuration.makeGraph())
 }
 
 struct PlanTests {
@@ -20,79 +24,93 @@ struct PlanTests {
     @Test(arguments: [18, 34, 50, 101, 152] as [Int32], [(224, 224), (33, 65), (1, 1), (7, 300)])
     func tensorsSurviveUntilTheirLastUse(depth: Int32, size: (Int, Int)) throws {
         for (stages, style) in [(15, 0), (1, 0), (6, 0), (15, 1)] as [(UInt32, Int32)] {
-            let network = try Network(
+            let program = try program(
                 Configuration(
                     depth: depth, inChannels: 3, baseChannels: 64, outStages: stages, normEval: 0, zeroInitResidual: 0,
                     style: style))
-            let plan = try Plan(network, .any, height: size.0, width: size.1, addsInPlace: true)
-            // Who wrote which part of memory last: ranges of floats by tensor.
-            var contents: [(range: Range<Int>, tensor: Int)] = []
-            func range(_ tensor: Int) -> Range<Int> {
-                let offset = plan.tensors[tensor].offset
-                return offset..<offset + plan.tensors[tensor].floatCount
-            }
-            func read(_ tensor: Int, _ step: Int) {
-                #expect(contents.contains { $0.tensor == tensor }, "step \(step) reads what is gone")
-            }
-            func write(_ tensor: Int) {
-                let written = range(tensor)
-                #expect(written.upperBound <= plan.activationCount)
-                contents.removeAll { $0.range.overlaps(written) }
-                contents.append((written, tensor))
-            }
-            for step in 0..<plan.steps.count {
-                switch plan.steps[step] {
-                case .input(let to): write(to)
-                case .maxPooling(let from, let to):
-                    read(from, step)
-                    write(to)
-                    read(from, step)
-                case .convolution(let convolution):
-                    read(convolution.from, step)
-                    if let residual = convolution.residual { read(residual, step) }
-                    write(convolution.to)
-                    // Still there while the output is written.
-                    read(convolution.from, step)
-                    if let residual = convolution.residual { read(residual, step) }
-                case .output(_, let from): read(from, step)
-                }
-            }
+            try expectSurvival(program, size)
+        }
+    }
+
+    /// The same of all networks that have names, and of gates, which are read beside what they scale.
+    @Test(arguments: [(224, 224), (33, 65), (1, 1)])
+    func tensorsOfOtherNodesSurvive(size: (Int, Int)) throws {
+        for number in 0..<ArchitectureTable.count {
+            let architecture = try #require(ArchitectureTable.row(number))
+            // Too small to be smoothed.
+            if architecture.antiAliasing != .none && size == (1, 1) { continue }
+            let named = try program(
+                Configuration(
+                    architecture, inChannels: 3, baseChannels: 64, outStages: 127, normEval: 0,
+                    zeroInitResidual: 0))
+            try expectSurvival(named, size)
+        }
+        var builder = try GraphBuilder(imageChannels: 3)
+        try NodeTests.Case.squeezeAndExcitation.build(&builder)
+        let gated = try Lowering.program(builder.finish())
+        try expectSurvival(gated, size)
+    }
+
+    private func expectSurvival(_ program: borrowing Program, _ size: (Int, Int)) throws {
+        let plan = try Plan(program, .any, height: size.0, width: size.1, addsInPlace: true)
+        // Who wrote which part of memory last: ranges of floats by tensor.
+        var contents: [(range: Range<Int>, tensor: Int)] = []
+        func range(_ tensor: Int) -> Range<Int> {
+            let offset = plan.tensors[tensor].offset
+            return offset..<offset + plan.tensors[tensor].floatCount
+        }
+        func expectPresent(_ tensor: Int, _ step: Int) {
+            #expect(contents.contains { $0.tensor == tensor }, "step \(step) reads what is gone")
+        }
+        func write(_ tensor: Int) {
+            let written = range(tensor)
+            #expect(written.upperBound <= plan.activationCount)
+            contents.removeAll { $0.range.overlaps(written) }
+            contents.append((written, tensor))
+        }
+        for step in 0..<plan.steps.count {
+            let read = [plan.steps[step].source, plan.steps[step].scale, plan.steps[step].residual].compactMap(\.self)
+            for tensor in read { expectPresent(tensor, step) }
+            guard let target = plan.steps[step].target else { continue }
+            write(target)
+            // Still there while the output is written.
+            for tensor in read { expectPresent(tensor, step) }
         }
     }
 
     /// Memory is shared: a ResNet-50 keeps few of its tensors at a time.
     @Test func memoryIsShared() throws {
-        let network = try Network(
+        let program = try program(
             Configuration(depth: 50, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        let plan = try Plan(network, .any, height: 224, width: 224, addsInPlace: false)
+        let plan = try Plan(program, .any, height: 224, width: 224, addsInPlace: false)
         let total = (0..<plan.tensors.count).map { plan.tensors[$0].floatCount }.reduce(0, +)
         #expect(plan.activationCount * 4 < total)
     }
 
     @Test(arguments: [(1 << 40, 1 << 40), (1 << 62, 1), (Int.max, Int.max)])
     func tooLarge(size: (Int, Int)) throws {
-        let network = try Network(
+        let program = try program(
             Configuration(depth: 18, inChannels: 3, baseChannels: 64, outStages: 15, normEval: 0, zeroInitResidual: 0))
         #expect(throws: BackboneError.self) {
-            _ = try Plan(network, .any, height: size.0, width: size.1, addsInPlace: true)
+            _ = try Plan(program, .any, height: size.0, width: size.1, addsInPlace: true)
         }
     }
 
     @Test func cacheFreesThePlanThatWasUnusedLongest() throws {
-        let network = try Network(
+        let program = try program(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
         var cache = PlanCache()
         var plans: [UnsafePointer<Plan>] = []
         for size in 1...PlanCache.capacity {
-            plans.append(try cache.take(network, .any, height: size, width: 5, addsInPlace: true))
+            plans.append(try cache.take(program, .any, height: size, width: 5, addsInPlace: true))
             cache.giveBack(plans[size - 1])
         }
         // The first is used again, so that the second has to go. In use, the new one keeps what memory it has got.
-        cache.giveBack(try cache.take(network, .any, height: 1, width: 5, addsInPlace: true))
-        let new = try cache.take(network, .any, height: 99, width: 5, addsInPlace: true)
+        cache.giveBack(try cache.take(program, .any, height: 1, width: 5, addsInPlace: true))
+        let new = try cache.take(program, .any, height: 99, width: 5, addsInPlace: true)
         #expect(new.pointee.height == 99)
         for size in [1] + Array(3...PlanCache.capacity) {
-            let plan = try cache.take(network, .any, height: size, width: 5, addsInPlace: true)
+            let plan = try cache.take(program, .any, height: size, width: 5, addsInPlace: true)
             #expect(plan == plans[size - 1] && plan.pointee.height == size)
         }
     }
@@ -100,38 +118,38 @@ struct PlanTests {
     /// Equal shares, as large as fit.
     @Test(arguments: [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (7, 3), (9, 3), (10, 3), (1 << 40, 3)])
     func imagesShareTheMemoryOfABatch(count: Int, together: Int) throws {
-        let network = try Network(
+        let program = try program(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
-        let whole = try Plan(network, .any, height: 40, width: 40, addsInPlace: true)
+        let whole = try Plan(program, .any, height: 40, width: 40, addsInPlace: true)
         let planner = Planner(
-            kernels: KernelTable.reference.convolutions, isDirect: false, blockCount: 8,
+            kernels: KernelTable.reference.convolutions, isDirect: false, segmentCount: 9,
             batchFloats: 4 * whole.activationCount - 1)
-        let plan = try Plan(network, planner, height: 40, width: 40, addsInPlace: true)
+        let plan = try Plan(program, planner, height: 40, width: 40, addsInPlace: true)
         #expect(plan.imagesTogether(of: count) == together)
     }
 
     @Test func cacheKeepsThePlansSeenLast() throws {
-        let network = try Network(
+        let program = try program(
             Configuration(depth: 18, inChannels: 3, baseChannels: 4, outStages: 15, normEval: 0, zeroInitResidual: 0))
         var cache = PlanCache()
-        let held = try cache.take(network, .any, height: 5, width: 5, addsInPlace: true)
+        let held = try cache.take(program, .any, height: 5, width: 5, addsInPlace: true)
         for size in 10..<10 + 3 * PlanCache.capacity {
-            cache.giveBack(try cache.take(network, .any, height: size, width: size, addsInPlace: true))
+            cache.giveBack(try cache.take(program, .any, height: size, width: size, addsInPlace: true))
         }
         // In use: it has not been evicted, and it is found again.
-        #expect(try cache.take(network, .any, height: 5, width: 5, addsInPlace: true) == held)
+        #expect(try cache.take(program, .any, height: 5, width: 5, addsInPlace: true) == held)
         #expect(held.pointee.height == 5)
         let size = 9 + 3 * PlanCache.capacity
-        let last = try cache.take(network, .any, height: size, width: size, addsInPlace: true)
-        #expect(try cache.take(network, .any, height: size, width: size, addsInPlace: true) == last)
+        let last = try cache.take(program, .any, height: size, width: size, addsInPlace: true)
+        #expect(try cache.take(program, .any, height: size, width: size, addsInPlace: true) == last)
         // Training needs another plan.
-        let training = try cache.take(network, .any, height: size, width: size, addsInPlace: false)
+        let training = try cache.take(program, .any, height: size, width: size, addsInPlace: false)
         #expect(training != last)
         #expect(last.pointee.addsInPlace && !training.pointee.addsInPlace)
         // So does every size, whichever of the two numbers differs.
         for (height, width) in [(7, 9), (7, 11), (9, 7), (11, 7), (9, 9)] {
             for _ in 0..<2 {
-                let plan = try cache.take(network, .any, height: height, width: width, addsInPlace: true)
+                let plan = try cache.take(program, .any, height: height, width: width, addsInPlace: true)
                 #expect(plan.pointee.height == height && plan.pointee.width == width)
                 #expect(plan.pointee.tensors[0].height == height && plan.pointee.tensors[0].width == width)
             }

@@ -39,27 +39,30 @@ final class ForwardCase {
     }
 
     let bandCount: Int
-    private let stages: [Int]
+    private let outputCount: Int
     private let session: Session
 
     init(
-        _ testCase: BandTests.Case, _ table: KernelTable, cachedFloats: Int,
+        _ testCase: BandTests.Case, _ table: KernelTable, baseChannels: Int32 = 16, cachedFloats: Int,
         batchFloats: Int = Planner.batchFloats, _ inputs: Normalization = Normalization()
     ) throws {
         let planner = Planner(
-            kernels: table.convolutions, isDirect: false, blockCount: 8, cachedFloats: cachedFloats,
+            kernels: table.convolutions, isDirect: false, segmentCount: 9, cachedFloats: cachedFloats,
             batchFloats: batchFloats)
         let network = try Network(
             Configuration(
-                depth: testCase.depth, inChannels: 3, baseChannels: 16, outStages: testCase.stages, normEval: 0,
+                depth: testCase.depth, inChannels: 3, baseChannels: baseChannels, outStages: testCase.stages,
+                normEval: 0,
                 zeroInitResidual: 0, style: testCase.style))
-        let plan = try Plan(network, planner, height: testCase.height, width: testCase.width, addsInPlace: true)
+        let program = try Lowering.program(network.graph)
+        let plan = try Plan(program, planner, height: testCase.height, width: testCase.width, addsInPlace: true)
         bandCount = (0..<plan.sections.count).map { plan.sections[$0].bandCount }.max() ?? 0
-        stages = (1...4).filter { testCase.stages >> ($0 - 1) & 1 == 1 }
+        outputCount = network.graph.outputs.count
         let normalization = try InputNormalization(
             channels: 3, mean: inputs.mean, standardDeviation: inputs.deviation,
             reversesChannels: inputs.reversesChannels, includesFloats: inputs.includesFloats)
-        let engine = try Engine(threads: 2, normalization: normalization, kernels: table, planner: planner)
+        let engine = try Engine(
+            network.graph, threads: 2, normalization: normalization, kernels: table, planner: planner)
         session = try Session(network, engine)
     }
 
@@ -69,17 +72,13 @@ final class ForwardCase {
     /// which must stay what they were.
     func features(of image: Image, rowGap: Int = 0, imageGap: Int = 0) throws -> [[Float]] {
         let shapes = try session.reading { network throws(BackboneError) in
-            var shapes = InlineArray<4, Dimensions>(repeating: image.shape)
-            for (index, stage) in self.stages.enumerated() {
-                shapes[index] = network.outputShape(stage: stage, input: image.shape)
-            }
-            return shapes
+            (0..<self.outputCount).map { network.outputShape($0, input: image.shape) }
         }
         let input = Self.block(of: image)
         defer { input.deallocate() }
-        var outputs = InlineArray<4, TensorView>(
+        var outputs = OutputViews(
             repeating: TensorView(data: nil, element: .float32, shape: image.shape, strides: image.shape))
-        let blocks = stages.indices.map { index in
+        let blocks = (0..<outputCount).map { index in
             let strides = Self.strides(shapes[index], rowGap, imageGap)
             let block = UnsafeMutableBufferPointer<Float>.allocate(capacity: shapes[index].n * strides.n)
             block.initialize(repeating: Self.canary)
@@ -92,7 +91,7 @@ final class ForwardCase {
             data: input.baseAddress, element: image.isBytes ? .uint8 : .float32, shape: image.shape,
             strides: image.strides)
         try session.forward(ForwardArguments(input: view, outputs: outputs))
-        return stages.indices.map { index in
+        return (0..<outputCount).map { index in
             let (shape, strides) = (shapes[index], Self.strides(shapes[index], rowGap, imageGap))
             return Self.places(shape, strides).map { place in
                 defer { blocks[index][place] = Self.canary }
@@ -104,16 +103,22 @@ final class ForwardCase {
     /// Enters or leaves training mode.
     func train(_ isTraining: Bool = true) throws { try session.changing { $0.setTraining(isTraining) } }
 
+    /// Freezes the stem and so many stages.
+    func freeze(_ stages: Int32) throws {
+        try session.changing { network throws(BackboneError) in try network.freeze(stages) }
+    }
+
     /// How often the first norm has seen a batch, and the running statistics of the last one.
     func statistics() throws -> (batches: Int64, last: [Float]) {
         var last: [Float] = []
         var batches: Int64 = -1
         try session.reading { network throws(BackboneError) in
-            let unit = network.units[network.units.count - 1]
-            batches = network.batchesTracked[0]
-            for channel in 0..<unit.outputChannels {
-                last.append(network.floats[unit.runningMeanOffset + channel])
-                last.append(network.floats[unit.runningVarOffset + channel])
+            let entry = network.graph.entries[network.graph.entries.count - 1]
+            let norm = entry.node
+            batches = network.counters[0]
+            for channel in 0..<network.graph.nodes[norm].channels {
+                last.append(network.values(.runningMean, ofNode: norm)[channel])
+                last.append(network.values(.runningVar, ofNode: norm)[channel])
             }
         }
         return (batches, last)

@@ -23,8 +23,10 @@ private final class Handle: @unchecked Sendable {
         let kernels = try KernelTable.best()
         let normalization = try InputNormalization(
             channels: 3, mean: nil, standardDeviation: nil, reversesChannels: false)
-        let planner = Planner(kernels: kernels.convolutions, isDirect: false, blockCount: network.blocks.count)
-        let engine = try Engine(threads: threads, normalization: normalization, kernels: kernels, planner: planner)
+        let planner = Planner(
+            kernels: kernels.convolutions, isDirect: false, segmentCount: network.graph.segmentCount)
+        let engine = try Engine(
+            network.graph, threads: threads, normalization: normalization, kernels: kernels, planner: planner)
         session = try Session(network, engine)
     }
 
@@ -55,24 +57,27 @@ private final class Handle: @unchecked Sendable {
     /// Bytes of all packed copies that some sizes want.
     func need(of sizes: [(Int, Int)]) throws -> Int {
         let kernels = session.kernels.convolutions
-        return try session.reading { network throws(BackboneError) in
-            let planner = Planner(kernels: kernels, isDirect: false, blockCount: network.blocks.count)
+        return try session.withGraph { graph throws(BackboneError) in
+            let planner = Planner(kernels: kernels, isDirect: false, segmentCount: graph.segmentCount)
+            let program = try Lowering.program(graph)
             var copies = [Int: Int]()
             for (height, width) in sizes {
-                let plan = try Plan(network, planner, height: height, width: width, addsInPlace: true)
-                for step in 0..<plan.steps.count {
-                    guard case .convolution(let convolution) = plan.steps[step] else { continue }
-                    let shape = ConvolutionShape(network.units[convolution.unit], height: 1, width: 1)
-                    let count = kernels[convolution.algorithm, shape].packedCount(shape) + shape.outputChannels
+                let plan = try Plan(program, planner, height: height, width: width, addsInPlace: true)
+                for index in 0..<plan.steps.count {
+                    guard let step = plan.steps[index].convolution else { continue }
+                    let shape = ConvolutionShape(step.convolution.definition, height: 1, width: 1)
+                    let count = kernels[step.algorithm, shape].packedCount(shape) + shape.outputChannels
                     // As they are aligned: to 16 floats each.
-                    copies[PackedWeights.index(convolution.unit, convolution.algorithm)] = 4 * (count + 32)
+                    copies[PackedWeights.index(step)] = 4 * (count + 32)
                 }
             }
             return copies.values.reduce(0, +)
         }
     }
 
-    func bound() throws -> Int { try session.reading { PackedWeights.bound(of: $0) } }
+    func bound() throws -> Int {
+        try session.withGraph { graph throws(BackboneError) in PackedWeights.bound(of: try Lowering.program(graph)) }
+    }
 }
 
 @Suite struct PackedWeightsTests {

@@ -19,6 +19,8 @@ struct Target: Sendable {
         Target(name: "deflate", file: { deflatedStorage($0) }, use: readEverything),
         Target(name: "pickle", file: { pickleInZip($0) }, use: readEverything),
         Target(name: "safetensors", file: { safetensors($0) }, use: readEverything),
+        // The same of the states of optimizers.
+        Target(name: "optimizer", file: { pickleInZip($0) }, use: readOptimizer),
         // The bytes are a file, and a network loads it through the C interface.
         Target(name: "load", file: { Array($0) }, use: loadIntoNetwork),
     ]

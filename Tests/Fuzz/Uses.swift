@@ -8,24 +8,43 @@ import Runtime
 
 /// Opens a checkpoint and reads every tensor in it that is not too large for a fuzzer.
 @Sendable func readEverything(_ file: UnsafeRawBufferPointer) {
-    do throws(BackboneError) {
+    expectSoundError { () throws(BackboneError) in
         let dict = try StateDict(memory: file)
-        var destinations = UniqueArray<TensorDestination>()
-        var memory: [UnsafeMutableRawPointer] = []
-        defer { memory.forEach { $0.deallocate() } }
-        for index in 0..<dict.count {
-            guard let dtype = dict.dtype(index) else { continue }
-            let count = dict.shape(index).reduce(1) { min($0, 1 << 20) * min($1, 1 << 20) }
-            guard count <= 1 << 16, memory.count < 1000 else { continue }
-            // Exactly as much as there is to write, so that the sanitizer sees a number too many.
-            let block = UnsafeMutableRawPointer.allocate(byteCount: Int(count) * 8, alignment: 8)
-            memory.append(block)
-            try destinations.append(
-                dtype.isFloatingPoint
-                    ? TensorDestination(tensor: index, float32: block.assumingMemoryBound(to: Float.self))
-                    : TensorDestination(tensor: index, int64: block.assumingMemoryBound(to: Int64.self)))
-        }
-        try dict.read(destinations)
+        try readTensors(of: dict)
+    }
+}
+
+/// Opens the state of an optimizer and reads every tensor in it that is not too large for a fuzzer.
+@Sendable func readOptimizer(_ file: UnsafeRawBufferPointer) {
+    expectSoundError { () throws(BackboneError) in
+        let optimizer = try OptimizerDict(memory: file)
+        precondition(optimizer.groups.elements.reduce(0, +) == optimizer.entries.count, "groups of other parameters")
+        try readTensors(of: optimizer.tensors)
+    }
+}
+
+private func readTensors(of dict: borrowing StateDict) throws(BackboneError) {
+    var destinations = UniqueArray<TensorDestination>()
+    var memory: [UnsafeMutableRawPointer] = []
+    defer { memory.forEach { $0.deallocate() } }
+    for index in 0..<dict.count {
+        guard let dtype = dict.dtype(index) else { continue }
+        let count = dict.shape(index).reduce(1) { min($0, 1 << 20) * min($1, 1 << 20) }
+        guard count <= 1 << 16, memory.count < 1000 else { continue }
+        // Exactly as much as there is to write, so that the sanitizer sees a number too many.
+        let block = UnsafeMutableRawPointer.allocate(byteCount: Int(count) * 8, alignment: 8)
+        memory.append(block)
+        try destinations.append(
+            dtype.isFloatingPoint
+                ? TensorDestination(tensor: index, float32: block.assumingMemoryBound(to: Float.self))
+                : TensorDestination(tensor: index, int64: block.assumingMemoryBound(to: Int64.self)))
+    }
+    try dict.read(destinations)
+}
+
+private func expectSoundError(_ body: () throws(BackboneError) -> Void) {
+    do throws(BackboneError) {
+        try body()
     } catch {
         precondition(error.kind == .badCheckpoint, "an error of another kind")
         precondition(error.message.count > 0, "an error without a message")

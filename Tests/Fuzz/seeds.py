@@ -89,6 +89,7 @@ TAKES = {
     "tar": tars,
     "pickled": pickle_files,
     "deflate": deflated_members,
+    "optimizer": pickles,
     "load": files(""),
 }
 

@@ -16,7 +16,7 @@ import Testing
     }
 
     static let sweep: [Case] = [(1, 1, 2), (1, 5, 7), (3, 4, 4), (2, 11, 17)].flatMap { images, height, width in
-        [1, 3, 15, 16, 17, 32, 67].flatMap { channels in
+        [1, 3, 8, 15, 16, 17, 32, 67, 72].flatMap { channels in
             // The variance must not drown in a large mean.
             [0, 1e4].map { Case(images: images, height: height, width: width, channels: channels, mean: $0) }
         }
@@ -41,7 +41,7 @@ import Testing
             expectedVariance[channel] = squares.reduce(0, +) / Double(values)
         }
 
-        for kernel in [KernelTable.reference.batchStatistics, KernelTable.portable.batchStatistics] {
+        for kernel in KernelTable.all.map(\.batchStatistics) {
             var first: (mean: ArraySlice<Double>, variance: ArraySlice<Double>)?
             for order in BlockOrder.all(for: kernel.name) {
                 let results = TestMemory([Double](repeating: .nan, count: 2 * channels + 2))
@@ -65,7 +65,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(1, 1, 1), (5, 7, 3), (9, 4, 17), (33, 65, 17)], [true, false])
+    @Test(
+        arguments: [(1, 1, 1), (5, 7, 3), (9, 4, 17), (33, 65, 17), (1, 1, 8), (3, 2, 24), (5, 7, 32), (33, 65, 48)],
+        [true, false])
     func normalizes(size: (Int, Int, Int), hasResidual: Bool) throws {
         let (height, width, channels) = size
         var generator = SeededGenerator(seed: UInt64(channels))
@@ -92,7 +94,7 @@ import Testing
                 }
                 return Expected(value: relu ? max(value, 0) : value, magnitude: magnitude)
             }
-            for kernel in [KernelTable.reference.batchNormalization, KernelTable.portable.batchNormalization] {
+            for kernel in KernelTable.all.map(\.batchNormalization) {
                 var first: [Float]?
                 for order in BlockOrder.all(for: kernel.name) {
                     let output = TestActivation(height: height, width: width, channels: channels, border: 1)

@@ -25,9 +25,10 @@ func expectClose(
         return
     }
     for (index, (actual, expected)) in zip(actual, expected).enumerated() {
-        if actual.isNaN && expected.value.isNaN { continue }
+        // Infinities have no difference.
+        if actual.isNaN && expected.value.isNaN || Double(actual) == expected.value { continue }
         let allowed = tolerance(terms: terms, magnitude: expected.magnitude)
-        guard abs(Double(actual) - expected.value) <= allowed else {
+        guard allowed.isFinite && abs(Double(actual) - expected.value) <= allowed else {
             Issue.record(
                 "\(what()): element \(index) is \(actual) instead of \(expected.value), off by more than \(allowed)",
                 sourceLocation: sourceLocation)

@@ -31,8 +31,10 @@ struct StridedLayout: CustomTestStringConvertible {
 
     /// Channels, heights and widths around the tiles of a transposition; one that is cut into blocks, where that differs.
     var sizes: [(Int, Int, Int)] {
-        let small = [(1, 1, 1), (3, 5, 7), (3, 2, 65), (5, 1, 19), (17, 3, 16), (64, 1, 15), (67, 2, 33)]
-        return name == "NCHW" || name == "NHWC" ? small + [(16, 65, 37)] : small
+        let small = [
+            (1, 1, 1), (3, 5, 7), (3, 2, 65), (5, 1, 19), (17, 3, 16), (64, 1, 15), (67, 2, 33), (24, 1, 5), (8, 7, 7),
+        ]
+        return name == "NCHW" || name == "NHWC" ? small + [(16, 65, 37), (520, 5, 13)] : small
     }
 
     /// How many elements the image spans, and where its element (0, 0, 0) is among them.

@@ -22,7 +22,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
     var testDescription: String {
         """
         \(shape.inputChannels)->\(shape.outputChannels) \(shape.kernelSize)x\(shape.kernelSize) s\(shape.stride) \
-        p\(shape.padding) on \(imageCount) x \(shape.inputHeight)x\(shape.inputWidth), borders \(inputBorder) and \(outputBorder), \
+        p\(shape.padding) g\(shape.groups) d\(shape.dilation) on \(imageCount) x \(shape.inputHeight)x\(shape.inputWidth), borders \(inputBorder) and \(outputBorder), \
         residual \(hasResidual), relu \(relu), scaled \(isScaled), nonzero \(nonzero), \
         seed \(seed)
         """
@@ -113,8 +113,9 @@ final class ConvolutionFixture {
         of kernel: ConvolutionKernel, order: BlockOrder = .forward, isInPlace: Bool = false
     ) throws -> [Float] {
         try output(packedFor: kernel, isInPlace: isInPlace) { task in
-            blockCount = (0..<kernel.phaseCount(task)).map { kernel.blockCount(task, $0) }.max() ?? 0
-            try compute(kernel, task, order: order)
+            blockCount =
+                (0..<kernel.kernel.needs(task).phaseCount).map { kernel.kernel.blockCount(task, $0) }.max() ?? 0
+            try compute(kernel.kernel, task, order: order)
         }
     }
 
@@ -123,7 +124,9 @@ final class ConvolutionFixture {
         packedFor kernel: ConvolutionKernel, isInPlace: Bool = false, _ compute: (ConvolutionTask) throws -> Void
     ) throws -> [Float] {
         let packed = TestMemory([Float](repeating: canary, count: kernel.packedCount(shape) + 1))
-        kernel.pack(shape, weights, testCase.isScaled ? scale : nil, packed.start)
+        kernel.pack(
+            WeightPackingTask(
+                shape: shape, weights: weights, scale: testCase.isScaled ? scale : nil, packed: packed.start))
         #expect(isCanary(packed.start[packed.count - 1]))
         let output = TestActivation(
             imageCount: testCase.imageCount, height: shape.outputHeight, width: shape.outputWidth,
@@ -170,22 +173,27 @@ final class ConvolutionFixture {
         for index in pixels.indices {
             planes[index % inputs * height * width + index / inputs] = Double(pixels[index])
         }
+        let groupInputs = inputs / shape.groups
+        let extent = shape.dilation * (shape.kernelSize - 1) + 1
         var all: [Expected] = []
-        for row in 0..<(height + 2 * shape.padding - shape.kernelSize) / shape.stride + 1 {
-            for column in 0..<(width + 2 * shape.padding - shape.kernelSize) / shape.stride + 1 {
+        for row in 0..<(height + 2 * shape.padding - extent) / shape.stride + 1 {
+            for column in 0..<(width + 2 * shape.padding - extent) / shape.stride + 1 {
                 for output in 0..<shape.outputChannels {
                     let bias = Double(bias.start[output])
                     var sum = Expected(value: bias, magnitude: abs(bias))
-                    for input in 0..<inputs {
+                    let group = output / (shape.outputChannels / shape.groups)
+                    for input in 0..<groupInputs {
                         for ky in 0..<shape.kernelSize {
-                            let y = row * shape.stride - shape.padding + ky
+                            let y = row * shape.stride - shape.padding + ky * shape.dilation
                             if y < 0 || y >= height { continue }
                             for kx in 0..<shape.kernelSize {
-                                let x = column * shape.stride - shape.padding + kx
+                                let x = column * shape.stride - shape.padding + kx * shape.dilation
                                 if x < 0 || x >= width { continue }
-                                let index = ((output * inputs + input) * shape.kernelSize + ky) * shape.kernelSize + kx
+                                let row = (output * groupInputs + input) * shape.kernelSize + ky
+                                let index = row * shape.kernelSize + kx
+                                let plane = group * groupInputs + input
                                 let product =
-                                    planes[(input * height + y) * width + x] * Double(weights[index]) * scale[output]
+                                    planes[(plane * height + y) * width + x] * Double(weights[index]) * scale[output]
                                 sum.value += product
                                 sum.magnitude += abs(product)
                             }
@@ -204,5 +212,13 @@ final class ConvolutionFixture {
     }
 
     /// Roundings on the way to one value: of the weights, products and sums, and of the epilogue.
-    var terms: Int { shape.inputChannels * shape.kernelSize * shape.kernelSize + 4 }
+    var terms: Int { shape.inputChannels / shape.groups * shape.kernelSize * shape.kernelSize + 4 }
+}
+
+extension ConvolutionKernel {
+    /// Packs weights with this thread alone.
+    func pack(_ task: WeightPackingTask) {
+        let memory = KernelMemory(shared: task.packed, own: task.packed)
+        for block in 0..<packing.blockCount(task, 0) { packing.runBlock(task, 0, block, memory) }
+    }
 }

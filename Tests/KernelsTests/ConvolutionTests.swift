@@ -74,7 +74,8 @@ import Testing
 @Suite struct ConvolutionKernelsTests {
     /// What does not fill wider vectors is computed by the narrower ones, by the same algorithm.
     @Test func choosesWideVectorsForShapesThatFillThem() {
-        let kernels = ConvolutionKernels(.avx2, wide: .avx512)
+        let (narrow, wide) = (AlgorithmKernels.vector(AVX2.self), AlgorithmKernels.vector(AVX512.self))
+        let kernels = ConvolutionKernels(narrow, wide: wide)
         func shape(_ inputs: Int, _ outputs: Int) -> ConvolutionShape {
             ConvolutionShape(
                 inputChannels: inputs, outputChannels: outputs, kernelSize: 3, stride: 1, padding: 1, inputHeight: 9,
@@ -85,11 +86,11 @@ import Testing
             for index in 0..<ConvolutionAlgorithm.count {
                 guard let algorithm = ConvolutionAlgorithm(rawValue: index) else { continue }
                 let isWide = outputs % 32 == 0 && (algorithm == .direct || inputs % 16 == 0)
-                let expected = (isWide ? AlgorithmKernels.avx512 : .avx2)[algorithm]
+                let expected = (isWide ? wide : narrow)[algorithm]
                 let place = "\(algorithm), \(inputs) to \(outputs)"
                 #expect("\(kernels[algorithm, shape].name)" == "\(expected.name)", "\(place)")
                 #expect(
-                    kernels.have(algorithm, for: shape) == ConvolutionKernels(.avx2).have(algorithm, for: shape),
+                    kernels.have(algorithm, for: shape) == ConvolutionKernels(narrow).have(algorithm, for: shape),
                     "\(place)")
             }
         }

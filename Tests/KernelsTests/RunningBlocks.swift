@@ -25,24 +25,16 @@ enum BlockOrder: Equatable {
     }
 }
 
-/// Computes all blocks, with scratch memory full of canaries and with canaries behind it that must survive.
+/// Computes all blocks, phase by phase, with scratch memory full of canaries and with canaries behind it that must survive.
 func compute<Task>(
-    _ kernel: BlockKernel<Task>, _ task: Task, order: BlockOrder = .forward,
+    _ kernel: Kernel<Task>, _ task: Task, order: BlockOrder = .forward,
     sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let scratch = try GuardedScratch(kernel.scratchCount(task), count: order.threadCount)
-    try run(kernel.blockCount(task), order, sourceLocation) { kernel.run(task, $0, scratch.start(of: $1)) }
-    scratch.check(sourceLocation)
-}
-
-/// The same for a convolution, phase by phase.
-func compute(
-    _ kernel: ConvolutionKernel, _ task: ConvolutionTask, order: BlockOrder = .forward,
-    sourceLocation: SourceLocation = #_sourceLocation
-) throws {
-    let scratch = try GuardedScratch(kernel.scratchCount(task), count: order.threadCount)
-    let shared = try GuardedScratch(kernel.sharedCount(task), count: 1)
-    #expect(kernel.phaseCount(task) >= 1, sourceLocation: sourceLocation)
+    task.assertContract()
+    let needs = kernel.needs(task)
+    let scratch = try GuardedScratch(needs.scratchCount, count: order.threadCount)
+    let shared = try GuardedScratch(needs.sharedCount, count: 1)
+    #expect(needs.phaseCount >= 1, sourceLocation: sourceLocation)
     // What the kernel asks of its caller, and what other tests that fork ask of this one.
     let usesOpenBLAS = "\(kernel.name)".hasSuffix("openblas")
     if usesOpenBLAS {
@@ -55,10 +47,10 @@ func compute(
             test_unlock_openblas()
         }
     }
-    for phase in 0..<kernel.phaseCount(task) {
+    for phase in 0..<needs.phaseCount {
         try run(kernel.blockCount(task, phase), order, sourceLocation) { block, worker in
-            let memory = ConvolutionMemory(shared: shared.start(of: 0), own: scratch.start(of: worker))
-            kernel.run(task, phase, block, memory)
+            let memory = KernelMemory(shared: shared.start(of: 0), own: scratch.start(of: worker))
+            kernel.runBlock(task, phase, block, memory)
         }
     }
     scratch.check(sourceLocation)
@@ -117,17 +109,16 @@ private final class Job {
 }
 
 extension KernelTable {
-    /// Those that this CPU can run.
-    static var all: [KernelTable] {
-        [.reference, .portable] + (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
-            + (CPUFeatures.detected.contains(.avx512) ? [.avx512] : [])
-    }
+    /// Those that this CPU can run, all in vectors of one width.
+    static var all: [KernelTable] { [.reference, .portable] + Ladder.present.map { $0.ownTable() } }
 }
 
 extension AlgorithmKernels {
     /// Those for the instruction sets that this CPU has.
-    static var vector: [AlgorithmKernels] {
-        (CPUFeatures.detected.contains(.avx2) ? [.avx2] : [])
-            + (CPUFeatures.detected.contains(.avx512) ? [.avx512] : [])
-    }
+    static var vector: [AlgorithmKernels] { Ladder.present.map { $0.ownTable().convolutions.kernels } }
+}
+
+extension Ladder {
+    /// The instruction sets that this CPU has, best first.
+    static var present: [Rung] { (detected..<count).map { Ladder[$0] } }
 }

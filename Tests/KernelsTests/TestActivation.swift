@@ -69,8 +69,7 @@ final class TestActivation {
     convenience init(imageCount: Int = 1, pixels: [Float], height: Int, width: Int, channels: Int, border: Int) {
         self.init(imageCount: imageCount, height: height, width: width, channels: channels, border: border)
         for image in 0..<imageCount {
-            let task = BorderZeroingTask(activation: activation.image(image))
-            BorderZeroing.run(task: task, block: 0, scratch: memory)
+            BorderZeroing.run(BorderZeroingTask(activation: activation.image(image)))
         }
         set(pixels)
     }

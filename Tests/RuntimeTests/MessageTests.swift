@@ -40,6 +40,15 @@ import Testing
         #expect(try terminated.withUnsafeBufferPointer { try text("\($0.baseAddress)") } == expected)
     }
 
+    @Test func numbersHaveAPoint() throws {
+        let cases: [(Double, String)] = [
+            (0.1, "0.1"), (-1, "-1"), (Double(Float(0.1)), "0.100000001"), (1e39, "1e+39"), (.infinity, "inf"),
+            (0, "0"),
+        ]
+        for (number, expected) in cases { #expect(try text("<\(number)>") == "<\(expected)>") }
+        #expect(try text("\(Double.nan)").hasSuffix("nan"))
+    }
+
     /// Wherever the end falls, and whatever follows what had no room.
     @Test(arguments: ["é", "重", "🧠"], 0..<4)
     func isCutBetweenCharacters(character: String, offset: Int) throws {

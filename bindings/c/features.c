@@ -2,9 +2,10 @@
  * Copyright 2026 The libbackbone authors */
 
 /*
- * Decodes a JPEG, computes the features C2..C5 of a ResNet and prints the shape and a few statistics of each.
+ * Decodes a JPEG, computes the features C2..C5 of a ResNet, or all of its outputs, and prints the shape and a few
+ * statistics of each.
  *
- *     cc -std=c99 features.c -lbackbone -ljpeg -lm -o features
+ *     cc -std=c99 features.c images.c -lbackbone -ljpeg -lm -o features
  *     ./features photo.jpg --weights resnet50.pth
  */
 
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +21,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include <jpeglib.h>
-
 #include "backbone.h"
+#include "images.h"
 
 static const char usage[] =
     "Usage: features IMAGE.jpg [options]\n"
@@ -32,6 +31,8 @@ static const char usage[] =
     "\n"
     "  --weights FILE       a PyTorch .pth or a safetensors file; without it the weights are random, of seed 0\n"
     "  --depth N            18, 34, 50, 101 or 152 (default 50)\n"
+    "  --architecture NAME  instead of --depth: resnet50d, seresnet50, resnet20, ...\n"
+    "  --all                also C1, the pooled vector and the logits\n"
     "  --base-channels N    width of the stem (default 64; smaller ones are for tests)\n"
     "  --threads N          threads to compute with (default: those this process may use)\n"
     "  --time               also print what each step took, and the peak memory of this process\n"
@@ -40,16 +41,12 @@ static const char usage[] =
 struct arguments {
     const char *image;
     const char *weights;
+    const char *architecture;
     int32_t depth;
     int32_t base_channels;
     int32_t threads;
     int time;
-};
-
-struct image {
-    uint8_t *pixels; /* height x width x 3, RGB */
-    int64_t height;
-    int64_t width;
+    int all;
 };
 
 /* ---- The command line ------------------------------------------------------------------------------------------- */
@@ -79,6 +76,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
             arguments->time = 1;
             continue;
         }
+        if (strcmp(argument, "--all") == 0) {
+            arguments->all = 1;
+            continue;
+        }
         if (strncmp(argument, "--", 2) != 0) {
             if (arguments->image != NULL) {
                 fprintf(stderr, "features: more than one image: '%s' and '%s'\n", arguments->image, argument);
@@ -91,7 +92,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
                           : strcmp(argument, "--base-channels") == 0 ? &arguments->base_channels
                           : strcmp(argument, "--threads") == 0       ? &arguments->threads
                                                                      : NULL;
-        if (number == NULL && strcmp(argument, "--weights") != 0) {
+        const char **text = strcmp(argument, "--weights") == 0        ? &arguments->weights
+                            : strcmp(argument, "--architecture") == 0 ? &arguments->architecture
+                                                                      : NULL;
+        if (number == NULL && text == NULL) {
             fprintf(stderr, "features: unknown option '%s'\n\n%s", argument, usage);
             return -1;
         }
@@ -101,7 +105,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
         }
         i++;
         if (number == NULL) {
-            arguments->weights = argv[i];
+            *text = argv[i];
         } else if (!parse_number(argument, argv[i], number)) {
             return -1;
         }
@@ -113,74 +117,18 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
     return 1;
 }
 
-/* ---- Decoding --------------------------------------------------------------------------------------------------- */
-
-/* libjpeg ends the process at an error unless its handler jumps away. */
-struct decoder_errors {
-    struct jpeg_error_mgr manager; /* first: libjpeg hands out a pointer to it */
-    jmp_buf escape;
-    char message[JMSG_LENGTH_MAX];
-};
-
-static void escape_decoder(j_common_ptr decoder) {
-    struct decoder_errors *errors = (struct decoder_errors *)decoder->err;
-    errors->manager.format_message(decoder, errors->message);
-    longjmp(errors->escape, 1);
-}
-
-/* Decodes an open file as RGB. What is set after setjmp and read after the jump lives behind `out`, not in locals. */
-static int decode_jpeg(FILE *file, const char *path, struct image *out) {
-    struct jpeg_decompress_struct decoder;
-    struct decoder_errors errors;
-    memset(&decoder, 0, sizeof decoder);
-    decoder.err = jpeg_std_error(&errors.manager);
-    errors.manager.error_exit = escape_decoder;
-    if (setjmp(errors.escape)) {
-        fprintf(stderr, "features: %s: %s\n", path, errors.message);
-        jpeg_destroy_decompress(&decoder);
-        free(out->pixels);
-        out->pixels = NULL;
-        return 0;
-    }
-    jpeg_create_decompress(&decoder);
-    jpeg_stdio_src(&decoder, file);
-    jpeg_read_header(&decoder, TRUE);
-    decoder.out_color_space = JCS_RGB;
-    jpeg_start_decompress(&decoder);
-    /* At most 65535 x 65535 x 3 bytes, which a size_t of 64 bits holds. */
-    size_t row_size = (size_t)decoder.output_width * 3;
-    out->height = decoder.output_height;
-    out->width = decoder.output_width;
-    out->pixels = malloc(row_size * decoder.output_height);
-    if (out->pixels == NULL) {
-        fprintf(stderr, "features: %s: no memory for %u x %u pixels\n", path, decoder.output_width,
-                decoder.output_height);
-        jpeg_destroy_decompress(&decoder);
-        return 0;
-    }
-    while (decoder.output_scanline < decoder.output_height) {
-        JSAMPROW row = out->pixels + decoder.output_scanline * row_size;
-        jpeg_read_scanlines(&decoder, &row, 1);
-    }
-    jpeg_finish_decompress(&decoder);
-    jpeg_destroy_decompress(&decoder);
-    return 1;
-}
-
-static int read_image(const char *path, struct image *out) {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        fprintf(stderr, "features: %s: %s\n", path, strerror(errno));
-        return 0;
-    }
-    int decoded = decode_jpeg(file, path, out);
-    fclose(file);
-    return decoded;
-}
-
 /* ---- Features --------------------------------------------------------------------------------------------------- */
 
-enum { STAGES = 4 };
+enum { OUTPUTS = 7 };
+
+/* The outputs in their order, and their bits. */
+static const struct {
+    const char *name;
+    uint32_t bit;
+} kinds[OUTPUTS] = {{"C1", BACKBONE_STAGE_C1},         {"C2", BACKBONE_STAGE_C2},
+                    {"C3", BACKBONE_STAGE_C3},         {"C4", BACKBONE_STAGE_C4},
+                    {"C5", BACKBONE_STAGE_C5},         {"pooled", BACKBONE_STAGE_POOLED},
+                    {"logits", BACKBONE_STAGE_LOGITS}};
 
 static int report(const char *what) {
     fprintf(stderr, "features: %s: %s\n", what, backbone_last_error_message());
@@ -222,7 +170,7 @@ static void print_statistics(const char *name, const backbone_tensor *tensor) {
     char shape[64];
     snprintf(shape, sizeof shape, "%lld x %lld x %lld x %lld", (long long)tensor->shape[0], (long long)tensor->shape[1],
              (long long)tensor->shape[2], (long long)tensor->shape[3]);
-    printf("%-5s  %-22s %12.6g %12.6g %12.6g %12.6g\n", name, shape, minimum, mean, maximum,
+    printf("%-6s  %-22s %12.6g %12.6g %12.6g %12.6g\n", name, shape, minimum, mean, maximum,
            sqrt(squares / (double)count));
 }
 
@@ -233,7 +181,11 @@ static int create(const struct arguments *arguments, backbone **out) {
     if (backbone_options_init(&options, sizeof options) != BACKBONE_STATUS_OK) {
         return report("options");
     }
-    options.depth = arguments->depth;
+    options.depth = arguments->architecture == NULL ? arguments->depth : 0;
+    options.architecture = arguments->architecture;
+    if (arguments->all) {
+        options.out_stages |= BACKBONE_STAGE_C1 | BACKBONE_STAGE_POOLED | BACKBONE_STAGE_LOGITS;
+    }
     options.base_channels = arguments->base_channels;
     options.threads = arguments->threads;
     options.mean = mean;
@@ -241,13 +193,29 @@ static int create(const struct arguments *arguments, backbone **out) {
     return backbone_create(&options, out) == BACKBONE_STATUS_OK ? 1 : report("create");
 }
 
-/* Memory for the four stages, one after the other in a tensor's usual order (NCHW). Free outputs[i].data. */
-static int allocate_outputs(const backbone *net, const backbone_tensor *input, backbone_tensor outputs[STAGES]) {
-    int64_t shapes[STAGES][4];
-    if (backbone_output_shapes(net, input->shape, shapes[0], STAGES) != BACKBONE_STATUS_OK) {
+/* The names of what the network gives, whose number is returned; 0 after an error. */
+static int name_outputs(const backbone *net, const char *names[OUTPUTS]) {
+    backbone_options options = {.struct_size = sizeof options};
+    if (backbone_get_options(net, &options) != BACKBONE_STATUS_OK) {
+        return report("options");
+    }
+    int count = 0;
+    for (int i = 0; i < OUTPUTS; i++) {
+        if ((options.out_stages & kinds[i].bit) != 0) {
+            names[count++] = kinds[i].name;
+        }
+    }
+    return count;
+}
+
+/* Memory for the outputs, one after the other in a tensor's usual order (NCHW). Free outputs[i].data. */
+static int allocate_outputs(const backbone *net, const backbone_tensor *input, backbone_tensor outputs[OUTPUTS],
+                            int count) {
+    int64_t shapes[OUTPUTS][4];
+    if (backbone_output_shapes(net, input->shape, shapes[0], (size_t)count) != BACKBONE_STATUS_OK) {
         return report("output shapes");
     }
-    for (int i = 0; i < STAGES; i++) {
+    for (int i = 0; i < count; i++) {
         backbone_tensor *output = &outputs[i];
         output->dtype = BACKBONE_DTYPE_FLOAT32;
         memcpy(output->shape, shapes[i], sizeof output->shape);
@@ -265,8 +233,13 @@ static int allocate_outputs(const backbone *net, const backbone_tensor *input, b
 }
 
 static int run(const struct arguments *arguments, backbone *net, const struct image *image,
-               backbone_tensor outputs[STAGES]) {
+               backbone_tensor outputs[OUTPUTS]) {
     double last = seconds();
+    const char *names[OUTPUTS];
+    int count = name_outputs(net, names);
+    if (count == 0) {
+        return 0;
+    }
     if (arguments->weights != NULL) {
         if (backbone_load_weights(net, arguments->weights, 0, NULL) != BACKBONE_STATUS_OK) {
             return report("weights");
@@ -277,24 +250,23 @@ static int run(const struct arguments *arguments, backbone *net, const struct im
     /* The decoded rows as they are: the strides say that channels lie innermost. */
     int64_t h = image->height, w = image->width;
     backbone_tensor input = {image->pixels, BACKBONE_DTYPE_UINT8, 0, {1, 3, h, w}, {h * w * 3, 1, w * 3, 3}};
-    if (!allocate_outputs(net, &input, outputs)) {
+    if (!allocate_outputs(net, &input, outputs, count)) {
         return 0;
     }
     last = seconds();
-    if (backbone_forward(net, &input, outputs, STAGES) != BACKBONE_STATUS_OK) {
+    if (backbone_forward(net, &input, outputs, (size_t)count) != BACKBONE_STATUS_OK) {
         return report("forward");
     }
     print_time(arguments, "first forward", &last);
     if (arguments->time) {
-        if (backbone_forward(net, &input, outputs, STAGES) != BACKBONE_STATUS_OK) {
+        if (backbone_forward(net, &input, outputs, (size_t)count) != BACKBONE_STATUS_OK) {
             return report("forward");
         }
         print_time(arguments, "second forward", &last);
     }
 
-    static const char *const names[STAGES] = {"C2", "C3", "C4", "C5"};
-    printf("%-5s  %-22s %12s %12s %12s %12s\n", "stage", "shape (N C H W)", "min", "mean", "max", "std");
-    for (int i = 0; i < STAGES; i++) {
+    printf("%-6s  %-22s %12s %12s %12s %12s\n", "output", "shape (N C H W)", "min", "mean", "max", "std");
+    for (int i = 0; i < count; i++) {
         print_statistics(names[i], &outputs[i]);
     }
     return 1;
@@ -302,7 +274,7 @@ static int run(const struct arguments *arguments, backbone *net, const struct im
 
 int main(int argc, char **argv) {
     double start = seconds();
-    struct arguments arguments = {NULL, NULL, 50, 64, 0, 0};
+    struct arguments arguments = {NULL, NULL, NULL, 50, 64, 0, 0, 0};
     int go = parse_arguments(argc, argv, &arguments);
     if (go <= 0) {
         return go == 0 ? EXIT_SUCCESS : 2;
@@ -310,11 +282,11 @@ int main(int argc, char **argv) {
 
     struct image image = {NULL, 0, 0};
     backbone *net = NULL;
-    backbone_tensor outputs[STAGES];
+    backbone_tensor outputs[OUTPUTS];
     memset(outputs, 0, sizeof outputs);
-    int done = read_image(arguments.image, &image) && create(&arguments, &net) &&
+    int done = read_image("features", arguments.image, &image) && create(&arguments, &net) &&
                run(&arguments, net, &image, outputs);
-    for (int i = 0; i < STAGES; i++) {
+    for (int i = 0; i < OUTPUTS; i++) {
         free(outputs[i].data);
     }
     backbone_free(net);

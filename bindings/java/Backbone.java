@@ -9,7 +9,9 @@ import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.Structure.FieldOrder;
+import com.sun.jna.ptr.DoubleByReference;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
@@ -25,7 +27,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * libbackbone for Java: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch wrote.
+ * libbackbone for Java: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
  *
  * <p>This file is the whole binding; it needs Java 17 and JNA. The library is opened by the first call, as the file
  * that {@link #load} names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
@@ -46,12 +48,19 @@ public final class Backbone {
     public static final int STATUS_IO = 4;
     public static final int STATUS_BAD_CHECKPOINT = 5;
     public static final int STATUS_MISMATCH = 6;
+    public static final int STATUS_UNKNOWN_NAME = 7;
+    public static final int STATUS_CANCELLED = 8;
+    public static final int STATUS_STALE = 9;
+    public static final int STATUS_NOT_FINITE = 10;
 
     public static final int STAGE_C2 = 1;
     public static final int STAGE_C3 = 2;
     public static final int STAGE_C4 = 4;
     public static final int STAGE_C5 = 8;
     public static final int STAGE_ALL = 15;
+    public static final int STAGE_C1 = 16;
+    public static final int STAGE_POOLED = 32;
+    public static final int STAGE_LOGITS = 64;
 
     public static final int CHANNELS_AS_GIVEN = 0;
     public static final int CHANNELS_REVERSED = 1;
@@ -63,6 +72,59 @@ public final class Backbone {
 
     public static final int STYLE_PYTORCH = 0;
     public static final int STYLE_CAFFE = 1;
+
+    public static final int BLOCK_BASIC = 1;
+    public static final int BLOCK_BOTTLENECK = 2;
+
+    public static final int STEM_SINGLE = 1;
+    public static final int STEM_DEEP = 2;
+    public static final int STEM_TIERED = 3;
+    public static final int STEM_SMALL = 4;
+
+    public static final int STEM_POOLING_MAX = 1;
+    public static final int STEM_POOLING_CONVOLUTION = 2;
+    public static final int STEM_POOLING_NONE = 3;
+
+    public static final int SHORTCUT_PROJECTION = 1;
+    public static final int SHORTCUT_AVERAGE = 2;
+    public static final int SHORTCUT_SUBSAMPLE = 3;
+    public static final int SHORTCUT_EVERYWHERE = 4;
+    public static final int SHORTCUT_3X3 = 5;
+    public static final int SHORTCUT_NONE = 6;
+
+    public static final int NORM_BATCH = 1;
+    public static final int NORM_GROUP = 2;
+
+    public static final int ATTENTION_NONE = 1;
+    public static final int ATTENTION_SE = 2;
+    public static final int ATTENTION_SE_QUARTER = 3;
+    public static final int ATTENTION_ECA = 4;
+
+    public static final int ANTI_ALIASING_NONE = 1;
+    public static final int ANTI_ALIASING_BLUR = 2;
+    public static final int ANTI_ALIASING_AVERAGE = 3;
+
+    public static final int DILATION_PREVIOUS = 0;
+    public static final int DILATION_WHOLE = 1;
+
+    public static final int HEAD_EXACT = 0;
+    public static final int HEAD_NEW = 1;
+
+    public static final int TRAINABLE_ALL = 0;
+    public static final int TRAINABLE_NORMS = 1;
+    public static final int TRAINABLE_HEAD = 2;
+
+    public static final long IGNORED_LABEL = -100;
+
+    public static final int OPTIMIZER_SGD = 0;
+    public static final int OPTIMIZER_ADAMW = 1;
+
+    public static final int PARAMETERS_WEIGHTS = 1;
+    public static final int PARAMETERS_NORMS = 2;
+    public static final int PARAMETERS_BIASES = 4;
+
+    private static final int BACKWARD_ACCUMULATE = 1;
+    private static final int STEP_ALLOW_NOT_FINITE = 1;
 
     private static final int DTYPE_FLOAT32 = 0;
     private static final int DTYPE_UINT8 = 1;
@@ -115,9 +177,14 @@ public final class Backbone {
     // ---- The library ----
 
     private static final String[] FUNCTIONS = {
-        "version_string", "last_error_message", "options_init", "create", "free", "get_options", "init_weights",
-        "load_options_init", "load_weights_with", "create_from_file", "save_weights", "report_to_json", "report_free",
-        "freeze", "set_training", "get_training", "output_shapes", "forward"
+        "version_string", "last_error_message", "options_init", "architecture_count", "architecture_name", "create",
+        "free", "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file",
+        "save_weights", "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training",
+        "output_shapes", "forward", "cancel", "tape_options_init", "tape_create", "tape_free", "tape_bytes",
+        "forward_train", "backward", "trainable_count", "trainable_slot", "read_trainable", "write_trainable",
+        "set_trainable", "cross_entropy", "optimizer_options_init", "optimizer_create", "optimizer_free",
+        "optimizer_step", "optimizer_follow", "clip_gradients", "save_training", "load_training", "statistics_begin",
+        "statistics_add", "statistics_commit", "statistics_cancel"
     };
     private static Map<String, Function> functions;
     private static String loadedFrom;
@@ -175,6 +242,16 @@ public final class Backbone {
         return function("version_string").invokePointer(new Object[0]).getString(0, "UTF-8");
     }
 
+    /** The names that {@link Options#architecture} accepts: "resnet50", "wide_resnet50_2", ... */
+    public static List<String> architectures() {
+        long count = function("architecture_count").invokeLong(new Object[0]);
+        List<String> names = new ArrayList<>();
+        for (long index = 0; index < count; index++) {
+            names.add(function("architecture_name").invokePointer(new Object[] {index}).getString(0, "UTF-8"));
+        }
+        return names;
+    }
+
     private static void check(String name, Object... arguments) {
         int status = function(name).invokeInt(arguments);
         if (status == 0) return;
@@ -198,7 +275,9 @@ public final class Backbone {
     @FieldOrder({
         "struct_size", "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval",
         "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps",
-        "reserved", "normalization", "reserved2"
+        "reserved", "normalization", "reserved2", "architecture", "num_classes", "output_stride", "dilated_stages",
+        "dilation_rule", "block_counts", "block", "groups", "width_per_group", "stem", "stem_channels", "stem_pooling",
+        "shortcut", "norm", "attention", "anti_aliasing", "preactivation", "block_width_count", "block_widths"
     })
     public static class COptions extends Structure {
         public int struct_size;
@@ -219,12 +298,31 @@ public final class Backbone {
         public int reserved;
         public int normalization;
         public int reserved2;
+        public Pointer architecture;
+        public int num_classes;
+        public int output_stride;
+        public int dilated_stages;
+        public int dilation_rule;
+        public int[] block_counts = new int[4];
+        public int block;
+        public int groups;
+        public int width_per_group;
+        public int stem;
+        public int stem_channels;
+        public int stem_pooling;
+        public int shortcut;
+        public int norm;
+        public int attention;
+        public int anti_aliasing;
+        public int preactivation;
+        public int block_width_count;
+        public Pointer block_widths;
     }
 
     /** backbone_load_options. */
     @FieldOrder({
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
-        "allow_missing", "ignore_modules", "max_stream_bytes"
+        "allow_missing", "ignore_modules", "max_stream_bytes", "head", "reserved"
     })
     public static class CLoadOptions extends Structure {
         public int struct_size;
@@ -237,6 +335,8 @@ public final class Backbone {
         public int allow_missing;
         public int ignore_modules;
         public long max_stream_bytes;
+        public int head;
+        public int reserved;
     }
 
     /** backbone_tensor. */
@@ -258,17 +358,58 @@ public final class Backbone {
         }
     }
 
+    /** backbone_tape_options. */
+    @FieldOrder({"struct_size", "input_gradient", "retain", "recompute"})
+    public static class CTapeOptions extends Structure {
+        public int struct_size;
+        public int input_gradient;
+        public int retain;
+        public int recompute;
+    }
+
+    /** backbone_parameter_group. */
+    @FieldOrder({"prefix", "kinds", "reserved", "learning_rate_factor", "weight_decay"})
+    public static class CParameterGroup extends Structure {
+        public Pointer prefix;
+        public int kinds;
+        public int reserved;
+        public double learning_rate_factor;
+        public double weight_decay;
+    }
+
+    /** backbone_optimizer_options. */
+    @FieldOrder({
+        "struct_size", "kind", "nesterov", "reserved", "momentum", "dampening", "beta1", "beta2", "epsilon",
+        "weight_decay", "groups", "group_count"
+    })
+    public static class COptimizerOptions extends Structure {
+        public int struct_size;
+        public int kind;
+        public int nesterov;
+        public int reserved;
+        public double momentum;
+        public double dampening;
+        public double beta1;
+        public double beta2;
+        public double epsilon;
+        public double weight_decay;
+        public Pointer groups;
+        public long group_count;
+    }
+
     // ---- Options ----
 
     /** What to build; a new object has the library's defaults: a ResNet-50, three channels, all features. */
     public static final class Options {
-        /** 18, 34, 50, 101 or 152. */
+        /** 18, 34, 50, 101 or 152. Set it to 0 if {@code architecture} selects the network. */
         public int depth;
+        /** Name of the network, one of {@link #architectures}; null: {@code depth} selects it. */
+        public String architecture;
         /** Channels of the input. */
         public int inChannels;
         /** Width of the stem. */
         public int baseChannels;
-        /** Which features to compute: a sum of {@code STAGE_*}. */
+        /** What to compute: a sum of {@code STAGE_*}. */
         public int outStages;
         /** As for {@link ResNet#freeze}. */
         public int frozenStages;
@@ -292,6 +433,40 @@ public final class Backbone {
         public float[] mean;
         /** What they are then divided by, a value for each channel; null: 1. */
         public float[] stdDev;
+        /** Classes of the head, which {@code STAGE_LOGITS} builds; 0: those of the file or of the architecture. */
+        public int numClasses;
+        /** 8, 16 or 32: stages that would stride beyond it dilate instead; 0: as {@code dilatedStages} says. */
+        public int outputStride;
+        /** Stages that dilate instead of striding: a sum of {@code STAGE_C3}, C4 and C5. */
+        public int dilatedStages;
+        /** {@code DILATION_*}. */
+        public int dilationRule;
+        /** Blocks of each stage. Here and below 0, the default, is what the architecture has. */
+        public int[] blockCounts;
+        /** {@code BLOCK_*}. */
+        public int block;
+        /** Of the 3x3 convolutions of Bottlenecks. */
+        public int groups;
+        /** Of each group in a stage of 64 channels. */
+        public int widthPerGroup;
+        /** {@code STEM_*}. */
+        public int stem;
+        /** Channels that the stem gives. */
+        public int stemChannels;
+        /** {@code STEM_POOLING_*}. */
+        public int stemPooling;
+        /** {@code SHORTCUT_*}. */
+        public int shortcut;
+        /** {@code NORM_*}. */
+        public int norm;
+        /** {@code ATTENTION_*}. */
+        public int attention;
+        /** {@code ANTI_ALIASING_*}. */
+        public int antiAliasing;
+        /** 1: norms after the convolutions, 2: before them. */
+        public int preactivation;
+        /** Channels inside the stem and the blocks (see backbone.h); null: the architecture's own. */
+        public int[] blockWidths;
 
         public Options() {
             this(new COptions(), true);
@@ -300,6 +475,7 @@ public final class Backbone {
         private Options(COptions raw, boolean defaults) {
             if (defaults) check("options_init", raw, (long) raw.size());
             depth = raw.depth;
+            architecture = raw.architecture == null ? null : raw.architecture.getString(0, "UTF-8");
             inChannels = raw.in_channels;
             baseChannels = raw.base_channels;
             outStages = raw.out_stages;
@@ -314,6 +490,23 @@ public final class Backbone {
             normalization = raw.normalization;
             mean = raw.mean == null ? null : raw.mean.getFloatArray(0, inChannels);
             stdDev = raw.std_dev == null ? null : raw.std_dev.getFloatArray(0, inChannels);
+            numClasses = raw.num_classes;
+            outputStride = raw.output_stride;
+            dilatedStages = raw.dilated_stages;
+            dilationRule = raw.dilation_rule;
+            blockCounts = raw.block_counts.clone();
+            block = raw.block;
+            groups = raw.groups;
+            widthPerGroup = raw.width_per_group;
+            stem = raw.stem;
+            stemChannels = raw.stem_channels;
+            stemPooling = raw.stem_pooling;
+            shortcut = raw.shortcut;
+            norm = raw.norm;
+            attention = raw.attention;
+            antiAliasing = raw.anti_aliasing;
+            preactivation = raw.preactivation;
+            blockWidths = raw.block_widths == null ? null : raw.block_widths.getIntArray(0, raw.block_width_count);
         }
 
         /** The struct, which keeps alive what it points to. */
@@ -335,6 +528,32 @@ public final class Backbone {
             raw.style = style;
             raw.norm_eps = normEps;
             raw.normalization = normalization;
+            raw.architecture = architecture == null ? null : cText("architecture", architecture);
+            raw.num_classes = numClasses;
+            raw.output_stride = outputStride;
+            raw.dilated_stages = dilatedStages;
+            raw.dilation_rule = dilationRule;
+            if (blockCounts.length > 4) {
+                throw invalid("block_counts has %d numbers; it must have at most 4", blockCounts.length);
+            }
+            System.arraycopy(blockCounts, 0, raw.block_counts, 0, blockCounts.length);
+            raw.block = block;
+            raw.groups = groups;
+            raw.width_per_group = widthPerGroup;
+            raw.stem = stem;
+            raw.stem_channels = stemChannels;
+            raw.stem_pooling = stemPooling;
+            raw.shortcut = shortcut;
+            raw.norm = norm;
+            raw.attention = attention;
+            raw.anti_aliasing = antiAliasing;
+            raw.preactivation = preactivation;
+            if (blockWidths != null && blockWidths.length > 0) {
+                Memory widths = new Memory(4L * blockWidths.length);
+                widths.write(0, blockWidths, 0, blockWidths.length);
+                raw.block_widths = widths;
+                raw.block_width_count = blockWidths.length;
+            }
             return raw;
         }
 
@@ -365,6 +584,8 @@ public final class Backbone {
         public boolean ignoreModules;
         /** The most bytes to read from a pipe, as an unsigned number; 0: 4 GiB. */
         public long maxStreamBytes;
+        /** {@code HEAD_*}: what to do with the classifier of a network that has one. */
+        public int head;
 
         public LoadOptions() {}
     }
@@ -384,17 +605,30 @@ public final class Backbone {
             raw.allow_missing = options.allowMissing ? 1 : 0;
             raw.ignore_modules = options.ignoreModules ? 1 : 0;
             raw.max_stream_bytes = options.maxStreamBytes;
+            raw.head = options.head;
         }
+        try {
+            return reported(report -> load.call(raw, report));
+        } finally {
+            Reference.reachabilityFence(raw);
+        }
+    }
+
+    private interface Reported {
+        void call(PointerByReference report);
+    }
+
+    /** Calls a function that gives a report, and returns that as JSON. */
+    private static String reported(Reported call) {
         PointerByReference report = new PointerByReference();
         try {
-            load.call(raw, report);
+            call.call(report);
             return json(report.getValue());
         } catch (Failure failure) {
             if (report.getValue() == null) throw failure;
             throw new Failure(failure.status(), failure.getMessage(), json(report.getValue()));
         } finally {
             if (report.getValue() != null) function("report_free").invokeVoid(new Object[] {report.getValue()});
-            Reference.reachabilityFence(raw);
         }
     }
 
@@ -434,10 +668,7 @@ public final class Backbone {
 
     /** Elements that the network takes as they are, NCHW in memory, copied by this call; the shape is N, C, H, W. */
     public static Image float32(float[] elements, long... shape) {
-        FloatBuffer buffer = ByteBuffer.allocateDirect(Math.multiplyExact(4, elements.length))
-                .order(ByteOrder.nativeOrder())
-                .asFloatBuffer();
-        return float32(buffer.put(elements).flip(), shape);
+        return float32(floats(elements.length).put(elements).flip(), shape);
     }
 
     /** The remaining elements of a direct buffer in native order, which are not copied. */
@@ -455,8 +686,27 @@ public final class Backbone {
         return new Image(elements, DTYPE_UINT8, shape, true);
     }
 
-    /** One feature of a batch: its elements, NCHW, and its shape N, C, H, W. */
-    public record Feature(float[] data, long[] shape) {}
+    /** One output for a batch, or its gradient: elements, NCHW, and shape; pooled and logits have N, C, 1, 1. */
+    public record Feature(float[] data, long[] shape) {
+        /** What C takes for a copy of the elements, which lives as long as its struct. */
+        private void describe(String label, CTensor tensor) {
+            Memory copy = memory(label);
+            copy.write(0, data, 0, data.length);
+            tensor.set(copy, DTYPE_FLOAT32, shape, false);
+        }
+
+        private Memory memory(String label) {
+            if (shape.length != 4) throw invalid("the shape has %d sizes; it must have N, C, H and W", shape.length);
+            checkCount(label, data.length, shape);
+            return new Memory(4L * Math.max(data.length, 1));
+        }
+    }
+
+    /** A direct buffer of so many zeros: for gradients and other values that C reads and writes without a copy. */
+    public static FloatBuffer floats(long count) {
+        int bytes = Math.toIntExact(Math.multiplyExact(4, count));
+        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder()).asFloatBuffer();
+    }
 
     private static long elements(long[] shape) {
         long product = 1;
@@ -469,11 +719,18 @@ public final class Backbone {
 
     /** Where the remaining elements of a direct buffer begin, if there are as many as the shape has. */
     private static Pointer pointer(String label, Buffer buffer, long[] shape) {
-        if (buffer.remaining() != elements(shape)) {
-            throw invalid(
-                    "%s has %d elements; shape (%d, %d, %d, %d) needs %d",
-                    label, buffer.remaining(), shape[0], shape[1], shape[2], shape[3], elements(shape));
-        }
+        checkCount(label, buffer.remaining(), shape);
+        return pointer(label, buffer);
+    }
+
+    private static void checkCount(String label, long count, long[] shape) {
+        if (count == elements(shape)) return;
+        throw invalid(
+                "%s has %d elements; shape (%d, %d, %d, %d) needs %d",
+                label, count, shape[0], shape[1], shape[2], shape[3], elements(shape));
+    }
+
+    private static Pointer pointer(String label, Buffer buffer) {
         boolean swapped = buffer instanceof FloatBuffer floats && floats.order() != ByteOrder.nativeOrder();
         if (!buffer.isDirect() || swapped) throw invalid("%s must be a direct buffer in native order", label);
         int size = buffer instanceof FloatBuffer ? 4 : 1;
@@ -484,18 +741,22 @@ public final class Backbone {
 
     private static final Cleaner CLEANER = Cleaner.create();
 
-    /** A {@code backbone *} that is freed when it is closed, or its owner collected, and the last call has left it. */
+    /** What the library gave, freed when it is closed, or its owner collected, and the last call has left it. */
     private static final class Handle implements Runnable {
         private final Pointer pointer;
+        private final String name;
+        private final String free;
         private int calls;
         private boolean closed;
 
-        Handle(Pointer pointer) {
+        Handle(Pointer pointer, String name, String free) {
             this.pointer = pointer;
+            this.name = name;
+            this.free = free;
         }
 
         synchronized Pointer enter() {
-            if (closed) throw invalid("this ResNet is closed");
+            if (closed) throw invalid("this %s is closed", name);
             calls++;
             return pointer;
         }
@@ -513,22 +774,173 @@ public final class Backbone {
         }
 
         private void free() {
-            function("free").invokeVoid(new Object[] {pointer});
+            function(free).invokeVoid(new Object[] {pointer});
         }
     }
 
-    /** A ResNet without its pooling and classifier, in evaluation mode until {@link #setTraining}. */
-    public static final class ResNet implements AutoCloseable {
+    private interface Call<T> {
+        T with(Pointer pointer);
+    }
+
+    /** What has a handle. */
+    private abstract static sealed class Owner implements AutoCloseable permits ResNet, Tape, Optimizer {
         private final Handle handle;
         private final Cleaner.Cleanable cleanable;
-        private final int stages;
+
+        private Owner(Handle handle) {
+            this.handle = handle;
+            cleanable = CLEANER.register(this, handle);
+        }
+
+        /** Frees it, after the last call that is in progress. Every other method then fails. */
+        @Override
+        public void close() {
+            cleanable.clean();
+        }
+
+        <T> T use(Call<T> call) {
+            Pointer pointer = handle.enter();
+            try {
+                return call.with(pointer);
+            } finally {
+                handle.leave();
+                Reference.reachabilityFence(this);
+            }
+        }
+    }
+
+    // ---- Training ----
+
+    /** What a forward pass keeps for the backward pass: {@link ResNet#tape}. Close it before or after its network. */
+    public static final class Tape extends Owner {
+        private Tape(Pointer pointer) {
+            super(new Handle(pointer, "Tape", "tape_free"));
+        }
+    }
+
+    /** Options of {@link ResNet#tape}; both are off in a new object. */
+    public static final class TapeOptions {
+        /** {@link ResNet#backward} can compute the gradient of the input, also below frozen stages. */
+        public boolean inputGradient;
+        /** Several backward passes can follow a forward pass. */
+        public boolean retain;
+        /** The backward pass computes activations within blocks again instead of keeping them. */
+        public boolean recompute;
+
+        public TapeOptions() {}
+    }
+
+    /** SGD or AdamW with its state: {@link ResNet#optimizer}. Close it before or after its network. */
+    public static final class Optimizer extends Owner {
+        private Optimizer(Pointer pointer) {
+            super(new Handle(pointer, "Optimizer", "optimizer_free"));
+        }
+    }
+
+    /**
+     * Parameters with a learning rate or a weight decay of their own; a parameter belongs to the first group that fits.
+     *
+     * @param prefix what their names begin with; "": any name
+     * @param kinds a sum of {@code PARAMETERS_*}; 0: all
+     * @param learningRateFactor multiplies the learning rate of a step
+     * @param weightDecay in place of the options'
+     */
+    public record ParameterGroup(String prefix, int kinds, double learningRateFactor, double weightDecay) {}
+
+    /** Options of {@link ResNet#optimizer}; a new object has PyTorch's defaults. */
+    public static final class OptimizerOptions {
+        /** {@code OPTIMIZER_*}. */
+        public final int kind;
+        /** Of SGD: Nesterov momentum. */
+        public boolean nesterov;
+        /** Of SGD. */
+        public double momentum;
+        /** Of SGD. */
+        public double dampening;
+        /** Of AdamW. */
+        public double beta1;
+        /** Of AdamW. */
+        public double beta2;
+        /** Of AdamW. */
+        public double epsilon;
+        /** Of parameters in no group. */
+        public double weightDecay;
+        /** Parameters with options of their own. */
+        public List<ParameterGroup> groups = List.of();
+
+        /** The defaults of {@code OPTIMIZER_SGD} or {@code OPTIMIZER_ADAMW}. */
+        public OptimizerOptions(int kind) {
+            COptimizerOptions raw = new COptimizerOptions();
+            check("optimizer_options_init", raw, (long) raw.size(), kind);
+            this.kind = kind;
+            nesterov = raw.nesterov != 0;
+            momentum = raw.momentum;
+            dampening = raw.dampening;
+            beta1 = raw.beta1;
+            beta2 = raw.beta2;
+            epsilon = raw.epsilon;
+            weightDecay = raw.weight_decay;
+        }
+
+        private Pointer create(Pointer net) {
+            COptimizerOptions raw = new COptimizerOptions();
+            raw.struct_size = raw.size();
+            raw.kind = kind;
+            raw.nesterov = nesterov ? 1 : 0;
+            raw.momentum = momentum;
+            raw.dampening = dampening;
+            raw.beta1 = beta1;
+            raw.beta2 = beta2;
+            raw.epsilon = epsilon;
+            raw.weight_decay = weightDecay;
+            raw.group_count = groups.size();
+            CParameterGroup[] array = (CParameterGroup[]) new CParameterGroup().toArray(Math.max(groups.size(), 1));
+            for (int i = 0; i < groups.size(); i++) {
+                ParameterGroup group = groups.get(i);
+                array[i].prefix = cText("prefix", group.prefix());
+                array[i].kinds = group.kinds();
+                array[i].learning_rate_factor = group.learningRateFactor();
+                array[i].weight_decay = group.weightDecay();
+                array[i].write();
+            }
+            raw.groups = array[0].getPointer();
+            PointerByReference out = new PointerByReference();
+            check("optimizer_create", net, raw, out);
+            Reference.reachabilityFence(array);
+            return out.getValue();
+        }
+    }
+
+    /** A loss and its gradient for the logits. */
+    public record Loss(double value, Feature gradient) {}
+
+    /**
+     * The mean cross entropy of logits N, K, 1, 1 and N labels, and its gradient for the logits.
+     *
+     * @param labels of images; {@link #IGNORED_LABEL} for one that does not count
+     */
+    public static Loss crossEntropy(Feature logits, long[] labels, double labelSmoothing) {
+        CTensor input = new CTensor();
+        CTensor output = new CTensor();
+        logits.describe("logits", input);
+        Memory gradient = logits.memory("logits");
+        output.set(gradient, DTYPE_FLOAT32, logits.shape(), false);
+        DoubleByReference loss = new DoubleByReference();
+        check("cross_entropy", input, labels.clone(), (long) labels.length, labelSmoothing, loss, output);
+        float[] values = gradient.getFloatArray(0, logits.data().length);
+        return new Loss(loss.getValue(), new Feature(values, logits.shape().clone()));
+    }
+
+    /** A ResNet, in evaluation mode until {@link #setTraining}. */
+    public static final class ResNet extends Owner {
+        private final int outputCount;
         private final String report;
 
-        private ResNet(Pointer pointer, int outStages, String report) {
-            handle = new Handle(pointer);
-            cleanable = CLEANER.register(this, handle);
-            stages = Integer.bitCount(outStages);
+        private ResNet(Pointer pointer, String report) {
+            super(new Handle(pointer, "ResNet", "free"));
             this.report = report;
+            // A network of fewer stages gives fewer of the outputs that were asked for.
+            outputCount = Integer.bitCount(options().outStages);
         }
 
         /** A network with random weights, those of {@code initWeights(0)}. */
@@ -537,13 +949,14 @@ public final class Backbone {
             COptions raw = options.raw();
             check("create", raw, out);
             Reference.reachabilityFence(raw);
-            return new ResNet(out.getValue(), options.outStages, null);
+            return new ResNet(out.getValue(), null);
         }
 
         /**
          * The network that a checkpoint describes, with its weights; {@link #report} says what was found in it.
          *
-         * @param options as for create; depth, baseChannels and inChannels are those of the file
+         * @param options as for create; the file determines baseChannels, inChannels and the architecture, unless
+         *     options.architecture names it
          * @param loadOptions as for loadWeights; null for the defaults
          */
         public static ResNet fromFile(Path path, Options options, LoadOptions loadOptions) {
@@ -558,32 +971,12 @@ public final class Backbone {
             String report =
                     loading(loadOptions, (how, result) -> check("create_from_file", file, raw, how, out, result));
             Reference.reachabilityFence(raw);
-            return new ResNet(out.getValue(), options.outStages, report);
+            return new ResNet(out.getValue(), report);
         }
 
         /** The report of {@link #fromFile} as JSON; null for a network that was made otherwise. */
         public String report() {
             return report;
-        }
-
-        /** Frees the network, after the last call that is in progress. Every other method then fails. */
-        @Override
-        public void close() {
-            cleanable.clean();
-        }
-
-        private interface Call<T> {
-            T with(Pointer net);
-        }
-
-        private <T> T use(Call<T> call) {
-            Pointer net = handle.enter();
-            try {
-                return call.with(net);
-            } finally {
-                handle.leave();
-                Reference.reachabilityFence(this);
-            }
         }
 
         private void call(String name, Object... more) {
@@ -619,6 +1012,11 @@ public final class Backbone {
             call("save_weights", cText("path", path));
         }
 
+        /** Writes the weights under the names of other writers ("detectron2", ...; see backbone.h). */
+        public void saveWeightsWith(String path, String names) {
+            call("save_weights_with", cText("path", path), cText("names", names));
+        }
+
         /** Freezes the stem (0), the stem and the first 1 to 4 stages, or nothing (-1). */
         public void freeze(int frozenStages) {
             call("freeze", frozenStages);
@@ -636,7 +1034,11 @@ public final class Backbone {
             return value.getValue() != 0;
         }
 
-        /** The options as they stand now, with the number of threads in use. */
+        /**
+         * The options as they stand now, with the number of threads in use.
+         *
+         * <p>architecture is never null; it is "custom", and depth 0, for a network that only its file describes.
+         */
         public Options options() {
             return use(net -> {
                 COptions raw = new COptions();
@@ -646,32 +1048,39 @@ public final class Backbone {
             });
         }
 
-        /** The shapes N, C, H, W of the features of images of a shape N, C, H, W, from C2 to C5. */
+        /**
+         * The shapes N, C, H, W of the outputs for images of a shape N, C, H, W: C1, C2 to C5, pooled, logits, as far
+         * as they were asked for.
+         */
         public long[][] outputShapes(long... shape) {
             if (shape.length != 4) throw invalid("the shape has %d sizes; it must have N, C, H and W", shape.length);
             return use(net -> outputShapes(net, shape));
         }
 
         private long[][] outputShapes(Pointer net, long[] shape) {
-            long[] rows = new long[4 * stages];
-            check("output_shapes", net, shape.clone(), rows, (long) stages);
-            long[][] result = new long[stages][4];
+            long[] rows = new long[4 * outputCount];
+            check("output_shapes", net, shape.clone(), rows, (long) outputCount);
+            long[][] result = new long[outputCount][4];
             for (int i = 0; i < rows.length; i++) result[i / 4][i % 4] = rows[i];
             return result;
         }
 
-        /** The features of a batch of images, from C2 to C5. */
+        /** The outputs for a batch of images, in the order of {@link #outputShapes}. */
         public List<Feature> forward(Image image) {
+            return features("forward", null, image);
+        }
+
+        private List<Feature> features(String name, Pointer tape, Image image) {
             return use(net -> {
                 long[][] shapes = outputShapes(net, image.shape);
                 pointer("the input", image.buffer, image.shape); // before memory is spent on one that is wrong
                 FloatBuffer[] out = new FloatBuffer[shapes.length];
                 for (int i = 0; i < out.length; i++) {
                     long bytes = 4 * elements(shapes[i]);
-                    if (bytes > Integer.MAX_VALUE) throw invalid("C%d would have more than 2^31 bytes", i + 2);
-                    out[i] = ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.nativeOrder()).asFloatBuffer();
+                    if (bytes > Integer.MAX_VALUE) throw invalid("out[%d] would have more than 2^31 bytes", i);
+                    out[i] = floats(bytes / 4);
                 }
-                forward(net, image, shapes, out);
+                compute(name, net, tape, image, shapes, out);
                 List<Feature> features = new ArrayList<>();
                 for (int i = 0; i < out.length; i++) {
                     float[] data = new float[out[i].remaining()];
@@ -682,32 +1091,243 @@ public final class Backbone {
             });
         }
 
-        /** Computes the features into the caller's direct buffers, one for each of outputShapes; NCHW. */
+        /** Computes the outputs into the caller's direct buffers, one for each of outputShapes; NCHW. */
         public void forwardInto(Image image, FloatBuffer... out) {
             use(net -> {
-                forward(net, image, outputShapes(net, image.shape), out);
+                compute("forward", net, null, image, outputShapes(net, image.shape), out);
                 return null;
             });
         }
 
-        private void forward(Pointer net, Image image, long[][] shapes, FloatBuffer[] out) {
+        private void compute(
+                String name, Pointer net, Pointer tape, Image image, long[][] shapes, FloatBuffer[] out) {
             CTensor input = new CTensor();
             input.set(pointer("the input", image.buffer, image.shape), image.dtype, image.shape, image.nhwc);
-            if (out.length != stages) throw invalid("out has %d buffers; this network gives %d", out.length, stages);
-            CTensor[] outputs = (CTensor[]) new CTensor().toArray(stages);
-            for (int i = 0; i < stages; i++) {
+            if (out.length != outputCount) {
+                throw invalid("out has %d buffers; this network gives %d", out.length, outputCount);
+            }
+            CTensor[] outputs = (CTensor[]) new CTensor().toArray(outputCount);
+            for (int i = 0; i < outputCount; i++) {
                 String label = "out[" + i + "]";
                 if (out[i].isReadOnly()) throw invalid("%s is read-only", label);
                 outputs[i].set(pointer(label, out[i], shapes[i]), DTYPE_FLOAT32, shapes[i], false);
             }
             try {
-                check("forward", net, input.getPointer(), outputs[0].getPointer(), (long) stages);
+                Pointer first = outputs[0].getPointer();
+                if (tape == null) check(name, net, input.getPointer(), first, (long) outputCount);
+                else check(name, net, tape, input.getPointer(), first, (long) outputCount);
             } finally {
                 Reference.reachabilityFence(input);
                 Reference.reachabilityFence(outputs);
                 Reference.reachabilityFence(image);
                 Reference.reachabilityFence(out);
             }
+        }
+
+        /** Ends the calls that other threads have entered: they fail with STATUS_CANCELLED and change nothing. */
+        public void cancel() {
+            use(net -> function("cancel").invokeInt(new Object[] {net}));
+        }
+
+        /** An empty tape for this network; null options are the defaults. */
+        public Tape tape(TapeOptions options) {
+            CTapeOptions raw = new CTapeOptions();
+            check("tape_options_init", raw, (long) raw.size());
+            raw.input_gradient = options != null && options.inputGradient ? 1 : 0;
+            raw.retain = options != null && options.retain ? 1 : 0;
+            raw.recompute = options != null && options.recompute ? 1 : 0;
+            PointerByReference out = new PointerByReference();
+            call("tape_create", raw, out);
+            return new Tape(out.getValue());
+        }
+
+        /** The memory that a tape holds, in bytes. */
+        public long tapeBytes(Tape tape) {
+            LongByReference bytes = new LongByReference();
+            tape.use(pointer -> {
+                call("tape_bytes", pointer, bytes);
+                return null;
+            });
+            return bytes.getValue();
+        }
+
+        /** The outputs as {@link #forward} computes them; fills the tape for {@link #backward}. */
+        public List<Feature> forwardTrain(Tape tape, Image image) {
+            return tape.use(pointer -> features("forward_train", pointer, image));
+        }
+
+        /** The same into the caller's direct buffers, as {@link #forwardInto}. */
+        public void forwardTrainInto(Tape tape, Image image, FloatBuffer... out) {
+            tape.use(pointer -> use(net -> {
+                compute("forward_train", net, pointer, image, outputShapes(net, image.shape), out);
+                return null;
+            }));
+        }
+
+        /**
+         * Computes the gradients of the trainable parameters from those of the outputs.
+         *
+         * @param outputGradients one for each output; null stands for zeros
+         * @param gradients a direct buffer of {@link #trainableCount} elements; null if they are not wanted
+         * @param accumulate adds to the gradients that are there
+         */
+        public void backward(Tape tape, List<Feature> outputGradients, FloatBuffer gradients, boolean accumulate) {
+            backward(tape, outputGradients, null, null, gradients, accumulate);
+        }
+
+        /**
+         * The same with the gradient of the input, which the tape's options must allow.
+         *
+         * @param inputGradient a direct buffer that receives it, NCHW
+         * @param inputShape the shape of the images
+         */
+        public void backward(
+                Tape tape,
+                List<Feature> outputGradients,
+                FloatBuffer inputGradient,
+                long[] inputShape,
+                FloatBuffer gradients,
+                boolean accumulate) {
+            int count = outputGradients.size();
+            CTensor[] outputs = (CTensor[]) new CTensor().toArray(Math.max(count, 1));
+            for (int i = 0; i < count; i++) {
+                Feature gradient = outputGradients.get(i);
+                if (gradient == null) outputs[i].set(null, DTYPE_FLOAT32, new long[4], false);
+                else gradient.describe("output_gradients[" + i + "]", outputs[i]);
+            }
+            CTensor input = new CTensor();
+            if (inputGradient != null) {
+                input.set(pointer("input_gradient", inputGradient, inputShape), DTYPE_FLOAT32, inputShape, false);
+            }
+            Pointer ofInput = inputGradient == null ? null : input.getPointer();
+            Pointer all = gradients == null ? null : pointer("gradients", gradients);
+            long floats = gradients == null ? 0 : gradients.remaining();
+            int flags = accumulate ? BACKWARD_ACCUMULATE : 0;
+            tape.use(pointer -> {
+                call("backward", pointer, outputs[0].getPointer(), (long) count, ofInput, all, floats, flags);
+                return null;
+            });
+            Reference.reachabilityFence(outputs);
+            Reference.reachabilityFence(input);
+            Reference.reachabilityFence(inputGradient);
+            Reference.reachabilityFence(gradients);
+        }
+
+        /** Chooses which parameters outside of the frozen stages are trained: {@code TRAINABLE_*}. */
+        public void setTrainable(int which) {
+            call("set_trainable", which);
+        }
+
+        /** How many floats all trainable parameters together have. */
+        public long trainableCount() {
+            LongByReference count = new LongByReference();
+            call("trainable_count", count);
+            return count.getValue();
+        }
+
+        /** A part of the vector of all gradients; of no floats for an entry that is not trainable. */
+        public record Slot(long offset, long count) {}
+
+        /** Where the gradient of an entry of the state dict is in the vector of all gradients. */
+        public Slot trainableSlot(long index) {
+            LongByReference offset = new LongByReference();
+            LongByReference count = new LongByReference();
+            call("trainable_slot", index, offset, count);
+            return new Slot(offset.getValue(), count.getValue());
+        }
+
+        /** Calls a function of the network and a vector of floats. */
+        private void vector(String name, String label, FloatBuffer values, Object... more) {
+            Object[] arguments = new Object[more.length + 2];
+            arguments[0] = pointer(label, values);
+            arguments[1] = (long) values.remaining();
+            System.arraycopy(more, 0, arguments, 2, more.length);
+            call(name, arguments);
+            Reference.reachabilityFence(values);
+        }
+
+        /** Copies all trainable parameters to a direct buffer of trainableCount elements. */
+        public void readTrainable(FloatBuffer out) {
+            vector("read_trainable", "out", out);
+        }
+
+        /** Copies a direct buffer to all trainable parameters. */
+        public void writeTrainable(FloatBuffer values) {
+            vector("write_trainable", "values", values);
+        }
+
+        /** Scales gradients so that their Euclidean norm is at most {@code maxNorm}; the norm before. */
+        public double clipGradients(FloatBuffer gradients, double maxNorm) {
+            DoubleByReference norm = new DoubleByReference();
+            vector("clip_gradients", "gradients", gradients, maxNorm, norm);
+            return norm.getValue();
+        }
+
+        /** An optimiser before its first step, for the parameters that are trainable now. */
+        public Optimizer optimizer(OptimizerOptions options) {
+            return new Optimizer(use(options::create));
+        }
+
+        /**
+         * Updates all trainable parameters by their gradients: one step of the optimiser.
+         *
+         * @param allowNotFinite computes also with gradients that are NaN or infinite, which otherwise fails with
+         *     STATUS_NOT_FINITE
+         */
+        public void step(Optimizer optimizer, FloatBuffer gradients, double learningRate, boolean allowNotFinite) {
+            Pointer all = pointer("gradients", gradients);
+            int flags = allowNotFinite ? STEP_ALLOW_NOT_FINITE : 0;
+            optimizer.use(pointer -> {
+                call("optimizer_step", pointer, all, (long) gradients.remaining(), learningRate, flags);
+                return null;
+            });
+            Reference.reachabilityFence(gradients);
+        }
+
+        /** Makes a stale optimiser fit the parameters that are trainable now. */
+        public void follow(Optimizer optimizer) {
+            optimizer.use(pointer -> {
+                call("optimizer_follow", pointer);
+                return null;
+            });
+        }
+
+        /** Writes the weights and the state of an optimiser to one file, as PyTorch reads it. */
+        public void saveTraining(Optimizer optimizer, String path, double learningRate) {
+            optimizer.use(pointer -> {
+                call("save_training", pointer, cText("path", path), learningRate);
+                return null;
+            });
+        }
+
+        /** Loads what saveTraining or PyTorch wrote; a report of what was found, as JSON. */
+        public String loadTraining(Optimizer optimizer, String path) {
+            Memory file = cText("path", path);
+            return optimizer.use(pointer -> reported(report -> call("load_training", pointer, file, report)));
+        }
+
+        /** Begins to collect the statistics of BatchNorms from images: backbone_statistics_begin. */
+        public void beginStatistics() {
+            call("statistics_begin");
+        }
+
+        /** Adds the statistics of a batch. */
+        public void addStatistics(Image image) {
+            CTensor input = new CTensor();
+            input.set(pointer("the input", image.buffer, image.shape), image.dtype, image.shape, image.nhwc);
+            call("statistics_add", input.getPointer());
+            Reference.reachabilityFence(input);
+            Reference.reachabilityFence(image);
+        }
+
+        /** Replaces the running statistics by what was collected. */
+        public void commitStatistics() {
+            call("statistics_commit");
+        }
+
+        /** Ends collecting and changes nothing. */
+        public void cancelStatistics() {
+            call("statistics_cancel");
         }
     }
 }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Copyright 2026 The libbackbone authors
 
---- libbackbone for LuaJIT: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch wrote.
+--- libbackbone for LuaJIT: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
 --
 -- This file is the whole binding: put it where `require` finds it. The library is opened by the first call, as the file
 -- that `backbone.load` names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
@@ -37,6 +37,25 @@ typedef struct backbone_options {
     int32_t reserved;
     int32_t normalization;
     int32_t reserved2;
+    const char *architecture;
+    int32_t num_classes;
+    int32_t output_stride;
+    uint32_t dilated_stages;
+    int32_t dilation_rule;
+    int32_t block_counts[4];
+    int32_t block;
+    int32_t groups;
+    int32_t width_per_group;
+    int32_t stem;
+    int32_t stem_channels;
+    int32_t stem_pooling;
+    int32_t shortcut;
+    int32_t norm;
+    int32_t attention;
+    int32_t anti_aliasing;
+    int32_t preactivation;
+    int32_t block_width_count;
+    const int32_t *block_widths;
 } backbone_options;
 typedef struct backbone_load_options {
     uint32_t struct_size;
@@ -49,6 +68,8 @@ typedef struct backbone_load_options {
     int32_t allow_missing;
     int32_t ignore_modules;
     uint64_t max_stream_bytes;
+    int32_t head;
+    int32_t reserved;
 } backbone_load_options;
 typedef struct backbone_tensor {
     void *data;
@@ -61,6 +82,8 @@ const char *backbone_version_string(void);
 int32_t backbone_abi_version(void);
 const char *backbone_last_error_message(void);
 int32_t backbone_options_init(backbone_options *options, size_t struct_size);
+size_t backbone_architecture_count(void);
+const char *backbone_architecture_name(size_t index);
 int32_t backbone_create(const backbone_options *options, backbone **out);
 void backbone_free(backbone *net);
 int32_t backbone_get_options(const backbone *net, backbone_options *out);
@@ -72,6 +95,7 @@ int32_t backbone_create_from_file(const char *path, const backbone_options *opti
                                   const backbone_load_options *load_options, backbone **out,
                                   backbone_report **out_report);
 int32_t backbone_save_weights(const backbone *net, const char *path);
+int32_t backbone_save_weights_with(const backbone *net, const char *path, const char *names);
 int32_t backbone_report_to_json(const backbone_report *report, const char **out);
 void backbone_report_free(backbone_report *report);
 int32_t backbone_freeze(backbone *net, int32_t frozen_stages);
@@ -79,12 +103,79 @@ int32_t backbone_set_training(backbone *net, int32_t training);
 int32_t backbone_get_training(const backbone *net, int32_t *out);
 int32_t backbone_output_shapes(const backbone *net, const int64_t *input_shape, int64_t *out, size_t count);
 int32_t backbone_forward(backbone *net, const backbone_tensor *input, const backbone_tensor *outputs, size_t count);
+typedef struct backbone_tape backbone_tape;
+typedef struct backbone_tape_options {
+    uint32_t struct_size;
+    int32_t input_gradient;
+    int32_t retain;
+    int32_t recompute;
+} backbone_tape_options;
+int32_t backbone_tape_options_init(backbone_tape_options *options, size_t struct_size);
+int32_t backbone_tape_create(const backbone *net, const backbone_tape_options *options, backbone_tape **out);
+void backbone_tape_free(backbone_tape *tape);
+int32_t backbone_tape_bytes(const backbone *net, const backbone_tape *tape, size_t *out);
+int32_t backbone_forward_train(backbone *net, backbone_tape *tape, const backbone_tensor *input,
+                               const backbone_tensor *outputs, size_t count);
+int32_t backbone_backward(backbone *net, backbone_tape *tape, const backbone_tensor *output_gradients, size_t count,
+                          const backbone_tensor *input_gradient, float *gradients, size_t gradient_count,
+                          uint32_t flags);
+int32_t backbone_trainable_count(const backbone *net, size_t *out);
+int32_t backbone_trainable_slot(const backbone *net, size_t index, size_t *offset, size_t *count);
+int32_t backbone_read_trainable(const backbone *net, float *out, size_t count);
+int32_t backbone_write_trainable(backbone *net, const float *values, size_t count);
+int32_t backbone_set_trainable(backbone *net, int32_t which);
+int32_t backbone_cross_entropy(const backbone_tensor *logits, const int64_t *labels, size_t count,
+                               double label_smoothing, double *out_loss, const backbone_tensor *gradient);
+typedef struct backbone_optimizer backbone_optimizer;
+typedef struct backbone_parameter_group {
+    const char *prefix;
+    uint32_t kinds;
+    int32_t reserved;
+    double learning_rate_factor;
+    double weight_decay;
+} backbone_parameter_group;
+typedef struct backbone_optimizer_options {
+    uint32_t struct_size;
+    int32_t kind;
+    int32_t nesterov;
+    int32_t reserved;
+    double momentum;
+    double dampening;
+    double beta1;
+    double beta2;
+    double epsilon;
+    double weight_decay;
+    const backbone_parameter_group *groups;
+    size_t group_count;
+} backbone_optimizer_options;
+int32_t backbone_optimizer_options_init(backbone_optimizer_options *options, size_t struct_size, int32_t kind);
+int32_t backbone_optimizer_create(const backbone *net, const backbone_optimizer_options *options,
+                                  backbone_optimizer **out);
+void backbone_optimizer_free(backbone_optimizer *optimizer);
+int32_t backbone_optimizer_step(backbone *net, backbone_optimizer *optimizer, const float *gradients, size_t count,
+                                double learning_rate, uint32_t flags);
+int32_t backbone_optimizer_follow(const backbone *net, backbone_optimizer *optimizer);
+int32_t backbone_clip_gradients(const backbone *net, float *gradients, size_t count, double max_norm,
+                                double *out_norm);
+int32_t backbone_save_training(const backbone *net, const backbone_optimizer *optimizer, const char *path,
+                               double learning_rate);
+int32_t backbone_load_training(backbone *net, backbone_optimizer *optimizer, const char *path,
+                               backbone_report **out_report);
+int32_t backbone_statistics_begin(backbone *net);
+int32_t backbone_statistics_add(backbone *net, const backbone_tensor *input);
+int32_t backbone_statistics_commit(backbone *net);
+int32_t backbone_statistics_cancel(backbone *net);
 ]]
 
 local FUNCTIONS = {
-    "version_string", "last_error_message", "options_init", "create", "free", "get_options", "init_weights",
-    "load_options_init", "load_weights_with", "create_from_file", "save_weights", "report_to_json", "report_free",
-    "freeze", "set_training", "get_training", "output_shapes", "forward",
+    "version_string", "last_error_message", "options_init", "architecture_count", "architecture_name", "create", "free",
+    "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file", "save_weights",
+    "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training", "output_shapes",
+    "forward", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
+    "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable", "cross_entropy",
+    "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step", "optimizer_follow",
+    "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add", "statistics_commit",
+    "statistics_cancel",
 }
 
 local backbone = {
@@ -95,11 +186,18 @@ local backbone = {
     STATUS_IO = 4,
     STATUS_BAD_CHECKPOINT = 5,
     STATUS_MISMATCH = 6,
+    STATUS_UNKNOWN_NAME = 7,
+    STATUS_CANCELLED = 8,
+    STATUS_STALE = 9,
+    STATUS_NOT_FINITE = 10,
     STAGE_C2 = 1,
     STAGE_C3 = 2,
     STAGE_C4 = 4,
     STAGE_C5 = 8,
     STAGE_ALL = 15,
+    STAGE_C1 = 16,
+    STAGE_POOLED = 32,
+    STAGE_LOGITS = 64,
     CHANNELS_AS_GIVEN = 0,
     CHANNELS_REVERSED = 1,
     NORMALIZE_UINT8 = 0,
@@ -108,6 +206,43 @@ local backbone = {
     ARITHMETIC_DIRECT = 1,
     STYLE_PYTORCH = 0,
     STYLE_CAFFE = 1,
+    BLOCK_BASIC = 1,
+    BLOCK_BOTTLENECK = 2,
+    STEM_SINGLE = 1,
+    STEM_DEEP = 2,
+    STEM_TIERED = 3,
+    STEM_SMALL = 4,
+    STEM_POOLING_MAX = 1,
+    STEM_POOLING_CONVOLUTION = 2,
+    STEM_POOLING_NONE = 3,
+    SHORTCUT_PROJECTION = 1,
+    SHORTCUT_AVERAGE = 2,
+    SHORTCUT_SUBSAMPLE = 3,
+    SHORTCUT_EVERYWHERE = 4,
+    SHORTCUT_3X3 = 5,
+    SHORTCUT_NONE = 6,
+    NORM_BATCH = 1,
+    NORM_GROUP = 2,
+    ATTENTION_NONE = 1,
+    ATTENTION_SE = 2,
+    ATTENTION_SE_QUARTER = 3,
+    ATTENTION_ECA = 4,
+    ANTI_ALIASING_NONE = 1,
+    ANTI_ALIASING_BLUR = 2,
+    ANTI_ALIASING_AVERAGE = 3,
+    DILATION_PREVIOUS = 0,
+    DILATION_WHOLE = 1,
+    HEAD_EXACT = 0,
+    HEAD_NEW = 1,
+    TRAINABLE_ALL = 0,
+    TRAINABLE_NORMS = 1,
+    TRAINABLE_HEAD = 2,
+    IGNORED_LABEL = -100,
+    OPTIMIZER_SGD = 0,
+    OPTIMIZER_ADAMW = 1,
+    PARAMETERS_WEIGHTS = 1,
+    PARAMETERS_NORMS = 2,
+    PARAMETERS_BIASES = 4,
     IMAGENET_MEAN = {123.675, 116.28, 103.53},
     IMAGENET_STD_DEV = {58.395, 57.12, 57.375},
 }
@@ -172,25 +307,44 @@ function backbone.version()
     return ffi.string(lib.backbone_version_string())
 end
 
--- Networks that were collected during a call: the message of a failure lives until the next call of the library, and a
--- finalizer may run at every allocation, also before the message is copied.
+--- A table of the names that the option `architecture` accepts: "resnet50", "wide_resnet50_2", ...
+function backbone.architectures()
+    backbone.load()
+    local names = {}
+    for index = 1, tonumber(lib.backbone_architecture_count()) do
+        names[index] = ffi.string(lib.backbone_architecture_name(index - 1))
+    end
+    return names
+end
+
+-- What was collected during a call, with what frees it: the message of a failure lives until the next call of the
+-- library, and a finalizer may run at every allocation, also before the message is copied.
 local calling, collected = false, {}
 
-local function finalize(pointer)
-    if calling then
-        collected[#collected + 1] = pointer
-    else
-        lib.backbone_free(pointer)
+local function finalizer(name)
+    return function(pointer)
+        if calling then
+            collected[#collected + 1] = {pointer, name}
+        else
+            lib[name](pointer)
+        end
     end
 end
+
+local finalize_net, finalize_tape = finalizer("backbone_free"), finalizer("backbone_tape_free")
+local finalize_optimizer = finalizer("backbone_optimizer_free")
 
 -- Calls a function; its status, and the message of a failure.
 local function call(name, ...)
     calling = true
-    local status = lib["backbone_" .. name](...)
-    local message = status ~= 0 and ffi.string(lib.backbone_last_error_message())
+    local good, status = pcall(lib["backbone_" .. name], ...)
+    local message = good and status ~= 0 and ffi.string(lib.backbone_last_error_message())
     calling = false
-    while collected[1] do lib.backbone_free(table.remove(collected)) end
+    while collected[1] do
+        local pointer, free = unpack(table.remove(collected))
+        lib[free](pointer)
+    end
+    if not good then invalid("%s: %s", name, status) end -- a value that C's type cannot have
     return status, message
 end
 
@@ -228,16 +382,18 @@ local function elements(shape)
     return tonumber(shape[1]) * tonumber(shape[2]) * tonumber(shape[3]) * tonumber(shape[4])
 end
 
--- Where the elements of an array of C or of a string are. A bare pointer does not tell how many there are.
-local function pointer_to(label, data, kind, shape)
-    local count
-    if type(data) == "string" then
-        count = #data / ffi.sizeof(kind)
-    elseif type(data) == "cdata" and tostring(ffi.typeof(data)):match("^ctype<" .. kind .. " %[[%d?]+%]>$") then
-        count = ffi.sizeof(data) / ffi.sizeof(kind)
-    else
-        invalid("%s is no array of %s", label, kind)
+-- How many elements an array of C has, or a string where that will do. A bare pointer does not tell.
+local function count_of(label, data, kind, allow_strings)
+    if allow_strings and type(data) == "string" then return #data / ffi.sizeof(kind) end
+    if type(data) == "cdata" and tostring(ffi.typeof(data)):match("^ctype<" .. kind .. " %[[%d?]+%]>$") then
+        return ffi.sizeof(data) / ffi.sizeof(kind)
     end
+    invalid("%s is no array of %s", label, kind)
+end
+
+-- Where its elements are, which are as many as the shape has.
+local function pointer_to(label, data, kind, shape, allow_strings)
+    local count = count_of(label, data, kind, allow_strings)
     if count ~= elements(shape) then
         invalid("%s has %.14g elements; shape %s needs %.14g", label, count, shape_text(shape), elements(shape))
     end
@@ -271,9 +427,13 @@ end
 
 local INTEGERS = {
     "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval", "zero_init_residual",
-    "threads", "channel_order", "arithmetic", "style", "normalization",
+    "threads", "channel_order", "arithmetic", "style", "normalization", "num_classes", "output_stride",
+    "dilated_stages", "dilation_rule", "block", "groups", "width_per_group", "stem", "stem_channels", "stem_pooling",
+    "shortcut", "norm", "attention", "anti_aliasing", "preactivation",
 }
-local KNOWN = {norm_eps = true, mean = true, std_dev = true}
+local KNOWN = {
+    architecture = true, norm_eps = true, mean = true, std_dev = true, block_counts = true, block_widths = true,
+}
 for _, name in ipairs(INTEGERS) do KNOWN[name] = true end
 
 -- The struct for a table of options, and what it points to.
@@ -282,6 +442,11 @@ local function c_options(given)
     check("options_init", options, ffi.sizeof(options))
     for name in pairs(given or {}) do
         if not KNOWN[name] then invalid("there is no option '%s'", tostring(name)) end
+    end
+    if given and given.architecture ~= nil then
+        anchors.architecture = c_text("architecture", given.architecture)
+        options.architecture = anchors.architecture
+        options.depth = 0 -- unless given: the default, 50, would contradict the name
     end
     for _, name in ipairs(INTEGERS) do
         if given and given[name] ~= nil then options[name] = int32(name, given[name]) end
@@ -298,12 +463,37 @@ local function c_options(given)
             options[name] = anchors[name]
         end
     end
+    local counts, widths = given and given.block_counts or {}, given and given.block_widths or {}
+    if #counts > 4 then invalid("block_counts has %d numbers; it must have at most 4", #counts) end
+    for index, count in ipairs(counts) do
+        options.block_counts[index - 1] = int32(("block_counts[%d]"):format(index - 1), count)
+    end
+    if #widths > 0 then
+        anchors.block_widths = ffi.new("int32_t[?]", #widths)
+        for index, width in ipairs(widths) do
+            anchors.block_widths[index - 1] = int32(("block_widths[%d]"):format(index - 1), width)
+        end
+        options.block_widths, options.block_width_count = anchors.block_widths, #widths
+    end
     return options, anchors
+end
+
+-- Calls a function that gives a report, and returns that as JSON.
+local function reported(load)
+    local report, json = ffi.new("backbone_report *[1]"), nil
+    local status, message = load(report)
+    if report[0] ~= nil then
+        local text = ffi.new("const char *[1]")
+        if call("report_to_json", report[0], text) == 0 then json = ffi.string(text[0]) end
+        lib.backbone_report_free(report[0])
+    end
+    if message then fail(status, message, json) end
+    return json
 end
 
 -- Calls a function with options for loading, and returns the report as JSON.
 local function loading(given, load)
-    local options, report, json = ffi.new("backbone_load_options"), ffi.new("backbone_report *[1]"), nil
+    local options = ffi.new("backbone_load_options")
     check("load_options_init", options, ffi.sizeof(options))
     given = given or {}
     local key, prefix = given.key and c_text("key", given.key), given.prefix and c_text("prefix", given.prefix)
@@ -311,14 +501,9 @@ local function loading(given, load)
     options.allow_missing = given.allow_missing and 1 or 0
     options.ignore_modules = given.ignore_modules and 1 or 0
     options.max_stream_bytes = given.max_stream_bytes or 0
+    options.head = int32("head", given.head or backbone.HEAD_EXACT)
     options.key, options.prefix = key, prefix
-    local status, message = load(options, report)
-    if report[0] ~= nil then
-        local text = ffi.new("const char *[1]")
-        if call("report_to_json", report[0], text) == 0 then json = ffi.string(text[0]) end
-        lib.backbone_report_free(report[0])
-    end
-    if message then fail(status, message, json) end
+    local json = reported(function(report) return load(options, report) end)
     return json, key, prefix -- the strings are alive until here
 end
 
@@ -327,15 +512,15 @@ end
 local ResNet = {}
 ResNet.__index = ResNet
 
-local function count_stages(bits)
+local function count_outputs(bits)
     local count = 0
-    for stage = 0, 3 do count = count + math.floor(bits / 2 ^ stage) % 2 end
+    for output = 0, 6 do count = count + math.floor(bits / 2 ^ output) % 2 end
     return count
 end
 
 local function own(pointer)
-    local net = setmetatable({_net = ffi.gc(pointer, finalize)}, ResNet)
-    net._stages = count_stages(net:options().out_stages)
+    local net = setmetatable({_net = ffi.gc(pointer, finalize_net)}, ResNet)
+    net._outputs = count_outputs(net:options().out_stages)
     return net
 end
 
@@ -347,10 +532,11 @@ local function handle(net)
 end
 
 --- A network in evaluation mode with random weights, those of `init_weights(0)`.
--- @param options  a table of the fields of backbone_options that are not to be as the library has them: depth (50),
---                 in_channels (3), base_channels, out_stages, frozen_stages, norm_eval, zero_init_residual, threads,
---                 channel_order, arithmetic, style, norm_eps, normalization, and mean and std_dev, tables of a number
---                 for each channel
+-- @param options  a table of the fields of backbone_options that are not to be as the library has them: depth (50) or
+--                 architecture (one of `architectures`), in_channels (3), base_channels, out_stages, frozen_stages,
+--                 norm_eval, zero_init_residual, threads, channel_order, arithmetic, style, norm_eps, normalization,
+--                 mean and std_dev, tables of a number for each channel, num_classes, output_stride, dilated_stages
+--                 and all others up to block_widths; block_counts and block_widths are tables
 function backbone.ResNet(options)
     backbone.load()
     local struct, anchors = c_options(options)
@@ -361,7 +547,8 @@ end
 
 --- The network that a checkpoint describes, with its weights, and the report of the load as JSON.
 -- @param path          the file
--- @param options       as for ResNet; depth, base_channels and in_channels are the file's
+-- @param options       as for ResNet; the file determines base_channels, in_channels and the architecture, unless
+--                      `architecture` names it
 -- @param load_options  as for load_weights
 function backbone.from_file(path, options, load_options)
     backbone.load()
@@ -389,7 +576,7 @@ function ResNet:init_weights(seed) check("init_weights", handle(self), seed) end
 -- @param path     the file
 -- @param options  a table: `strict` (names that the network lacks are errors), `allow_missing` (weights that the file
 --                 lacks keep their values), `ignore_modules` (modules that the network does not compute are left out),
---                 `key`, `prefix` and `max_stream_bytes` (see backbone.h)
+--                 `head` (HEAD_*), `key`, `prefix` and `max_stream_bytes` (see backbone.h)
 -- @return         a report of what was found, as JSON; an error for a file that does not fit has it too
 function ResNet:load_weights(path, options)
     local net = handle(self)
@@ -400,6 +587,11 @@ end
 
 --- Writes the weights, as a .pth or as safetensors, by the ending of the path.
 function ResNet:save_weights(path) check("save_weights", handle(self), c_text("path", path)) end
+
+--- The same under the names of other writers ("detectron2", ...; see backbone.h).
+function ResNet:save_weights_with(path, names)
+    check("save_weights_with", handle(self), c_text("path", path), c_text("names", names))
+end
 
 --- Freezes the stem (0), the stem and the first 1 to 4 stages, or nothing (-1).
 function ResNet:freeze(frozen_stages)
@@ -417,6 +609,8 @@ function ResNet:training()
 end
 
 --- The options as they stand now, as ResNet takes them, with the number of threads in use.
+--
+-- `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
 function ResNet:options()
     local struct, result = ffi.new("backbone_options"), {}
     struct.struct_size = ffi.sizeof(struct)
@@ -424,6 +618,13 @@ function ResNet:options()
     for _, name in ipairs(INTEGERS) do result[name] = struct[name] end
     result.norm_eval, result.zero_init_residual = struct.norm_eval == 1, struct.zero_init_residual == 1
     result.norm_eps = struct.norm_eps
+    result.architecture = ffi.string(struct.architecture)
+    result.block_counts = {}
+    for stage = 1, 4 do result.block_counts[stage] = struct.block_counts[stage - 1] end
+    if struct.block_widths ~= nil then
+        result.block_widths = {}
+        for index = 1, struct.block_width_count do result.block_widths[index] = struct.block_widths[index - 1] end
+    end
     for _, name in ipairs {"mean", "std_dev"} do
         local values = struct[name]
         if values ~= nil then
@@ -434,27 +635,32 @@ function ResNet:options()
     return result
 end
 
---- The shapes {N, C, H, W} of the features of images of a shape {N, C, H, W}, from C2 to C5.
+--- The shapes {N, C, H, W} of the outputs for images of a shape {N, C, H, W}: C1, C2 to C5, pooled, logits, as far as
+-- they were asked for.
 function ResNet:output_shapes(shape)
     local net, input = handle(self), shape_array(shape)
-    local rows, result = ffi.new("int64_t[?]", 4 * self._stages), {}
-    check("output_shapes", net, input, rows, self._stages)
-    for stage = 1, self._stages do
+    local rows, result = ffi.new("int64_t[?]", 4 * self._outputs), {}
+    check("output_shapes", net, input, rows, self._outputs)
+    for stage = 1, self._outputs do
         result[stage] = {}
         for size = 1, 4 do result[stage][size] = tonumber(rows[4 * (stage - 1) + size - 1]) end
     end
     return result
 end
 
---- Computes the features into the caller's memory.
+--- Computes the outputs into the caller's memory.
 -- @param image  what `float32` or `uint8` returned
 -- @param out    a table with a float[?] of ffi.new for each of output_shapes; NCHW
 function ResNet:forward_into(image, out)
+    self:_compute(image, out, function(...) return call("forward", handle(self), ...) end)
+end
+
+function ResNet:_compute(image, out, run)
     local shapes = self:output_shapes(image.shape)
-    local input, outputs = ffi.new("backbone_tensor[1]"), ffi.new("backbone_tensor[?]", self._stages)
-    describe(input[0], pointer_to("the input", image.data, image.kind, image.shape), image.dtype, image.shape,
-        image.layout)
-    if #out ~= self._stages then invalid("out has %d buffers; this network gives %d", #out, self._stages) end
+    local input, outputs = ffi.new("backbone_tensor[1]"), ffi.new("backbone_tensor[?]", self._outputs)
+    describe(input[0], pointer_to("the input", image.data, image.kind, image.shape, true), image.dtype,
+        image.shape, image.layout)
+    if #out ~= self._outputs then invalid("out has %d buffers; this network gives %d", #out, self._outputs) end
     for stage, shape in ipairs(shapes) do
         local data = out[stage]
         describe(outputs[stage - 1], pointer_to(("out[%d]"):format(stage - 1), data, "float", shape), DTYPE_FLOAT32,
@@ -462,24 +668,263 @@ function ResNet:forward_into(image, out)
     end
     -- The structs hold addresses alone, which the collector does not see: this is what keeps the arrays.
     self._used = {image, out}
-    local status, message = call("forward", handle(self), input, outputs, self._stages)
+    local status, message = run(input, outputs, self._outputs)
     self._used = nil
     if message then fail(status, message) end
 end
 
---- The features of a batch of images.
+--- The outputs for a batch of images, in the order of output_shapes.
 -- @param image  what `float32` or `uint8` returned
--- @return       a table from C2 to C5 of tables with `data`, a float[?] from index 0, NCHW, and `shape`
+-- @return       a table of tables with `data`, a float[?] from index 0, NCHW, and `shape`, of pooled and logits
+--               {N, C, 1, 1}
 function ResNet:forward(image)
+    return self:_features(image, function(out) self:forward_into(image, out) end)
+end
+
+function ResNet:_features(image, compute)
     local shapes = self:output_shapes(image.shape)
-    pointer_to("the input", image.data, image.kind, image.shape) -- before memory is spent on one that is wrong
+    pointer_to("the input", image.data, image.kind, image.shape, true) -- before memory is spent on one that is wrong
     local features, out = {}, {}
     for stage, shape in ipairs(shapes) do
         out[stage] = ffi.new("float[?]", elements(shape))
         features[stage] = {data = out[stage], shape = shape}
     end
-    self:forward_into(image, out)
+    compute(out)
     return features
 end
+
+-- ---- Training ------------------------------------------------------------------------------------------------------
+
+local Tape, Optimizer = {_name = "Tape"}, {_name = "Optimizer"}
+Tape.__index, Optimizer.__index = Tape, Optimizer
+
+-- The pointer of a tape or an optimiser, for one call.
+local function pointer_of(kind, object)
+    if getmetatable(object) ~= kind then invalid("%s expected", kind._name) end
+    if object._pointer == nil then invalid("this %s is closed", kind._name) end
+    return object._pointer
+end
+
+local function close(object, free)
+    local pointer = object._pointer
+    if pointer == nil then return end
+    object._pointer = nil
+    lib[free](ffi.gc(pointer, nil))
+end
+
+--- Frees the tape; may be called again, and before or after the network is closed.
+function Tape:close() close(self, "backbone_tape_free") end
+
+--- Frees the optimiser; may be called again, and before or after the network is closed.
+function Optimizer:close() close(self, "backbone_optimizer_free") end
+
+--- An empty tape: what a forward pass keeps for the backward pass.
+-- @param options  a table: `input_gradient` (`backward` can compute the gradient of the input), `retain` (several
+--                 backward passes can follow a forward pass) and `recompute` (the backward pass computes activations
+--                 within blocks again instead of keeping them); nil for none of them
+function ResNet:new_tape(options)
+    local struct, out = ffi.new("backbone_tape_options"), ffi.new("backbone_tape *[1]")
+    options = options or {}
+    check("tape_options_init", struct, ffi.sizeof(struct))
+    struct.input_gradient, struct.retain = options.input_gradient and 1 or 0, options.retain and 1 or 0
+    struct.recompute = options.recompute and 1 or 0
+    check("tape_create", handle(self), struct, out)
+    return setmetatable({_pointer = ffi.gc(out[0], finalize_tape)}, Tape)
+end
+
+--- The memory that a tape holds, in bytes.
+function ResNet:tape_bytes(tape)
+    local out = ffi.new("size_t[1]")
+    check("tape_bytes", handle(self), pointer_of(Tape, tape), out)
+    return tonumber(out[0])
+end
+
+--- Computes the outputs as `forward` does, and fills the tape for `backward`.
+function ResNet:forward_train(tape, image)
+    return self:_features(image, function(out) self:forward_train_into(tape, image, out) end)
+end
+
+--- The same into the caller's memory, as `forward_into`.
+function ResNet:forward_train_into(tape, image, out)
+    self:_compute(image, out, function(...)
+        return call("forward_train", handle(self), pointer_of(Tape, tape), ...)
+    end)
+end
+
+local function describe_feature(label, tensor, feature)
+    shape_array(feature.shape)
+    describe(tensor, pointer_to(label, feature.data, "float", feature.shape), DTYPE_FLOAT32, feature.shape, "nchw")
+end
+
+--- Computes gradients from those of the outputs.
+-- @param tape              as forward_train filled it
+-- @param output_gradients  a table with {data = float[?], shape = {N, C, H, W}} for each output, or false for zeros
+-- @param options           a table: `gradients`, a float[?] of trainable_count elements, receives those of all
+--                          trainable parameters; `input_gradient`, {data = float[?], shape = that of the images},
+--                          receives that of the input, which the tape must allow; `accumulate` adds to `gradients`
+function ResNet:backward(tape, output_gradients, options)
+    options = options or {}
+    local count = #output_gradients
+    local outputs, input = ffi.new("backbone_tensor[?]", math.max(count, 1)), nil
+    for index, gradient in ipairs(output_gradients) do
+        if gradient then
+            describe_feature(("output_gradients[%d]"):format(index - 1), outputs[index - 1], gradient)
+        end
+    end
+    if options.input_gradient then
+        input = ffi.new("backbone_tensor[1]")
+        describe_feature("input_gradient", input[0], options.input_gradient)
+    end
+    local gradients = options.gradients
+    local floats = gradients and count_of("gradients", gradients, "float") or 0
+    self._used = {output_gradients, options}
+    local status, message = call("backward", handle(self), pointer_of(Tape, tape), outputs, count, input, gradients,
+        floats, options.accumulate and 1 or 0)
+    self._used = nil
+    if message then fail(status, message) end
+end
+
+--- Chooses which parameters outside of the frozen stages are trained: TRAINABLE_*.
+function ResNet:set_trainable(which) check("set_trainable", handle(self), int32("which", which)) end
+
+--- How many floats all trainable parameters together have.
+function ResNet:trainable_count()
+    local out = ffi.new("size_t[1]")
+    check("trainable_count", handle(self), out)
+    return tonumber(out[0])
+end
+
+--- Where the gradient of an entry of the state dict, counted from 0, is among all gradients: the index of its first
+-- float, from 0, and how many it has, 0 for an entry that is not trainable.
+function ResNet:trainable_slot(index)
+    local offset, count = ffi.new("size_t[1]"), ffi.new("size_t[1]")
+    check("trainable_slot", handle(self), index, offset, count)
+    return tonumber(offset[0]), tonumber(count[0])
+end
+
+--- All trainable parameters: a float[?].
+function ResNet:read_trainable()
+    local count = self:trainable_count()
+    local values = ffi.new("float[?]", count)
+    check("read_trainable", handle(self), values, count)
+    return values
+end
+
+--- Copies a float[?] to all trainable parameters.
+function ResNet:write_trainable(values)
+    check("write_trainable", handle(self), values, count_of("values", values, "float"))
+end
+
+--- Scales gradients, a float[?], so that their Euclidean norm is at most `max_norm`; returns the norm before.
+function ResNet:clip_gradients(gradients, max_norm)
+    local norm = ffi.new("double[1]")
+    check("clip_gradients", handle(self), gradients, count_of("gradients", gradients, "float"), max_norm, norm)
+    return norm[0]
+end
+
+local used -- as `_used` of networks
+
+--- The mean cross entropy of logits, and its gradient for them.
+-- @param logits           {data = float[?], shape = {N, K, 1, 1}}
+-- @param labels           a table of N classes, or IGNORED_LABEL for an image that does not count
+-- @param label_smoothing  0 to 1; nil for 0
+-- @return                 the loss, and the gradient as {data = ..., shape = ...}
+function backbone.cross_entropy(logits, labels, label_smoothing)
+    backbone.load()
+    local input, output = ffi.new("backbone_tensor[1]"), ffi.new("backbone_tensor[1]")
+    local loss, classes = ffi.new("double[1]"), ffi.new("int64_t[?]", math.max(#labels, 1))
+    describe_feature("logits", input[0], logits)
+    local gradient = {data = ffi.new("float[?]", elements(logits.shape)), shape = {unpack(logits.shape)}}
+    describe_feature("the gradient", output[0], gradient)
+    for index, label in ipairs(labels) do classes[index - 1] = label end
+    used = {logits, gradient}
+    local status, message = call("cross_entropy", input, classes, #labels, label_smoothing or 0, loss, output)
+    used = nil
+    if message then fail(status, message) end
+    return loss[0], gradient
+end
+
+local RATES = {"momentum", "dampening", "beta1", "beta2", "epsilon", "weight_decay"}
+local OPTIMIZER_OPTIONS = {kind = true, nesterov = true, groups = true}
+for _, name in ipairs(RATES) do OPTIMIZER_OPTIONS[name] = true end
+
+--- An optimiser before its first step, for the parameters that are trainable now.
+-- @param options  a table, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2,
+--                 epsilon, weight_decay and groups, a table of {prefix = ..., kinds = PARAMETERS_*,
+--                 learning_rate_factor = 1, weight_decay = 0}; a parameter belongs to the first that fits
+function ResNet:new_optimizer(options)
+    options = options or {}
+    for name in pairs(options) do
+        if not OPTIMIZER_OPTIONS[name] then invalid("there is no option '%s'", tostring(name)) end
+    end
+    local struct, out = ffi.new("backbone_optimizer_options"), ffi.new("backbone_optimizer *[1]")
+    local kind = int32("kind", options.kind or backbone.OPTIMIZER_SGD)
+    check("optimizer_options_init", struct, ffi.sizeof(struct), kind)
+    struct.nesterov = options.nesterov and 1 or 0
+    for _, name in ipairs(RATES) do
+        if options[name] then struct[name] = options[name] end
+    end
+    local given, prefixes = options.groups or {}, {}
+    local groups = ffi.new("backbone_parameter_group[?]", math.max(#given, 1))
+    for index, group in ipairs(given) do
+        local to = groups[index - 1]
+        prefixes[index] = group.prefix and c_text("prefix", group.prefix) or ""
+        to.prefix = prefixes[index]
+        to.kinds = int32("kinds", group.kinds or 0)
+        to.learning_rate_factor, to.weight_decay = group.learning_rate_factor or 1, group.weight_decay or 0
+    end
+    struct.groups, struct.group_count = groups, #given
+    self._used = {groups, prefixes}
+    local status, message = call("optimizer_create", handle(self), struct, out)
+    self._used = nil
+    if message then fail(status, message) end
+    return setmetatable({_pointer = ffi.gc(out[0], finalize_optimizer)}, Optimizer)
+end
+
+--- Updates all trainable parameters by their gradients: one step of the optimiser.
+-- @param gradients         a float[?] of trainable_count elements
+-- @param allow_not_finite  computes also with gradients that are NaN or infinite, which otherwise are an error of
+--                          STATUS_NOT_FINITE
+function ResNet:step(optimizer, gradients, learning_rate, allow_not_finite)
+    local count = count_of("gradients", gradients, "float")
+    check("optimizer_step", handle(self), pointer_of(Optimizer, optimizer), gradients, count, learning_rate,
+        allow_not_finite and 1 or 0)
+end
+
+--- Makes a stale optimiser fit the parameters that are trainable now.
+function ResNet:follow(optimizer) check("optimizer_follow", handle(self), pointer_of(Optimizer, optimizer)) end
+
+--- Writes the weights and the state of an optimiser to one file, as PyTorch reads it.
+function ResNet:save_training(optimizer, path, learning_rate)
+    check("save_training", handle(self), pointer_of(Optimizer, optimizer), c_text("path", path), learning_rate)
+end
+
+--- Loads what save_training or PyTorch wrote; returns a report of what was found, as JSON.
+function ResNet:load_training(optimizer, path)
+    local net, pointer = handle(self), pointer_of(Optimizer, optimizer)
+    c_text("path", path)
+    return reported(function(out) return call("load_training", net, pointer, path, out) end)
+end
+
+--- Begins to collect the statistics of BatchNorms from images: backbone_statistics_begin.
+function ResNet:begin_statistics() check("statistics_begin", handle(self)) end
+
+--- Adds the statistics of a batch.
+function ResNet:add_statistics(image)
+    local input = ffi.new("backbone_tensor[1]")
+    shape_array(image.shape)
+    describe(input[0], pointer_to("the input", image.data, image.kind, image.shape, true), image.dtype,
+        image.shape, image.layout)
+    self._used = image
+    local status, message = call("statistics_add", handle(self), input)
+    self._used = nil
+    if message then fail(status, message) end
+end
+
+--- Replaces the running statistics by what was collected.
+function ResNet:commit_statistics() check("statistics_commit", handle(self)) end
+
+--- Ends collecting and changes nothing.
+function ResNet:cancel_statistics() check("statistics_cancel", handle(self)) end
 
 return backbone

@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 /**
- * libbackbone for Node.js: the features C2 to C5 of a ResNet, on a CPU, from the checkpoints that PyTorch wrote.
+ * libbackbone for Node.js: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
  *
  * This file and backbone_node.c are the whole binding: Node 18 and later, no packages. With backbone.h beside them,
  *
@@ -29,11 +29,18 @@ const constants = {
   STATUS_IO: 4,
   STATUS_BAD_CHECKPOINT: 5,
   STATUS_MISMATCH: 6,
+  STATUS_UNKNOWN_NAME: 7,
+  STATUS_CANCELLED: 8,
+  STATUS_STALE: 9,
+  STATUS_NOT_FINITE: 10,
   STAGE_C2: 1,
   STAGE_C3: 2,
   STAGE_C4: 4,
   STAGE_C5: 8,
   STAGE_ALL: 15,
+  STAGE_C1: 16,
+  STAGE_POOLED: 32,
+  STAGE_LOGITS: 64,
   CHANNELS_AS_GIVEN: 0,
   CHANNELS_REVERSED: 1,
   NORMALIZE_UINT8: 0,
@@ -42,6 +49,43 @@ const constants = {
   ARITHMETIC_DIRECT: 1,
   STYLE_PYTORCH: 0,
   STYLE_CAFFE: 1,
+  BLOCK_BASIC: 1,
+  BLOCK_BOTTLENECK: 2,
+  STEM_SINGLE: 1,
+  STEM_DEEP: 2,
+  STEM_TIERED: 3,
+  STEM_SMALL: 4,
+  STEM_POOLING_MAX: 1,
+  STEM_POOLING_CONVOLUTION: 2,
+  STEM_POOLING_NONE: 3,
+  SHORTCUT_PROJECTION: 1,
+  SHORTCUT_AVERAGE: 2,
+  SHORTCUT_SUBSAMPLE: 3,
+  SHORTCUT_EVERYWHERE: 4,
+  SHORTCUT_3X3: 5,
+  SHORTCUT_NONE: 6,
+  NORM_BATCH: 1,
+  NORM_GROUP: 2,
+  ATTENTION_NONE: 1,
+  ATTENTION_SE: 2,
+  ATTENTION_SE_QUARTER: 3,
+  ATTENTION_ECA: 4,
+  ANTI_ALIASING_NONE: 1,
+  ANTI_ALIASING_BLUR: 2,
+  ANTI_ALIASING_AVERAGE: 3,
+  DILATION_PREVIOUS: 0,
+  DILATION_WHOLE: 1,
+  HEAD_EXACT: 0,
+  HEAD_NEW: 1,
+  TRAINABLE_ALL: 0,
+  TRAINABLE_NORMS: 1,
+  TRAINABLE_HEAD: 2,
+  IGNORED_LABEL: -100,
+  OPTIMIZER_SGD: 0,
+  OPTIMIZER_ADAMW: 1,
+  PARAMETERS_WEIGHTS: 1,
+  PARAMETERS_NORMS: 2,
+  PARAMETERS_BIASES: 4,
   IMAGENET_MEAN: Object.freeze([123.675, 116.28, 103.53]),
   IMAGENET_STD_DEV: Object.freeze([58.395, 57.12, 57.375]),
 };
@@ -49,7 +93,9 @@ const constants = {
 // The fields of backbone_options that are integers, in its order.
 const INTEGERS = [
   'depth', 'inChannels', 'baseChannels', 'outStages', 'frozenStages', 'normEval', 'zeroInitResidual', 'threads',
-  'channelOrder', 'arithmetic', 'style', 'normalization',
+  'channelOrder', 'arithmetic', 'style', 'normalization', 'numClasses', 'outputStride', 'dilatedStages', 'dilationRule',
+  'block', 'groups', 'widthPerGroup', 'stem', 'stemChannels', 'stemPooling', 'shortcut', 'norm', 'attention',
+  'antiAliasing', 'preactivation',
 ];
 const FLAGS = ['normEval', 'zeroInitResidual'];
 
@@ -70,12 +116,22 @@ function requiredPath(path) {
   return text('path', path);
 }
 
+function number(label, value) {
+  if (typeof value !== 'number') throw invalid(`${label} is a ${typeof value}; it must be a number`);
+  return value;
+}
+
 function int32(label, value) {
   const number = typeof value === 'boolean' ? Number(value) : value;
   if (!Number.isInteger(number) || number !== (number | 0)) {
     throw invalid(`${label} is ${value}; it must be an integer of 32 bits`);
   }
   return number;
+}
+
+function int32s(label, values) {
+  if (values === undefined || values === null) return null;
+  return Int32Array.from(values, (value, index) => int32(`${label}[${index}]`, value));
 }
 
 function perChannel(label, values, channels) {
@@ -89,18 +145,25 @@ function perChannel(label, values, channels) {
 // What the addon takes for an object of options.
 function optionArguments(options) {
   const defaults = addon.defaultOptions();
-  const known = [...INTEGERS, 'normEps', 'mean', 'stdDev'];
+  const known = [...INTEGERS, 'normEps', 'mean', 'stdDev', 'architecture', 'blockCounts', 'blockWidths'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  const architecture = text('architecture', options.architecture);
+  if (architecture !== undefined) defaults[INTEGERS.indexOf('depth')] = 0; // 50 would contradict it
   const integers = INTEGERS.map((name, index) => int32(name, options[name] ?? defaults[index]));
   const [mean, stdDev] = [['mean', options.mean], ['std_dev', options.stdDev]]
     .map(([label, values]) => perChannel(label, values, integers[1]));
-  return [Int32Array.from(integers), options.normEps ?? defaults[INTEGERS.length], mean, stdDev];
+  const counts = int32s('block_counts', options.blockCounts) ?? new Int32Array(4);
+  if (counts.length > 4) throw invalid(`block_counts has ${counts.length} numbers; it must have at most 4`);
+  const widths = int32s('block_widths', options.blockWidths);
+  const normEps = options.normEps ?? defaults[INTEGERS.length];
+  return [Int32Array.from(integers), normEps, mean, stdDev, counts, widths, architecture];
 }
 
-function loadArguments({ strict, key, prefix, allowMissing, ignoreModules, maxStreamBytes = 0 } = {}) {
-  const flags = Int32Array.from([strict, allowMissing, ignoreModules], (flag) => Number(Boolean(flag)));
-  return [flags, BigInt.asUintN(64, BigInt(maxStreamBytes)), text('key', key), text('prefix', prefix)];
+function loadArguments({ strict, key, prefix, allowMissing, ignoreModules, maxStreamBytes = 0, head = 0 } = {}) {
+  const flags = [strict, allowMissing, ignoreModules].map((flag) => Number(Boolean(flag)));
+  const numbers = Int32Array.from([...flags, int32('head', head)]);
+  return [numbers, BigInt.asUintN(64, BigInt(maxStreamBytes)), text('key', key), text('prefix', prefix)];
 }
 
 // Sizes as C's integers; they may be numbers or BigInts.
@@ -145,6 +208,83 @@ function version() {
   return addon.version();
 }
 
+/** The names that the option `architecture` accepts: 'resnet50', 'wide_resnet50_2', ... */
+function architectures() {
+  load();
+  return addon.architectures();
+}
+
+// What has a handle of the addon.
+class Owned {
+  #handle;
+
+  constructor(handle) {
+    this.#handle = handle;
+  }
+
+  /** Frees it; may be called again. All else then fails. */
+  close() {
+    addon.close(this.#handle);
+  }
+
+  static handleOf(kind, value) {
+    if (value instanceof kind) return value.#handle;
+    throw invalid(`${kind.name} expected`);
+  }
+}
+
+/** What a forward pass keeps for the backward pass: `newTape`. May be closed before or after its network. */
+class Tape extends Owned {}
+
+/** SGD or AdamW with its state: `newOptimizer`. May be closed before or after its network. */
+class Optimizer extends Owned {}
+
+const tapeOf = (value) => Owned.handleOf(Tape, value);
+const optimizerOf = (value) => Owned.handleOf(Optimizer, value);
+
+function floats(label, values) {
+  if (values instanceof Float32Array) return values;
+  throw invalid(`${label} must be a Float32Array`);
+}
+
+// The sizes of an output or a gradient, whose elements are as many.
+function checkedShape(label, { data, shape }) {
+  const checked = sizes(shape);
+  checkElements(label, data, Float32Array, checked);
+  return checked;
+}
+
+/**
+ * The mean cross entropy of logits ({ data, shape } of shape [N, K, 1, 1]) and an array of N labels, and its gradient
+ * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL do not count.
+ */
+function crossEntropy(logits, labels, labelSmoothing = 0) {
+  load();
+  const shape = checkedShape('logits', logits);
+  const gradient = { data: new Float32Array(logits.data.length), shape: [...logits.shape] };
+  const classes = BigInt64Array.from(labels, (label) => BigInt(label));
+  const smoothing = number('labelSmoothing', labelSmoothing);
+  return { loss: addon.crossEntropy(logits.data, shape, classes, smoothing, gradient.data), gradient };
+}
+
+// The fields of backbone_optimizer_options that are rates, in its order.
+const RATES = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
+
+// What the addon takes for an object of options.
+function optimizerArguments(options) {
+  const known = ['kind', 'nesterov', 'groups', ...RATES];
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  const { kind = constants.OPTIMIZER_SGD, nesterov = false, groups = [] } = options;
+  const defaults = addon.defaultOptimizerOptions(int32('kind', kind));
+  const rates = RATES.map((name, index) => number(name, options[name] ?? defaults[index]));
+  const prefixes = groups.map(({ prefix }) => text('prefix', prefix) ?? '');
+  const numbers = groups.flatMap(({ kinds = 0, learningRateFactor = 1, weightDecay = 0 }) => [
+    int32('kinds', kinds), number('learningRateFactor', learningRateFactor), number('weightDecay', weightDecay),
+  ]);
+  return [kind, Number(Boolean(nesterov)), Float64Array.from(rates), prefixes, Float64Array.from(numbers)];
+}
+
 // What the constructor gets of `fromFile`.
 class Adopted {
   constructor(handle, report) {
@@ -152,10 +292,10 @@ class Adopted {
   }
 }
 
-/** A ResNet without its pooling and classifier, in evaluation mode until `setTraining`. */
+/** A ResNet, in evaluation mode until `setTraining`. */
 class ResNet {
   #handle;
-  #stages;
+  #outputCount;
 
   /** The report of `fromFile`, as JSON. */
   report;
@@ -163,24 +303,25 @@ class ResNet {
   /**
    * A network with random weights, those of `initWeights(0)`.
    *
-   * Options, with the library's defaults: depth (50), inChannels (3), baseChannels, outStages, frozenStages, normEval,
-   * zeroInitResidual, threads, channelOrder, arithmetic, style, normEps, normalization, and mean and stdDev, a number
-   * for each channel.
+   * Options, with the library's defaults: depth (50) or architecture (one of `architectures()`), inChannels (3),
+   * baseChannels, outStages, frozenStages, normEval, zeroInitResidual, threads, channelOrder, arithmetic, style,
+   * normEps, normalization, mean and stdDev, a number for each channel, numClasses, outputStride, dilatedStages and all
+   * others up to blockWidths; blockCounts and blockWidths are arrays.
    */
   constructor(options = {}) {
     load();
     const adopted = options instanceof Adopted;
     this.#handle = adopted ? options.handle : addon.create(...optionArguments(options));
     this.report = adopted ? options.report : undefined;
-    const stages = this.options.outStages;
-    this.#stages = [1, 2, 4, 8].filter((stage) => stages & stage).length;
+    const bits = this.options.outStages;
+    this.#outputCount = [1, 2, 4, 8, 16, 32, 64].filter((bit) => bits & bit).length;
   }
 
   /**
    * The network that a checkpoint describes, with its weights; its `report` says what was found in it.
    *
-   * `options` are as for the constructor; depth, baseChannels and inChannels are those of the file. `loadOptions` are
-   * as for loadWeights.
+   * `options` are as for the constructor; the file determines baseChannels, inChannels and the architecture, unless
+   * `architecture` names it. `loadOptions` are as for loadWeights.
    */
   static fromFile(path, options = {}, loadOptions = {}) {
     load();
@@ -204,7 +345,8 @@ class ResNet {
    *
    * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
    * the network lacks are errors), `allowMissing` (weights that the file lacks keep their values), `ignoreModules`
-   * (modules that the network does not compute are left out), `key`, `prefix` and `maxStreamBytes` (see backbone.h).
+   * (modules that the network does not compute are left out), `head` (HEAD_*), `key`, `prefix` and `maxStreamBytes`
+   * (see backbone.h).
    */
   loadWeights(path, options = {}) {
     return addon.loadWeights(this.#handle, requiredPath(path), ...loadArguments(options));
@@ -213,6 +355,11 @@ class ResNet {
   /** Writes the weights, as a .pth or as safetensors, by the ending of the path. */
   saveWeights(path) {
     addon.saveWeights(this.#handle, requiredPath(path));
+  }
+
+  /** The same under the names of other writers ('detectron2', ...; see backbone.h). */
+  saveWeightsWith(path, names) {
+    addon.saveWeights(this.#handle, requiredPath(path), text('names', names));
   }
 
   /** Freezes the stem (0), the stem and the first 1 to 4 stages, or nothing (-1). */
@@ -230,28 +377,35 @@ class ResNet {
     return addon.getTraining(this.#handle) === 1;
   }
 
-  /** The options as they stand now, as the constructor takes them, with the number of threads in use. */
+  /**
+   * The options as they stand now, as the constructor takes them, with the number of threads in use.
+   *
+   * `architecture` is always set; it is 'custom', and depth 0, for a network that only its file describes.
+   */
   get options() {
     const values = addon.getOptions(this.#handle);
     const result = Object.fromEntries(INTEGERS.map((name, index) => [name, values[index]]));
     for (const name of FLAGS) result[name] = result[name] === 1;
-    const [normEps, mean, stdDev] = values.slice(INTEGERS.length);
-    return { ...result, normEps, mean, stdDev };
+    const [normEps, mean, stdDev, blockCounts, blockWidths, architecture] = values.slice(INTEGERS.length);
+    return { ...result, normEps, mean, stdDev, blockCounts, blockWidths, architecture };
   }
 
   #shapes(input) {
-    const rows = new BigInt64Array(4 * this.#stages);
+    const rows = new BigInt64Array(4 * this.#outputCount);
     addon.outputShapes(this.#handle, input, rows);
     return rows;
   }
 
-  /** The shapes [N, C, H, W] of the features of images of a shape [N, C, H, W], from C2 to C5. */
+  /**
+   * The shapes [N, C, H, W] of the outputs for images of a shape [N, C, H, W]: C1, C2 to C5, pooled, logits, as far as
+   * they were asked for.
+   */
   outputShapes(shape) {
     const rows = Array.from(this.#shapes(sizes(shape)), Number);
-    return Array.from({ length: this.#stages }, (_, stage) => rows.slice(4 * stage, 4 * stage + 4));
+    return Array.from({ length: this.#outputCount }, (_, stage) => rows.slice(4 * stage, 4 * stage + 4));
   }
 
-  // Features with memory of their own, and what the addon takes.
+  // Outputs with memory of their own, and what the addon takes.
   #prepared(image) {
     const shape = sizes(image.shape);
     const rows = this.#shapes(shape);
@@ -264,29 +418,197 @@ class ResNet {
     return [features, [this.#handle, image.data, shape, Number(image.layout === 'nhwc'), outputs, rows]];
   }
 
-  /** The features of a batch, from C2 to C5: an array of { data: Float32Array, NCHW, shape: [N, C, H, W] }. */
+  /**
+   * The outputs for a batch, in the order of outputShapes: an array of { data: Float32Array, NCHW, shape }. Pooled and
+   * logits are of shape [N, C, 1, 1].
+   */
   forward(image) {
     const [features, given] = this.#prepared(image);
-    addon.forward(...given, 0);
+    addon.forward(...given, 0, undefined);
     return features;
   }
 
   /** As `forward`, beside JavaScript: a promise. The image is copied first. */
   async forwardAsync(image) {
     const [features, given] = this.#prepared(image);
-    await addon.forward(...given, 1);
+    await addon.forward(...given, 1, undefined);
     return features;
   }
 
-  /** Computes the features into the caller's memory: a Float32Array for each of outputShapes; NCHW. */
+  /** Computes the outputs into the caller's memory: a Float32Array for each of outputShapes; NCHW. */
   forwardInto(image, out) {
+    this.#into(image, out, undefined);
+  }
+
+  #into(image, out, tape) {
     const shape = sizes(image.shape);
     const rows = this.#shapes(shape);
     checkElements('the input', image.data, image.kind, shape);
-    if (out.length !== this.#stages) throw invalid(`out has ${out.length} buffers; this network gives ${this.#stages}`);
+    if (out.length !== this.#outputCount) {
+      throw invalid(`out has ${out.length} buffers; this network gives ${this.#outputCount}`);
+    }
     out.forEach((data, i) => checkElements(`out[${i}]`, data, Float32Array, rows.slice(4 * i, 4 * i + 4)));
-    addon.forward(this.#handle, image.data, shape, Number(image.layout === 'nhwc'), Array.from(out), rows, 0);
+    addon.forward(this.#handle, image.data, shape, Number(image.layout === 'nhwc'), Array.from(out), rows, 0, tape);
+  }
+
+  /** Ends the calls of forwardAsync that are in progress: their promises are rejected with STATUS_CANCELLED. */
+  cancel() {
+    addon.cancel(this.#handle);
+  }
+
+  /**
+   * An empty tape for this network. Options: `inputGradient` (backward can compute the gradient of the input), `retain`
+   * (several backward passes can follow a forward pass) and `recompute` (the backward pass computes activations within
+   * blocks again instead of keeping them).
+   */
+  newTape({ inputGradient = false, retain = false, recompute = false } = {}) {
+    const flags = [inputGradient, retain, recompute].map((flag) => Number(Boolean(flag)));
+    return new Tape(addon.newTape(this.#handle, ...flags));
+  }
+
+  /** The memory that a tape holds, in bytes. */
+  tapeBytes(tape) {
+    return addon.tapeBytes(this.#handle, tapeOf(tape));
+  }
+
+  /** The outputs as `forward` computes them; fills the tape for `backward`. */
+  forwardTrain(tape, image) {
+    const [features, given] = this.#prepared(image);
+    addon.forward(...given, 0, tapeOf(tape));
+    return features;
+  }
+
+  /** The same into the caller's memory, as `forwardInto`. */
+  forwardTrainInto(tape, image, out) {
+    this.#into(image, out, tapeOf(tape));
+  }
+
+  /**
+   * Computes gradients from those of the outputs: an array of { data, shape } for each, or null for zeros.
+   *
+   * Options: `gradients`, a Float32Array of `trainableCount` elements, receives those of all trainable parameters;
+   * `inputGradient`, { data, shape } of the shape of the images, receives that of the input, which the tape's options
+   * must allow; `accumulate` adds to `gradients`.
+   */
+  backward(tape, outputGradients, { gradients = null, inputGradient = null, accumulate = false } = {}) {
+    const none = new BigInt64Array(4);
+    const shapes = outputGradients.map((gradient, i) => (
+      gradient ? checkedShape(`output_gradients[${i}]`, gradient) : none));
+    const rows = BigInt64Array.from(shapes.flatMap((shape) => Array.from(shape)));
+    const data = outputGradients.map((gradient) => (gradient ? gradient.data : null));
+    const inputShape = inputGradient ? checkedShape('input_gradient', inputGradient) : none;
+    const all = gradients === null ? null : floats('gradients', gradients);
+    const input = inputGradient ? inputGradient.data : null;
+    addon.backward(this.#handle, tapeOf(tape), data, rows, input, inputShape, all, Number(Boolean(accumulate)));
+  }
+
+  /** Chooses which parameters outside of the frozen stages are trained: TRAINABLE_*. */
+  setTrainable(which) {
+    addon.setTrainable(this.#handle, int32('which', which));
+  }
+
+  /** How many floats all trainable parameters together have. */
+  get trainableCount() {
+    return addon.trainableCount(this.#handle);
+  }
+
+  /**
+   * Where the gradient of entry `index` of the state dict is among all gradients: { offset, count }; count is 0 for an
+   * entry that is not trainable.
+   */
+  trainableSlot(index) {
+    if (!Number.isSafeInteger(index) || index < 0) throw invalid(`index is ${index}; it must be 0 or more`);
+    const [offset, count] = addon.trainableSlot(this.#handle, index);
+    return { offset, count };
+  }
+
+  /** All trainable parameters: a Float32Array. */
+  readTrainable() {
+    const values = new Float32Array(this.trainableCount);
+    addon.readTrainable(this.#handle, values);
+    return values;
+  }
+
+  /** Copies a Float32Array to all trainable parameters. */
+  writeTrainable(values) {
+    addon.writeTrainable(this.#handle, floats('values', values));
+  }
+
+  /** Scales gradients, a Float32Array, so that their Euclidean norm is at most `maxNorm`; returns the norm before. */
+  clipGradients(gradients, maxNorm) {
+    return addon.clipGradients(this.#handle, floats('gradients', gradients), number('maxNorm', maxNorm));
+  }
+
+  /**
+   * An optimiser before its first step, for the parameters that are trainable now.
+   *
+   * Options, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2, epsilon,
+   * weightDecay and groups, an array of { prefix, kinds (PARAMETERS_*), learningRateFactor, weightDecay }; a parameter
+   * belongs to the first that fits.
+   */
+  newOptimizer(options = {}) {
+    return new Optimizer(addon.newOptimizer(this.#handle, ...optimizerArguments(options)));
+  }
+
+  /**
+   * Updates all trainable parameters by their gradients: one step of the optimiser. Gradients that are NaN or infinite
+   * are an error of STATUS_NOT_FINITE, unless `allowNotFinite`.
+   */
+  step(optimizer, gradients, learningRate, { allowNotFinite = false } = {}) {
+    const rate = number('learningRate', learningRate);
+    const flags = Number(Boolean(allowNotFinite));
+    addon.step(this.#handle, optimizerOf(optimizer), floats('gradients', gradients), rate, flags);
+  }
+
+  /** Makes a stale optimiser fit the parameters that are trainable now. */
+  follow(optimizer) {
+    addon.follow(this.#handle, optimizerOf(optimizer));
+  }
+
+  /** Writes the weights and the state of an optimiser to one file, as PyTorch reads it. */
+  saveTraining(optimizer, path, learningRate) {
+    const rate = number('learningRate', learningRate);
+    addon.saveTraining(this.#handle, optimizerOf(optimizer), requiredPath(path), rate);
+  }
+
+  /** Loads what saveTraining or PyTorch wrote; returns a report of what was found, as JSON. */
+  loadTraining(optimizer, path) {
+    return addon.loadTraining(this.#handle, optimizerOf(optimizer), requiredPath(path));
+  }
+
+  /** Begins to collect the statistics of BatchNorms from images: backbone_statistics_begin. */
+  beginStatistics() {
+    addon.beginStatistics(this.#handle);
+  }
+
+  /** Adds the statistics of a batch. */
+  addStatistics(image) {
+    const shape = sizes(image.shape);
+    checkElements('the input', image.data, image.kind, shape);
+    addon.addStatistics(this.#handle, image.data, shape, Number(image.layout === 'nhwc'));
+  }
+
+  /** Replaces the running statistics by what was collected. */
+  commitStatistics() {
+    addon.commitStatistics(this.#handle);
+  }
+
+  /** Ends collecting and changes nothing. */
+  cancelStatistics() {
+    addon.cancelStatistics(this.#handle);
   }
 }
 
-module.exports = { ...constants, ABI_VERSION: addon.abiVersion, ResNet, float32, load, uint8, version };
+module.exports = {
+  ...constants,
+  ABI_VERSION: addon.abiVersion,
+  Optimizer,
+  ResNet,
+  Tape,
+  architectures,
+  crossEntropy,
+  float32,
+  load,
+  uint8,
+  version,
+};

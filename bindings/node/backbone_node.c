@@ -52,9 +52,14 @@ static napi_value fail(napi_env env, int32_t status, const char *message) {
 /* ---- The library ------------------------------------------------------------------------------------------------ */
 
 #define FUNCTIONS(F)                                                                                                  \
-    F(version_string) F(last_error_message) F(options_init) F(create) F(free) F(get_options) F(init_weights)          \
-    F(load_options_init) F(load_weights_with) F(create_from_file) F(save_weights) F(report_to_json) F(report_free)    \
-    F(freeze) F(set_training) F(get_training) F(output_shapes) F(forward)
+    F(version_string) F(last_error_message) F(options_init) F(architecture_count) F(architecture_name) F(create)      \
+    F(free) F(get_options) F(init_weights) F(load_options_init) F(load_weights_with) F(create_from_file)              \
+    F(save_weights) F(save_weights_with) F(report_to_json) F(report_free) F(freeze) F(set_training) F(get_training)   \
+    F(output_shapes) F(forward) F(cancel) F(tape_options_init) F(tape_create) F(tape_free) F(tape_bytes)              \
+    F(forward_train) F(backward) F(trainable_count) F(trainable_slot) F(read_trainable) F(write_trainable)            \
+    F(set_trainable) F(cross_entropy) F(optimizer_options_init) F(optimizer_create) F(optimizer_free)                 \
+    F(optimizer_step) F(optimizer_follow) F(clip_gradients) F(save_training) F(load_training) F(statistics_begin)     \
+    F(statistics_add) F(statistics_commit) F(statistics_cancel)
 
 #define F(name) __typeof__(backbone_##name) *name;
 static struct {
@@ -99,7 +104,7 @@ static int open_library(const char *place, char *message, size_t size) {
 
 /* ---- Arguments, whose types backbone.js has checked ------------------------------------------------------------- */
 
-enum { ARGUMENTS = 9 };
+enum { ARGUMENTS = 12, OUTPUTS = 7 };
 
 static void arguments_of(napi_env env, napi_callback_info info, napi_value out[ARGUMENTS]) {
     size_t count = ARGUMENTS;
@@ -121,13 +126,21 @@ static int32_t int32_of(napi_env env, napi_value value) {
     return result;
 }
 
+static double double_of(napi_env env, napi_value value) {
+    double result = 0;
+    napi_get_value_double(env, value, &result);
+    return result;
+}
+
 /* The elements of a typed array, and their size in bytes; NULL for what is none. */
 static void *elements_of(napi_env env, napi_value value, size_t *bytes) {
     napi_typedarray_type type;
     size_t length = 0;
     void *data = NULL;
     if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok) return NULL;
-    size_t item = type == napi_float32_array || type == napi_int32_array ? 4 : type == napi_bigint64_array ? 8 : 1;
+    size_t item = type == napi_float32_array || type == napi_int32_array         ? 4
+                  : type == napi_bigint64_array || type == napi_float64_array ? 8
+                                                                              : 1;
     if (bytes != NULL) *bytes = length * item;
     return data;
 }
@@ -161,20 +174,39 @@ static napi_value version(napi_env env, napi_callback_info info) {
     return string_of(env, lib.version_string());
 }
 
+static napi_value architectures(napi_env env, napi_callback_info info) {
+    (void)info;
+    napi_value result = NULL;
+    napi_create_array(env, &result);
+    for (size_t i = 0; i < lib.architecture_count(); i++)
+        napi_set_element(env, result, (uint32_t)i, string_of(env, lib.architecture_name(i)));
+    return result;
+}
+
 /* ---- Networks --------------------------------------------------------------------------------------------------- */
+
+enum kind { RESNET, TAPE, OPTIMIZER };
+static const char *const kind_names[] = {"ResNet", "Tape", "Optimizer"};
 
 /* Freed when it is closed, or collected, and the last call has left it. Only its JavaScript thread touches it. */
 struct handle {
-    backbone *net;
+    enum kind kind;
+    backbone *net; /* or another object, by the kind */
+    backbone_tape *tape;
+    backbone_optimizer *optimizer;
     int calls; /* of forwardAsync that are in progress */
     int closed;
 };
 
+/* What it has already freed is NULL. */
 static void release(struct handle *handle) {
-    if (handle->closed && handle->calls == 0 && handle->net != NULL) {
-        lib.free(handle->net);
-        handle->net = NULL;
-    }
+    if (!handle->closed || handle->calls > 0) return;
+    if (handle->net != NULL) lib.free(handle->net);
+    lib.tape_free(handle->tape);
+    lib.optimizer_free(handle->optimizer);
+    handle->net = NULL;
+    handle->tape = NULL;
+    handle->optimizer = NULL;
 }
 
 static void collect(napi_env env, void *data, void *hint) {
@@ -185,38 +217,48 @@ static void collect(napi_env env, void *data, void *hint) {
     free(handle);
 }
 
-static napi_value own(napi_env env, backbone *net) {
+/* A value for what has the given pointers, of which one is not NULL. */
+static napi_value own(napi_env env, enum kind kind, backbone *net, backbone_tape *tape,
+                      backbone_optimizer *optimizer) {
     napi_value result = NULL;
-    struct handle *handle = calloc(1, sizeof *handle);
-    if (handle != NULL) handle->net = net;
+    struct handle owner = {kind, net, tape, optimizer, 0, 0}, *handle = malloc(sizeof *handle);
+    if (handle != NULL) *handle = owner;
     if (handle == NULL || napi_create_external(env, handle, collect, NULL, &result) != napi_ok) {
-        lib.free(net);
+        owner.closed = 1;
+        release(&owner);
         free(handle);
-        return fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "no memory for a network");
+        return fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "no memory for an object");
     }
     return result;
 }
 
-/* The network of an argument, or NULL with an error that is thrown. */
-static struct handle *handle_of(napi_env env, napi_value value) {
+static napi_value own_net(napi_env env, backbone *net) { return own(env, RESNET, net, NULL, NULL); }
+
+/* The object of an argument, or NULL with an error that is thrown. */
+static struct handle *object_of(napi_env env, napi_value value, enum kind kind) {
     void *data = NULL;
+    char message[64];
     napi_get_value_external(env, value, &data);
     struct handle *handle = data;
-    if (handle != NULL && !handle->closed) return handle;
-    fail(env, BACKBONE_STATUS_INVALID_ARGUMENT, "this ResNet is closed");
+    if (handle != NULL && handle->kind == kind && !handle->closed) return handle;
+    snprintf(message, sizeof message, "this %s is closed", kind_names[kind]);
+    fail(env, BACKBONE_STATUS_INVALID_ARGUMENT, message);
     return NULL;
 }
+
+static struct handle *handle_of(napi_env env, napi_value value) { return object_of(env, value, RESNET); }
 
 static napi_value check(napi_env env, backbone_status status) {
     return status == BACKBONE_STATUS_OK ? NULL : fail(env, status, lib.last_error_message());
 }
 
-static napi_value close_net(napi_env env, napi_callback_info info) {
+static napi_value close_object(napi_env env, napi_callback_info info) {
     napi_value arguments[ARGUMENTS];
     void *data = NULL;
     arguments_of(env, info, arguments);
     napi_get_value_external(env, arguments[0], &data);
     struct handle *handle = data;
+    if (handle == NULL) return NULL;
     handle->closed = 1;
     release(handle);
     return NULL;
@@ -224,12 +266,16 @@ static napi_value close_net(napi_env env, napi_callback_info info) {
 
 /* ---- Options ---------------------------------------------------------------------------------------------------- */
 
-enum { INTEGERS = 12 };
+enum { INTEGERS = 27 };
 
 static int32_t *integer(backbone_options *o, int index) {
     int32_t *fields[INTEGERS] = {&o->depth,         &o->in_channels, &o->base_channels,      (int32_t *)&o->out_stages,
                                  &o->frozen_stages, &o->norm_eval,   &o->zero_init_residual, &o->threads,
-                                 &o->channel_order, &o->arithmetic,  &o->style,              &o->normalization};
+                                 &o->channel_order, &o->arithmetic,  &o->style,              &o->normalization,
+                                 &o->num_classes,   &o->output_stride, (int32_t *)&o->dilated_stages,
+                                 &o->dilation_rule, &o->block,       &o->groups,             &o->width_per_group,
+                                 &o->stem,          &o->stem_channels, &o->stem_pooling,     &o->shortcut,
+                                 &o->norm,          &o->attention,   &o->anti_aliasing,      &o->preactivation};
     return fields[index];
 }
 
@@ -244,7 +290,19 @@ static napi_value floats_of(napi_env env, const float *values, int32_t count) {
     return result;
 }
 
-/* [depth, ..., style, norm_eps, mean, std_dev] */
+static napi_value int32s_of(napi_env env, const int32_t *values, int32_t count) {
+    napi_value result = NULL;
+    if (values == NULL) {
+        napi_get_null(env, &result);
+        return result;
+    }
+    napi_create_array(env, &result);
+    for (int32_t i = 0; i < count; i++) napi_set_element(env, result, (uint32_t)i, number_of(env, values[i]));
+    return result;
+}
+
+/* [depth, ..., preactivation, norm_eps, mean, std_dev, block_counts, block_widths], and the architecture if there is
+ * one */
 static napi_value array_of_options(napi_env env, backbone_options *options) {
     napi_value result = NULL;
     napi_create_array(env, &result);
@@ -253,6 +311,10 @@ static napi_value array_of_options(napi_env env, backbone_options *options) {
     napi_set_element(env, result, INTEGERS, number_of(env, options->norm_eps));
     napi_set_element(env, result, INTEGERS + 1, floats_of(env, options->mean, options->in_channels));
     napi_set_element(env, result, INTEGERS + 2, floats_of(env, options->std_dev, options->in_channels));
+    napi_set_element(env, result, INTEGERS + 3, int32s_of(env, options->block_counts, 4));
+    napi_set_element(env, result, INTEGERS + 4, int32s_of(env, options->block_widths, options->block_width_count));
+    if (options->architecture != NULL)
+        napi_set_element(env, result, INTEGERS + 5, string_of(env, options->architecture));
     return result;
 }
 
@@ -273,35 +335,62 @@ static napi_value get_options(napi_env env, napi_callback_info info) {
     return status == BACKBONE_STATUS_OK ? array_of_options(env, &options) : check(env, status);
 }
 
-/* From an Int32Array, a number, and two Float32Arrays of in_channels values or null; points into them. */
-static backbone_options options_of(napi_env env, napi_value integers, napi_value eps, napi_value mean,
-                                   napi_value std_dev) {
+/* From what backbone.js makes of an object of options: an Int32Array, a number, two Float32Arrays of in_channels values
+ * or null, an Int32Array of block_counts, one of block_widths or null, and text, which is given as C has it, or NULL.
+ * Points into them. */
+static backbone_options options_of(napi_env env, const napi_value given[6], const char *architecture) {
     backbone_options options;
     lib.options_init(&options, sizeof options);
-    const int32_t *values = elements_of(env, integers, NULL);
+    const int32_t *values = elements_of(env, given[0], NULL);
     for (int i = 0; i < INTEGERS; i++) *integer(&options, i) = values[i];
     double number = 0;
-    napi_get_value_double(env, eps, &number);
+    napi_get_value_double(env, given[1], &number);
     options.norm_eps = (float)number;
-    options.mean = elements_of(env, mean, NULL);
-    options.std_dev = elements_of(env, std_dev, NULL);
+    options.mean = elements_of(env, given[2], NULL);
+    options.std_dev = elements_of(env, given[3], NULL);
+    size_t bytes = 0;
+    const int32_t *counts = elements_of(env, given[4], &bytes);
+    if (bytes > 0) memcpy(options.block_counts, counts, bytes);
+    bytes = 0;
+    const int32_t *widths = elements_of(env, given[5], &bytes);
+    if (bytes > 0) options.block_widths = widths;
+    options.block_width_count = (int32_t)(bytes / sizeof *widths);
+    options.architecture = architecture;
     return options;
 }
 
 static napi_value create(napi_env env, napi_callback_info info) {
     napi_value a[ARGUMENTS];
     arguments_of(env, info, a);
-    backbone_options options = options_of(env, a[0], a[1], a[2], a[3]);
+    char *architecture = text_of(env, a[6]);
+    backbone_options options = options_of(env, a, architecture);
     backbone *net = NULL;
     backbone_status status = lib.create(&options, &net);
-    return status == BACKBONE_STATUS_OK ? own(env, net) : check(env, status);
+    free(architecture);
+    return status == BACKBONE_STATUS_OK ? own_net(env, net) : check(env, status);
 }
 
 /* ---- Weights ---------------------------------------------------------------------------------------------------- */
 
+/* The report, which is freed, as text; of a failure NULL, with an error that is thrown. */
+static napi_value text_of_report(napi_env env, backbone_status status, backbone_report *report) {
+    napi_value result = NULL;
+    char *message = status == BACKBONE_STATUS_OK ? NULL : strdup(lib.last_error_message());
+    const char *json = NULL;
+    if (report != NULL && lib.report_to_json(report, &json) != BACKBONE_STATUS_OK) json = NULL;
+    if (status == BACKBONE_STATUS_OK)
+        result = string_of(env, json == NULL ? "" : json);
+    else
+        napi_throw(env, error_of(env, status, message == NULL ? "out of memory" : message, json));
+    lib.report_free(report);
+    free(message);
+    return result;
+}
+
 /* loadWeights(handle, path, flags, max_stream_bytes, key, prefix): the report as text; the flags are an Int32Array of
- * strict, allow_missing and ignore_modules.
- * createFromFile(path, flags, max_stream_bytes, key, prefix, integers, eps, mean, std_dev): [handle, report]. */
+ * strict, allow_missing, ignore_modules and head.
+ * createFromFile(path, flags, max_stream_bytes, key, prefix, integers, eps, mean, std_dev, block_counts, block_widths,
+ * architecture): [handle, report]. */
 static napi_value load_or_create(napi_env env, napi_callback_info info, int creating) {
     napi_value a[ARGUMENTS], result = NULL;
     arguments_of(env, info, a);
@@ -315,6 +404,7 @@ static napi_value load_or_create(napi_env env, napi_callback_info info, int crea
     how.strict = flags[0];
     how.allow_missing = flags[1];
     how.ignore_modules = flags[2];
+    how.head = flags[3];
     bool lossless;
     napi_get_value_bigint_uint64(env, a[first + 2], &how.max_stream_bytes, &lossless);
     how.key = key;
@@ -323,25 +413,21 @@ static napi_value load_or_create(napi_env env, napi_callback_info info, int crea
     backbone_report *report = NULL;
     backbone_status status;
     if (creating) {
-        backbone_options options = options_of(env, a[5], a[6], a[7], a[8]);
+        char *architecture = text_of(env, a[11]);
+        backbone_options options = options_of(env, a + 5, architecture);
         status = lib.create_from_file(path, &options, &how, &net, &report);
+        free(architecture);
     } else {
         status = lib.load_weights_with(handle->net, path, &how, &report);
     }
-    char *message = status == BACKBONE_STATUS_OK ? NULL : strdup(lib.last_error_message());
-    const char *json = NULL;
-    if (report != NULL && lib.report_to_json(report, &json) != BACKBONE_STATUS_OK) json = NULL;
-    if (status != BACKBONE_STATUS_OK) {
-        napi_throw(env, error_of(env, status, message == NULL ? "out of memory" : message, json));
-    } else if (creating) {
+    napi_value text = text_of_report(env, status, report);
+    if (status == BACKBONE_STATUS_OK && creating) {
         napi_create_array(env, &result);
-        napi_set_element(env, result, 0, own(env, net));
-        napi_set_element(env, result, 1, string_of(env, json == NULL ? "" : json));
+        napi_set_element(env, result, 0, own_net(env, net));
+        napi_set_element(env, result, 1, text);
     } else {
-        result = string_of(env, json == NULL ? "" : json);
+        result = text;
     }
-    lib.report_free(report);
-    free(message);
     free(path);
     free(key);
     free(prefix);
@@ -351,8 +437,8 @@ static napi_value load_or_create(napi_env env, napi_callback_info info, int crea
 static napi_value load_weights(napi_env env, napi_callback_info info) { return load_or_create(env, info, 0); }
 static napi_value create_from_file(napi_env env, napi_callback_info info) { return load_or_create(env, info, 1); }
 
-/* Functions of a network and one more argument. */
-enum operation { INIT_WEIGHTS, SAVE_WEIGHTS, FREEZE, SET_TRAINING };
+/* Functions of a network and one or two more arguments. */
+enum operation { INIT_WEIGHTS, SAVE_WEIGHTS, FREEZE, SET_TRAINING, SET_TRAINABLE, CANCEL, BEGIN, COMMIT, END };
 
 static napi_value operate(napi_env env, napi_callback_info info, enum operation operation) {
     napi_value a[ARGUMENTS];
@@ -360,22 +446,39 @@ static napi_value operate(napi_env env, napi_callback_info info, enum operation 
     struct handle *handle = handle_of(env, a[0]);
     if (handle == NULL) return NULL;
     char *path = operation == SAVE_WEIGHTS ? text_of(env, a[1]) : NULL;
+    char *names = operation == SAVE_WEIGHTS ? text_of(env, a[2]) : NULL;
     uint64_t seed = 0;
     bool lossless;
     if (operation == INIT_WEIGHTS) napi_get_value_bigint_uint64(env, a[1], &seed, &lossless);
-    backbone_status status = operation == INIT_WEIGHTS   ? lib.init_weights(handle->net, seed)
-                             : operation == SAVE_WEIGHTS ? lib.save_weights(handle->net, path)
-                             : operation == FREEZE       ? lib.freeze(handle->net, int32_of(env, a[1]))
-                                                         : lib.set_training(handle->net, int32_of(env, a[1]));
+    backbone_status status = BACKBONE_STATUS_OK;
+    switch (operation) {
+    case INIT_WEIGHTS: status = lib.init_weights(handle->net, seed); break;
+    case SAVE_WEIGHTS: status = lib.save_weights_with(handle->net, path, names); break;
+    case FREEZE: status = lib.freeze(handle->net, int32_of(env, a[1])); break;
+    case SET_TRAINING: status = lib.set_training(handle->net, int32_of(env, a[1])); break;
+    case SET_TRAINABLE: status = lib.set_trainable(handle->net, int32_of(env, a[1])); break;
+    case CANCEL: status = lib.cancel(handle->net); break;
+    case BEGIN: status = lib.statistics_begin(handle->net); break;
+    case COMMIT: status = lib.statistics_commit(handle->net); break;
+    case END: status = lib.statistics_cancel(handle->net); break;
+    }
     check(env, status);
     free(path);
+    free(names);
     return NULL;
 }
 
-static napi_value init_weights(napi_env env, napi_callback_info info) { return operate(env, info, INIT_WEIGHTS); }
-static napi_value save_weights(napi_env env, napi_callback_info info) { return operate(env, info, SAVE_WEIGHTS); }
-static napi_value freeze(napi_env env, napi_callback_info info) { return operate(env, info, FREEZE); }
-static napi_value set_training(napi_env env, napi_callback_info info) { return operate(env, info, SET_TRAINING); }
+#define OPERATION(name, operation) \
+    static napi_value name(napi_env env, napi_callback_info info) { return operate(env, info, operation); }
+OPERATION(init_weights, INIT_WEIGHTS)
+OPERATION(save_weights, SAVE_WEIGHTS)
+OPERATION(freeze, FREEZE)
+OPERATION(set_training, SET_TRAINING)
+OPERATION(set_trainable, SET_TRAINABLE)
+OPERATION(cancel, CANCEL)
+OPERATION(begin_statistics, BEGIN)
+OPERATION(commit_statistics, COMMIT)
+OPERATION(cancel_statistics, END)
 
 static napi_value get_training(napi_env env, napi_callback_info info) {
     napi_value arguments[ARGUMENTS];
@@ -389,7 +492,7 @@ static napi_value get_training(napi_env env, napi_callback_info info) {
 
 /* ---- Forward ---------------------------------------------------------------------------------------------------- */
 
-/* outputShapes(handle, shape, rows): BigInt64Arrays of 4 sizes, and of 4 for each stage, which are written. */
+/* outputShapes(handle, shape, rows): BigInt64Arrays of 4 sizes, and of 4 for each output, which are written. */
 static napi_value output_shapes(napi_env env, napi_callback_info info) {
     napi_value a[ARGUMENTS];
     arguments_of(env, info, a);
@@ -403,7 +506,8 @@ static napi_value output_shapes(napi_env env, napi_callback_info info) {
 /* A forward, and for those that run beside JavaScript what keeps everything until they end. */
 struct forward {
     struct handle *handle;
-    backbone_tensor input, outputs[4];
+    backbone_tape *tape; /* of a pass for training */
+    backbone_tensor input, outputs[OUTPUTS];
     size_t count;
     backbone_status status;
     char message[1024];
@@ -423,7 +527,11 @@ static backbone_tensor tensor_of(void *data, int32_t dtype, const int64_t *shape
 static void compute(napi_env env, void *data) {
     (void)env; /* of another thread */
     struct forward *forward = data;
-    forward->status = lib.forward(forward->handle->net, &forward->input, forward->outputs, forward->count);
+    backbone *net = forward->handle->net;
+    forward->status =
+        forward->tape == NULL
+            ? lib.forward(net, &forward->input, forward->outputs, forward->count)
+            : lib.forward_train(net, forward->tape, &forward->input, forward->outputs, forward->count);
     if (forward->status != BACKBONE_STATUS_OK)
         snprintf(forward->message, sizeof forward->message, "%s", lib.last_error_message());
 }
@@ -445,18 +553,40 @@ static void complete(napi_env env, napi_status status, void *data) {
     free(forward);
 }
 
-/* forward(handle, input, shape, nhwc, outputs, rows, beside): typed arrays with the elements of their shapes. With
- * `beside` a promise; the input is copied, since scripts may change or give away its memory. */
+static backbone_tensor image_of(napi_env env, napi_value data, napi_value shape, napi_value nhwc, void *elements) {
+    napi_typedarray_type type;
+    napi_get_typedarray_info(env, data, &type, NULL, NULL, NULL, NULL);
+    return tensor_of(elements, type == napi_float32_array ? BACKBONE_DTYPE_FLOAT32 : BACKBONE_DTYPE_UINT8,
+                     elements_of(env, shape, NULL), int32_of(env, nhwc));
+}
+
+/* Tensors of float32, NCHW, for an array of typed arrays or null, with four sizes in `rows` for each; how many. */
+static size_t tensors_of(napi_env env, napi_value array, const int64_t *rows, backbone_tensor out[OUTPUTS]) {
+    uint32_t count = 0;
+    napi_get_array_length(env, array, &count);
+    for (uint32_t i = 0; i < count && i < OUTPUTS; i++) {
+        napi_value element;
+        napi_get_element(env, array, i, &element);
+        out[i] = tensor_of(elements_of(env, element, NULL), BACKBONE_DTYPE_FLOAT32, rows + 4 * i, 0);
+    }
+    return count < OUTPUTS ? count : OUTPUTS;
+}
+
+/* forward(handle, input, shape, nhwc, outputs, rows, beside, tape): typed arrays with the elements of their shapes.
+ * With `beside` a promise; the input is copied, since scripts may change or give away its memory. With a tape (else
+ * undefined) it is a pass for training, never beside. */
 static napi_value run_forward(napi_env env, napi_callback_info info) {
     napi_value a[ARGUMENTS], promise = NULL, name = string_of(env, "backbone.forward");
     arguments_of(env, info, a);
     struct handle *handle = handle_of(env, a[0]);
     if (handle == NULL) return NULL;
+    napi_valuetype tape_type = napi_undefined;
+    napi_typeof(env, a[7], &tape_type);
+    struct handle *tape = tape_type == napi_undefined ? NULL : object_of(env, a[7], TAPE);
+    if (tape_type != napi_undefined && tape == NULL) return NULL;
     struct forward *forward = calloc(1, sizeof *forward);
     if (forward == NULL) return fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "no memory for a forward");
-    napi_typedarray_type type;
     size_t bytes = 0;
-    napi_get_typedarray_info(env, a[1], &type, NULL, NULL, NULL, NULL);
     void *input = elements_of(env, a[1], &bytes);
     const int64_t *rows = elements_of(env, a[5], NULL);
     int beside = int32_of(env, a[6]);
@@ -470,15 +600,9 @@ static napi_value run_forward(napi_env env, napi_callback_info info) {
         input = forward->copy;
     }
     forward->handle = handle;
-    forward->input = tensor_of(input, type == napi_float32_array ? BACKBONE_DTYPE_FLOAT32 : BACKBONE_DTYPE_UINT8,
-                               elements_of(env, a[2], NULL), int32_of(env, a[3]));
-    uint32_t count = 0;
-    napi_get_array_length(env, a[4], &count);
-    for (uint32_t i = 0; i < count && i < 4; i++, forward->count++) {
-        napi_value output;
-        napi_get_element(env, a[4], i, &output);
-        forward->outputs[i] = tensor_of(elements_of(env, output, NULL), BACKBONE_DTYPE_FLOAT32, rows + 4 * i, 0);
-    }
+    forward->tape = tape == NULL ? NULL : tape->tape;
+    forward->input = image_of(env, a[1], a[2], a[3], input);
+    forward->count = tensors_of(env, a[4], rows, forward->outputs);
     if (!beside) {
         compute(env, forward);
         if (forward->status != BACKBONE_STATUS_OK) fail(env, forward->status, forward->message);
@@ -494,16 +618,237 @@ static napi_value run_forward(napi_env env, napi_callback_info info) {
     return promise;
 }
 
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+/* newTape(handle, inputGradient, retain, recompute) */
+static napi_value new_tape(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    if (handle == NULL) return NULL;
+    backbone_tape_options options;
+    backbone_tape *tape = NULL;
+    backbone_status status = lib.tape_options_init(&options, sizeof options);
+    options.input_gradient = int32_of(env, a[1]);
+    options.retain = int32_of(env, a[2]);
+    options.recompute = int32_of(env, a[3]);
+    if (status == BACKBONE_STATUS_OK) status = lib.tape_create(handle->net, &options, &tape);
+    return status == BACKBONE_STATUS_OK ? own(env, TAPE, NULL, tape, NULL) : check(env, status);
+}
+
+static napi_value tape_bytes(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    struct handle *tape = handle == NULL ? NULL : object_of(env, a[1], TAPE);
+    if (tape == NULL) return NULL;
+    size_t bytes = 0;
+    backbone_status status = lib.tape_bytes(handle->net, tape->tape, &bytes);
+    return status == BACKBONE_STATUS_OK ? number_of(env, (double)bytes) : check(env, status);
+}
+
+/* backward(handle, tape, outputGradients, rows, inputGradient, inputShape, gradients, flags): Float32Arrays with the
+ * elements of their shapes, or null. */
+static napi_value backward(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    struct handle *tape = handle == NULL ? NULL : object_of(env, a[1], TAPE);
+    if (tape == NULL) return NULL;
+    backbone_tensor outputs[OUTPUTS];
+    size_t count = tensors_of(env, a[2], elements_of(env, a[3], NULL), outputs), bytes = 0;
+    void *given = elements_of(env, a[4], NULL);
+    backbone_tensor input = tensor_of(given, BACKBONE_DTYPE_FLOAT32, elements_of(env, a[5], NULL), 0);
+    float *gradients = elements_of(env, a[6], &bytes);
+    return check(env, lib.backward(handle->net, tape->tape, outputs, count, given == NULL ? NULL : &input, gradients,
+                                   bytes / sizeof *gradients, (uint32_t)int32_of(env, a[7])));
+}
+
+static napi_value trainable_count(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    size_t count = 0;
+    if (handle == NULL) return NULL;
+    backbone_status status = lib.trainable_count(handle->net, &count);
+    return status == BACKBONE_STATUS_OK ? number_of(env, (double)count) : check(env, status);
+}
+
+/* trainableSlot(handle, index): [offset, count] */
+static napi_value trainable_slot(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS], result = NULL;
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    size_t offset = 0, count = 0;
+    if (handle == NULL) return NULL;
+    backbone_status status = lib.trainable_slot(handle->net, (size_t)double_of(env, a[1]), &offset, &count);
+    if (status != BACKBONE_STATUS_OK) return check(env, status);
+    napi_create_array(env, &result);
+    napi_set_element(env, result, 0, number_of(env, (double)offset));
+    napi_set_element(env, result, 1, number_of(env, (double)count));
+    return result;
+}
+
+/* readTrainable(handle, values), writeTrainable(handle, values): a Float32Array */
+static napi_value copy_trainable(napi_env env, napi_callback_info info, int writing) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    size_t bytes = 0;
+    if (handle == NULL) return NULL;
+    float *values = elements_of(env, a[1], &bytes);
+    size_t count = bytes / sizeof *values;
+    return check(env, writing ? lib.write_trainable(handle->net, values, count)
+                              : lib.read_trainable(handle->net, values, count));
+}
+
+static napi_value read_trainable(napi_env env, napi_callback_info info) { return copy_trainable(env, info, 0); }
+static napi_value write_trainable(napi_env env, napi_callback_info info) { return copy_trainable(env, info, 1); }
+
+/* clipGradients(handle, gradients, maxNorm): the norm */
+static napi_value clip_gradients(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    size_t bytes = 0;
+    double norm = 0;
+    if (handle == NULL) return NULL;
+    float *gradients = elements_of(env, a[1], &bytes);
+    backbone_status status =
+        lib.clip_gradients(handle->net, gradients, bytes / sizeof *gradients, double_of(env, a[2]), &norm);
+    return status == BACKBONE_STATUS_OK ? number_of(env, norm) : check(env, status);
+}
+
+/* crossEntropy(logits, shape, labels, labelSmoothing, gradient): the loss; the labels are a BigInt64Array. */
+static napi_value cross_entropy(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    const int64_t *shape = elements_of(env, a[1], NULL);
+    size_t bytes = 0;
+    const int64_t *labels = elements_of(env, a[2], &bytes);
+    backbone_tensor logits = tensor_of(elements_of(env, a[0], NULL), BACKBONE_DTYPE_FLOAT32, shape, 0);
+    backbone_tensor gradient = tensor_of(elements_of(env, a[4], NULL), BACKBONE_DTYPE_FLOAT32, shape, 0);
+    double loss = 0;
+    backbone_status status =
+        lib.cross_entropy(&logits, labels, bytes / sizeof *labels, double_of(env, a[3]), &loss, &gradient);
+    return status == BACKBONE_STATUS_OK ? number_of(env, loss) : check(env, status);
+}
+
+enum { RATES = 6 };
+
+static double *rate(backbone_optimizer_options *o, int index) {
+    double *fields[RATES] = {&o->momentum, &o->dampening, &o->beta1, &o->beta2, &o->epsilon, &o->weight_decay};
+    return fields[index];
+}
+
+/* defaultOptimizerOptions(kind): [momentum, ..., weight_decay] */
+static napi_value default_optimizer_options(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS], result = NULL;
+    arguments_of(env, info, a);
+    backbone_optimizer_options options;
+    backbone_status status = lib.optimizer_options_init(&options, sizeof options, int32_of(env, a[0]));
+    if (status != BACKBONE_STATUS_OK) return check(env, status);
+    napi_create_array(env, &result);
+    for (int i = 0; i < RATES; i++) napi_set_element(env, result, (uint32_t)i, number_of(env, *rate(&options, i)));
+    return result;
+}
+
+/* newOptimizer(handle, kind, nesterov, rates, prefixes, numbers): a Float64Array of momentum, ..., weight_decay; an
+ * array of strings, and a Float64Array of kinds, learning_rate_factor and weight_decay for each. */
+static napi_value new_optimizer(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    if (handle == NULL) return NULL;
+    backbone_optimizer_options options;
+    backbone_optimizer *optimizer = NULL;
+    uint32_t count = 0;
+    backbone_status status = lib.optimizer_options_init(&options, sizeof options, int32_of(env, a[1]));
+    if (status != BACKBONE_STATUS_OK) return check(env, status);
+    options.nesterov = int32_of(env, a[2]);
+    const double *rates = elements_of(env, a[3], NULL), *numbers = elements_of(env, a[5], NULL);
+    for (int i = 0; i < RATES; i++) *rate(&options, i) = rates[i];
+    napi_get_array_length(env, a[4], &count);
+    backbone_parameter_group *groups = calloc(count + 1, sizeof *groups);
+    char **prefixes = calloc(count + 1, sizeof *prefixes);
+    int complete = groups != NULL && prefixes != NULL;
+    for (uint32_t i = 0; i < count && complete; i++) {
+        napi_value prefix;
+        napi_get_element(env, a[4], i, &prefix);
+        groups[i].prefix = prefixes[i] = text_of(env, prefix);
+        groups[i].kinds = (uint32_t)numbers[3 * i];
+        groups[i].learning_rate_factor = numbers[3 * i + 1];
+        groups[i].weight_decay = numbers[3 * i + 2];
+        complete = prefixes[i] != NULL;
+    }
+    options.groups = groups;
+    options.group_count = count;
+    if (complete)
+        check(env, status = lib.optimizer_create(handle->net, &options, &optimizer));
+    else
+        fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "no memory for groups");
+    for (uint32_t i = 0; i < count && prefixes != NULL; i++) free(prefixes[i]);
+    free(prefixes);
+    free(groups);
+    return optimizer == NULL ? NULL : own(env, OPTIMIZER, NULL, NULL, optimizer);
+}
+
+/* step(handle, optimizer, gradients, learningRate, flags), follow(handle, optimizer),
+ * saveTraining(handle, optimizer, path, learningRate), loadTraining(handle, optimizer, path): the report as text */
+enum use { STEP, FOLLOW, SAVE, LOAD };
+
+static napi_value use_optimizer(napi_env env, napi_callback_info info, enum use use) {
+    napi_value a[ARGUMENTS], result = NULL;
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    struct handle *optimizer = handle == NULL ? NULL : object_of(env, a[1], OPTIMIZER);
+    if (optimizer == NULL) return NULL;
+    char *path = use == SAVE || use == LOAD ? text_of(env, a[2]) : NULL;
+    size_t bytes = 0;
+    const float *gradients = use == STEP ? elements_of(env, a[2], &bytes) : NULL;
+    double learning_rate = use == STEP || use == SAVE ? double_of(env, a[3]) : 0;
+    backbone_report *report = NULL;
+    if (use == STEP) {
+        check(env, lib.optimizer_step(handle->net, optimizer->optimizer, gradients, bytes / sizeof *gradients,
+                                      learning_rate, (uint32_t)int32_of(env, a[4])));
+    } else if (use == FOLLOW) {
+        check(env, lib.optimizer_follow(handle->net, optimizer->optimizer));
+    } else if (use == SAVE) {
+        check(env, lib.save_training(handle->net, optimizer->optimizer, path, learning_rate));
+    } else {
+        backbone_status status = lib.load_training(handle->net, optimizer->optimizer, path, &report);
+        result = text_of_report(env, status, report);
+    }
+    free(path);
+    return result;
+}
+
+static napi_value step(napi_env env, napi_callback_info info) { return use_optimizer(env, info, STEP); }
+static napi_value follow(napi_env env, napi_callback_info info) { return use_optimizer(env, info, FOLLOW); }
+static napi_value save_training(napi_env env, napi_callback_info info) { return use_optimizer(env, info, SAVE); }
+static napi_value load_training(napi_env env, napi_callback_info info) { return use_optimizer(env, info, LOAD); }
+
+/* addStatistics(handle, input, shape, nhwc) */
+static napi_value add_statistics(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    if (handle == NULL) return NULL;
+    backbone_tensor input = image_of(env, a[1], a[2], a[3], elements_of(env, a[1], NULL));
+    return check(env, lib.statistics_add(handle->net, &input));
+}
+
 NAPI_MODULE_INIT() {
     const struct {
         const char *name;
         napi_callback function;
     } functions[] = {{"load", load},
                      {"version", version},
+                     {"architectures", architectures},
                      {"defaultOptions", default_options},
                      {"create", create},
                      {"createFromFile", create_from_file},
-                     {"close", close_net},
+                     {"close", close_object},
                      {"getOptions", get_options},
                      {"initWeights", init_weights},
                      {"loadWeights", load_weights},
@@ -512,6 +857,27 @@ NAPI_MODULE_INIT() {
                      {"setTraining", set_training},
                      {"getTraining", get_training},
                      {"outputShapes", output_shapes},
+                     {"setTrainable", set_trainable},
+                     {"cancel", cancel},
+                     {"beginStatistics", begin_statistics},
+                     {"addStatistics", add_statistics},
+                     {"commitStatistics", commit_statistics},
+                     {"cancelStatistics", cancel_statistics},
+                     {"newTape", new_tape},
+                     {"tapeBytes", tape_bytes},
+                     {"backward", backward},
+                     {"trainableCount", trainable_count},
+                     {"trainableSlot", trainable_slot},
+                     {"readTrainable", read_trainable},
+                     {"writeTrainable", write_trainable},
+                     {"clipGradients", clip_gradients},
+                     {"crossEntropy", cross_entropy},
+                     {"defaultOptimizerOptions", default_optimizer_options},
+                     {"newOptimizer", new_optimizer},
+                     {"step", step},
+                     {"follow", follow},
+                     {"saveTraining", save_training},
+                     {"loadTraining", load_training},
                      {"forward", run_forward}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         napi_value function;

@@ -64,7 +64,15 @@ def probe(tmp_path_factory):
 def expected(tmp_path_factory, reference):
     """Scripts with what C makes of them."""
     made = {}
-    for make in (commands.numbers, commands.states, commands.errors):
+    makers = (
+        commands.numbers,
+        commands.states,
+        commands.architectures,
+        commands.outputs,
+        commands.training,
+        commands.errors,
+    )
+    for make in makers:
         script = make(tmp_path_factory.mktemp("inputs"))
         made[make.__name__] = script, result(reference, script, tmp_path_factory.mktemp("of-c"))
     return made

@@ -3,9 +3,9 @@
 
 /*
  * A library that a binding loads in place of libbackbone: it hands every call on, and counts. The file that COUNTS
- * names always holds: networks created and freed, reports given and freed, and uses and frees of networks that are
- * none, or that a call is still in. A forward first sleeps as many milliseconds as SLEEP says, to give collectors and
- * other threads their time.
+ * names always holds: networks, tapes and optimisers created and freed, reports given and freed, and uses and frees of
+ * those that do not exist, or that a call is still in. A forward first sleeps as many milliseconds as SLEEP says, to
+ * give collectors and other threads their time.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -18,52 +18,56 @@
 
 #include "backbone.h"
 
-enum { NETWORKS = 4096 };
+enum { OBJECTS = 4096 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    backbone *net;
+    const void *object;
     int calls;
-} networks[NETWORKS];
+} objects[OBJECTS];
 static int created, freed, reports, reports_freed, wrong;
 
 /* The function of the real library. */
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
-/* The place of a network, or of a free place for NULL; -1 if there is none. */
-static int find(const backbone *net) {
-    for (int i = 0; i < NETWORKS; i++)
-        if (networks[i].net == net) return i;
+/* The place of an object, or of a free place for NULL; -1 if there is none. */
+static int find(const void *object) {
+    for (int i = 0; i < OBJECTS; i++)
+        if (objects[i].object == object) return i;
     return -1;
 }
 
-/* Not at the end of the process: not every runtime runs destructors of libraries. */
+/* Not at the end of the process: not every runtime runs destructors of libraries. The process may end meanwhile. */
 static void unlock_and_write(void) {
     const char *path = getenv("COUNTS");
-    FILE *file = path == NULL ? NULL : fopen(path, "w");
+    char temporary[4096];
+    if (path == NULL) abort();
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *file = fopen(temporary, "w");
     if (file == NULL) abort();
     fprintf(file, "%d %d %d %d %d\n", created, freed, reports, reports_freed, wrong);
     fclose(file);
+    if (rename(temporary, path) != 0) abort();
     pthread_mutex_unlock(&lock);
 }
 
-static void count(backbone *net, const backbone_report *report) {
+static void count(const void *object, const backbone_report *report) {
     pthread_mutex_lock(&lock);
     if (report != NULL) reports++;
-    if (net != NULL) {
+    if (object != NULL) {
         int place = find(NULL);
         if (place < 0) abort();
-        networks[place].net = net;
+        objects[place].object = object;
         created++;
     }
     unlock_and_write();
 }
 
-static void use(const backbone *net, int calls) {
+static void use(const void *object, int calls) {
     pthread_mutex_lock(&lock);
-    int place = net == NULL ? -1 : find(net);
+    int place = object == NULL ? -1 : find(object);
     if (place >= 0)
-        networks[place].calls += calls;
+        objects[place].calls += calls;
     else
         wrong++;
     unlock_and_write();
@@ -108,16 +112,66 @@ BACKBONE_API void backbone_report_free(backbone_report *report) {
     NEXT(backbone_report_free)(report);
 }
 
-BACKBONE_API void backbone_free(backbone *net) {
-    if (net == NULL) return;
+/* Whether an object may be freed, and if so, forgets it. */
+static int release(const void *object) {
+    if (object == NULL) return 0;
     pthread_mutex_lock(&lock);
-    int place = find(net), allowed = place >= 0 && networks[place].calls == 0;
+    int place = find(object), allowed = place >= 0 && objects[place].calls == 0;
     if (allowed) {
-        networks[place].net = NULL;
+        objects[place].object = NULL;
         freed++;
     } else {
         wrong++;
     }
     unlock_and_write();
-    if (allowed) NEXT(backbone_free)(net);
+    return allowed;
+}
+
+BACKBONE_API void backbone_free(backbone *net) {
+    if (release(net)) NEXT(backbone_free)(net);
+}
+
+BACKBONE_API backbone_status backbone_tape_create(const backbone *net, const backbone_tape_options *options,
+                                                  backbone_tape **out) {
+    backbone_status status = NEXT(backbone_tape_create)(net, options, out);
+    count(*out, NULL);
+    return status;
+}
+
+BACKBONE_API void backbone_tape_free(backbone_tape *tape) {
+    if (release(tape)) NEXT(backbone_tape_free)(tape);
+}
+
+BACKBONE_API backbone_status backbone_optimizer_create(const backbone *net, const backbone_optimizer_options *options,
+                                                       backbone_optimizer **out) {
+    backbone_status status = NEXT(backbone_optimizer_create)(net, options, out);
+    count(*out, NULL);
+    return status;
+}
+
+BACKBONE_API void backbone_optimizer_free(backbone_optimizer *optimizer) {
+    if (release(optimizer)) NEXT(backbone_optimizer_free)(optimizer);
+}
+
+BACKBONE_API backbone_status backbone_forward_train(backbone *net, backbone_tape *tape, const backbone_tensor *input,
+                                                    const backbone_tensor *outputs, size_t size) {
+    use(net, 1);
+    use(tape, 1);
+    usleep((useconds_t)atoi(getenv("SLEEP")) * 1000);
+    backbone_status status = NEXT(backbone_forward_train)(net, tape, input, outputs, size);
+    use(tape, -1);
+    use(net, -1);
+    return status;
+}
+
+BACKBONE_API backbone_status backbone_optimizer_step(backbone *net, backbone_optimizer *optimizer,
+                                                     const float *gradients, size_t size, double learning_rate,
+                                                     uint32_t flags) {
+    use(net, 1);
+    use(optimizer, 1);
+    usleep((useconds_t)atoi(getenv("SLEEP")) * 1000);
+    backbone_status status = NEXT(backbone_optimizer_step)(net, optimizer, gradients, size, learning_rate, flags);
+    use(optimizer, -1);
+    use(net, -1);
+    return status;
 }

@@ -10,7 +10,14 @@ import header
 import pytest
 from languages import BINDINGS, LANGUAGES, run
 
-USED = ["backbone_options", "backbone_load_options", "backbone_tensor"]
+USED = [
+    "backbone_options",
+    "backbone_load_options",
+    "backbone_tensor",
+    "backbone_tape_options",
+    "backbone_parameter_group",
+    "backbone_optimizer_options",
+]
 # The bindings for Go and Node.js are compiled with the header itself.
 WITH_STRUCTS = tuple(language for language in LANGUAGES if language not in ("go", "node"))
 
@@ -37,8 +44,14 @@ RUST_TYPES = {
     "int32_t": "i32",
     "int32_t*": "*mut i32",
     "int64_t*": "*mut i64",
+    "constint64_t*": "*const i64",
     "constint64_t[4]": "*const i64",
+    "uint32_t": "u32",
     "uint64_t": "u64",
+    "float*": "*mut f32",
+    "constfloat*": "*const f32",
+    "double": "f64",
+    "double*": "*mut f64",
     "size_t": "usize",
     "size_t*": "*mut usize",
     "backbone_status": "i32",
@@ -52,6 +65,10 @@ RUST_STRUCTS = {
     "backbone_entry_info": "EntryInfo",
     "backbone_tensor": "Tensor",
     "backbone_layer": "Layer",
+    "backbone_tape": "Tape",
+    "backbone_tape_options": "TapeOptions",
+    "backbone_optimizer": "Optimizer",
+    "backbone_optimizer_options": "OptimizerOptions",
 }
 for c_name, rust_name in RUST_STRUCTS.items():
     RUST_TYPES |= {f"{c_name}*": f"*mut {rust_name}", f"const{c_name}*": f"*const {rust_name}"}

@@ -49,6 +49,33 @@ def test_networks_and_reports_are_freed_once(language, probe, counting, tmp_path
     assert counted(probe(language), counting, tmp_path, *lines)[1] == [2, 2, 2, 2, 0]
 
 
+TRAINED = ("build depth=18 base_channels=4", "tape 0 0", "optimizer 0 0 - - - - - -")
+FREED = ("free tape", "free optimizer")
+
+
+@pytest.mark.parametrize("language", WITH_CLOSE)
+def test_a_closed_tape_or_optimizer_says_so(language, probe, tmp_path):
+    script = commands.Script(tmp_path)
+    image = script.image("image", np.zeros((1, 3, 32, 32), np.float32), "nchw")
+    script.add(*TRAINED, *FREED, *FREED, f"forward_train {image} {{out}}/x", "bytes", "follow", "close")
+    lines = result(probe(language), script, tmp_path).lines
+    tape, optimizer = ("error 1 this Tape is closed", "error 1 this Optimizer is closed")
+    assert lines == ["created", *["ok"] * 6, tape, tape, optimizer, "closed"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("end", [(*FREED, "close"), ("close", *FREED), (FREED[1], "close", FREED[0])])
+def test_tapes_and_optimizers_are_freed_in_any_order(language, end, probe, counting, tmp_path):
+    assert counted(probe(language), counting, tmp_path, *TRAINED, *end)[1] == [3, 3, 0, 0, 0]
+
+
+@pytest.mark.parametrize("language", WITH_CLOSE)
+def test_tapes_and_optimizers_that_nobody_closes_are_collected(language, probe, counting, tmp_path):
+    lines, (created, freed, _, _, wrong) = counted(probe(language), counting, tmp_path, "churn_training 10")
+    assert lines == ["churned 10"]
+    assert created == 30 and freed >= 20 and wrong == 0, (created, freed, wrong)
+
+
 @pytest.mark.parametrize("language", WITH_CLOSE)
 def test_what_nobody_closes_is_collected_and_never_during_a_call(language, probe, counting, tmp_path):
     # Networks whose last use is a forward, and a collector that runs all the time.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import artifacts, children, machine, plot, report, session, startup
 from .arguments import choices, output_folder, positive, thread_counts
-from .columns import BY_KEY, COLUMNS, STARTUP_COLUMN
+from .columns import BY_KEY, COLUMNS, FAMILY, STARTUP_COLUMN
 from .engines import OURS, PEERS, engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,8 +64,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     # In the order of the table, whatever the user's is.
     arguments.peers = [name for name in PEERS if name in arguments.peers]
-    wanted = arguments.only or (QUICK_COLUMNS if arguments.quick else BY_KEY)
-    arguments.columns = [column for column in COLUMNS if column.key in wanted]
+    wanted = arguments.only or (QUICK_COLUMNS if arguments.quick else [column.key for column in COLUMNS])
+    arguments.columns = [column for column in COLUMNS + FAMILY if column.key in wanted]
     return arguments
 
 

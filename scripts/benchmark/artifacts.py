@@ -90,7 +90,7 @@ def weights_file(models: Path, column: Column) -> Path:
 
 
 def _folder(models: Path, kind: str, column: Column) -> Path:
-    return models / kind / (column.key if _is_per_column(kind) else f"resnet{column.depth}")
+    return models / kind / (column.key if _is_per_column(kind) else column.network)
 
 
 def _is_per_column(kind: str) -> bool:
@@ -116,7 +116,7 @@ def _make(models: Path, kind: str, column: Column) -> None:
     from . import models as networks
 
     if kind == "weights":
-        networks.new_weights(column.depth, folder / "weights.pth")
+        networks.new_weights(column.network, folder / "weights.pth")
     elif kind == "case":
         networks.new_case(column, weights_file(models, column), folder)
     else:

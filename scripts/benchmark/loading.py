@@ -70,7 +70,7 @@ def main() -> int:
     artifacts.prepare(WORK / "models", "weights", STARTUP_COLUMN, dict(os.environ), logs / "make-weights.log")
     program = startup.compiled("loading", library, WORK, logs)
     weights = artifacts.weights_file(WORK / "models", STARTUP_COLUMN)
-    network = models.load(STARTUP_COLUMN.depth, weights).model
+    network = models.load(STARTUP_COLUMN.network, weights).model
     # What the network keeps, in float32.
     size = sum(value.numel() for name, value in network.state_dict().items() if not name.startswith("fc.")) * 4
     print("| kind of file | type | file | from the file | from memory | peak | peak / weights |")

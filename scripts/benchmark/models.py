@@ -20,7 +20,7 @@ SEED = 20
 CALIBRATION_BATCHES = 4
 
 
-def _torchvision_resnet():
+def torchvision_resnet():
     """torchvision.models.resnet, also where torchvision is built for CUDA and PyTorch is not.
 
     There its compiled operators cannot be loaded, and it refuses to be imported for want of these two.
@@ -35,8 +35,18 @@ def _torchvision_resnet():
     return resnet
 
 
+def _new(network: str) -> torch.nn.Module:
+    """A network of torchvision, or else of timm, as it is made."""
+    resnet = torchvision_resnet()
+    if hasattr(resnet, network):
+        return getattr(resnet, network)(weights=None)
+    import timm
+
+    return timm.create_model(network, pretrained=False, zero_init_last=False)
+
+
 class Features(torch.nn.Module):
-    """A ResNet of torchvision that returns C2 to C5."""
+    """A ResNet that returns C2 to C5."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
@@ -44,6 +54,8 @@ class Features(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         net = self.model
+        if hasattr(net, "forward_intermediates"):
+            return tuple(net.forward_intermediates(x, indices=[1, 2, 3, 4], intermediates_only=True))
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
         c2 = net.layer1(x)
         c3 = net.layer2(c2)
@@ -62,14 +74,14 @@ def images(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
     return total / np.float32(np.sqrt(3))
 
 
-def new_weights(depth: int, path: Path) -> None:
+def new_weights(network: str, path: Path) -> None:
     """Save random weights with BatchNorm statistics measured on random images.
 
     With the statistics of a new network, activations would grow from block to block without bound.
     """
-    torch.manual_seed(SEED + depth)
-    features = Features(getattr(_torchvision_resnet(), f"resnet{depth}")(weights=None)).train()
-    last = "bn2" if depth < 50 else "bn3"
+    torch.manual_seed(SEED)
+    features = Features(_new(network)).train()
+    last = "bn2" if network in ("resnet18", "resnet34") else "bn3"
     for name, module in features.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             # As trained ones are: other than 1 and 0, and small where a block adds to its input. With 1 there, a random
@@ -85,9 +97,9 @@ def new_weights(depth: int, path: Path) -> None:
     torch.save(features.model.state_dict(), path)
 
 
-def load(depth: int, path: Path) -> Features:
+def load(network: str, path: Path) -> Features:
     """The network with saved weights, in evaluation mode."""
-    model = getattr(_torchvision_resnet(), f"resnet{depth}")(weights=None)
+    model = _new(network)
     model.load_state_dict(torch.load(path, weights_only=True))
     return Features(model).eval()
 
@@ -96,7 +108,7 @@ def new_case(column: Column, weights: Path, folder: Path) -> None:
     """Save the input of a column, and the features that PyTorch computes from it in float64."""
     x = images(column.shape, SEED + 1000)
     np.save(folder / "input.npy", x)
-    model = load(column.depth, weights).double()
+    model = load(column.network, weights).double()
     features: list[list[np.ndarray]] = [[] for _ in STAGES]
     with torch.inference_mode():
         # Image by image: float64 at detector size takes gigabytes.
@@ -113,7 +125,7 @@ def new_onnx(column: Column, weights: Path, folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            load(column.depth, weights),
+            load(column.network, weights),
             (torch.zeros(column.shape),),
             folder / "model.onnx",
             input_names=["image"],
@@ -127,5 +139,5 @@ def new_onnx(column: Column, weights: Path, folder: Path) -> None:
 def new_torchscript(column: Column, weights: Path, path: Path, *, freeze: bool) -> None:
     """Trace a column's network to a TorchScript file."""
     with torch.no_grad():
-        traced = torch.jit.trace(load(column.depth, weights), torch.zeros(1, 3, 224, 224))
+        traced = torch.jit.trace(load(column.network, weights), torch.zeros(1, 3, 224, 224))
         torch.jit.save(torch.jit.freeze(traced) if freeze else traced, path)

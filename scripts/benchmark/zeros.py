@@ -31,7 +31,7 @@ ROUNDS = 15
 def nonzero(column: Column, weights: Path, image: np.ndarray) -> tuple[float, str, str]:
     """Of the inputs of 1x1 convolutions, the share that is not zero, weighted by multiplications, and in percent from
     the least to the most: those in front of the last convolution of a block, and those of whole blocks."""
-    features = models.load(column.depth, weights)
+    features = models.load(column.network, weights)
     shares: dict[str, list[tuple[float, int]]] = {"conv3": [], "block": []}
 
     def see(name: str, module: torch.nn.Conv2d, x: torch.Tensor, y: torch.Tensor) -> None:

@@ -36,6 +36,13 @@ static inline int shims_open_for_reading(const char *path) {
 static inline int shims_create_exclusively(const char *path, mode_t permissions) {
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
 }
+/* Up to nine significant digits, with a point in every locale. */
+static inline void shims_format_number(double number, char out[32]) {
+    char *comma;
+    snprintf(out, 32, "%.9g", number);
+    comma = strchr(out, ',');
+    if (comma != NULL) *comma = '.';
+}
 /* fcntl is variadic too. */
 static inline int shims_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXEC, 0); }
 static inline void shims_clear_nonblocking(int file) {

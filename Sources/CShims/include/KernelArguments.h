@@ -13,10 +13,13 @@
 
 /* What the tiles of a panel of output channels have in common. */
 struct shims_convolution_panel {
-    long segment_count;   /* rows of a window, at least 1 */
-    long segment_stride;  /* floats from one row of a window to the next */
-    long segment_length;  /* floats of a row of a window, at least 1 */
-    const float *weights; /* one of each channel for each float of a window, row after row */
+    long input_offset;    /* floats from the address of a window to its first segment */
+    long row_count;       /* rows of a window, at least 1 */
+    long row_stride;      /* floats from one row of a window to the next */
+    long segment_count;   /* segments of a row, of which each is contiguous, at least 1 */
+    long segment_stride;  /* floats from one segment of a row to the next */
+    long segment_length;  /* floats of a segment, at least 1 */
+    const float *weights; /* one of each channel for each float of a window, segment after segment */
     const float *bias;    /* a value for each channel */
     bool is_relu;
     long channel;         /* floats from the address of a pixel of output or residual to the panel's first channel */
@@ -63,6 +66,60 @@ struct shims_winograd_output {
     long columns;
 };
 
+/* Pixels of a row on their way back through a ReLU and a norm. */
+struct shims_norm_gradient {
+    const float *gradient;
+    const float *result; /* of the ReLU, or NULL for none */
+    float *masked;       /* written where there is a result; may be the gradient */
+    const float *input;  /* of the norm, or NULL if no sums of products are wanted */
+    const double *mean;  /* a value for each channel, read with an input alone */
+    long channels;       /* a multiple of 8 */
+    long pixels;
+};
+
+/* Pixels that follow each other without a gap, and what is computed with each of their channels by itself. */
+struct shims_elementwise {
+    const float *input;
+    const float *scale;    /* a factor for each channel, or NULL */
+    const float *shift;    /* added to the product, a value for each channel, or NULL; only with a scale */
+    const float *residual; /* added last, as many pixels as the input, or NULL */
+    float *output;         /* may be the input or the residual */
+    long channels;         /* a multiple of the floats of a vector */
+    long pixels;
+};
+
+/* A step of SGD for some parameters; scalars as PyTorch rounds them. */
+struct shims_sgd_step {
+    float *parameters;
+    const float *gradients;
+    float *momentum_buffer; /* NULL without momentum */
+    long count;
+    float negated_rate;   /* -lr */
+    float weight_decay;
+    float momentum;
+    float gradient_share; /* 1 - dampening */
+    bool decays;          /* weight_decay is not 0 */
+    bool begins;          /* the momentum buffer has no values yet */
+    bool is_nesterov;
+};
+
+/* A step of AdamW for some parameters; scalars as PyTorch rounds them. */
+struct shims_adamw_step {
+    float *parameters;
+    const float *gradients;
+    float *averages;    /* exp_avg */
+    float *squares;     /* exp_avg_sq */
+    long count;
+    float kept;         /* 1 - lr * weight_decay */
+    bool decays;        /* weight_decay is not 0 */
+    float share;        /* 1 - beta1 */
+    float square_kept;  /* beta2 */
+    float square_share; /* 1 - beta2 */
+    float correction;   /* sqrt(1 - beta2^step) */
+    float epsilon;
+    float negated_rate; /* -lr / (1 - beta1^step) */
+};
+
 /*
  * Tiles of F(m, 3) at the edge of an image, which have fewer than m pixels in a direction, need fewer points: those of
  * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. These two tell which n that is
@@ -88,6 +145,63 @@ static inline uint32_t shims_nonzero_bits(const float *floats) {
     vector values;
     memcpy(&values, floats, sizeof values);
     return __builtin_bit_cast(uint32_t, __builtin_convertvector(values != 0, bits));
+}
+
+/*
+ * Lane `index` of each four lanes in all four. A shuffle in Swift consists of single lanes, which the optimiser then
+ * loads one by one. Called only in targets that have vectors of this size.
+ */
+typedef float shims_float8 __attribute__((ext_vector_type(8)));
+static inline __attribute__((always_inline)) shims_float8 shims_spread8(shims_float8 floats, long index) {
+    switch (index) {
+    case 0: return __builtin_shufflevector(floats, floats, 0, 0, 0, 0, 4, 4, 4, 4);
+    case 1: return __builtin_shufflevector(floats, floats, 1, 1, 1, 1, 5, 5, 5, 5);
+    case 2: return __builtin_shufflevector(floats, floats, 2, 2, 2, 2, 6, 6, 6, 6);
+    default: return __builtin_shufflevector(floats, floats, 3, 3, 3, 3, 7, 7, 7, 7);
+    }
+}
+typedef float shims_float16 __attribute__((ext_vector_type(16)));
+static inline __attribute__((always_inline)) shims_float16 shims_spread16(shims_float16 floats, long index) {
+    switch (index) {
+    case 0: return __builtin_shufflevector(floats, floats, 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    case 1: return __builtin_shufflevector(floats, floats, 1, 1, 1, 1, 5, 5, 5, 5, 9, 9, 9, 9, 13, 13, 13, 13);
+    case 2: return __builtin_shufflevector(floats, floats, 2, 2, 2, 2, 6, 6, 6, 6, 10, 10, 10, 10, 14, 14, 14, 14);
+    default: return __builtin_shufflevector(floats, floats, 3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15);
+    }
+}
+
+/* Square roots. Those of a vector in Swift are calls of a function for each. */
+typedef double shims_double8 __attribute__((ext_vector_type(8)));
+static inline __attribute__((always_inline)) shims_double8 shims_square_roots(shims_double8 values) {
+    return __builtin_elementwise_sqrt(values);
+}
+static inline __attribute__((always_inline)) shims_float8 shims_square_roots8(shims_float8 values) {
+    return __builtin_elementwise_sqrt(values);
+}
+static inline __attribute__((always_inline)) shims_float16 shims_square_roots16(shims_float16 values) {
+    return __builtin_elementwise_sqrt(values);
+}
+
+/* Transposes eight rows of eight floats: float `k` of row `i` goes to float `i` of row `k` of `out`. */
+static inline __attribute__((always_inline)) void shims_transpose8(
+    const float *const *rows, long offset, float *out, long stride) {
+    shims_float8 a[8], b[8];
+    for (long i = 0; i < 8; ++i) memcpy(&a[i], rows[i] + offset, sizeof a[i]);
+    for (long i = 0; i < 8; i += 2) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (long i = 0; i < 8; i += 4) {
+        a[i] = __builtin_shufflevector(b[i], b[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        a[i + 1] = __builtin_shufflevector(b[i], b[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        a[i + 2] = __builtin_shufflevector(b[i + 1], b[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        a[i + 3] = __builtin_shufflevector(b[i + 1], b[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (long i = 0; i < 4; ++i) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        b[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    for (long i = 0; i < 8; ++i) memcpy(out + i * stride, &b[i], sizeof b[i]);
 }
 
 #endif

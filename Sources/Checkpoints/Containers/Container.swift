@@ -46,7 +46,7 @@ package enum Container: Sendable {
             return .safetensors
         }
         if isPickle(bytes) { return .pickle }
-        if ShardIndex.isIndex(bytes) { return .index }
+        if isIndex(bytes) { return .index }
         throw try BackboneError(.badCheckpoint, foreignKind(of: file, bytes))
     }
 
@@ -75,12 +75,32 @@ package enum Container: Sendable {
         return opcode == .mark || opcode == .emptyTuple || opcode == .put || opcode == .binPut
     }
 
+    /// Whether a file may be an index: it begins as a JSON object does.
+    private static func isIndex(_ bytes: Bytes) -> Bool {
+        var json = JSONReader(bytes)
+        return json.take("{") && (json.next == UInt8(ascii: "\"") || json.next == UInt8(ascii: "}"))
+    }
+
     private static func isPartOfName(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."):
             true
         default: false
+        }
+    }
+}
+
+extension ByteFile {
+    /// Opens a file that is to be a checkpoint: a stream that does not begin as one is not read to its end.
+    ///
+    /// - Throws: what opening throws, and `badCheckpoint` for such a stream.
+    init(
+        checkpoint path: UnsafePointer<CChar>, maxStreamBytes: Int = Limits.streamBytes,
+        _ cancellation: Cancellation = .none
+    ) throws(BackboneError) {
+        try self.init(path: path, maxStreamBytes: maxStreamBytes, cancellation) { beginning throws(BackboneError) in
+            _ = try Container.recognize(beginning)
         }
     }
 }

@@ -34,7 +34,7 @@ private func looksLikeHTML(_ bytes: Bytes) -> Bool {
     var start = 0
     while start < bytes.count && (bytes[start] == 0x20 || (9...13).contains(bytes[start])) { start += 1 }
     func begins(_ tag: StaticString) -> Bool {
-        let tag = Checkpoints.bytes(of: tag)
+        let tag = Runtime.bytes(of: tag)
         guard bytes.count - start >= tag.count else { return false }
         // Both cases of a letter differ in one bit.
         for index in 0..<tag.count where bytes[start + index] | 0x20 != tag[index] | 0x20 { return false }

@@ -145,16 +145,13 @@ struct SafetensorsHeader: ~Copyable {
     /// Checks that the tensors lie one after the other and fill the file but for zeros, so that it hides nothing.
     private func checkCoverage(_ file: FileReference) throws(BackboneError) {
         let storages = catalog.storages.elements
-        var order = UniqueArray<Int32>()
-        try order.reserve(storages.count)
-        for index in 0..<storages.count { try order.append(Int32(index)) }
-        sort(order.mutableElements) {
+        let order = try sorted(count: storages.count) {
             let (a, b) = (storages[Int($0)], storages[Int($1)])
             return a.position != b.position ? a.position < b.position : a.size < b.size
         }
         var end = dataStart
-        for position in 0..<order.count {
-            let storage = storages[Int(order[position])]
+        for index in order.elements {
+            let storage = storages[Int(index)]
             guard storage.position == end else {
                 throw BackboneError(
                     .badCheckpoint, "its tensors overlap or leave a hole at byte \(min(end, storage.position))")

@@ -29,7 +29,7 @@ struct TarArchive: ~Copyable {
         while file.size - position >= TarArchive.blockSize {
             let block = try file.read(at: position, count: TarArchive.blockSize)
             // The archive ends with blocks of zeros.
-            if isZero(block.elements) { break }
+            if block.elements.areZeros { break }
             count += 1
             guard count <= Limits.tarMembers else {
                 throw BackboneError(.badCheckpoint, "the tar archive has more than \(Limits.tarMembers) members")
@@ -81,11 +81,6 @@ struct TarArchive: ~Copyable {
         }
         return found
     }
-}
-
-private func isZero(_ bytes: Bytes) -> Bool {
-    for index in 0..<bytes.count where bytes[index] != 0 { return false }
-    return true
 }
 
 private struct TarHeader {
@@ -168,9 +163,9 @@ private struct TarAttributes: ~Copyable {
         var start = 0
         while start < bytes.count {
             let rest = bytes.elements.slice(start, bytes.count - start)
-            guard let space = index(of: UInt8(ascii: " "), in: rest), let count = decimal(rest.slice(0, space)),
+            guard let space = rest.position(of: UInt8(ascii: " ")), let count = decimal(rest.slice(0, space)),
                 count > space + 1, count <= rest.count, rest[count - 1] == UInt8(ascii: "\n"),
-                let equals = index(of: UInt8(ascii: "="), in: rest), equals > space, equals < count - 1
+                let equals = rest.position(of: UInt8(ascii: "=")), equals > space, equals < count - 1
             else {
                 throw BackboneError(
                     .badCheckpoint, "the attributes in the tar archive are damaged at byte \(range.lowerBound + start)")
@@ -188,10 +183,5 @@ private struct TarAttributes: ~Copyable {
             }
             start += count
         }
-    }
-
-    private func index(of byte: UInt8, in bytes: Bytes) -> Int? {
-        for index in 0..<bytes.count where bytes[index] == byte { return index }
-        return nil
     }
 }

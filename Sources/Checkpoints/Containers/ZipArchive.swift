@@ -106,15 +106,11 @@ struct ZipArchive: ~Copyable {
 private func orderedByName(
     _ members: UnsafeBufferPointer<ZipArchive.Member>, names: Bytes
 ) throws(BackboneError) -> UniqueArray<Int32> {
-    var order = UniqueArray<Int32>()
-    try order.reserve(members.count)
-    for index in 0..<members.count { try order.append(Int32(index)) }
-    func name(_ index: Int32) -> Bytes {
-        names.slice(members[Int(index)].name)
-    }
-    sort(order.mutableElements) { compare(name($0), name($1)) < 0 }
-    for index in 1..<max(order.count, 1) where equal(name(order[index - 1]), name(order[index])) {
-        throw BackboneError(.badCheckpoint, "the zip archive has two members '\(name(order[index]))'")
+    func name(_ index: Int32) -> Bytes { names.slice(members[Int(index)].name) }
+    let order = try sorted(count: members.count) { compare(name($0), name($1)) < 0 }
+    let list = order.elements
+    for index in 1..<max(list.count, 1) where equal(name(list[index - 1]), name(list[index])) {
+        throw BackboneError(.badCheckpoint, "the zip archive has two members '\(name(list[index]))'")
     }
     return order
 }

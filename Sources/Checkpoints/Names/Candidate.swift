@@ -19,14 +19,11 @@ struct Candidate: ~Copyable {
     init(
         key: consuming UniqueArray<UInt8>, tensors unsorted: borrowing UniqueArray<NamedTensor>
     ) throws(BackboneError) {
-        var order = UniqueArray<Int32>()
-        try order.reserve(unsorted.count)
-        for index in 0..<unsorted.count { try order.append(Int32(index)) }
         let list = unsorted.elements
-        sort(order.mutableElements) { compare(list[Int($0)].name, list[Int($1)].name) < 0 }
+        let order = try sorted(count: list.count) { compare(list[Int($0)].name, list[Int($1)].name) < 0 }
         var tensors = UniqueArray<NamedTensor>()
         try tensors.reserve(order.count)
-        for index in 0..<order.count { tensors.appendReserved(list[Int(order[index])]) }
+        for index in order.elements { tensors.appendReserved(list[Int(index)]) }
         self.key = key
         self.tensors = tensors
     }
@@ -51,15 +48,12 @@ struct Candidate: ~Copyable {
 
     /// Whether there is a tensor of the name that two parts make.
     func contains(_ prefix: Bytes, _ name: Bytes) -> Bool {
-        var low = 0
-        var high = tensors.count
-        while low < high {
-            let middle = (low + high) / 2
-            let comparison = compare(tensors[middle].name, prefix, name)
-            if comparison == 0 { return true }
-            if comparison < 0 { low = middle + 1 } else { high = middle }
-        }
-        return false
+        search(count: tensors.count) { compare(tensors[$0].name, prefix, name) } != nil
+    }
+
+    /// The same of either of two names, of which empty ones stand for none.
+    func contains(_ prefix: Bytes, anyOf names: (Bytes, Bytes)) -> Bool {
+        !names.0.isEmpty && contains(prefix, names.0) || !names.1.isEmpty && contains(prefix, names.1)
     }
 
     /// Whether all names begin with a prefix.
@@ -67,11 +61,4 @@ struct Candidate: ~Copyable {
         // They are sorted, so what the first and the last have in common all others have too.
         count > 0 && self[0].hasPrefix(prefix) && self[count - 1].hasPrefix(prefix)
     }
-}
-
-/// Orders a text by what two parts make when put together.
-private func compare(_ text: Bytes, _ first: Bytes, _ second: Bytes) -> Int {
-    let comparison = compare(text.slice(0, min(text.count, first.count)), first)
-    if comparison != 0 { return comparison }
-    return compare(text.slice(first.count, text.count - first.count), second)
 }

@@ -1,29 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// How one kind of writer spells the names of a network, as data: a table of patterns.
+/// How one kind of writer spells the names of a network's tensors, as data: a table of patterns.
 ///
 /// Each line of the table is one of these, with words separated by spaces:
 ///
-///     place STEM STAGE         a network is where two tensors of these names have the same prefix
-///     place STEM STAGE !OTHER  the same, unless a third name is there too
-///     PATTERN OURS             a name of the file, and our name for it
-///     PATTERN -                a name that is of no consequence
+///     place FIRST SECOND         landmarks: a network is where two tensors of these names have the same prefix
+///     place FIRST SECOND !OTHER  the same, unless a third name is there too, or (!OTHER !OTHER) one of two
+///     field LETTER LOW HIGH      the range of our number in a field; without such a line, all numbers
+///     apart START                our names that begin so are not compared to find out whether two places are one network
+///     PATTERN OURS               a name of the file, and our name for it
+///     PATTERN ~OURS              the same, of what no writer of the grammar has: it is read, to say what it is, but not
+///                                written
+///     PATTERN -                  a name that is of no consequence
 ///
-/// The first pattern that fits a name counts. Patterns are literal except for these fields, which our name may use:
+/// The first pattern that fits a name counts. Patterns are literal except for these, which our name may use:
 ///
-///     {s} {b} {c}    the number of a stage (1 to 4), a block (from 0), a convolution (1 to 3)
-///     {s+1} {c-1}    the same number, where the file counts from another one
-///     {c:a}          the same number as a letter: a, b, c
+///     {a} to {z}     fields: a number, written in decimal
+///     {a+1} {a-1}    the same number, where the file counts from another one
+///     {a:a}          the same number as a letter: 1 is a, 2 is b
 ///     *              at the end: whatever else there is. At the beginning: a name that ends so
 package struct NameGrammar: BitwiseCopyable, Sendable {
     /// As reports call it.
     package let name: StaticString
     package let table: StaticString
+    /// Lines that the grammars of a family of networks share, as the ranges of their fields.
+    package let shared: StaticString
 
-    package init(name: StaticString, table: StaticString) {
+    /// A grammar of lines of its own and of lines that it shares.
+    package init(name: StaticString, table: StaticString, shared: StaticString = "") {
         self.name = name
         self.table = table
+        self.shared = shared
     }
 
     /// Names as they are, for checkpoints of anything.

@@ -44,7 +44,7 @@ struct NameMap: ~Copyable {
         }
     }
 
-    /// Our name of tensor `index`, nil if it does not belong to the backbone.
+    /// Our name of tensor `index`, nil if it does not belong to the network.
     func name(_ index: Int) -> Bytes? {
         let range = names[index]
         return range.count > 0 ? text.elements.slice(range) : nil

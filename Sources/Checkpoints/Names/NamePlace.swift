@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// A place where a backbone may stand: a dict of tensors, what the backbone's names in it begin with, and the grammar of
-/// these names.
+/// A place where a network may be: a dict of tensors, what the network's names in it begin with, and the grammar of these
+/// names.
 struct NamePlace: BitwiseCopyable {
     let candidate: Int
     /// Borrowed from a name in the candidate, or from the caller.
@@ -15,7 +15,7 @@ struct NamePlace: BitwiseCopyable {
     /// More places than anyone can choose from in a message.
     private static var limit: Int { 64 }
 
-    /// Appends all places of a candidate where a stem and a first stage stand behind the same prefix.
+    /// Appends all places of a candidate where both landmarks of a grammar have the same prefix.
     static func findAll(
         in candidate: borrowing Candidate, at index: Int, _ grammars: borrowing UniqueArray<NameRules>,
         to places: inout UniqueArray<NamePlace>
@@ -25,12 +25,12 @@ struct NamePlace: BitwiseCopyable {
                 let landmarks = grammars[grammar].places[number]
                 for position in 0..<candidate.count where places.count < limit {
                     let name = candidate[position]
-                    guard name.hasSuffix(landmarks.stem) else { continue }
-                    let prefix = name.slice(0, name.count - landmarks.stem.count)
+                    guard name.hasSuffix(landmarks.first) else { continue }
+                    let prefix = name.slice(0, name.count - landmarks.first.count)
                     // A safetensors file may hold a name twice, which is an error of its own.
                     if position > 0 && equal(name, candidate[position - 1]) { continue }
-                    guard endsBetweenParts(prefix), candidate.contains(prefix, landmarks.stage),
-                        landmarks.absent.isEmpty || !candidate.contains(prefix, landmarks.absent)
+                    guard endsBetweenParts(prefix), candidate.contains(prefix, landmarks.second),
+                        !candidate.contains(prefix, anyOf: landmarks.absent)
                     else { continue }
                     let place = NamePlace(candidate: index, prefix: prefix, grammar: grammar)
                     if !place.isAmong(places) { try places.append(place) }
@@ -45,14 +45,14 @@ struct NamePlace: BitwiseCopyable {
         return false
     }
 
-    /// "xconv1.weight" is not a stem with a prefix. Blobs of Caffe2 have scopes: "gpu_0/conv1_w".
+    /// "xconv1.weight" is not "conv1.weight" with a prefix. Blobs of Caffe2 have scopes: "gpu_0/conv1_w".
     private static func endsBetweenParts(_ prefix: Bytes) -> Bool {
         guard let last = prefix.last else { return true }
         return last == UInt8(ascii: ".") || last == UInt8(ascii: "/")
     }
 
-    /// Where the backbone stands if its names are not enough to be sure: behind a given prefix, or behind "module." if
-    /// all names begin with it, in the grammar of the most names.
+    /// Where the network is if its names are not enough to be sure: after a given prefix, or after "module." if all names
+    /// begin with it, in the grammar of the most names.
     static func mostLikely(
         in candidate: borrowing Candidate, at index: Int, _ grammars: borrowing UniqueArray<NameRules>, prefix: Bytes?
     ) throws(BackboneError) -> (place: NamePlace, score: Int) {

@@ -5,17 +5,19 @@ import Runtime
 
 /// A grammar, taken apart into its lines.
 struct NameRules: ~Copyable {
-    /// Names that every network of the grammar has, one of the stem and one of the first stage.
+    /// Landmarks: two names that every network of the grammar has.
     struct Place: BitwiseCopyable {
-        let stem: Bytes
-        let stage: Bytes
-        /// A name that a network of another grammar has there; empty if there is none such.
-        let absent: Bytes
+        let first: Bytes
+        let second: Bytes
+        /// Names that a network of another grammar has there; empty where there is none such.
+        let absent: (Bytes, Bytes)
     }
 
     private struct Rule: BitwiseCopyable {
         let pattern: Bytes
         let ours: Bytes
+        /// Whether no writer has such names.
+        let isReadOnly: Bool
     }
 
     /// What a name is.
@@ -33,30 +35,73 @@ struct NameRules: ~Copyable {
     let grammar: NameGrammar
     private(set) var places = UniqueArray<Place>()
     private var rules = UniqueArray<Rule>()
+    private var ranges = NameFieldRanges()
+    /// What our names begin with that say nothing of which network is which.
+    private var apart = UniqueArray<Bytes>()
 
     init(_ grammar: NameGrammar) throws(BackboneError) {
         self.grammar = grammar
-        var rest = bytes(of: grammar.table)
+        try add(bytes(of: grammar.table))
+        try add(bytes(of: grammar.shared))
+    }
+
+    /// Adds the lines of a table.
+    mutating func add(_ table: Bytes) throws(BackboneError) {
+        var rest = table
         while !rest.isEmpty {
             var line = rest.takePart(before: UInt8(ascii: "\n"))
-            let first = line.takeWord()
-            let second = line.takeWord()
-            if first.isEmpty { continue }
-            if equal(first, "place") {
-                let third = line.takeWord()
-                let other = line.takeWord()
-                try places.append(
-                    Place(stem: second, stage: third, absent: other.isEmpty ? other : other.slice(1, other.count - 1)))
+            let word = line.takeWord()
+            if word.isEmpty { continue }
+            if equal(word, "place") {
+                let (first, second) = (line.takeWord(), line.takeWord())
+                let absent = (NameRules.absentName(&line), NameRules.absentName(&line))
+                try places.append(Place(first: first, second: second, absent: absent))
+            } else if equal(word, "field") {
+                ranges.add(&line)
+            } else if equal(word, "apart") {
+                try apart.append(line.takeWord())
             } else {
-                try rules.append(Rule(pattern: first, ours: second))
+                let ours = line.takeWord()
+                let isReadOnly = ours.hasPrefix("~")
+                try rules.append(
+                    Rule(
+                        pattern: word, ours: isReadOnly ? ours.slice(1, ours.count - 1) : ours, isReadOnly: isReadOnly))
             }
         }
     }
 
+    /// Takes "!OTHER" from a line; empty at its end.
+    private static func absentName(_ line: inout Bytes) -> Bytes {
+        let word = line.takeWord()
+        return word.isEmpty ? word : word.slice(1, word.count - 1)
+    }
+
+    /// Whether one of our names says nothing of which network is which.
+    func isApart(_ name: Bytes) -> Bool {
+        for start in apart.elements where name.hasPrefix(start) { return true }
+        return false
+    }
+
+    /// Appends the name that a file of this grammar has for one of ours; false if there is none that is read back as it.
+    func spell(_ ours: Bytes, to out: inout UniqueArray<UInt8>) throws(BackboneError) -> Bool {
+        var fields = NameFields()
+        var back = UniqueArray<UInt8>()
+        for rule in rules.elements
+        where !rule.isReadOnly && !equal(rule.pattern, "*") && fields.read(ours, pattern: rule.ours, ranges) {
+            let start = out.count
+            try fields.write(rule.pattern, to: &out)
+            back.removeAll()
+            let spelled = out.elements.slice(start, out.count - start)
+            if try translate(spelled, to: &back) == .known && equal(back.elements, ours) { return true }
+            while out.count > start { _ = out.removeLast() }
+        }
+        return false
+    }
+
     /// Appends our name for a name of the file, without its prefix.
     func translate(_ name: Bytes, to out: inout UniqueArray<UInt8>) throws(BackboneError) -> Translation {
-        for rule in rules.elements {
-            guard let fields = NameFields(name, pattern: rule.pattern) else { continue }
+        var fields = NameFields()
+        for rule in rules.elements where fields.read(name, pattern: rule.pattern, ranges) {
             if equal(rule.ours, "-") { return .dropped }
             try fields.write(rule.ours, to: &out)
             return equal(rule.pattern, "*") ? .verbatim : .known

@@ -24,8 +24,7 @@ struct PlaceContents: ~Copyable {
                 text.truncate(to: start)
                 continue
             }
-            // The classifier is no part of a backbone.
-            if text.elements.slice(start, text.count - start).hasPrefix("fc.") {
+            if grammars[place.grammar].isApart(text.elements.slice(start, text.count - start)) {
                 text.truncate(to: start)
                 continue
             }

@@ -22,22 +22,10 @@ struct Pickle: ~Copyable {
 
     /// A string or bytes, as they lie in the file.
     struct Text {
-        /// How the pickle writes them down.
-        enum Form: UInt8 {
-            /// Each byte as it is.
-            case plain
-            /// As UTF-8, which for bytes means that of characters below 256.
-            case utf8
-            /// With the escapes of a literal of Python 2.
-            case literal
-            /// As Latin-1 with `\u` escapes.
-            case rawUnicode
-        }
-
         /// Of its first byte as written, in the file or in `memory`.
         var position: Int
         var count: Int
-        var form: Form
+        var form: TextForm
         /// What it says, in `text`; nil if that is too long.
         var value: TextRange?
     }

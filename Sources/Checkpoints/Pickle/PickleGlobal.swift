@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// The names of classes and functions that mean something in a checkpoint; of nothing else does the meaning matter.
 enum PickleGlobal: Equatable {
     /// `dict`, `OrderedDict`, `defaultdict`.

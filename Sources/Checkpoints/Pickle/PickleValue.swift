@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// A value of a pickle: a kind and two numbers, which are indices into the tables of a `Pickle`.
 ///
 /// Values refer to each other by index and are never copied, so that a pickle that mentions one value a million times

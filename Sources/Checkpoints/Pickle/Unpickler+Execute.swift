@@ -108,7 +108,7 @@ extension Unpickler {
 
     /// A string or bytes, whose length stands before it.
     private mutating func pushText(
-        _ kind: PickleValue.Kind, _ form: Pickle.Text.Form, size: Int?
+        _ kind: PickleValue.Kind, _ form: TextForm, size: Int?
     ) throws(BackboneError) {
         guard let size else { throw cutOff() }
         var text = Pickle.Text(position: reader.position, count: size, form: form)

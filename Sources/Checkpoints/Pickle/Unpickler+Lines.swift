@@ -30,7 +30,7 @@ extension Unpickler {
     }
 
     /// A string of any length, in quotes or as it is.
-    mutating func pushTextOfLine(_ form: Pickle.Text.Form) throws(BackboneError) {
+    mutating func pushTextOfLine(_ form: TextForm) throws(BackboneError) {
         let quote = form == .literal ? 1 : 0
         let position = reader.position
         var line = UniqueArray<UInt8>()
@@ -61,19 +61,4 @@ extension Unpickler {
         let key = decimal(pickle.text(try takeLine()))
         if let object = objects.find(key) { try push(object) } else { try push(.opaque) }
     }
-}
-
-/// The number that a text in decimal notation is; nil if it is none or does not fit an Int.
-func decimal(_ text: Bytes) -> Int? {
-    let isNegative = text.count > 0 && text[0] == UInt8(ascii: "-")
-    let first = isNegative ? 1 : 0
-    guard text.count > first else { return nil }
-    var number: Int? = 0
-    for index in first..<text.count {
-        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) else { return nil }
-        // Downwards, where there is one number more.
-        number = checkedSum(checkedProduct(number, 10), -Int(text[index] - UInt8(ascii: "0")))
-    }
-    guard let number else { return nil }
-    return isNegative ? number : number == Int.min ? nil : -number
 }

@@ -152,7 +152,7 @@ struct PersistentObjects: ~Copyable {
     mutating func sort() throws(BackboneError) {
         while sorted.count < keys.count { try sorted.append(Int32(sorted.count)) }
         let list = keys.elements
-        Checkpoints.sort(sorted.mutableElements) { list[Int($0)] < list[Int($1)] }
+        Runtime.sort(sorted.mutableElements) { list[Int($0)] < list[Int($1)] }
         for position in 1..<max(sorted.count, 1)
         where list[Int(sorted[position])] == list[Int(sorted[position - 1])] {
             throw BackboneError(.badCheckpoint, "it has two objects of key \(list[Int(sorted[position])])")

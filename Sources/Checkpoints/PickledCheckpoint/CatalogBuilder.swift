@@ -40,11 +40,11 @@ struct CatalogBuilder: ~Copyable {
     /// For each text of the pickle, as soon as one holds numbers.
     private var texts = UniqueArray<Known>()
 
-    fileprivate init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
+    init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
         places = try UniqueArray(repeating: Known(), count: checkpoint.places.count)
     }
 
-    fileprivate consuming func finish() -> TensorCatalog { catalog }
+    consuming func finish() -> TensorCatalog { catalog }
 
     fileprivate mutating func add(
         _ entries: borrowing ModuleEntries, _ checkpoint: borrowing PickledCheckpoint

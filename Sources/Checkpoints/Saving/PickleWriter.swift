@@ -34,11 +34,11 @@ struct PickleWriter: ~Copyable {
             switch shared {
             case .orderedDict: try write(global: "collections\nOrderedDict\n")
             case .rebuildTensor: try write(global: "torch._utils\n_rebuild_tensor_v2\n")
-            case .floatStorage: try write(global: "torch\nFloatStorage\n")
-            case .longStorage: try write(global: "torch\nLongStorage\n")
-            case .storage: try write(text: Checkpoints.bytes(of: "storage"))
-            case .cpu: try write(text: Checkpoints.bytes(of: "cpu"))
-            case .version: try write(text: Checkpoints.bytes(of: "version"))
+            case .floatStorage: try write(storageClassOf: .float32)
+            case .longStorage: try write(storageClassOf: .int64)
+            case .storage: try write(text: Runtime.bytes(of: "storage"))
+            case .cpu: try write(text: Runtime.bytes(of: "cpu"))
+            case .version: try write(text: Runtime.bytes(of: "version"))
             }
             try write(.binPut)
         }
@@ -57,11 +57,22 @@ struct PickleWriter: ~Copyable {
         try bytes.append(name)
     }
 
+    private mutating func write(storageClassOf dtype: DType) throws(BackboneError) {
+        try write(global: "torch\n")
+        try bytes.append(dtype.names.classPrefix)
+        try bytes.append("Storage\n")
+    }
+
     /// - Parameter text: UTF-8.
     mutating func write(text: Bytes) throws(BackboneError) {
         try write(.binUnicode)
         try bytes.append(littleEndian: UInt32(truncatingIfNeeded: text.count))
         try bytes.append(text)
+    }
+
+    mutating func write(_ number: Double) throws(BackboneError) {
+        try write(.binFloat)
+        try bytes.append(littleEndian: number.bitPattern.byteSwapped)
     }
 
     /// A number that is not negative, in the shortest form that there is for it.

@@ -40,44 +40,21 @@ private func safetensorsHeader(
         }
         if tensor.dtype == .int64 { nextWide = end } else { next = end }
         try json.append(",")
-        try json.appendJSON(tensor.name)
-        try json.append(tensor.dtype == .int64 ? ":{\"dtype\":\"I64\",\"shape\":[" : ":{\"dtype\":\"F32\",\"shape\":[")
+        try json.append(json: tensor.name)
+        try json.append(":{\"dtype\":\"")
+        try json.append(tensor.dtype.names.safetensors)
+        try json.append("\",\"shape\":[")
         for axis in 0..<tensor.shape.count {
             if axis > 0 { try json.append(",") }
-            try json.append(decimal: UInt64(tensor.shape[axis].magnitude))
+            try json.append(message: "\(tensor.shape[axis].magnitude)")
         }
         try json.append("],\"data_offsets\":[")
-        try json.append(decimal: UInt64(start))
+        try json.append(message: "\(start)")
         try json.append(",")
-        try json.append(decimal: UInt64(end))
+        try json.append(message: "\(end)")
         try json.append("]}")
     }
     try json.append("}")
     while json.count % 8 != 0 { try json.append(" ") }
     return json
-}
-
-extension UniqueArray where Element == UInt8 {
-    mutating func append(decimal number: UInt64) throws(BackboneError) {
-        if number >= 10 { try append(decimal: number / 10) }
-        try append(UInt8(ascii: "0") + UInt8(number % 10))
-    }
-
-    /// Appends a text in quotes, with the escapes that JSON demands.
-    fileprivate mutating func appendJSON(_ text: Bytes) throws(BackboneError) {
-        let digits = bytes(of: "0123456789abcdef")
-        try append("\"")
-        for index in 0..<text.count {
-            let byte = text[index]
-            if byte < 0x20 {
-                try append("\\u00")
-                try append(digits[Int(byte >> 4)])
-                try append(digits[Int(byte & 15)])
-            } else {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { try append("\\") }
-                try append(byte)
-            }
-        }
-        try append("\"")
-    }
 }

@@ -18,7 +18,7 @@ struct StoredZipWriter: ~Copyable {
     private var header = UniqueArray<UInt8>()
     private var directory = UniqueArray<UInt8>()
     private var memberCount = 0
-    /// Bytes written, which 32 bits must hold: wider numbers, which no ResNet needs, are not written.
+    /// Bytes written, which 32 bits must hold: wider numbers, which no network here needs, are not written.
     private var position = 0
 
     private static var alignment: Int { 64 }

@@ -12,19 +12,38 @@ import Runtime
 func writeTorchZip(
     _ tensors: UnsafeBufferPointer<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
-    let pickle = try stateDictPickle(tensors)
-    var archive = try StoredZipWriter(path: path)
-    try archive.add("archive/data.pkl", pickle.elements)
-    try archive.add("archive/byteorder", bytes(of: "little"))
-    var name = UniqueArray<UInt8>()
-    for index in 0..<tensors.count {
-        name.removeAll()
-        try name.append("archive/data/")
-        try name.append(decimal: UInt64(index))
-        try archive.add(name.elements, tensors[index].memory, count: tensors[index].size ?? 0)
-    }
-    try archive.add("archive/version", bytes(of: "3\n"))
+    var pickle = try PickleWriter()
+    try pickle.write(stateDict: tensors)
+    var archive = try TorchArchive(path: path, pickle.finish())
+    for index in 0..<tensors.count { try archive.add(tensors[index]) }
     try archive.finish()
+}
+
+/// A file of `torch.save` to which storages are added one by one.
+struct TorchArchive: ~Copyable {
+    private var archive: StoredZipWriter
+    private var storageCount = 0
+
+    init(path: UnsafePointer<CChar>, _ pickle: borrowing UniqueArray<UInt8>) throws(BackboneError) {
+        var archive = try StoredZipWriter(path: path)
+        try archive.add("archive/data.pkl", pickle.elements)
+        try archive.add("archive/byteorder", bytes(of: "little"))
+        self.archive = archive
+    }
+
+    /// Adds the storage of the next number, which is all of a tensor.
+    mutating func add(_ tensor: TensorSource) throws(BackboneError) {
+        var name = UniqueArray<UInt8>()
+        try name.append("archive/data/")
+        try name.append(message: "\(storageCount)")
+        try archive.add(name.elements, tensor.memory, count: tensor.size ?? 0)
+        storageCount += 1
+    }
+
+    mutating func finish() throws(BackboneError) {
+        try archive.add("archive/version", bytes(of: "3\n"))
+        try archive.finish()
+    }
 }
 
 extension StoredZipWriter {
@@ -34,36 +53,31 @@ extension StoredZipWriter {
     }
 }
 
-/// An ordered dict of tensors in the order given, each alone in the storage of its number.
-private func stateDictPickle(
-    _ tensors: UnsafeBufferPointer<TensorSource>
-) throws(BackboneError) -> UniqueArray<UInt8> {
-    var pickle = try PickleWriter()
-    try pickle.writeOrderedDict()
-    try pickle.write(.mark)
-    var key = UniqueArray<UInt8>()
-    for index in 0..<tensors.count {
-        key.removeAll()
-        try key.append(decimal: UInt64(index))
-        try pickle.write(text: tensors[index].name)
-        try pickle.write(tensors[index], storage: key.elements)
-    }
-    try pickle.write(.setItems)
-    try pickle.writeMetadata(of: tensors)
-    return try pickle.finish()
-}
-
 extension PickleWriter {
+    /// An ordered dict of tensors in the order given, each alone in the storage of its number.
+    mutating func write(stateDict tensors: UnsafeBufferPointer<TensorSource>) throws(BackboneError) {
+        try writeOrderedDict()
+        try write(.mark)
+        for index in 0..<tensors.count {
+            try write(text: tensors[index].name)
+            try write(tensors[index], storage: index)
+        }
+        try write(.setItems)
+        try writeMetadata(of: tensors)
+    }
+
     /// `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, backward_hooks)`
-    fileprivate mutating func write(_ tensor: TensorSource, storage key: Bytes) throws(BackboneError) {
+    mutating func write(_ tensor: TensorSource, storage number: Int) throws(BackboneError) {
         guard let count = tensor.elementCount else { throw tooLarge(tensor) }
+        var key = UniqueArray<UInt8>()
+        try key.append(message: "\(number)")
         try write(.rebuildTensor)
         try write(.mark)
 
         try write(.mark)
         try write(.storage)
         try write(tensor.dtype == .int64 ? .longStorage : .floatStorage)
-        try write(text: key)
+        try write(text: key.elements)
         try write(.cpu)
         try write(natural: count)
         try write(.tuple)
@@ -96,10 +110,10 @@ extension PickleWriter {
 
     /// The attribute `_metadata` of a state dict. `load_state_dict` looks into it for the version of a BatchNorm's
     /// state: since version 2 that has num_batches_tracked. The versions of other modules say nothing.
-    fileprivate mutating func writeMetadata(of tensors: UnsafeBufferPointer<TensorSource>) throws(BackboneError) {
+    private mutating func writeMetadata(of tensors: UnsafeBufferPointer<TensorSource>) throws(BackboneError) {
         let suffix: StaticString = ".num_batches_tracked"
         try write(.emptyDict)
-        try write(text: Checkpoints.bytes(of: "_metadata"))
+        try write(text: Runtime.bytes(of: "_metadata"))
         try writeOrderedDict()
         try write(.mark)
         for index in 0..<tensors.count where tensors[index].name.hasSuffix(suffix) {

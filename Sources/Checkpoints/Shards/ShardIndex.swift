@@ -16,12 +16,6 @@ struct ShardIndex: ~Copyable {
     private var entries = UniqueArray<Entry>()
     private var files = UniqueArray<TextRange>()
 
-    /// Whether a file may be an index: it begins as a JSON object does.
-    static func isIndex(_ beginning: Bytes) -> Bool {
-        var json = JSONReader(beginning)
-        return json.take("{") && (json.next == UInt8(ascii: "\"") || json.next == UInt8(ascii: "}"))
-    }
-
     /// - Throws: `badCheckpoint` for JSON of another kind, for damage, and for files outside of the index's folder.
     init(_ file: FileReference) throws(BackboneError) {
         guard file.size <= Limits.safetensorsHeaderBytes else {

@@ -25,7 +25,7 @@ struct ShardedCheckpoint: ~Copyable {
             let location = try ShardedCheckpoint.path(of: index.file(number), besides: path)
             let start = location.elements.baseAddress.unsafelyUnwrapped
             do throws(BackboneError) {
-                let file = try ByteFile(path: start, cancellation)
+                let file = try ByteFile(checkpoint: start, cancellation)
                 try add(file.reference, number, index)
                 try files.append(file)
             } catch {

@@ -19,7 +19,8 @@ enum OpenBLAS {
         return functions.pointee
     }
 
-    /// Of cblas.h: CblasRowMajor and CblasNoTrans.
+    /// Of cblas.h: CblasRowMajor, CblasNoTrans and CblasTrans.
     static let rowMajor: Int32 = 101
     static let noTranspose: Int32 = 111
+    static let transpose: Int32 = 112
 }

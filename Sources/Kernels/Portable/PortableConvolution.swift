@@ -10,36 +10,38 @@ import CShims
 enum PortableConvolution {
     static var kernel: ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_gemm_openblas",
+            kernel: Kernel(
+                name: "convolutionF32_gemm_openblas",
+                needs: { KernelNeeds(scratchCount: PortableBlocking($0.shape).scratchCount) },
+                blockCount: { task, _ in task.imageCount * PortableBlocking(task.shape).blockCount },
+                runBlock: { task, _, block, memory in run(task, block: block, scratch: memory.own) }),
+            supports: { $0.groups == 1 },
             packedCount: { $0.weightCount },
-            pack: pack,
-            blockCount: { task, _ in task.imageCount * PortableBlocking(task.shape).blockCount },
-            scratchCount: { PortableBlocking($0.shape).scratchCount },
-            run: { task, _, block, memory in run(task: task, block: block, scratch: memory.own) }
-        )
+            packing: Kernel(
+                name: "weightPackingF32_openblas",
+                blockCount: { task, _ in divideRoundingUp(task.shape.outputChannels, channelsTogether) },
+                runBlock: { task, _, block, _ in pack(task, block: block) }))
     }
 
-    /// As B: rows in the order of a window in memory (row, column, input channel), columns the output channels.
-    static func pack(
-        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
-        packed: UnsafeMutablePointer<Float>
-    ) {
-        let area = shape.kernelSize * shape.kernelSize
-        for output in 0..<shape.outputChannels {
-            let factor = scale?[output] ?? 1
-            var weight = weights + output * shape.inputChannels * area
+    /// Output channels of a block of the packing: a cache line of each row.
+    private static var channelsTogether: Int { 16 }
+
+    /// As B: rows in the order of a window in memory (row, column, input channel), columns the output channels. A block is
+    /// some output channels.
+    private static func pack(_ task: WeightPackingTask, block: Int) {
+        let shape = task.shape
+        let first = block * channelsTogether
+        for output in first..<min(first + channelsTogether, shape.outputChannels) {
             for input in 0..<shape.inputChannels {
-                for position in 0..<area {
-                    let row = position * shape.inputChannels + input
-                    packed[row * shape.outputChannels + output] = Float(Double(weight.pointee) * factor)
-                    weight += 1
+                task.forEachTap(output: output, input: input) { tap, weight in
+                    task.packed[(tap * shape.inputChannels + input) * shape.outputChannels + output] = weight
                 }
             }
         }
     }
 
     /// Computes the pixels and channels of one block, which is part of one image.
-    private static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let shape = task.shape
         let blocking = PortableBlocking(shape)
         let (image, block) = block.quotientAndRemainder(dividingBy: blocking.blockCount)
@@ -75,21 +77,23 @@ enum PortableConvolution {
         return shape.kernelSize == 1 && shape.stride == 1 && shape.padding == 0 && task.input.border == 0
     }
 
-    /// Copies the windows of a range of pixels, each row of a window at once: its pixels lie one after the other.
+    /// Copies the windows of a range of pixels, each row of a window at once: its pixels lie one after the other, unless
+    /// dilation sets them apart.
     private static func gather(_ task: ConvolutionTask, pixels: Range<Int>, to a: UnsafeMutablePointer<Float>) {
         let shape = task.shape
-        let windowRow = shape.kernelSize * shape.inputChannels
-        let rowStride = task.input.rowStride
+        let segments = WindowSegments(task)
         var (row, column) = pixels.lowerBound.quotientAndRemainder(dividingBy: task.output.width)
         var destination = a
         for _ in pixels {
-            var source = UnsafePointer(
+            let source = UnsafePointer(
                 task.input.pixel(
                     row: row * shape.stride - shape.padding, column: column * shape.stride - shape.padding))
-            for _ in 0..<shape.kernelSize {
-                destination.update(from: source, count: windowRow)
-                destination += windowRow
-                source += rowStride
+            for row in 0..<segments.rowCount {
+                for segment in 0..<segments.count {
+                    destination.update(
+                        from: source + segments.offset(row: row, segment: segment), count: segments.length)
+                    destination += segments.length
+                }
             }
             column += 1
             if column == task.output.width { (row, column) = (row + 1, 0) }

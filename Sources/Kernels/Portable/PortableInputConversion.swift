@@ -3,19 +3,21 @@
 
 /// Input conversion in blocks of rows.
 enum PortableInputConversion {
-    static var kernel: BlockKernel<InputConversionTask> {
-        BlockKernel(name: "inputConversion_portable", blockCount: blockCount, scratchCount: { _ in 0 }, run: run)
+    static var kernel: Kernel<InputConversionTask> {
+        Kernel(
+            name: "inputConversion_portable", blockCount: { task, _ in blockCount(task) },
+            runBlock: { task, _, block, _ in run(task, block: block) })
     }
 
-    static func blockCount(task: InputConversionTask) -> Int {
+    static func blockCount(_ task: InputConversionTask) -> Int {
         rowBlockCount(height: task.output.height, rowFloats: task.output.rowFloats)
     }
 
     static func rows(of block: Int, _ task: InputConversionTask) -> Range<Int> {
-        blockRange(block, of: blockCount(task: task), count: task.output.height)
+        blockRange(block, of: blockCount(task), count: task.output.height)
     }
 
-    static func run(task: InputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    static func run(_ task: InputConversionTask, block: Int) {
         for row in rows(of: block, task) {
             switch task.element {
             case .float32:

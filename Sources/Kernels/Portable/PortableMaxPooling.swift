@@ -3,18 +3,20 @@
 
 /// Max pooling, eight channels at a time.
 enum PortableMaxPooling {
-    static var kernel: BlockKernel<MaxPoolingTask> {
-        BlockKernel(name: "maxPoolingF32_portable", blockCount: blockCount, scratchCount: { _ in 0 }, run: run)
+    static var kernel: Kernel<MaxPoolingTask> {
+        Kernel(
+            name: "maxPoolingF32_portable", blockCount: { task, _ in blockCount(task) },
+            runBlock: { task, _, block, _ in run(task, block: block) })
     }
 
-    static func blockCount(task: MaxPoolingTask) -> Int {
+    static func blockCount(_ task: MaxPoolingTask) -> Int {
         // What a row costs is the reading of its windows.
         rowBlockCount(height: task.output.height, rowFloats: task.input.rowFloats * task.stride)
     }
 
     /// A block is a range of rows of the output.
-    static func run(task: MaxPoolingTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
-        for row in blockRange(block, of: blockCount(task: task), count: task.output.height) {
+    static func run(_ task: MaxPoolingTask, block: Int) {
+        for row in blockRange(block, of: blockCount(task), count: task.output.height) {
             let rows = task.rows(of: row)
             for column in 0..<task.output.width {
                 let out = task.output.pixel(row: row, column: column)

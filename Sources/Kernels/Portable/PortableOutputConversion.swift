@@ -3,12 +3,15 @@
 
 /// Output conversion in blocks of rows, or of pixels where the rows follow each other without a gap on both sides.
 enum PortableOutputConversion {
-    static var kernel: BlockKernel<OutputConversionTask> {
-        BlockKernel(
-            name: "outputConversion_portable", blockCount: { Lines($0).blockCount }, scratchCount: { _ in 0 }, run: run)
+    static var kernel: Kernel<OutputConversionTask> {
+        Kernel(
+            name: "outputConversion_portable", blockCount: { task, _ in blockCount(task) },
+            runBlock: { task, _, block, _ in run(task, block: block) })
     }
 
-    static func run(task: OutputConversionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    static func blockCount(_ task: OutputConversionTask) -> Int { Lines(task).blockCount }
+
+    static func run(_ task: OutputConversionTask, block: Int) {
         let lines = Lines(task)
         let channels = task.input.channels
         for line in lines.lines(of: block) {

@@ -3,13 +3,14 @@
 
 /// The statistics of a batch in two passes.
 enum ReferenceBatchStatistics {
-    static var kernel: BlockKernel<BatchStatisticsTask> {
-        BlockKernel(
-            name: "batchStatisticsF32_reference", blockCount: { $0.input.channels }, scratchCount: { _ in 0 }, run: run)
+    static var kernel: Kernel<BatchStatisticsTask> {
+        Kernel(
+            name: "batchStatisticsF32_reference", blockCount: { task, _ in task.input.channels },
+            runBlock: { task, _, block, _ in run(task, channel: block) })
     }
 
     /// A block is a channel.
-    static func run(task: BatchStatisticsTask, block channel: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: BatchStatisticsTask, channel: Int) {
         let mean = average(of: task, channel: channel) { $0 }
         task.mean[channel] = mean
         task.variance[channel] = average(of: task, channel: channel) { ($0 - mean) * ($0 - mean) }
@@ -32,14 +33,14 @@ enum ReferenceBatchStatistics {
 
 /// BatchNorm in Double, rounded once.
 enum ReferenceBatchNormalization {
-    static var kernel: BlockKernel<BatchNormalizationTask> {
-        BlockKernel(
-            name: "batchNormalizationF32_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
-            run: run)
+    static var kernel: Kernel<BatchNormalizationTask> {
+        Kernel(
+            name: "batchNormalizationF32_reference", blockCount: { task, _ in task.output.height },
+            runBlock: { task, _, block, _ in run(task, row: block) })
     }
 
     /// A block is a row.
-    static func run(task: BatchNormalizationTask, block row: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: BatchNormalizationTask, row: Int) {
         for column in 0..<task.output.width {
             let pixel = task.input.pixel(row: row, column: column)
             let out = task.output.pixel(row: row, column: column)

@@ -3,14 +3,14 @@
 
 /// Input conversion element by element.
 enum ReferenceInputConversion {
-    static var kernel: BlockKernel<InputConversionTask> {
-        BlockKernel(
-            name: "inputConversion_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
-            run: run)
+    static var kernel: Kernel<InputConversionTask> {
+        Kernel(
+            name: "inputConversion_reference", blockCount: { task, _ in task.output.height },
+            runBlock: { task, _, block, _ in run(task, row: block) })
     }
 
     /// A block is a row.
-    static func run(task: InputConversionTask, block row: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: InputConversionTask, row: Int) {
         let channels = task.output.channels
         for column in 0..<task.output.width {
             let out = task.output.pixel(row: row, column: column)
@@ -30,14 +30,14 @@ enum ReferenceInputConversion {
 
 /// Output conversion element by element.
 enum ReferenceOutputConversion {
-    static var kernel: BlockKernel<OutputConversionTask> {
-        BlockKernel(
-            name: "outputConversion_reference", blockCount: { max($0.input.height, 1) }, scratchCount: { _ in 0 },
-            run: run)
+    static var kernel: Kernel<OutputConversionTask> {
+        Kernel(
+            name: "outputConversion_reference", blockCount: { task, _ in task.input.height },
+            runBlock: { task, _, block, _ in run(task, row: block) })
     }
 
     /// A block is a row.
-    static func run(task: OutputConversionTask, block row: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: OutputConversionTask, row: Int) {
         for column in 0..<task.input.width {
             let pixel = task.input.pixel(row: row, column: column)
             for channel in 0..<task.input.channels {

@@ -5,30 +5,27 @@
 enum ReferenceConvolution {
     static var kernel: ConvolutionKernel {
         ConvolutionKernel(
-            name: "convolutionF32_reference",
+            kernel: Kernel(
+                name: "convolutionF32_reference",
+                blockCount: { task, _ in task.imageCount * task.output.height },
+                runBlock: { task, _, block, _ in run(task, block: block) }),
             packedCount: { $0.weightCount },
-            pack: pack,
-            blockCount: { task, _ in task.imageCount * task.output.height },
-            scratchCount: { _ in 0 },
-            run: { task, _, block, _ in run(task: task, block: block) }
-        )
+            packing: Kernel(
+                name: "weightPackingF32_reference", blockCount: { task, _ in task.shape.outputChannels },
+                runBlock: { task, _, block, _ in pack(task, channel: block) }))
     }
 
-    /// In PyTorch's order.
-    static func pack(
-        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
-        packed: UnsafeMutablePointer<Float>
-    ) {
-        let count = shape.inputChannels * shape.kernelSize * shape.kernelSize
-        for output in 0..<shape.outputChannels {
-            for index in output * count..<(output + 1) * count {
-                packed[index] = Float(Double(weights[index]) * (scale?[output] ?? 1))
-            }
+    /// In PyTorch's order. A block is an output channel.
+    private static func pack(_ task: WeightPackingTask, channel: Int) {
+        var out = task.packed + channel * task.shape.windowCount
+        for input in 0..<task.shape.groupInputs {
+            task.forEachTap(output: channel, input: input) { tap, weight in out[tap] = weight }
+            out += task.area
         }
     }
 
     /// A block is a row of the output of an image.
-    private static func run(task: ConvolutionTask, block: Int) {
+    private static func run(_ task: ConvolutionTask, block: Int) {
         let (image, row) = block.quotientAndRemainder(dividingBy: task.output.height)
         for column in 0..<task.output.width {
             let out = task.output.pixel(image: image, row: row, column: column)
@@ -42,19 +39,21 @@ enum ReferenceConvolution {
         }
     }
 
-    /// `sum over i, y, x of input[i, row * stride - padding + y, column * stride - padding + x] * weight[channel, i, y, x]`.
+    /// The sum over i, y, x of `input[group * inputs + i, row * stride - padding + y * dilation, column * stride - padding +
+    /// x * dilation] * weight[channel, i, y, x]`.
     private static func convolution(
         task: ConvolutionTask, image: Int, row: Int, column: Int, channel: Int
     ) -> Double {
         let shape = task.shape
-        var weight = task.packedWeights + channel * shape.inputChannels * shape.kernelSize * shape.kernelSize
+        var weight = task.packedWeights + channel * shape.windowCount
+        let firstInput = channel / shape.groupOutputs * shape.groupInputs
         var sum = 0.0
-        for input in 0..<shape.inputChannels {
+        for input in firstInput..<firstInput + shape.groupInputs {
             for y in 0..<shape.kernelSize {
                 for x in 0..<shape.kernelSize {
                     let pixel = task.input.pixel(
-                        image: image, row: row * shape.stride - shape.padding + y,
-                        column: column * shape.stride - shape.padding + x)
+                        image: image, row: row * shape.stride - shape.padding + y * shape.dilation,
+                        column: column * shape.stride - shape.padding + x * shape.dilation)
                     sum += Double(pixel[input]) * Double(weight.pointee)
                     weight += 1
                 }

@@ -3,14 +3,14 @@
 
 /// Max pooling as its definition says.
 enum ReferenceMaxPooling {
-    static var kernel: BlockKernel<MaxPoolingTask> {
-        BlockKernel(
-            name: "maxPoolingF32_reference", blockCount: { max($0.output.height, 1) }, scratchCount: { _ in 0 },
-            run: run)
+    static var kernel: Kernel<MaxPoolingTask> {
+        Kernel(
+            name: "maxPoolingF32_reference", blockCount: { task, _ in task.output.height },
+            runBlock: { task, _, block, _ in run(task, row: block) })
     }
 
     /// A block is a row of the output.
-    static func run(task: MaxPoolingTask, block row: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: MaxPoolingTask, row: Int) {
         for column in 0..<task.output.width {
             let out = task.output.pixel(row: row, column: column)
             for channel in 0..<task.output.channels {

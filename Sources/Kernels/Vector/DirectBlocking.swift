@@ -9,10 +9,11 @@ struct DirectBlocking {
     private let pixelBlocks: Int
     private let panelBlocks: Int
 
-    /// - Parameter panelGroup: Panels that are not separated.
+    /// - Parameter panelGroup: Panels that are not separated, unless there are so few pixels that weights are read once.
     init(_ task: ConvolutionTask, panelWidth: Int, panelGroup: Int) {
         let shape = task.shape
-        self.panelGroup = panelGroup
+        let isReading = task.pixelCount < DirectBlocking.pixelsPerReading
+        self.panelGroup = isReading ? min(panelGroup, 2) : panelGroup
         panelCount = divideRoundingUp(shape.outputChannels, panelWidth)
         pixelCount = task.pixelCount
         let floatsPerPixel = shape.stride * shape.stride * shape.inputChannels
@@ -20,10 +21,11 @@ struct DirectBlocking {
         let parts = min(DirectBlocking.wantedParts, pixelCount / DirectBlocking.fewestPixels)
         let blocks = DirectBlocking.even(max(divideRoundingUp(pixelCount, wanted), parts))
         // A block that is too small to be worth its overhead is not cut further.
-        let work = Double(pixelCount) * Double(shape.windowCount) * Double(shape.outputChannels)
+        let products = max(pixelCount, DirectBlocking.pixelsPerReading)
+        let work = Double(products) * Double(shape.windowCount) * Double(shape.outputChannels)
         let worthwhile = max(1, min(DirectBlocking.wantedBlocks, Int(work / DirectBlocking.leastWork)))
         pixelBlocks = min(blocks, pixelCount)
-        let groups = divideRoundingUp(panelCount, panelGroup)
+        let groups = divideRoundingUp(panelCount, self.panelGroup)
         panelBlocks = min(groups, divideRoundingUp(worthwhile, pixelBlocks))
     }
 
@@ -53,6 +55,9 @@ struct DirectBlocking {
     private static let wantedParts = 4
     /// Enough for a few threads to finish at about the same time.
     private static let wantedBlocks = 16
+    /// Pixels that take as long to multiply by a weight as that takes to come from memory. With fewer, as in the gate of
+    /// a squeeze-and-excitation block, the weights take the time.
+    private static let pixelsPerReading = 16
     /// Multiplications of a block: about 20 microseconds.
     private static let leastWork = 1_000_000.0
 }

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Convolution of any kernel size and stride straight from the bordered input.
+/// Convolution of any kernel size, stride and dilation straight from the bordered input.
 ///
-/// A row of a window is contiguous in memory (channels last, with a border), so nothing is gathered: the addresses of the
-/// windows are enough. `TiledProducts` computes with all that stands there, `SparseProducts` with what is not zero; both
+/// A row of a window is contiguous in memory (channels last, with a border), with dilation each of its taps. So nothing is
+/// gathered: the addresses of the windows are enough. `TiledProducts` computes with all that stands there, `SparseProducts` with what is not zero; both
 /// give the same bits, and what is expected to be faster is chosen for each block from its input.
 enum DirectConvolution<Instructions: VectorInstructions> {
-    static func kernel(name: StaticString) -> ConvolutionKernel {
+    static var kernel: ConvolutionKernel {
         ConvolutionKernel(
-            name: name,
+            kernel: Kernel(
+                name: Instructions.names.direct,
+                needs: { KernelNeeds(scratchCount: scratchCount($0.shape, pixels: blocking($0).mostPixels)) },
+                blockCount: { task, _ in blocking(task).blockCount },
+                runBlock: { task, _, block, memory in run(task, block: block, scratch: memory.own) }),
+            supports: { $0.groups == 1 },
             packedCount: DirectPacking<Instructions>.packedCount,
-            pack: DirectPacking<Instructions>.pack,
-            blockCount: { task, _ in blocking(task).blockCount },
-            scratchCount: { scratchCount($0.shape, pixels: blocking($0).mostPixels) },
-            run: { task, _, block, memory in run(task: task, block: block, scratch: memory.own) }
-        )
+            packing: DirectPacking<Instructions>.kernel)
     }
 
     private static func blocking(_ task: ConvolutionTask) -> DirectBlocking {
@@ -30,7 +31,7 @@ enum DirectConvolution<Instructions: VectorInstructions> {
     }
 
     /// Computes the pixels and panels of one block.
-    private static func run(task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
+    private static func run(_ task: ConvolutionTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let blocking = blocking(task)
         let pixels = blocking.pixels(of: block)
         var panels = blocking.panels(of: block)
@@ -42,9 +43,4 @@ enum DirectConvolution<Instructions: VectorInstructions> {
         }
         TiledProducts<Instructions>(task, addresses).compute(panels)
     }
-}
-
-extension ConvolutionShape {
-    /// Floats of a window: the length of the sums.
-    var windowCount: Int { kernelSize * kernelSize * inputChannels }
 }

@@ -29,8 +29,10 @@ struct SparseProducts<Instructions: VectorInstructions> {
     /// The percentage of nonzero inputs up to which this is faster than tiles.
     private static var mostNonzeroPercent: Int { 66 }
 
-    /// Whether a row of a window is whole words.
-    static func supports(_ shape: ConvolutionShape) -> Bool { shape.inputChannels % maskBits == 0 }
+    /// Whether a tap of a window is whole words.
+    static func supports(_ shape: ConvolutionShape) -> Bool {
+        shape.groups == 1 && shape.inputChannels % maskBits == 0
+    }
 
     /// Floats of scratch memory, 0 for a shape that is always left to the tiles.
     static func scratchCount(_ shape: ConvolutionShape, pixels: Int) -> Int {
@@ -63,11 +65,16 @@ struct SparseProducts<Instructions: VectorInstructions> {
     private var pixelCount: Int { addresses.pixelCount }
 
     private func findNonzero(_ pixel: Int) {
-        let words = wordCount / task.shape.kernelSize
-        for row in 0..<task.shape.kernelSize {
-            Instructions.nonzeroMasks(
-                addresses.inputs[pixel] + row * task.input.rowStride, words: words,
-                masks: masks + (row * words * pixelCount + pixel), stride: pixelCount)
+        let segments = WindowSegments(task)
+        let words = segments.length / Self.maskBits
+        var mask = masks + pixel
+        for row in 0..<segments.rowCount {
+            for segment in 0..<segments.count {
+                Instructions.nonzeroMasks(
+                    addresses.inputs[pixel] + segments.offset(row: row, segment: segment), words: words, masks: mask,
+                    stride: pixelCount)
+                mask += words * pixelCount
+            }
         }
     }
 
@@ -118,10 +125,12 @@ struct SparseProducts<Instructions: VectorInstructions> {
         let panelFloats = shape.windowCount * width
         let weights = task.packedWeights + (panel * panelFloats + start * width)
         let isLast = start + depth == shape.windowCount
-        let (row, column) = start.quotientAndRemainder(dividingBy: shape.kernelSize * shape.inputChannels)
+        let segments = WindowSegments(task)
+        let (index, rest) = start.quotientAndRemainder(dividingBy: segments.length)
+        let (row, segment) = index.quotientAndRemainder(dividingBy: segments.count)
         return shims_sparse_step(
             weights: weights, panel_stride: panelFloats, bias: task.bias + panel * width,
-            input_offset: row * task.input.rowStride + column, mask_shift: UInt64(start % Self.maskBits),
+            input_offset: segments.offset(row: row, segment: segment) + rest, mask_shift: UInt64(start % Self.maskBits),
             mask_bits: UInt64.max >> UInt64(Self.maskBits - depth), output_channel: panel * width,
             is_first: start == 0, is_last: isLast, is_relu: task.relu,
             next_weights: weights + (isLast ? (count - 1) * panelFloats : 0) + depth * width,

@@ -3,7 +3,8 @@
 
 import CShims
 
-/// The pixels of a block of a convolution, computed in tiles of up to six pixels by a panel of output channels.
+/// The pixels of a block of a convolution, computed in tiles of up to six pixels by a panel of output channels, all of
+/// which are in the same group.
 struct TiledProducts<Instructions: VectorInstructions> {
     private let task: ConvolutionTask
     private let addresses: TileAddresses
@@ -24,9 +25,11 @@ struct TiledProducts<Instructions: VectorInstructions> {
         let channel = panel * width
         let weights = task.packedWeights + panel * panelFloats
         let isWhole = channel + width <= shape.outputChannels
+        let segments = WindowSegments(task)
         let whole = shims_convolution_panel(
-            segment_count: shape.kernelSize, segment_stride: task.input.rowStride,
-            segment_length: shape.kernelSize * shape.inputChannels, weights: weights,
+            input_offset: channel / shape.groupOutputs * shape.groupInputs, row_count: segments.rowCount,
+            row_stride: segments.rowStride, segment_count: segments.count, segment_stride: segments.stride,
+            segment_length: segments.length, weights: weights,
             bias: isWhole ? task.bias + channel : addresses.paddedBias(task, channel: channel),
             is_relu: isWhole && task.relu, channel: isWhole ? channel : 0)
         let heights = addresses.heights

@@ -8,7 +8,7 @@ import CShims
 ///
 /// The transformed inputs of some tiles are, at each of these points, the rows of a matrix that is multiplied by the
 /// transformed weights of that point; a panel of output channels is done with before the next one is begun, so that
-/// its products never leave the cache. `KernelsAVX2/WinogradForm.swift` says how they are transformed.
+/// its products never leave the cache. `VectorKernels/WinogradForm.swift` says how they are transformed.
 ///
 /// Where few tiles meet many channels the inputs are transformed in a phase of their own, and panels are shared among
 /// threads; elsewhere each block transforms its own tiles. `WinogradBlocking` decides.
@@ -20,46 +20,46 @@ struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
 
     // Closures that capture nothing: what they captured would be allocated by Swift, which cannot fail.
 
-    static func kernel2(name: StaticString) -> ConvolutionKernel {
+    static var kernel2: ConvolutionKernel {
         ConvolutionKernel(
-            name: name,
+            kernel: Kernel(
+                name: Instructions.names.winograd2,
+                needs: { Self(m: 2).blocking($0).needs },
+                blockCount: { Self(m: 2).blocking($0).blockCount(phase: $1) },
+                runBlock: { Self(m: 2).run($0, phase: $1, block: $2, memory: $3) }),
             supports: { Self(m: 2).supports($0) },
             packedCount: { Self(m: 2).packedCount($0) },
-            pack: { Self(m: 2).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { Self(m: 2).blocking($0).phaseCount },
-            blockCount: { Self(m: 2).blocking($0).blockCount(phase: $1) },
-            sharedCount: { Self(m: 2).blocking($0).sharedCount },
-            scratchCount: { Self(m: 2).blocking($0).scratchCount },
-            run: { Self(m: 2).run(task: $0, phase: $1, block: $2, memory: $3) }
-        )
+            packing: Kernel(
+                name: Instructions.names.packing, blockCount: { task, _ in Self(m: 2).panelCount(task.shape) },
+                runBlock: { task, _, block, _ in Self(m: 2).pack(task, panel: block) }))
     }
 
-    static func kernel4(name: StaticString) -> ConvolutionKernel {
+    static var kernel4: ConvolutionKernel {
         ConvolutionKernel(
-            name: name,
+            kernel: Kernel(
+                name: Instructions.names.winograd4,
+                needs: { Self(m: 4).blocking($0).needs },
+                blockCount: { Self(m: 4).blocking($0).blockCount(phase: $1) },
+                runBlock: { Self(m: 4).run($0, phase: $1, block: $2, memory: $3) }),
             supports: { Self(m: 4).supports($0) },
             packedCount: { Self(m: 4).packedCount($0) },
-            pack: { Self(m: 4).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { Self(m: 4).blocking($0).phaseCount },
-            blockCount: { Self(m: 4).blocking($0).blockCount(phase: $1) },
-            sharedCount: { Self(m: 4).blocking($0).sharedCount },
-            scratchCount: { Self(m: 4).blocking($0).scratchCount },
-            run: { Self(m: 4).run(task: $0, phase: $1, block: $2, memory: $3) }
-        )
+            packing: Kernel(
+                name: Instructions.names.packing, blockCount: { task, _ in Self(m: 4).panelCount(task.shape) },
+                runBlock: { task, _, block, _ in Self(m: 4).pack(task, panel: block) }))
     }
 
-    static func kernel6(name: StaticString) -> ConvolutionKernel {
+    static var kernel6: ConvolutionKernel {
         ConvolutionKernel(
-            name: name,
+            kernel: Kernel(
+                name: Instructions.names.winograd6,
+                needs: { Self(m: 6).blocking($0).needs },
+                blockCount: { Self(m: 6).blocking($0).blockCount(phase: $1) },
+                runBlock: { Self(m: 6).run($0, phase: $1, block: $2, memory: $3) }),
             supports: { Self(m: 6).supports($0) },
             packedCount: { Self(m: 6).packedCount($0) },
-            pack: { Self(m: 6).pack(shape: $0, weights: $1, scale: $2, packed: $3) },
-            phaseCount: { Self(m: 6).blocking($0).phaseCount },
-            blockCount: { Self(m: 6).blocking($0).blockCount(phase: $1) },
-            sharedCount: { Self(m: 6).blocking($0).sharedCount },
-            scratchCount: { Self(m: 6).blocking($0).scratchCount },
-            run: { Self(m: 6).run(task: $0, phase: $1, block: $2, memory: $3) }
-        )
+            packing: Kernel(
+                name: Instructions.names.packing, blockCount: { task, _ in Self(m: 6).panelCount(task.shape) },
+                runBlock: { task, _, block, _ in Self(m: 6).pack(task, panel: block) }))
     }
 
     private func blocking(_ task: ConvolutionTask) -> WinogradBlocking {
@@ -67,7 +67,8 @@ struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
     }
 
     private func supports(_ shape: ConvolutionShape) -> Bool {
-        shape.kernelSize == 3 && shape.padding == 1 && (shape.stride == 1 || shape.stride == 2 && m <= 4)
+        shape.kernelSize == 3 && shape.padding == 1 && shape.groups == 1 && shape.dilation == 1
+            && (shape.stride == 1 || shape.stride == 2 && m <= 4)
             && shape.fillsVectors(Instructions.lanes, .winograd2)
     }
 
@@ -83,31 +84,35 @@ struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
 // MARK: - Weights
 
 extension WinogradConvolution {
-    /// For each panel of output channels, for each point, for each input channel: a weight of each output channel.
-    private func pack(
-        shape: ConvolutionShape, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>?,
-        packed: UnsafeMutablePointer<Float>
-    ) {
-        let inputs = shape.inputChannels
-        let weightPoints = geometry(shape).weightPoints
-        let pointStride = inputs * width
+    private func panelCount(_ shape: ConvolutionShape) -> Int { shape.outputChannels / width }
+
+    /// For each panel of output channels, for each point, for each input channel: a weight of each output channel. A block is
+    /// a panel.
+    private func pack(_ task: WeightPackingTask, panel: Int) {
+        let inputs = task.shape.inputChannels
+        let weightPoints = geometry(task.shape).weightPoints
+        let output = panel * width
         // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more.
         var memory = InlineArray<1024, Double>(repeating: 1)
         let scratchCount = 8 * (64 + 9 + 24)
         var span = memory.mutableSpan
         span.withUnsafeMutableBufferPointer { memory in
             guard let scratch = memory.baseAddress else { return }
-            let ones = scratch + scratchCount
-            for panel in 0..<shape.outputChannels / width {
-                let output = panel * width
-                for input in 0..<inputs {
-                    Instructions.winogradWeights(
-                        m: m, stride: shape.stride, weights: weights + (output * inputs + input) * 9,
-                        outputStride: inputs * 9,
-                        scale: scale.map { $0 + output } ?? UnsafePointer(ones),
-                        out: packed + (panel * weightPoints * inputs + input) * width,
-                        pointStride: pointStride, scratch: scratch)
+            let factors = scratch + scratchCount
+            for input in 0..<inputs {
+                var scale = UnsafePointer(factors)
+                if let given = task.scale {
+                    if task.isTransposed {
+                        factors.update(repeating: given[input], count: width)
+                    } else {
+                        scale = given + output
+                    }
                 }
+                Instructions.winogradWeights(
+                    m: m, stride: task.shape.stride, weights: task.taps(output: output, input: input),
+                    outputStride: task.isTransposed ? 9 : inputs * 9, isReversed: task.isTransposed, scale: scale,
+                    out: task.packed + (panel * weightPoints * inputs + input) * width, pointStride: inputs * width,
+                    scratch: scratch)
             }
         }
     }
@@ -116,7 +121,7 @@ extension WinogradConvolution {
 // MARK: - Computing
 
 extension WinogradConvolution {
-    private func run(task: ConvolutionTask, phase: Int, block: Int, memory: ConvolutionMemory) {
+    private func run(_ task: ConvolutionTask, phase: Int, block: Int, memory: KernelMemory) {
         let blocking = blocking(task)
         if !blocking.isShared {
             let tiles = blocking.tiles(of: block)
@@ -249,5 +254,11 @@ extension WinogradConvolution {
                 panel: weights, out: products + row * width, prefetch: prefetch.start(tile: index),
                 prefetchStep: prefetch.step)
         }
+    }
+}
+
+extension WinogradBlocking {
+    fileprivate var needs: KernelNeeds {
+        KernelNeeds(phaseCount: phaseCount, sharedCount: sharedCount, scratchCount: scratchCount)
     }
 }

@@ -363,7 +363,7 @@ static void wrong_options_are_named(void) {
     CHECK_REFUSED("in_channels", in_channels, 0);
     CHECK_REFUSED("base_channels", base_channels, -1);
     CHECK_REFUSED("out_stages", out_stages, 0);
-    CHECK_REFUSED("out_stages", out_stages, 16);
+    CHECK_REFUSED("out_stages", out_stages, 128);
     CHECK_REFUSED("frozen_stages", frozen_stages, 5);
     CHECK_REFUSED("threads", threads, -1);
     CHECK_REFUSED("channel_order", channel_order, 2);
@@ -414,6 +414,12 @@ static void null_is_an_error_everywhere(void) {
     backbone_report *report;
     backbone_report_entry entry;
     backbone_entry_info info;
+    double real;
+    const int64_t labels[1] = {0};
+    backbone_tape *tape = NULL, *no_tape;
+    backbone_optimizer *optimizer = NULL, *no_optimizer;
+    CHECK_OK(backbone_tape_create(net, NULL, &tape));
+    CHECK_OK(backbone_optimizer_create(net, NULL, &optimizer));
     backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 8, 8}, {192, 64, 8, 1}};
     backbone_tensor output = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, 2, 2}, {4, 4, 2, 1}};
     const struct {
@@ -466,13 +472,139 @@ static void null_is_an_error_everywhere(void) {
         {"forward", backbone_forward(NULL, &input, &output, 1)},
         {"forward input", backbone_forward(net, NULL, &output, 1)},
         {"forward outputs", backbone_forward(net, &input, NULL, 1)},
+        {"tape_options_init", backbone_tape_options_init(NULL, sizeof(backbone_tape_options))},
+        {"tape_create", backbone_tape_create(NULL, NULL, &no_tape)},
+        {"tape_create out", backbone_tape_create(net, NULL, NULL)},
+        {"tape_bytes", backbone_tape_bytes(net, NULL, &number)},
+        {"tape_bytes out", backbone_tape_bytes(net, tape, NULL)},
+        {"forward_train", backbone_forward_train(NULL, tape, &input, &output, 1)},
+        {"forward_train tape", backbone_forward_train(net, NULL, &input, &output, 1)},
+        {"forward_train input", backbone_forward_train(net, tape, NULL, &output, 1)},
+        {"forward_train outputs", backbone_forward_train(net, tape, &input, NULL, 1)},
+        {"backward", backbone_backward(NULL, tape, &output, 1, NULL, NULL, 0, 0)},
+        {"backward tape", backbone_backward(net, NULL, &output, 1, NULL, NULL, 0, 0)},
+        {"backward output_gradients", backbone_backward(net, tape, NULL, 1, NULL, NULL, 0, 0)},
+        {"trainable_count", backbone_trainable_count(NULL, &number)},
+        {"trainable_count out", backbone_trainable_count(net, NULL)},
+        {"trainable_slot", backbone_trainable_slot(NULL, 0, &number, &number)},
+        {"trainable_slot offset", backbone_trainable_slot(net, 0, NULL, &number)},
+        {"trainable_slot count", backbone_trainable_slot(net, 0, &number, NULL)},
+        {"read_trainable", backbone_read_trainable(NULL, values, 9)},
+        {"read_trainable out", backbone_read_trainable(net, NULL, 9)},
+        {"write_trainable", backbone_write_trainable(NULL, values, 9)},
+        {"write_trainable values", backbone_write_trainable(net, NULL, 9)},
+        {"set_trainable", backbone_set_trainable(NULL, 0)},
+        {"cross_entropy", backbone_cross_entropy(NULL, labels, 1, 0, &real, NULL)},
+        {"cross_entropy labels", backbone_cross_entropy(&output, NULL, 1, 0, &real, NULL)},
+        {"optimizer_options_init", backbone_optimizer_options_init(NULL, sizeof(backbone_optimizer_options), 0)},
+        {"optimizer_create", backbone_optimizer_create(NULL, NULL, &no_optimizer)},
+        {"optimizer_create out", backbone_optimizer_create(net, NULL, NULL)},
+        {"optimizer_step", backbone_optimizer_step(NULL, optimizer, values, 9, 0, 0)},
+        {"optimizer_step optimizer", backbone_optimizer_step(net, NULL, values, 9, 0, 0)},
+        {"optimizer_step gradients", backbone_optimizer_step(net, optimizer, NULL, 9, 0, 0)},
+        {"optimizer_follow", backbone_optimizer_follow(NULL, optimizer)},
+        {"optimizer_follow optimizer", backbone_optimizer_follow(net, NULL)},
+        {"clip_gradients", backbone_clip_gradients(NULL, values, 9, 1, &real)},
+        {"clip_gradients gradients", backbone_clip_gradients(net, NULL, 9, 1, &real)},
+        {"save_training", backbone_save_training(NULL, optimizer, "x.pth", 0)},
+        {"save_training optimizer", backbone_save_training(net, NULL, "x.pth", 0)},
+        {"save_training path", backbone_save_training(net, optimizer, NULL, 0)},
+        {"load_training", backbone_load_training(NULL, optimizer, "x.pth", NULL)},
+        {"load_training optimizer", backbone_load_training(net, NULL, "x.pth", NULL)},
+        {"load_training path", backbone_load_training(net, optimizer, NULL, NULL)},
+        {"statistics_begin", backbone_statistics_begin(NULL)},
+        {"statistics_add", backbone_statistics_add(NULL, &input)},
+        {"statistics_add input", backbone_statistics_add(net, NULL)},
+        {"statistics_commit", backbone_statistics_commit(NULL)},
+        {"statistics_cancel", backbone_statistics_cancel(NULL)},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         CHECK(calls[i].status == INVALID, "%s with NULL: %s", calls[i].call, backbone_status_string(calls[i].status));
     }
     backbone_free(NULL);
     backbone_report_free(NULL);
+    backbone_tape_free(NULL);
+    backbone_optimizer_free(NULL);
+    backbone_tape_free(tape);
     backbone_free(net);
+    backbone_optimizer_free(optimizer);
+}
+
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+/*
+ * The known network multiplies the maximum of a window of the stem by 1.5; its last convolution is 0, so the second
+ * block adds 0. With the gradient 1 of one pixel of C2 the bias of the last norm has the gradient 1, and a step of rate
+ * 0.25 makes the pixels of C2 smaller by 0.25 where they are larger than that.
+ */
+static void a_step_of_training(const char *folder) {
+    backbone_options options = small_options();
+    backbone *net = known_network(&options);
+    static float values[3][H][W];
+    static float gradients[4096];
+    float features[OUT_H * OUT_W], gradient[OUT_H * OUT_W] = {0}, bias = 1;
+    char path[256];
+    for (int c = 0; c < 3; c++) {
+        for (int y = 0; y < H; y++) {
+            for (int x = 0; x < W; x++) values[c][y][x] = pixel(c, y, x);
+        }
+    }
+    const backbone_tensor input = {values, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, H, W}, {3 * H * W, H * W, W, 1}};
+    const backbone_tensor output = {features, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
+    const backbone_tensor loss = {gradient, BACKBONE_DTYPE_FLOAT32, 0, {1, 1, OUT_H, OUT_W}, {48, 48, OUT_W, 1}};
+    backbone_tape *tape = NULL;
+    backbone_optimizer *optimizer = NULL;
+    size_t count = 0, index = 0, offset = 0, size = 0, bytes = 0;
+    CHECK_OK(backbone_tape_create(net, NULL, &tape));
+    CHECK_OK(backbone_optimizer_create(net, NULL, &optimizer));
+    CHECK_OK(backbone_trainable_count(net, &count));
+    CHECK_OK(backbone_find_entry(net, "layer1.1.bn2.bias", &index));
+    CHECK_OK(backbone_trainable_slot(net, index, &offset, &size));
+    CHECK(count <= 4096 && size == 1 && offset < count, "%zu of %zu at %zu", size, count, offset);
+
+    CHECK_OK(backbone_forward_train(net, tape, &input, &output, 1));
+    check_features("with a tape", values[0], features, OUT_W, 1);
+    CHECK_OK(backbone_tape_bytes(net, tape, &bytes));
+    CHECK(bytes > 0, "a full tape is empty");
+    int brightest = 0;
+    for (int i = 1; i < OUT_H * OUT_W; i++) {
+        if (features[i] > features[brightest]) brightest = i;
+    }
+    gradient[brightest] = 1;
+    CHECK_OK(backbone_backward(net, tape, &loss, 1, NULL, gradients, count, 0));
+    CHECK(gradients[offset] == 1, "%g", (double)gradients[offset]);
+    CHECK_FAILS(BACKBONE_STATUS_STALE, "empty", backbone_backward(net, tape, &loss, 1, NULL, gradients, count, 0));
+
+    /* Of that gradient alone. */
+    for (size_t i = 0; i < count; i++) gradients[i] = i == offset ? gradients[i] : 0;
+    CHECK_OK(backbone_optimizer_step(net, optimizer, gradients, count, 0.25, 0));
+    CHECK_OK(backbone_read_entry(net, index, &bias, sizeof bias));
+    CHECK(bias == -0.25f, "%g", (double)bias);
+    float before = features[brightest];
+    CHECK_OK(backbone_forward(net, &input, &output, 1));
+    CHECK(fabsf(features[brightest] - (before - 0.25f)) < 1e-3f, "%g, not %g", (double)features[brightest],
+          (double)before - 0.25);
+
+    CHECK_OK(backbone_forward_train(net, tape, &input, &output, 1));
+    CHECK_OK(backbone_freeze(net, 0));
+    CHECK_FAILS(BACKBONE_STATUS_STALE, "frozen", backbone_backward(net, tape, &loss, 1, NULL, gradients, count, 0));
+    CHECK_FAILS(BACKBONE_STATUS_STALE, "follow", backbone_optimizer_step(net, optimizer, gradients, count, 0.25, 0));
+    CHECK_OK(backbone_optimizer_follow(net, optimizer));
+
+    snprintf(path, sizeof path, "%s/training.pth", folder);
+    CHECK_OK(backbone_save_training(net, optimizer, path, 0.25));
+    CHECK_OK(backbone_init_weights(net, 1));
+    CHECK_OK(backbone_load_training(net, optimizer, path, NULL));
+    CHECK_OK(backbone_read_entry(net, index, &bias, sizeof bias));
+    CHECK(bias == -0.25f, "%g", (double)bias);
+    unlink(path);
+
+    CHECK_OK(backbone_statistics_begin(net));
+    CHECK_OK(backbone_statistics_add(net, &input));
+    CHECK_OK(backbone_statistics_commit(net));
+    backbone_tape_free(tape);
+    backbone_free(net);
+    backbone_optimizer_free(optimizer);
 }
 
 static void wrong_calls_change_nothing(void) {
@@ -544,6 +676,7 @@ int main(void) {
     pixels_as_floats_are_warned_of();
     null_is_an_error_everywhere();
     wrong_calls_change_nothing();
+    a_step_of_training(folder);
     rmdir(folder);
 
     printf("%d checks failed\n", failures);

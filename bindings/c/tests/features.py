@@ -17,24 +17,31 @@ import numpy as np
 from PIL import Image
 
 program, photo = sys.argv[1:]
-printed = subprocess.run(
-    [program, photo, "--depth", "18", "--base-channels", "8"], check=True, capture_output=True, text=True
-).stdout
-
 pixels = np.asarray(Image.open(photo).convert("RGB"), dtype=np.float32)
 normalised = (pixels - np.float32(backbone.IMAGENET_MEAN)) / np.float32(backbone.IMAGENET_STD)
 image = np.ascontiguousarray(normalised.transpose(2, 0, 1)[np.newaxis])
 
-with backbone.ResNet(18, base_channels=8) as net:
-    features = net(image)
-
-for name, feature, line in zip(("C2", "C3", "C4", "C5"), features, printed.splitlines()[1:], strict=True):
-    values = feature.astype(np.float64)
-    expected = [values.min(), values.mean(), values.max(), values.std()]
-    columns = line.split()
-    assert columns[0] == name, line
-    assert [int(size) for size in columns[1:8:2]] == list(feature.shape), line
-    actual = [float(number) for number in columns[8:]]
-    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4 * values.max(), err_msg=line)
-    assert values.std() > 0, f"{name} is the same everywhere"
+STAGES = ("C2", "C3", "C4", "C5")
+# The last network has three stages.
+for words, arguments in (
+    (["--depth", "18"], {"depth": 18, "outputs": STAGES}),
+    (
+        ["--architecture", "seresnet18", "--all"],
+        {"depth": "seresnet18", "outputs": ("C1", *STAGES, "pooled", "logits")},
+    ),
+    (["--architecture", "resnet20", "--all"], {"depth": "resnet20", "outputs": ("C1", *STAGES, "pooled", "logits")}),
+):
+    command = [program, photo, *words, "--base-channels", "8"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    with backbone.ResNet(base_channels=8, **arguments) as net:
+        names, features = net.outputs, net(image)
+    for name, feature, line in zip(names, features, printed.splitlines()[1:], strict=True):
+        values = feature.astype(np.float64)
+        expected = [values.min(), values.mean(), values.max(), values.std()]
+        columns = line.split()
+        assert columns[0] == name, line
+        assert [int(size) for size in columns[1:8:2]] == list(feature.shape), line
+        actual = [float(number) for number in columns[8:]]
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4 * values.max(), err_msg=line)
+        assert values.std() > 0, f"{name} is the same everywhere"
 print("The example prints the numbers of the Python package.")

@@ -183,6 +183,134 @@ static backbone_status try_create_from_memory(backbone *net) {
     backbone_free(other);
     return status;
 }
+
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+static char training_path[] = "/tmp/backbone-XXXXXX.pth";
+static float *gradients;
+static size_t gradient_count;
+
+/* An image batch, and tensors of its outputs in `features`. */
+static backbone_tensor describe(const backbone *net, backbone_tensor outputs[4]) {
+    backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, 0, {BATCH, 3, SIDE, SIDE},
+                             {3 * SIDE * SIDE, SIDE * SIDE, SIDE, 1}};
+    int64_t shapes[4][4];
+    CHECK(backbone_output_shapes(net, image.shape, &shapes[0][0], 4) == BACKBONE_STATUS_OK, "%s",
+          backbone_last_error_message());
+    for (int i = 0; i < 4; i++) {
+        const int64_t *s = shapes[i];
+        backbone_tensor tensor = {features[i], BACKBONE_DTYPE_FLOAT32, 0, {s[0], s[1], s[2], s[3]},
+                                  {s[1] * s[2] * s[3], s[2] * s[3], s[3], 1}};
+        outputs[i] = tensor;
+    }
+    return image;
+}
+
+/* Forward and back; the outputs stand for gradients. */
+static backbone_status pass(backbone *net, int mode) {
+    backbone_tape *tape = NULL;
+    backbone_tensor outputs[4];
+    backbone_tensor image = describe(net, outputs);
+    backbone_set_training(net, mode);
+    backbone_status status = backbone_tape_create(net, NULL, &tape);
+    CHECK((tape != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    if (status == BACKBONE_STATUS_OK) status = backbone_forward_train(net, tape, &image, outputs, 4);
+    if (status == BACKBONE_STATUS_OK) {
+        status = backbone_backward(net, tape, outputs, 4, NULL, gradients, gradient_count, 0);
+    }
+    backbone_tape_free(tape);
+    backbone_set_training(net, 0);
+    return status;
+}
+static backbone_status try_pass(backbone *net) { return pass(net, 0); }
+static backbone_status try_pass_in_training(backbone *net) { return pass(net, 1); }
+
+static backbone_status create_optimizer(backbone *net, backbone_optimizer **out) {
+    static const backbone_parameter_group groups[2] = {{"layer4.", 0, 0, 0.5, 0},
+                                                       {NULL, BACKBONE_PARAMETERS_NORMS, 0, 1, 0}};
+    backbone_optimizer_options options;
+    backbone_optimizer_options_init(&options, sizeof options, BACKBONE_OPTIMIZER_ADAMW);
+    options.groups = groups;
+    options.group_count = 2;
+    backbone_status status = backbone_optimizer_create(net, &options, out);
+    CHECK((*out != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    return status;
+}
+static backbone_status try_optimizer(backbone *net) {
+    backbone_optimizer *optimizer = NULL;
+    backbone_status status = create_optimizer(net, &optimizer);
+    if (status == BACKBONE_STATUS_OK) {
+        status = backbone_optimizer_step(net, optimizer, gradients, gradient_count, 0.1, 0);
+    }
+    backbone_optimizer_free(optimizer);
+    return status;
+}
+static backbone_status try_follow(backbone *net) {
+    backbone_optimizer *optimizer = NULL;
+    backbone_status status = create_optimizer(net, &optimizer);
+    backbone_freeze(net, 0);
+    if (status == BACKBONE_STATUS_OK) status = backbone_optimizer_follow(net, optimizer);
+    backbone_freeze(net, -1);
+    backbone_optimizer_free(optimizer);
+    return status;
+}
+static backbone_status try_clip(backbone *net) {
+    double norm = -1;
+    backbone_status status = backbone_clip_gradients(net, gradients, gradient_count, 1e30, &norm);
+    CHECK((norm >= 0) == (status == BACKBONE_STATUS_OK), "norm %g, status %d", norm, (int)status);
+    return status;
+}
+static backbone_status try_save_training(backbone *net) {
+    backbone_optimizer *optimizer = NULL;
+    backbone_freeze(net, 3);
+    backbone_status status = create_optimizer(net, &optimizer);
+    if (status == BACKBONE_STATUS_OK) status = backbone_save_training(net, optimizer, training_path, 0.1);
+    backbone_optimizer_free(optimizer);
+    return status;
+}
+static backbone_status try_load_training(backbone *net) {
+    backbone_optimizer *optimizer = NULL;
+    backbone_report *report = NULL;
+    backbone_freeze(net, 3); /* a state of few parameters: each is an allocation or two */
+    backbone_status status = create_optimizer(net, &optimizer);
+    if (status == BACKBONE_STATUS_OK) {
+        status = backbone_load_training(net, optimizer, training_path, &report);
+        CHECK((report != NULL) == (status == BACKBONE_STATUS_OK), "status %d", (int)status);
+    }
+    backbone_report_free(report);
+    backbone_optimizer_free(optimizer);
+    return status;
+}
+static backbone_status try_statistics(backbone *net) {
+    backbone_tensor outputs[4];
+    backbone_tensor image = describe(net, outputs);
+    backbone_status status = backbone_statistics_begin(net);
+    if (status == BACKBONE_STATUS_OK) status = backbone_statistics_add(net, &image);
+    if (status == BACKBONE_STATUS_OK) status = backbone_statistics_commit(net);
+    return status;
+}
+
+/* A file of the weights that every attempt begins with, and of an optimiser that has made a step. */
+static void prepare_training(void) {
+    backbone *net = create();
+    backbone_optimizer *optimizer = NULL;
+    CHECK(mkstemps(training_path, 4) >= 0, "cannot write %s", training_path);
+    CHECK(backbone_trainable_count(net, &gradient_count) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    gradients = malloc(gradient_count * sizeof *gradients);
+    for (size_t i = 0; i < gradient_count; i++) gradients[i] = (float)(i % 7) - 3;
+    size_t count = 0;
+    backbone_freeze(net, 3);
+    CHECK(backbone_trainable_count(net, &count) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    CHECK(create_optimizer(net, &optimizer) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
+    /* A step of rate 0 changes the state alone. */
+    CHECK(backbone_optimizer_step(net, optimizer, gradients, count, 0, 0) == BACKBONE_STATUS_OK, "%s",
+          backbone_last_error_message());
+    CHECK(backbone_save_training(net, optimizer, training_path, 0) == BACKBONE_STATUS_OK, "%s",
+          backbone_last_error_message());
+    backbone_optimizer_free(optimizer);
+    backbone_free(net);
+}
+
 static backbone_status try_save(backbone *net) { return backbone_save_weights(net, path); }
 static backbone_status try_save_zip(backbone *net) { return backbone_save_weights(net, zip_path); }
 
@@ -197,6 +325,9 @@ static const struct {
     {"load_weights, .pth", try_load_zip}, {"load_weights_with", try_load_with}, {"inspect", try_inspect},
     {"create_from_file", try_create_from_file}, {"load_weights_from_memory", try_load_from_memory},
     {"inspect_memory", try_inspect_memory}, {"create_from_memory", try_create_from_memory},
+    {"forward_train, backward", try_pass}, {"the same in training mode", try_pass_in_training},
+    {"optimizer_step", try_optimizer}, {"optimizer_follow", try_follow}, {"clip_gradients", try_clip},
+    {"load_training", try_load_training}, {"save_training", try_save_training}, {"statistics", try_statistics},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
@@ -267,6 +398,7 @@ static void every_call(void) {
     CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     CHECK(backbone_save_weights(net, zip_path) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     read_checkpoint();
+    prepare_training();
     memcpy(expected, features, sizeof features);
     backbone_free(net);
 
@@ -297,6 +429,8 @@ static void every_call(void) {
         }
     }
     free(checkpoint);
+    free(gradients);
+    unlink(training_path);
     unlink(path);
     unlink(zip_path);
 }

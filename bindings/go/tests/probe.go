@@ -64,7 +64,100 @@ func how(words []string) *backbone.LoadOptions {
 		AllowMissing:   words[5] == "1",
 		IgnoreModules:  words[6] == "1",
 		MaxStreamBytes: must(strconv.ParseUint(words[7], 10, 64)),
+		Head:           int32(integer(words[8])),
 	}
+}
+
+func list(text string) (result []int32) {
+	for _, part := range strings.Split(text, ",") {
+		result = append(result, int32(integer(part)))
+	}
+	return result
+}
+
+func listed(values []int32) string {
+	if values == nil {
+		return "-"
+	}
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ",")
+}
+
+// The fields that `build` and `from_file` set; the new ones are those that `options` prints.
+func fields(o *backbone.Options) (old, more map[string]any, order []any) {
+	old = map[string]any{
+		"depth":         &o.Depth,
+		"in_channels":   &o.InChannels,
+		"base_channels": &o.BaseChannels,
+		"out_stages":    &o.OutStages,
+		"threads":       &o.Threads,
+		"architecture":  &o.Architecture, "block_widths": &o.BlockWidths, "block_counts": &o.BlockCounts,
+	}
+	more = map[string]any{
+		"num_classes":     &o.NumClasses,
+		"output_stride":   &o.OutputStride,
+		"dilated_stages":  &o.DilatedStages,
+		"dilation_rule":   &o.DilationRule,
+		"block":           &o.Block,
+		"groups":          &o.Groups,
+		"width_per_group": &o.WidthPerGroup,
+		"stem":            &o.Stem,
+		"stem_channels":   &o.StemChannels,
+		"stem_pooling":    &o.StemPooling,
+		"shortcut":        &o.Shortcut,
+		"norm":            &o.Norm,
+		"attention":       &o.Attention,
+		"anti_aliasing":   &o.AntiAliasing,
+		"preactivation":   &o.Preactivation,
+	}
+	order = []any{
+		o.NumClasses, o.OutputStride, o.DilatedStages, o.DilationRule, o.Block, o.Groups, o.WidthPerGroup, o.Stem,
+		o.StemChannels, o.StemPooling, o.Shortcut, o.Norm, o.Attention, o.AntiAliasing, o.Preactivation,
+		listed(o.BlockCounts[:]), listed(o.BlockWidths), o.Architecture,
+	}
+	return old, more, order
+}
+
+// The defaults with what the words say.
+func given(words []string) (*backbone.Options, error) {
+	options, err := backbone.NewOptions()
+	if err != nil {
+		return nil, err
+	}
+	old, more, _ := fields(options)
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		field := old[name]
+		if field == nil {
+			field = more[name]
+		}
+		switch field := field.(type) {
+		case *int32:
+			*field = int32(integer(value))
+		case *uint32:
+			*field = uint32(integer(value))
+		case *string:
+			*field = value
+		case *[]int32:
+			*field = list(value)
+		case *[4]int32:
+			copy(field[:], list(value))
+		default:
+			panic("no field " + name)
+		}
+	}
+	return options, nil
+}
+
+func build(words []string) error {
+	options, err := given(words[1:])
+	if err != nil {
+		return err
+	}
+	made, err := backbone.New(options)
+	if err == nil {
+		net = made
+	}
+	return err
 }
 
 func bits(values []float32) string {
@@ -103,6 +196,26 @@ func create(words []string) error {
 	options.Style = int32(integer(words[11]))
 	options.NormEps = numbers(words[12])[0]
 	options.Mean, options.StdDev = numbers(words[13]), numbers(words[14])
+	made, err := backbone.New(options)
+	if err == nil {
+		net = made
+	}
+	return err
+}
+
+// A depth that is not given is 0: its default would contradict the name.
+func named(words []string) error {
+	options, err := backbone.NewOptions()
+	if err != nil {
+		return err
+	}
+	options.Depth, options.BaseChannels, options.Threads = 0, 4, 2
+	if words[1] != "-" {
+		options.Architecture = words[1]
+	}
+	if words[2] != "-" {
+		options.Depth = int32(integer(words[2]))
+	}
 	made, err := backbone.New(options)
 	if err == nil {
 		net = made
@@ -160,8 +273,8 @@ func small() *backbone.ResNet {
 
 func black() backbone.Image { return backbone.Float32(make([]float32, 3*8*8), [4]int64{1, 3, 8, 8}) }
 
-// Networks that are lost with their first forward, while another goroutine collects.
-func churn(words []string) string {
+// Objects that are lost with their first use, while another goroutine collects.
+func collecting(count int64, use func()) string {
 	var done atomic.Bool
 	ended := make(chan bool)
 	go func() {
@@ -170,14 +283,18 @@ func churn(words []string) string {
 		}
 		ended <- true
 	}()
-	for i := int64(0); i < integer(words[1]); i++ {
-		must(small().Forward(black()))
+	for i := int64(0); i < count; i++ {
+		use()
 	}
 	done.Store(true)
 	<-ended
 	runtime.GC()
 	time.Sleep(50 * time.Millisecond) // finalizers have a goroutine of their own
-	return "churned " + words[1]
+	return fmt.Sprint("churned ", count)
+}
+
+func churn(words []string) string {
+	return collecting(integer(words[1]), func() { must(small().Forward(black())) })
 }
 
 func race() string {
@@ -193,6 +310,163 @@ func race() string {
 	return fmt.Sprintf("closed %s the call\nthe call gave %d features", when, <-result)
 }
 
+var (
+	tape         *backbone.Tape
+	optimizer    *backbone.Optimizer
+	inputShape   [4]int64
+	features     []backbone.Feature
+	lossGradient *backbone.Feature
+	gradients    []float32
+)
+
+func float(word string) float64 { return must(strconv.ParseFloat(word, 64)) }
+
+func newOptimizer(words []string) error {
+	o, err := backbone.NewOptimizerOptions(int32(integer(words[1])))
+	if err != nil {
+		return err
+	}
+	o.Nesterov = words[2] == "1"
+	fields := []*float64{&o.Momentum, &o.Dampening, &o.Beta1, &o.Beta2, &o.Epsilon, &o.WeightDecay}
+	for i, field := range fields {
+		if words[3+i] != "-" {
+			*field = float(words[3+i])
+		}
+	}
+	for _, word := range words[9:] {
+		parts := strings.Split(word, ":")
+		o.Groups = append(o.Groups, backbone.ParameterGroup{
+			Prefix:             strings.TrimPrefix(parts[0], "-"),
+			Kinds:              uint32(integer(parts[1])),
+			LearningRateFactor: float(parts[2]),
+			WeightDecay:        float(parts[3]),
+		})
+	}
+	made, err := net.NewOptimizer(o)
+	if err == nil {
+		optimizer = made
+	}
+	return err
+}
+
+func backward(words []string, withInput bool) error {
+	given := make([]*backbone.Feature, len(features))
+	for i := range features {
+		if words[1] == "features" {
+			given[i] = &features[i]
+		}
+	}
+	if words[1] == "loss" {
+		given[len(given)-1] = lossGradient
+	}
+	if words[2] == "0" {
+		gradients = make([]float32, must(net.TrainableCount()))
+	}
+	var input *backbone.Feature
+	var buffers [][]float32
+	if withInput {
+		size := inputShape[0] * inputShape[1] * inputShape[2] * inputShape[3]
+		input = &backbone.Feature{Data: make([]float32, size), Shape: inputShape}
+		buffers = append(buffers, input.Data)
+	}
+	if err := net.Backward(tape, given, input, gradients, words[2] == "1"); err != nil {
+		return err
+	}
+	write(words[3], append(buffers, gradients))
+	return nil
+}
+
+func churnTraining(words []string) string {
+	return collecting(integer(words[1]), func() {
+		net := small()
+		batch := backbone.Float32(make([]float32, 3*32*32), [4]int64{1, 3, 32, 32})
+		must(net.ForwardTrain(must(net.NewTape(nil)), batch))
+		optimizer := must(net.NewOptimizer(must(backbone.NewOptimizerOptions(backbone.OptimizerSGD))))
+		if err := net.Step(optimizer, make([]float32, must(net.TrainableCount())), 0, false); err != nil {
+			panic(err)
+		}
+	})
+}
+
+func train(words []string) (string, error) {
+	switch words[0] {
+	case "trainable":
+		if err := net.SetTrainable(int32(integer(words[1]))); err != nil {
+			return "", err
+		}
+		count, err := net.TrainableCount()
+		return fmt.Sprint("trainable ", count), err
+	case "slot":
+		offset, count, err := net.TrainableSlot(int(integer(words[1])))
+		return fmt.Sprintf("slot %d %d", offset, count), err
+	case "tape":
+		made, err := net.NewTape(&backbone.TapeOptions{InputGradient: words[1] == "1", Retain: words[2] == "1"})
+		tape = made
+		return "ok", err
+	case "forward_train":
+		made, err := net.ForwardTrain(tape, image(words))
+		if err != nil {
+			return "", err
+		}
+		features, inputShape = made, shape(words[3:])
+		var buffers [][]float32
+		for _, feature := range features {
+			buffers = append(buffers, feature.Data)
+		}
+		write(words[8], buffers)
+		return "ok", nil
+	case "bytes":
+		bytes, err := net.TapeBytes(tape)
+		return fmt.Sprint("bytes ", bytes), err
+	case "loss":
+		var labels []int64
+		for _, label := range strings.Split(words[1], ",") {
+			labels = append(labels, integer(label))
+		}
+		loss, gradient, err := backbone.CrossEntropy(features[len(features)-1], labels, float(words[2]))
+		lossGradient = gradient
+		return fmt.Sprint("loss ", math.Float64bits(loss)), err
+	case "backward":
+		return "ok", backward(words, false)
+	case "backward_input":
+		return "ok", backward(words, true)
+	case "clip":
+		norm, err := net.ClipGradients(gradients, float(words[1]))
+		return fmt.Sprint("norm ", math.Float64bits(norm)), err
+	case "optimizer":
+		return "ok", newOptimizer(words)
+	case "step":
+		return "ok", net.Step(optimizer, gradients, float(words[1]), words[2] == "1")
+	case "spoil":
+		gradients[0] = float32(math.Inf(1))
+		return "ok", nil
+	case "follow":
+		return "ok", net.Follow(optimizer)
+	case "parameters":
+		gradients = make([]float32, must(net.TrainableCount()))
+		if err := net.ReadTrainable(gradients); err != nil {
+			return "", err
+		}
+		write(words[1], [][]float32{gradients})
+		return "ok", net.WriteTrainable(gradients)
+	case "save_training":
+		return "ok", net.SaveTraining(optimizer, words[1], float(words[2]))
+	case "load_training":
+		report, err := net.LoadTraining(optimizer, words[1])
+		return "ok report " + report, err
+	case "save_as":
+		return "ok", net.SaveWeightsWith(words[1], words[2])
+	case "free":
+		if words[1] == "tape" {
+			return "ok", tape.Close()
+		}
+		return "ok", optimizer.Close()
+	case "churn_training":
+		return churnTraining(words), nil
+	}
+	panic("no command " + words[0])
+}
+
 func run(words []string) (string, error) {
 	switch words[0] {
 	case "open":
@@ -202,8 +476,19 @@ func run(words []string) (string, error) {
 		return fmt.Sprintf("version %s abi %d", version, backbone.ABIVersion), err
 	case "create":
 		return "created", create(words)
+	case "named":
+		return "created", named(words)
+	case "build":
+		return "created", build(words)
+	case "architectures":
+		names, err := backbone.Architectures()
+		return "architectures " + strings.Join(names, " "), err
 	case "from_file":
-		made, report, err := backbone.FromFile(words[1], nil, how(words))
+		options, err := given(words[9:])
+		if err != nil {
+			return "", err
+		}
+		made, report, err := backbone.FromFile(words[1], options, how(words))
 		if err == nil {
 			net = made
 		}
@@ -213,9 +498,11 @@ func run(words []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintln("options", o.Depth, o.InChannels, o.BaseChannels, o.OutStages, o.FrozenStages,
+		_, _, order := fields(o)
+		first := fmt.Sprint(fmt.Sprintln("options", o.Depth, o.InChannels, o.BaseChannels, o.OutStages, o.FrozenStages,
 			flag(o.NormEval), flag(o.ZeroInitResidual), o.Threads, o.ChannelOrder, o.Arithmetic, o.Style,
-			bits([]float32{o.NormEps}), bits(o.Mean), bits(o.StdDev)), nil
+			bits([]float32{o.NormEps}), bits(o.Mean), bits(o.StdDev)))
+		return strings.TrimSpace(first) + " " + fmt.Sprintln(order...), nil
 	case "init":
 		return "ok", net.InitWeights(uint64(integer(words[1])))
 	case "load":
@@ -243,11 +530,11 @@ func run(words []string) (string, error) {
 		write(words[8], buffers)
 		return "ok", err
 	case "forward_into":
-		out, err := forwardInto(words, 0, 4)
+		out, err := forwardInto(words, 0, 7)
 		write(words[8], out)
 		return "ok", err
 	case "forward_short":
-		_, err := forwardInto(words, 1, 4)
+		_, err := forwardInto(words, 1, 7)
 		return "ok", err
 	case "forward_fewer":
 		_, err := forwardInto(words, 0, 1)
@@ -259,7 +546,7 @@ func run(words []string) (string, error) {
 	case "close":
 		return "closed", net.Close()
 	}
-	panic("no command " + words[0])
+	return train(words)
 }
 
 func main() {

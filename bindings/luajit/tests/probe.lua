@@ -25,7 +25,19 @@ local function load_options(words)
         allow_missing = words[6] == "1",
         ignore_modules = words[7] == "1",
         max_stream_bytes = tonumber(words[8]),
+        head = tonumber(words[9]),
     }
+end
+
+-- The options that words from `first` on say.
+local function given(words, first)
+    local options = {}
+    for index = first, #words do
+        local name, value = words[index]:match("^(.-)=(.*)$")
+        local is_list = name == "block_counts" or name == "block_widths"
+        options[name] = is_list and numbers(value) or tonumber(value) or value
+    end
+    return options
 end
 
 local function bits(values)
@@ -78,13 +90,21 @@ local FIELDS = {
     backbone_options = {
         "struct_size", "depth", "in_channels", "base_channels", "out_stages", "frozen_stages", "norm_eval",
         "zero_init_residual", "threads", "channel_order", "mean", "std_dev", "arithmetic", "style", "norm_eps",
-        "reserved", "normalization", "reserved2",
+        "reserved", "normalization", "reserved2", "architecture", "num_classes", "output_stride", "dilated_stages",
+        "dilation_rule", "block_counts", "block", "groups", "width_per_group", "stem", "stem_channels", "stem_pooling",
+        "shortcut", "norm", "attention", "anti_aliasing", "preactivation", "block_width_count", "block_widths",
     },
     backbone_load_options = {
         "struct_size", "strict", "key", "prefix", "input_channels", "channel_map_length", "channel_map",
-        "allow_missing", "ignore_modules", "max_stream_bytes",
+        "allow_missing", "ignore_modules", "max_stream_bytes", "head", "reserved",
     },
     backbone_tensor = {"data", "dtype", "reserved", "shape", "strides"},
+    backbone_tape_options = {"struct_size", "input_gradient", "retain", "recompute"},
+    backbone_parameter_group = {"prefix", "kinds", "reserved", "learning_rate_factor", "weight_decay"},
+    backbone_optimizer_options = {
+        "struct_size", "kind", "nesterov", "reserved", "momentum", "dampening", "beta1", "beta2", "epsilon",
+        "weight_decay", "groups", "group_count",
+    },
 }
 
 local function layout(name)
@@ -135,9 +155,26 @@ function commands.create(words)
     return "created"
 end
 
+function commands.named(words)
+    net = backbone.ResNet {
+        architecture = optional(words[2]),
+        depth = tonumber(optional(words[3])),
+        base_channels = 4,
+        threads = 2,
+    }
+    return "created"
+end
+
+function commands.build(words)
+    net = backbone.ResNet(given(words, 2))
+    return "created"
+end
+
+function commands.architectures() return "architectures " .. table.concat(backbone.architectures(), " ") end
+
 function commands.from_file(words)
     local report
-    net, report = backbone.from_file(words[2], nil, load_options(words))
+    net, report = backbone.from_file(words[2], given(words, 10), load_options(words))
     return "created report " .. report
 end
 
@@ -146,7 +183,10 @@ function commands.options()
     return table.concat({
         "options", o.depth, o.in_channels, o.base_channels, o.out_stages, o.frozen_stages, o.norm_eval and 1 or 0,
         o.zero_init_residual and 1 or 0, o.threads, o.channel_order, o.arithmetic, o.style, bits {o.norm_eps},
-        bits(o.mean), bits(o.std_dev),
+        bits(o.mean), bits(o.std_dev), o.num_classes, o.output_stride, o.dilated_stages, o.dilation_rule, o.block,
+        o.groups, o.width_per_group, o.stem, o.stem_channels, o.stem_pooling, o.shortcut, o.norm, o.attention,
+        o.anti_aliasing, o.preactivation, table.concat(o.block_counts, ","),
+        o.block_widths and table.concat(o.block_widths, ",") or "-", o.architecture,
     }, " ")
 end
 
@@ -188,11 +228,11 @@ function commands.forward(words)
 end
 
 function commands.forward_into(words)
-    write(words[9], forward_into(words, 0, 4))
+    write(words[9], forward_into(words, 0, 7))
     return "ok"
 end
 
-function commands.forward_short(words) forward_into(words, 1, 4) end
+function commands.forward_short(words) forward_into(words, 1, 7) end
 function commands.forward_fewer(words) forward_into(words, 0, 1) end
 
 -- Networks that are lost with their first forward.
@@ -200,6 +240,147 @@ function commands.churn(words)
     for _ = 1, tonumber(words[2]) do
         local image = backbone.float32(ffi.new("float[?]", 3 * 8 * 8), {1, 3, 8, 8})
         backbone.ResNet({depth = 18, base_channels = 4}):forward(image)
+        collectgarbage()
+    end
+    return "churned " .. words[2]
+end
+
+-- ---- Training ------------------------------------------------------------------------------------------------------
+
+local tape, optimizer, input_shape, features, loss_gradient, gradients
+
+local function bits_of(value)
+    return (tostring(ffi.cast("uint64_t *", ffi.new("double[1]", value))[0]):gsub("ULL$", ""))
+end
+
+local function split(text, separator)
+    local parts = {}
+    for part in text:gmatch("[^" .. separator .. "]+") do parts[#parts + 1] = part end
+    return parts
+end
+
+function commands.trainable(words)
+    net:set_trainable(tonumber(words[2]))
+    return ("trainable %d"):format(net:trainable_count())
+end
+
+function commands.slot(words) return ("slot %d %d"):format(net:trainable_slot(tonumber(words[2]))) end
+
+function commands.tape(words)
+    tape = net:new_tape {input_gradient = words[2] == "1", retain = words[3] == "1"}
+    return "ok"
+end
+
+function commands.forward_train(words)
+    features = net:forward_train(tape, image_of(words))
+    input_shape = shape_of(words, 4)
+    local buffers = {}
+    for index, feature in ipairs(features) do buffers[index] = feature.data end
+    write(words[9], buffers)
+    return "ok"
+end
+
+function commands.bytes() return ("bytes %d"):format(net:tape_bytes(tape)) end
+
+function commands.loss(words)
+    local loss, labels = nil, {}
+    for index, label in ipairs(split(words[2], ",")) do labels[index] = tonumber(label) end
+    loss, loss_gradient = backbone.cross_entropy(features[#features], labels, tonumber(words[3]))
+    return "loss " .. bits_of(loss)
+end
+
+local function backward(words, with_input)
+    local given, buffers, input_gradient = {}, {}, nil
+    for index, feature in ipairs(features) do given[index] = words[2] == "features" and feature end
+    if words[2] == "loss" then given[#given] = loss_gradient end
+    if words[3] == "0" then gradients = ffi.new("float[?]", net:trainable_count()) end
+    if with_input then
+        local s = input_shape
+        input_gradient = {data = ffi.new("float[?]", s[1] * s[2] * s[3] * s[4]), shape = s}
+        buffers[1] = input_gradient.data
+    end
+    net:backward(tape, given, {
+        gradients = gradients,
+        input_gradient = input_gradient,
+        accumulate = words[3] == "1",
+    })
+    buffers[#buffers + 1] = gradients
+    write(words[4], buffers)
+    return "ok"
+end
+
+function commands.backward(words) return backward(words, false) end
+function commands.backward_input(words) return backward(words, true) end
+
+function commands.clip(words)
+    local max_norm = words[2] == "inf" and math.huge or tonumber(words[2])
+    return "norm " .. bits_of(net:clip_gradients(gradients, max_norm))
+end
+
+function commands.optimizer(words)
+    local options = {kind = tonumber(words[2]), nesterov = words[3] == "1", groups = {}}
+    for index, name in ipairs {"momentum", "dampening", "beta1", "beta2", "epsilon", "weight_decay"} do
+        options[name] = tonumber(optional(words[3 + index]))
+    end
+    for index = 10, #words do
+        local parts = split(words[index], ":")
+        options.groups[#options.groups + 1] = {
+            prefix = optional(parts[1]),
+            kinds = tonumber(parts[2]),
+            learning_rate_factor = tonumber(parts[3]),
+            weight_decay = tonumber(parts[4]),
+        }
+    end
+    optimizer = net:new_optimizer(options)
+    return "ok"
+end
+
+function commands.step(words)
+    net:step(optimizer, gradients, tonumber(words[2]), words[3] == "1")
+    return "ok"
+end
+
+function commands.spoil()
+    gradients[0] = math.huge
+    return "ok"
+end
+
+function commands.follow()
+    net:follow(optimizer)
+    return "ok"
+end
+
+function commands.parameters(words)
+    gradients = net:read_trainable()
+    net:write_trainable(gradients)
+    write(words[2], {gradients})
+    return "ok"
+end
+
+function commands.save_training(words)
+    net:save_training(optimizer, words[2], tonumber(words[3]))
+    return "ok"
+end
+
+function commands.load_training(words) return "ok report " .. net:load_training(optimizer, words[2]) end
+
+function commands.save_as(words)
+    net:save_weights_with(words[2], words[3])
+    return "ok"
+end
+
+function commands.free(words)
+    if words[2] == "tape" then tape:close() else optimizer:close() end
+    return "ok"
+end
+
+-- Tapes and optimisers that are lost with their first use.
+function commands.churn_training(words)
+    for _ = 1, tonumber(words[2]) do
+        local lost = backbone.ResNet {depth = 18, base_channels = 4}
+        local image = backbone.float32(ffi.new("float[?]", 3 * 32 * 32), {1, 3, 32, 32})
+        lost:forward_train(lost:new_tape(), image)
+        lost:step(lost:new_optimizer(), ffi.new("float[?]", lost:trainable_count()), 0)
         collectgarbage()
     end
     return "churned " .. words[2]

@@ -20,7 +20,14 @@ const how = (words) => ({
   allowMissing: words[5] === '1',
   ignoreModules: words[6] === '1',
   maxStreamBytes: BigInt(words[7]),
+  head: Number(words[8]),
 });
+const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+const given = (words) => Object.fromEntries(words.map((word) => {
+  const [name, value] = word.split('=');
+  const isList = name === 'block_counts' || name === 'block_widths';
+  return [camel(name), isList ? numbers(value) : name === 'architecture' ? value : Number(value)];
+}));
 const shape = (words, first) => words.slice(first, first + 4).map(BigInt);
 const bits = (values) => (values ? new Uint32Array(Float32Array.from(values).buffer).join(',') : '-');
 const product = (sizes) => sizes.reduce((a, b) => a * b, 1);
@@ -35,7 +42,7 @@ function write(path, buffers) {
   fs.writeFileSync(path, Buffer.concat(buffers.map((data) => Buffer.from(data.buffer))));
 }
 
-function forwardInto(words, less = 0, most = 4) {
+function forwardInto(words, less = 0, most = 7) {
   const out = net.outputShapes(shape(words, 3)).slice(0, most).map((sizes) => new Float32Array(product(sizes) - less));
   net.forwardInto(image(words), out);
   return out;
@@ -44,7 +51,119 @@ function forwardInto(words, less = 0, most = 4) {
 const small = () => new backbone.ResNet({ depth: 18, baseChannels: 4 });
 const black = () => backbone.float32(new Float32Array(3 * 8 * 8), [1, 3, 8, 8]);
 
+let tape;
+let optimizer;
+let inputShape;
+let features;
+let lossGradient;
+let gradients;
+
+const bits64 = (value) => new BigUint64Array(Float64Array.of(value).buffer)[0];
+const infinite = (word) => (word === 'inf' ? Infinity : Number(word));
+
+function backward(words, withInput) {
+  const given = words[1] === 'features' ? features : features.map(() => null);
+  if (words[1] === 'loss') given[given.length - 1] = lossGradient;
+  if (words[2] === '0') gradients = new Float32Array(net.trainableCount);
+  const inputGradient = withInput ? { data: new Float32Array(product(inputShape)), shape: inputShape } : undefined;
+  net.backward(tape, given, { gradients, inputGradient, accumulate: words[2] === '1' });
+  write(words[3], withInput ? [inputGradient.data, gradients] : [gradients]);
+  return 'ok';
+}
+
+const training = {
+  trainable(words) {
+    net.setTrainable(Number(words[1]));
+    return `trainable ${net.trainableCount}`;
+  },
+  slot(words) {
+    const { offset, count } = net.trainableSlot(Number(words[1]));
+    return `slot ${offset} ${count}`;
+  },
+  tape(words) {
+    tape = net.newTape({ inputGradient: words[1] === '1', retain: words[2] === '1' });
+    return 'ok';
+  },
+  forward_train(words) {
+    features = net.forwardTrain(tape, image(words));
+    inputShape = shape(words, 3).map(Number);
+    write(words[8], features.map(({ data }) => data));
+    return 'ok';
+  },
+  bytes: () => `bytes ${net.tapeBytes(tape)}`,
+  loss(words) {
+    const result = backbone.crossEntropy(features.at(-1), words[1].split(','), Number(words[2]));
+    lossGradient = result.gradient;
+    return `loss ${bits64(result.loss)}`;
+  },
+  backward: (words) => backward(words, false),
+  backward_input: (words) => backward(words, true),
+  clip: (words) => `norm ${bits64(net.clipGradients(gradients, infinite(words[1])))}`,
+  optimizer(words) {
+    const names = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
+    const rates = names.map((name, i) => [name, words[3 + i] === '-' ? undefined : Number(words[3 + i])]);
+    const groups = words.slice(9).map((word) => {
+      const [prefix, kinds, learningRateFactor, weightDecay] = word.split(':');
+      return {
+        prefix: optional(prefix),
+        kinds: Number(kinds),
+        learningRateFactor: Number(learningRateFactor),
+        weightDecay: Number(weightDecay),
+      };
+    });
+    const options = { kind: Number(words[1]), nesterov: words[2] === '1', groups, ...Object.fromEntries(rates) };
+    optimizer = net.newOptimizer(options);
+    return 'ok';
+  },
+  step(words) {
+    net.step(optimizer, gradients, Number(words[1]), { allowNotFinite: words[2] === '1' });
+    return 'ok';
+  },
+  spoil() {
+    gradients[0] = Infinity;
+    return 'ok';
+  },
+  follow() {
+    net.follow(optimizer);
+    return 'ok';
+  },
+  parameters(words) {
+    gradients = net.readTrainable();
+    net.writeTrainable(gradients);
+    write(words[1], [gradients]);
+    return 'ok';
+  },
+  save_training(words) {
+    net.saveTraining(optimizer, words[1], Number(words[2]));
+    return 'ok';
+  },
+  load_training: (words) => `ok report ${net.loadTraining(optimizer, words[1])}`,
+  save_as(words) {
+    net.saveWeightsWith(words[1], words[2]);
+    return 'ok';
+  },
+  free(words) {
+    (words[1] === 'tape' ? tape : optimizer).close();
+    return 'ok';
+  },
+  // Tapes and optimisers that are lost with their first use.
+  async churn_training(words) {
+    for (let i = 0; i < Number(words[1]); i++) {
+      const lost = small();
+      lost.forwardTrain(lost.newTape(), backbone.float32(new Float32Array(3 * 32 * 32), [1, 3, 32, 32]));
+      globalThis.gc();
+      lost.step(lost.newOptimizer(), new Float32Array(lost.trainableCount), 0);
+      globalThis.gc();
+      await turn();
+    }
+    globalThis.gc();
+    await sleep(50);
+    return `churned ${words[1]}`;
+  },
+};
+
 const commands = {
+  ...training,
   open(words) {
     backbone.load(words[1]);
     return 'ok';
@@ -57,13 +176,26 @@ const commands = {
     net = new backbone.ResNet({ ...options, mean: numbers(words[13]), stdDev: numbers(words[14]) });
     return 'created';
   },
+  named(words) {
+    const depth = words[2] === '-' ? undefined : Number(words[2]);
+    net = new backbone.ResNet({ architecture: optional(words[1]), depth, baseChannels: 4, threads: 2 });
+    return 'created';
+  },
+  build(words) {
+    net = new backbone.ResNet(given(words.slice(1)));
+    return 'created';
+  },
+  architectures: () => `architectures ${backbone.architectures().join(' ')}`,
   from_file(words) {
-    net = backbone.ResNet.fromFile(words[1], {}, how(words));
+    net = backbone.ResNet.fromFile(words[1], given(words.slice(9)), how(words));
     return `created report ${net.report}`;
   },
   options() {
-    const { normEps, mean, stdDev, normalization, ...integers } = net.options;
-    return `options ${Object.values(integers).map(Number).join(' ')} ${bits([normEps])} ${bits(mean)} ${bits(stdDev)}`;
+    const { normEps, mean, stdDev, normalization, blockCounts, blockWidths, architecture, ...rest } = net.options;
+    const integers = Object.values(rest).map(Number);
+    const floats = [[normEps], mean, stdDev].map(bits).join(' ');
+    const lists = [blockCounts, blockWidths].map((values) => (values ? values.join(',') : '-'));
+    return ['options', ...integers.slice(0, 11), floats, ...integers.slice(11), ...lists, architecture].join(' ');
   },
   init(words) {
     net.initWeights(words[1]);

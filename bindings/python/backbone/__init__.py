@@ -12,14 +12,17 @@ Example::
         c2, c3, c4, c5 = net(image.transpose(2, 0, 1)[None])  # image: uint8, (H, W, 3), RGB
 """
 
+from ._choices import Choices
 from ._entries import Buffer, Entry, Parameter
-from ._errors import CancelledError, CheckpointError, MismatchError
+from ._errors import CancelledError, CheckpointError, MismatchError, StaleError
 from ._library import IMAGENET_MEAN, lib
 from ._library import IMAGENET_STD_DEV as IMAGENET_STD
 from ._loading import inspect
+from ._options import architectures
 from ._profile import Layer
 from ._report import LoadReport, Mismatch
 from ._resnet import ResNet
+from ._tape import Tape
 from ._warnings import BackboneWarning
 
 __version__ = "0.1.0"
@@ -29,6 +32,7 @@ __all__ = [
     "IMAGENET_STD",
     "BackboneWarning",
     "Buffer",
+    "Choices",
     "CancelledError",
     "CheckpointError",
     "Entry",
@@ -38,6 +42,9 @@ __all__ = [
     "MismatchError",
     "Parameter",
     "ResNet",
+    "StaleError",
+    "Tape",
+    "architectures",
     "inspect",
     "library_version",
 ]

@@ -60,17 +60,17 @@ def as_array(value: Any, label: str) -> npt.NDArray[Any]:
     )
 
 
-def input_tensor(value: Any) -> tuple[_library.Tensor, npt.NDArray[Any]]:
+def input_tensor(value: Any, label: str = "the input") -> tuple[_library.Tensor, npt.NDArray[Any]]:
     """Describe an input; the second value must stay alive as long as the first is in use.
 
     Raises:
         TypeError: nothing that `as_array` takes, or not of float32 or uint8.
         ValueError: not of four dimensions, or what `as_array` adds.
     """
-    array = as_array(value, "the input")
+    array = as_array(value, label)
     if array.dtype not in _DTYPES:
-        raise TypeError(f"the input has dtype {array.dtype}; it must be float32 or uint8: use x.astype(numpy.float32)")
-    _check_dimensions("the input", array)
+        raise TypeError(f"{label} has dtype {array.dtype}; it must be float32 or uint8: use x.astype(numpy.float32)")
+    _check_dimensions(label, array)
     if not _has_element_strides(array):
         # Not by ascontiguousarray, which returns an array at an odd address as it is if it is contiguous.
         array = array.copy(order="C")

@@ -106,7 +106,7 @@ class Parameter(Entry):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether it is trainable: False in frozen stages. Changed by `ResNet.freeze` only."""
+        """Whether it is trainable. Changed by `ResNet.freeze` and `ResNet.set_trainable`."""
         return bool(self._info().trainable)
 
 

@@ -32,6 +32,10 @@ class CancelledError(RuntimeError):
     """`ResNet.cancel` ended the call; the network is as it was before."""
 
 
+class StaleError(RuntimeError):
+    """An object was made for another state of the network: other stages are frozen, or its weights changed since."""
+
+
 _EXCEPTIONS: dict[int, type[Exception]] = {
     _library.STATUS_INVALID_ARGUMENT: ValueError,
     _library.STATUS_OUT_OF_MEMORY: MemoryError,
@@ -41,12 +45,24 @@ _EXCEPTIONS: dict[int, type[Exception]] = {
     _library.STATUS_MISMATCH: MismatchError,
     _library.STATUS_UNKNOWN_NAME: KeyError,
     _library.STATUS_CANCELLED: CancelledError,
+    _library.STATUS_STALE: StaleError,
+    _library.STATUS_NOT_FINITE: FloatingPointError,
+}
+
+# Options of the library that have other names in Python.
+_PYTHON_NAMES = {
+    "out_stages is": "outputs (out_stages) is",
+    "block_width_count is": "the length of block_widths is",
+    "dilated_stages is": "replace_stride_with_dilation (dilated_stages) is",
 }
 
 
 def error_of(status: int) -> Exception:
     """The exception for a call that has just failed on this thread, with the library's message."""
     message = lib.backbone_last_error_message().decode(errors="replace")
+    for name, ours in _PYTHON_NAMES.items():
+        if message.startswith(name):
+            message = ours + message.removeprefix(name)
     return _EXCEPTIONS.get(status, RuntimeError)(message)
 
 

@@ -1,38 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Ownership of a `backbone *` among Python threads, and calls on it that may take long."""
+"""Ownership of the library's objects among Python threads, and calls that may take long."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import TracebackType
+from typing import TypeVar
 
 from . import _interrupts, _library
 from ._library import lib
 
 
-class Handle:
-    """A `backbone *` that is freed when it is closed and the last call has left it.
+class Owned:
+    """An object of the library that is freed when it is closed and the last call has left it.
 
-    `with handle as pointer:` around every call into the library. backbone_free must be the last call on a handle, but
-    Python code may close a network while another thread computes: then that thread frees it on its way out.
+    `with owned as pointer:` around every call that uses it. The function that frees an object must be the last call on
+    it, but Python code may close it while another thread computes: then that thread frees it on its way out.
+
+    Args:
+        pointer: the object.
+        free: frees it.
+        label: what errors call it.
     """
 
-    def __init__(self, pointer: int) -> None:
+    def __init__(self, pointer: int, free: Callable[[int], None], label: str) -> None:
         self._pointer = pointer
-        # Held here because a network may be collected after the module's globals, at the end of the interpreter.
-        self._free = lib.backbone_free
-        self._forget = _interrupts.forget
+        # Held here because an object may be collected after the module's globals, at the end of the interpreter.
+        self._free = free
+        self._label = label
         self._calls = 0
-        self._cancels = 0
         self._closed = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> int:
         with self._lock:
             if self._closed:
-                raise ValueError("this ResNet is closed")
+                raise ValueError(f"this {self._label} is closed")
             self._calls += 1
             return self._pointer
 
@@ -44,8 +50,33 @@ class Handle:
             self._release()
 
     def _release(self) -> None:
-        self._forget(self._pointer)
         self._free(self._pointer)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Refuse further calls, and free the object as soon as no call is in progress. May be called again."""
+        with self._lock:
+            last = not self._closed and self._calls == 0
+            self._closed = True
+        if last:
+            self._release()
+
+
+class Handle(Owned):
+    """A `backbone *`."""
+
+    def __init__(self, pointer: int) -> None:
+        super().__init__(pointer, lib.backbone_free, "ResNet")
+        self._forget = _interrupts.forget
+        self._cancels = 0
+
+    def _release(self) -> None:
+        self._forget(self._pointer)
+        super()._release()
 
     def run(self, call: Callable[[int], int], *, repeatable: bool = True) -> int:
         """The status of a call that Ctrl-C may end: then a signal handler raises KeyboardInterrupt from here.
@@ -70,15 +101,29 @@ class Handle:
                 self._cancels += 1
             lib.backbone_cancel(pointer)
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
+
+_Self = TypeVar("_Self", bound="Closing")
+
+
+class Closing:
+    """An object of this package that owns one of the library's, as `_owned`, and releases it when it is closed."""
+
+    _owned: Owned
 
     def close(self) -> None:
-        """Refuse further calls, and free the network as soon as no call is in progress. May be called again."""
-        with self._lock:
-            last = not self._closed and self._calls == 0
-            self._closed = True
-        if last:
-            self._release()
+        """Release what it owns. Calls in progress on other threads finish first. May be called again."""
+        self._owned.close()
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # There is none if the constructor failed.
+        owned = getattr(self, "_owned", None)
+        if owned is not None:
+            owned.close()

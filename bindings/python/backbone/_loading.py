@@ -38,6 +38,11 @@ _ENDINGS = (b".pth", b".pt", b".bin", b".tar", b".pkl", b".pickle", b".ckpt", b"
 _LONGEST_PATH = 4096
 
 
+Head = Literal["exact", "new"]
+
+_HEADS = {"exact": _library.HEAD_EXACT, "new": _library.HEAD_NEW}
+
+
 class MatchOptions(TypedDict, total=False):
     """Keyword arguments of everything that loads, beside `strict`; `ResNet.load_weights` describes them.
 
@@ -47,6 +52,7 @@ class MatchOptions(TypedDict, total=False):
 
     allow_missing: bool
     ignore_modules: bool
+    head: Head
 
 
 class LoadOptions(MatchOptions, total=False):
@@ -121,12 +127,19 @@ def _set_input_channels(options: _library.LoadOptions, name: str, value: Any) ->
     options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
 
 
+def _set_head(options: _library.LoadOptions, name: str, value: Any) -> None:
+    if not isinstance(value, str) or value not in _HEADS:
+        raise ValueError(f"{name} is {value!r}; it must be 'exact' or 'new'")
+    options.head = _HEADS[value]
+
+
 _SETTERS: dict[str, Callable[[_library.LoadOptions, str, Any], None]] = {
     "key": _set_text,
     "prefix": _set_text,
     "input_channels": _set_input_channels,
     "allow_missing": _set_flag,
     "ignore_modules": _set_flag,
+    "head": _set_head,
     "max_stream_bytes": _set_size,
 }
 

@@ -49,13 +49,20 @@ class LoadReport:
         prefix: what was taken off the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.
         dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
-            "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "layer0", "sequential" or "paddledetection".
-        depth: of the checkpoint's network, as its names tell; None if they do not.
+            "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "cifar", "layer0", "sequential" or
+            "paddledetection".
+        depth: of the checkpoint's network, as its names tell; None if they do not, or if no depth describes it.
+        architecture: of the checkpoint's network, as names and shapes tell: "resnet50", "wide_resnet50_2", ...;
+            "custom" for a network without a name, "" if they tell none.
         base_channels: of the checkpoint's stem; None if it has none.
         input_channels: of the checkpoint's stem; None if it has none.
         dtype: of the convolutions' weights in the checkpoint: "float32", "float16", ..., or "mixed".
         style: "pytorch" or "caffe", where the stride of the checkpoint's Bottlenecks sat; "" if it cannot be told. No
             weight tells it for certain: it is told from names, marks of the file, and the scale of the stem.
+        num_classes: of the checkpoint's head; None if it has none.
+        assumed: what neither names nor shapes tell of the network that a checkpoint describes, and what was taken for
+            it; "" where it was loaded into a network that was there before.
+        optimizer: of the load of an optimiser: which parameters the state in the file is for; "" of other loads.
         input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
         tensors: how many tensors of known types the checkpoint's dict holds, under any names.
         warnings: reasons to doubt that the network computes what was trained.
@@ -81,6 +88,10 @@ class LoadReport:
     tensors: int = 0
     warnings: tuple[str, ...] = ()
     json: str = ""
+    architecture: str = ""
+    num_classes: int | None = None
+    assumed: str = ""
+    optimizer: str = ""
 
     def __str__(self) -> str:
         origin = self.container
@@ -137,6 +148,10 @@ def take_report(pointer: ctypes.c_void_p, succeeded: bool) -> LoadReport:
             succeeded=succeeded,
             dialect=_property(pointer, _library.REPORT_DIALECT),
             depth=_number(pointer, _library.REPORT_DEPTH),
+            architecture=_property(pointer, _library.REPORT_ARCHITECTURE),
+            num_classes=_number(pointer, _library.REPORT_CLASSES),
+            assumed=_property(pointer, _library.REPORT_ASSUMED),
+            optimizer=_property(pointer, _library.REPORT_OPTIMIZER),
             base_channels=_number(pointer, _library.REPORT_BASE_CHANNELS),
             input_channels=_number(pointer, _library.REPORT_INPUT_CHANNELS),
             dtype=_property(pointer, _library.REPORT_DTYPE),

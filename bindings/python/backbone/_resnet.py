@@ -8,25 +8,24 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._arguments import Checkpoint, encoded_path, int32, integer
+from ._arguments import Checkpoint, encoded_path, encoded_text, int32, integer
 from ._arrays import FloatArray, NewOutputs, check_disjoint, input_tensor, output_array, output_tensor
+from ._choices import OUTPUTS, STRIDES, Choices
 from ._entries import Buffer, Entry, Parameter, entries_of
 from ._errors import CheckpointError, MismatchError, check
-from ._handle import Handle
+from ._handle import Closing, Handle
 from ._library import lib
 from ._loading import (
     InputChannels,
     LoadOptions,
     MatchOptions,
     call_with_checkpoint,
-    inspect,
     load_options,
     match_options,
     split_options,
@@ -36,6 +35,7 @@ from ._options import NORMALIZATIONS, STYLES, Arithmetic, ChannelOrder, Normaliz
 from ._profile import Layer, layer_of
 from ._report import LoadReport
 from ._state_dict import of_mapping, safetensors_of
+from ._training import Training
 from ._warnings import ForwardWarnings, issue
 
 if TYPE_CHECKING:
@@ -44,20 +44,25 @@ if TYPE_CHECKING:
 _Out = TypeVar("_Out")
 
 # The arrays of a forward, as errors call them.
-_LABELS = ("the input", "out[0]", "out[1]", "out[2]", "out[3]")
+_LABELS = ("the input", *(f"out[{index}]" for index in range(len(OUTPUTS))))
+
+# The depth of networks that have none of their own, for guesses of how long they take.
+_DEEPEST = 152
 
 
-class ResNet:
+class ResNet(Training, Closing):
     """A ResNet without its pooling and classifier: images in, the features C2 to C5 out, on a CPU.
 
-    Parameters, buffers and their names are those of torchvision and mmdetection. A new network is in evaluation mode.
+    Parameters, buffers and their names are those of torchvision, for deep stems those of timm. A new network is in
+    evaluation mode.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
+        depth: 18, 34, 50, 101 or 152, or the name of an architecture; None: 50, unless `architecture` is given.
         in_channels: channels of the input.
         frozen_stages: as for `freeze`.
         threads: threads that one forward may use; None: the CPUs that affinity mask and CPU quota leave to the process.
-        base_channels: width of the stem; stage i has base_channels * 2**i channels, times 4 from depth 50 on.
+        base_channels: all widths in 64ths: of most networks the width of the stem, where stage i has
+            base_channels * 2**i channels, times 4 in networks of Bottlenecks.
         out_indices: which of C2 (0) to C5 (3) to return, ascending. Later stages than the last are not built: they have
             no parameters and cost nothing.
         norm_eval: in training mode too, every BatchNorm uses its running statistics.
@@ -72,9 +77,15 @@ class ResNet:
         arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
             rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
             3e-4. "direct": every convolution as it is defined.
-        style: where the stride of a Bottleneck (depth 50 and more) sits. "pytorch": on the 3x3 convolution. "caffe": on
+        style: where the stride of a Bottleneck (as of depth 50) sits. "pytorch": on the 3x3 convolution. "caffe": on
             the first 1x1 convolution, as weights of MSRA, Caffe2 and Detectron want it.
         norm_eps: added to the variances of every BatchNorm.
+        architecture: the name of the network, as torchvision and timm have it; `backbone.architectures()` lists them.
+            "custom": what `choices` say.
+        outputs: what to return, in the place of out_indices: any of "C1" (the stem's), "C2" to "C5", "pooled" (the mean
+            of each channel behind the last stage) and "logits", in this order.
+        choices: `num_classes`, `output_stride` and all others of `Choices`: what to build in the place of what the
+            architecture has.
         pretrained: a checkpoint, as for `init_weights`.
 
     Raises:
@@ -94,7 +105,7 @@ class ResNet:
 
     def __init__(
         self,
-        depth: SupportsIndex = 50,
+        depth: SupportsIndex | str | None = None,
         in_channels: SupportsIndex = 3,
         frozen_stages: SupportsIndex = -1,
         threads: SupportsIndex | None = None,
@@ -110,13 +121,17 @@ class ResNet:
         style: Style = "pytorch",
         norm_eps: float = 1e-5,
         normalize: Normalize = "uint8",
+        architecture: str | None = None,
+        outputs: Sequence[str] | None = None,
         pretrained: str | os.PathLike[str] | None = None,
+        **choices: Unpack[Choices],
     ) -> None:
         if pretrained is not None:
             encoded_path("pretrained", pretrained)
         options = network_options(
             depth,
             base_channels,
+            architecture=architecture,
             in_channels=in_channels,
             frozen_stages=frozen_stages,
             threads=threads,
@@ -130,6 +145,8 @@ class ResNet:
             style=style,
             norm_eps=norm_eps,
             normalize=normalize,
+            outputs=outputs,
+            **choices,
         )
         pointer = ctypes.c_void_p()
         check(lib.backbone_create(ctypes.byref(options), ctypes.byref(pointer)))
@@ -144,18 +161,20 @@ class ResNet:
     def _own(self, pointer: ctypes.c_void_p) -> None:
         """Take over a network that the library has created."""
         assert pointer.value is not None
-        self._handle = Handle(pointer.value)
+        self._owned = self._handle = Handle(pointer.value)
         options = self._options()
         self._depth: int = options.depth
+        self._architecture: str = options.architecture.decode()
         self._in_channels: int = options.in_channels
-        self._out_indices = tuple(index for index in range(4) if options.out_stages >> index & _library.STAGE_C2)
+        self._outputs = tuple(name for name, bit in OUTPUTS.items() if options.out_stages & bit)
+        self._out_indices = tuple(index for index in range(4) if f"C{index + 2}" in self._outputs)
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
         self._warnings = ForwardWarnings(pointer.value)
         # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
         # Smaller forwards end within a millisecond or so; only the first one has weights to draw and to pack.
-        self._least_watched = 10_000_000 // (self._depth * options.base_channels**2) * self._in_channels
+        self._least_watched = 10_000_000 // ((self._depth or _DEEPEST) * options.base_channels**2) * self._in_channels
         self._is_prepared = False
 
     @classmethod
@@ -168,8 +187,10 @@ class ResNet:
             path: the file, or its bytes in memory, as for `load_weights`.
             strict: as for `load_weights`.
             options: `key`, `prefix`, `input_channels` and the other options of `load_weights`; and those of the
-                constructor, without `depth` and `base_channels`, which are the file's. So is `in_channels` if it is not
-                given, unless `input_channels` converts the stem: "sum" makes it 1, a sequence its length, "repeat" 3.
+                constructor, without `depth` and `base_channels`, which are the file's. So is the architecture, unless
+                `architecture` names it: for what no file tells, as anti-aliasing. So is
+                `in_channels` if it is not given, unless `input_channels` converts the stem: "sum" makes it 1, a
+                sequence its length, "repeat" 3.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
@@ -180,25 +201,16 @@ class ResNet:
         is_demanded = rest.get("in_channels") is not None and isinstance(conversion, str) and conversion == "exact"
         if rest.get("in_channels") is None:
             rest["in_channels"] = _implied_channels(conversion, rest)
-        # The library replaces depth and base_channels by the file's.
-        described = network_options(50, 64, **rest)
+        if is_demanded:
+            requested.input_channels = _library.INPUT_CHANNELS_FIXED
+        # The library takes base_channels from the file, and what is not given here.
+        described = network_options(None, 64, **rest)
         pointer = ctypes.c_void_p()
         arguments = ctypes.byref(described), ctypes.byref(requested), ctypes.byref(pointer)
-        try:
-            report = call_with_checkpoint(
-                path, lib.backbone_create_from_file, lib.backbone_create_from_memory, *arguments
-            )
-        except ValueError as error:
-            # One reason of this kind is that the file has other channels than those that are demanded.
-            if is_demanded and type(error) is ValueError:
-                _refuse_other_channels(path, strict, load, rest)
-            raise
+        report = call_with_checkpoint(path, lib.backbone_create_from_file, lib.backbone_create_from_memory, *arguments)
         net = cls.__new__(cls)
         net._own(pointer)
         net._report = report
-        if is_demanded and net.in_channels != described.in_channels:
-            net.close()
-            _refuse_other_channels(path, strict, load, rest)
         return net
 
     # ---- What it is ----
@@ -225,8 +237,13 @@ class ResNet:
 
     @property
     def depth(self) -> int:
-        """18, 34, 50, 101 or 152."""
+        """18, 34, 50, 101 or 152; 0 for a network that has no depth of its own, see `architecture`."""
         return self._depth
+
+    @property
+    def architecture(self) -> str:
+        """ "resnet50", "wide_resnet50_2", ...; "custom" for a network that only its file describes."""
+        return self._architecture
 
     @property
     def in_channels(self) -> int:
@@ -239,14 +256,30 @@ class ResNet:
         return self._out_indices
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a forward returns: "C1" to "C5", "pooled" and "logits"."""
+        return self._outputs
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the head, if there is one."""
+        return int(self._options().num_classes)
+
+    @property
     def out_channels(self) -> tuple[int, ...]:
         """Channels of each feature that a forward returns."""
         return tuple(shape[1] for shape in self.output_shapes((1, self._in_channels, 32, 32)))
 
     @property
     def out_strides(self) -> tuple[int, ...]:
-        """Pixels of the input per pixel of each feature that a forward returns: 4 for C2 to 32 for C5."""
-        return tuple(4 << index for index in self._out_indices)
+        """Pixels of the input per pixel of each feature that a forward returns: 4 for C2 to 32 for C5, if none dilates.
+
+        Of "pooled" and "logits", which have a single one, 0.
+        """
+        side = 1 << 10
+        shapes = self.output_shapes((1, self._in_channels, side, side))
+        named = zip(self._outputs, shapes, strict=True)
+        return tuple(side // shape[2] if name in STRIDES else 0 for name, shape in named)
 
     @property
     def frozen_stages(self) -> int:
@@ -339,19 +372,22 @@ class ResNet:
         self._report = report
         return report
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
+    def save_weights(self, path: str | os.PathLike[str], names: str | None = None) -> None:
         """Write all parameters and buffers to a file, which appears only when it is complete.
 
         Args:
             path: ending in .pth, .pt, .bin or .pth.tar: a zip .pth that `torch.load` reads (PyTorch 1.6 and later, with
                 weights_only=True too). Else: a safetensors file. The same weights give the same bytes.
+            names: whose names to write: "detectron2", "huggingface" and the others that reports call `dialect`; None:
+                those of `state_dict`.
 
         Raises:
+            ValueError: these writers have no name for some tensor.
             FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
         """
         encoded = encoded_path("path", path)
         with self._handle as net:
-            check(lib.backbone_save_weights(net, encoded))
+            check(lib.backbone_save_weights_with(net, encoded, None if names is None else encoded_text("names", names)))
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of all parameters and buffers by name, in PyTorch's order: float32, num_batches_tracked int64."""
@@ -456,7 +492,7 @@ class ResNet:
         sizes = [integer(f"input_shape[{axis}]", size, 64) for axis, size in enumerate(input_shape)]
         if len(sizes) != 4:
             raise ValueError(f"input_shape is {tuple(sizes)}; it must be (N, C, H, W)")
-        count = len(self._out_indices)
+        count = len(self._outputs)
         out = (ctypes.c_int64 * (4 * count))()
         with self._handle as net:
             check(lib.backbone_output_shapes(net, (ctypes.c_int64 * 4)(*sizes), out, count))
@@ -500,11 +536,8 @@ class ResNet:
                 as a sample of its values tells. Each kind once for a network; see backbone_warning_count.
         """
         tensor, alive = input_tensor(x)
-        count = len(self._out_indices)
-        if out is None:
-            arrays, outputs = self._new_outputs(alive.shape, channels_last)
-        else:
-            outputs = self._given_outputs(out, alive, tensor)
+        count = len(self._outputs)
+        result, outputs = self._arranged_outputs(alive, tensor, out, channels_last)
         if self._is_prepared and alive.size < self._least_watched:
             with self._handle as net:
                 status = lib.backbone_forward(net, ctypes.byref(tensor), outputs, count)
@@ -513,7 +546,17 @@ class ResNet:
             self._is_prepared = True
         check(status)
         self._warn()
-        return tuple(arrays if out is None else out)
+        return result
+
+    def _arranged_outputs(
+        self, x: npt.NDArray[Any], tensor: _library.Tensor, out: Sequence[Any] | None, channels_last: bool
+    ) -> tuple[tuple[Any, ...], Any]:
+        """What a forward pass of this input returns, and its descriptors: `backbone_tensor[]`."""
+        if out is None:
+            arrays, outputs = self._new_outputs(x.shape, channels_last)
+            return tuple(arrays), outputs
+        outputs = self._given_outputs(out, x, tensor)
+        return tuple(out), outputs
 
     def _new_outputs(self, input_shape: tuple[int, ...], channels_last: bool) -> tuple[list[FloatArray], Any]:
         known = self._known_outputs.get((input_shape, channels_last))
@@ -527,13 +570,42 @@ class ResNet:
     def _given_outputs(self, out: Sequence[Any], x: npt.NDArray[Any], x_tensor: _library.Tensor) -> Any:
         if hasattr(out, "__array_interface__") or hasattr(out, "__dlpack__"):
             raise TypeError("out is an array; it must be a sequence of arrays, one for each of out_indices")
-        count = len(self._out_indices)
+        count = len(self._outputs)
         if len(out) != count:
-            raise ValueError(f"out has {len(out)} arrays; out_indices {self._out_indices} need {count}")
+            given = f"out_indices {self._out_indices}"
+            if len(self._out_indices) != count:
+                given = f"outputs {self._outputs}"
+            raise ValueError(f"out has {len(out)} arrays; {given} need {count}")
         arrays = list(map(output_array, out, _LABELS[1:]))
         tensors = list(map(output_tensor, arrays))
         check_disjoint(_LABELS[: count + 1], [x, *arrays], [x_tensor, *tensors])
         return (_library.Tensor * count)(*tensors)
+
+    def pooled(self, x: Any) -> FloatArray:
+        """The mean of each channel behind the last stage, of shape (N, C), where "pooled" is among the outputs.
+
+        All that the network gives is computed.
+
+        Args:
+            x: as for `forward`.
+
+        Raises:
+            ValueError: the network does not give it; and what `forward` raises.
+        """
+        return self._vector("pooled", x)
+
+    def logits(self, x: Any) -> FloatArray:
+        """The classifier's result, of shape (N, num_classes), in a network with "logits" among its outputs.
+
+        See `pooled`.
+        """
+        return self._vector("logits", x)
+
+    def _vector(self, name: str, x: Any) -> FloatArray:
+        if name not in self._outputs:
+            raise ValueError(f"the network gives {', '.join(self._outputs)}; create it with {name!r} among its outputs")
+        result: FloatArray = self.forward(x)[self._outputs.index(name)]
+        return result.reshape(result.shape[:2])
 
     def profile(self, x: Any) -> list[Layer]:
         """Compute the features of a batch as `forward` does, and tell what each layer took.
@@ -582,33 +654,16 @@ class ResNet:
         """
         self._handle.cancel()
 
-    def close(self) -> None:
-        """Release the network. Calls in progress on other threads finish first. May be called again."""
-        self._handle.close()
-
-    def __enter__(self) -> ResNet:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # There is none if the constructor failed. Entries keep the handle usable as long as the network itself lives.
-        handle = getattr(self, "_handle", None)
-        if handle is not None:
-            handle.close()
-
     def __reduce__(self) -> Any:
         raise TypeError("a ResNet cannot be copied or pickled; create another and give it this one's state_dict()")
 
     def __repr__(self) -> str:
         if self._handle.closed:
-            return f"<closed ResNet({self._depth})>"
+            return f"<closed ResNet({self._depth or self._architecture!r})>"
         return (
-            f"ResNet({self._depth}, in_channels={self._in_channels}, frozen_stages={self.frozen_stages}, "
-            f"threads={self.threads}, out_indices={self._out_indices}, training={self.training})"
+            f"ResNet({self._depth or self._architecture!r}, in_channels={self._in_channels}, "
+            f"frozen_stages={self.frozen_stages}, threads={self.threads}, out_indices={self._out_indices}, "
+            f"training={self.training})"
         )
 
     def _warn(self) -> None:
@@ -641,12 +696,3 @@ def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> 
             return len(options[name])
     # The library takes the file's, unless it converts the stem.
     return 3
-
-
-def _refuse_other_channels(path: Checkpoint, strict: bool, load: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Raise what loading a file into a network of `in_channels` says; return if they are the file's."""
-    found = inspect(path, strict=strict, **load)
-    if found.input_channels == options["in_channels"]:
-        return
-    with ResNet(found.depth or 0, base_channels=found.base_channels or 0, **options) as net:
-        net.load_weights(path, strict, **load)

@@ -25,6 +25,11 @@ def maskrcnn_benchmark(name):
     return name if name.startswith("layer") else f"stem.{name}"
 
 
+def cifar(name):
+    """torchvision's names with a projection of another name, as models/resnet.py of pytorch-cifar has them."""
+    return name.replace("downsample", "shortcut")
+
+
 def _with_modules(name, stem, block):
     """A name of the stem by a function of (whether it is the norm, field), one of a block by one of (stage, block,
     number of the convolution or 0 for the shortcut, whether it is the norm, field)."""

@@ -20,6 +20,9 @@ import backbone
 _BLOCK = re.compile(r"layer\d\.\d+\.")
 
 
+NORM = ("weight", "bias", "running_mean", "running_var")
+
+
 def zeros(*shape):
     return np.zeros(shape, np.float32)
 
@@ -82,10 +85,50 @@ def detectron2_group_norm(state):
     return {dialects.detectron2(name): array for name, array in kept.items()}
 
 
+def gated(*tensors):
+    """A gate in every block, of tensors of these names and shapes.
+
+    "C" stands for the block's channels, and "S" for a sixteenth of them.
+    """
+
+    def change(state):
+        added = {}
+        for name, array in state.items():
+            place = re.fullmatch(r"(layer\d\.\d+\.)conv(\d)\.weight", name)
+            if place and f"{place[1]}conv{int(place[2]) + 1}.weight" not in state:
+                sizes = {"C": len(array), "S": max(8, len(array) // 16)}
+                for part, *shape in tensors:
+                    added[place[1] + part] = zeros(*(sizes.get(size, size) for size in shape))
+        return state | added
+
+    return change
+
+
+def squeeze(first, second):
+    """Squeeze and excitation."""
+    return gated(
+        (f"{first}.weight", "S", "C", 1, 1),
+        (f"{first}.bias", "S"),
+        (f"{second}.weight", "C", "S", 1, 1),
+        (f"{second}.bias", "C"),
+    )
+
+
 def average_shortcut(state):
     """A pooling before the convolution: both move on by one."""
     moved = renamed(r"downsample\.1\.", "downsample.2.")(state)
     return renamed(r"downsample\.0\.", "downsample.1.")(moved)
+
+
+def timm_deep_stem(state):
+    """ResNet-C: three convolutions of 3x3, with norms between them."""
+    norms = {f"conv1__{index}__{part}": (4,) for index in (1, 4) for part in NORM}
+    convolutions = {
+        "conv1__0__weight": (4, 3, 3, 3),
+        "conv1__3__weight": (4, 4, 3, 3),
+        "conv1__6__weight": (8, 4, 3, 3),
+    }
+    return with_tensors("conv1.", **convolutions, **norms)(state)
 
 
 def split_attention(state):
@@ -178,7 +221,7 @@ class Refusal:
         write: writes these to a path, and returns what to load.
         error: the exception.
         modules: whether `ignore_modules` loads the rest; `lacks` if that needs `allow_missing` too.
-        describes: whether the file describes another network, into which it loads.
+        describes: the name of the other network that the file describes, into which it loads.
         inspected: what is said where there is no network, if it is something else.
     """
 
@@ -190,7 +233,7 @@ class Refusal:
     error: type[Exception] = backbone.MismatchError
     modules: bool = False
     lacks: bool = False
-    describes: bool = False
+    describes: str = ""
     inspected: str = ""
     is_mapping: bool = True
 
@@ -206,10 +249,12 @@ def file(row, write=write_pth, change=dict, **options):
 _ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.9.0:\x02\x0a\x00"
 
 REFUSED = [
-    module("squeeze-and-excitation of mmpretrain", beside("se_layer.conv1.conv.weight", 2, 8, 1, 1)),
-    module("squeeze-and-excitation of timm", beside("se.fc1.weight", 2, 8, 1, 1), 50),
-    module("squeeze-and-excitation of pretrainedmodels", beside("se_module.fc1.weight", 2, 8, 1, 1)),
-    module("ECA-Net", beside("eca.conv.weight", 1, 1, 3)),
+    module("squeeze-and-excitation of mmpretrain", squeeze("se_layer.conv1.conv", "se_layer.conv2.conv"),
+           describes="seresnet18"),
+    module("squeeze-and-excitation of timm", squeeze("se.fc1", "se.fc2"), 50, describes="seresnet50"),
+    module("squeeze-and-excitation of older timm", squeeze("se_module.fc1", "se_module.fc2"), describes="seresnet18"),
+    module("ECA-Net", gated(("eca.conv.weight", 1, 1, 3)), describes="custom"),
+    module("ECA of timm", gated(("se.conv.weight", 1, 1, 3)), 50, describes="custom"),
     module("CBAM", beside("ca.fc1.weight", 2, 8, 1, 1)),
     module("attention of other kinds", beside("attn.qkv.weight", 24, 8), 50),
     module("GCNet", beside("context_block.conv_mask.weight", 1, 8, 1, 1), 50),
@@ -218,9 +263,8 @@ REFUSED = [
     module("deformable convolutions of mmdetection 1", beside("conv2_offset.weight", 27, 8, 3, 3), 50),
     module("IBN-Net", ibn, 50, lacks=True),
     module("GroupNorm of mmdetection", group_norm, lacks=True),
-    Refusal("GroupNorm of detectron2", detectron2_group_norm, 50),
-    module("deep stem of timm", with_tensors("conv1.", conv1__0__weight=(4, 3, 3, 3), conv1__3__weight=(4, 4, 3, 3),
-           conv1__6__weight=(8, 4, 3, 3)), 50, lacks=True),
+    Refusal("GroupNorm of detectron2", detectron2_group_norm, 50, inspected="divides channels into 32 groups"),
+    module("deep stem of timm", timm_deep_stem, 50, lacks=True, describes="resnet50c"),
     module("deep stem of mmdetection", with_tensors(("conv1.", "bn1."), stem__0__weight=(4, 3, 3, 3),
            stem__1__weight=(4,), stem__3__weight=(4, 4, 3, 3)), 50, lacks=True),
     Refusal("deep stem of CLIP", with_tensors("conv1.", conv1__weight=(4, 3, 3, 3), conv2__weight=(4, 4, 3, 3),
@@ -230,16 +274,14 @@ REFUSED = [
            lacks=True),
     Refusal("PaddleDetection", with_tensors("", conv1__conv1_1__conv__weight=(4, 3, 3, 3),
            res2__res2a__branch2a__conv__weight=(8, 8, 1, 1)), 50),
-    Refusal("ResNet-D of timm and mmdetection", average_shortcut, 50),
+    Refusal("ResNet-D of timm and mmdetection", average_shortcut, 50, describes="custom"),
     module("ResNeSt", split_attention, 50, lacks=True),
     module("PReLU", beside("prelu.weight", 8)),
     module("biases of convolutions that are not zero", biases),
-    Refusal("a deeper network", depth=18, of=34, describes=True, modules=True),
-    Refusal("Bottlenecks, for a network of basic blocks", depth=18, of=50, describes=True),
-    Refusal("basic blocks, for a network of Bottlenecks", depth=50, of=18, describes=True),
-    Refusal("ResNeXt (groups)", reshaped("layer1.0.conv2.weight", 8, 1, 3, 3), 50),
-    Refusal("Wide ResNet", reshaped("layer1.0.conv1.weight", 16, 8, 1, 1), 50),
-    Refusal("a 3x3 stem (CIFAR)", reshaped("conv1.weight", 8, 3, 3, 3)),
+    Refusal("a deeper network", depth=18, of=34, describes="resnet34", modules=True),
+    Refusal("Bottlenecks, for a network of basic blocks", depth=18, of=50, describes="resnet50"),
+    Refusal("basic blocks, for a network of Bottlenecks", depth=50, of=18, describes="resnet18"),
+    Refusal("a 3x3 stem (CIFAR)", reshaped("conv1.weight", 8, 3, 3, 3), describes="custom"),
     Refusal("BatchNorms folded into convolutions", folded),
     module("a parametrisation of another kind", orthogonal, lacks=True),
     module("fake quantisation", beside("conv1.weight_fake_quant.scale", 1)),
@@ -252,7 +294,12 @@ REFUSED = [
     file("tensors of the device `meta`", change=instead_of_the_stem(rebuilt("meta_tensor_no_storage", 1, 2))),
     file("integer weights", change=instead_of_the_stem(np.ones((8, 3, 7, 7), np.int64))),
     Refusal("torch.distributed.checkpoint", write=write_folder, error=OSError, is_mapping=False),
-    Refusal("one shard of several", write=write_shard, is_mapping=False, inspected="expected a ResNet of depth"),
+    Refusal(
+        "one shard of several",
+        write=write_shard,
+        is_mapping=False,
+        inspected="expected the blocks of a whole ResNet",
+    ),
     file("an index of shards in memory", index_in_memory),
     file("gzip", write_gzip),
     file("ONNX", write_bytes(_ONNX)),

@@ -6,7 +6,7 @@
 import ctypes
 import json
 import subprocess
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
 import header
 import pytest
@@ -21,13 +21,20 @@ CTYPES = {
     "constchar**": POINTER(c_char_p),
     "int32_t": c_int32,
     "int32_t*": POINTER(c_int32),
+    "uint32_t": c_uint32,
     "uint64_t": c_uint64,
+    # Through c_void_p an address costs ctypes less than through POINTER(c_float).
+    "float*": c_void_p,
+    "constfloat*": c_void_p,
     "size_t": c_size_t,
     "size_t*": POINTER(c_size_t),
     "void*": c_void_p,
     "constvoid*": c_void_p,
     "constint64_t[4]": POINTER(c_int64),
     "int64_t*": POINTER(c_int64),
+    "constint64_t*": POINTER(c_int64),
+    "double": c_double,
+    "double*": POINTER(c_double),
     "backbone_status": c_int32,
     "backbone*": c_void_p,
     "constbackbone*": c_void_p,
@@ -43,6 +50,16 @@ CTYPES = {
     "backbone_entry_info*": POINTER(_library.EntryInfo),
     "constbackbone_tensor*": POINTER(_library.Tensor),
     "backbone_layer*": POINTER(_library.Layer),
+    "backbone_tape*": c_void_p,
+    "constbackbone_tape*": c_void_p,
+    "backbone_tape**": POINTER(c_void_p),
+    "backbone_tape_options*": POINTER(_library.TapeOptions),
+    "constbackbone_tape_options*": POINTER(_library.TapeOptions),
+    "backbone_optimizer*": c_void_p,
+    "constbackbone_optimizer*": c_void_p,
+    "backbone_optimizer**": POINTER(c_void_p),
+    "backbone_optimizer_options*": POINTER(_library.OptimizerOptions),
+    "constbackbone_optimizer_options*": POINTER(_library.OptimizerOptions),
 }
 
 STRUCTS = {
@@ -52,6 +69,9 @@ STRUCTS = {
     "backbone_entry_info": _library.EntryInfo,
     "backbone_tensor": _library.Tensor,
     "backbone_layer": _library.Layer,
+    "backbone_tape_options": _library.TapeOptions,
+    "backbone_parameter_group": _library.ParameterGroup,
+    "backbone_optimizer_options": _library.OptimizerOptions,
 }
 
 
@@ -140,7 +160,7 @@ def test_version_is_that_of_the_header_and_of_the_library():
     assert backbone.__version__ == ".".join(map(str, numbers))
 
 
-@pytest.mark.parametrize("status", range(8))
+@pytest.mark.parametrize("status", range(11))
 def test_every_status_has_a_text_and_an_exception(status):
     from backbone import _errors
 

@@ -102,6 +102,33 @@ def test_ctrl_c_ends_a_profile(net: backbone.ResNet) -> None:
             net.profile(np.zeros((256, 3, 256, 256), np.float32))
 
 
+def test_ctrl_c_ends_training_passes() -> None:
+    x = np.random.default_rng(1).standard_normal((10, 3, 224, 224), dtype=np.float32)
+    with backbone.ResNet(18, threads=1, out_indices=(3,)) as net, net.tape() as tape, net.tape(retain=True) as other:
+        (output,) = net.forward_train(x, other)
+        weights = [np.ones_like(output)]
+        started = time.monotonic()
+        expected = net.backward(other, weights)
+        # Longer than it takes until the signal comes, or this would show nothing.
+        assert time.monotonic() - started > 0.25
+        with ctrl_c(), pytest.raises(KeyboardInterrupt):
+            while True:
+                net.forward_train(x, tape)
+        net.forward_train(x, tape)
+        with ctrl_c(), pytest.raises(KeyboardInterrupt):
+            net.backward(tape, weights)
+        with pytest.raises(backbone.StaleError):
+            net.backward(tape, weights)
+        # A handler that raises nothing does not cost the result.
+        signals: list[int] = []
+        signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
+        net.forward_train(x, tape)
+        for full in (tape, other):
+            with ctrl_c():
+                np.testing.assert_array_equal(net.backward(full, weights), expected)
+        assert len(signals) == 2
+
+
 def test_ctrl_c_ends_a_load_and_drawing_weights(tmp_path: object) -> None:
     path = f"{tmp_path}/weights.pth"
     with backbone.ResNet(50, threads=1) as net:

@@ -494,8 +494,11 @@ def test_inspect_of_what_is_no_whole_resnet(states, tmp_path):
     state = {name: array for name, array in states[18].items() if not name.startswith(("layer3.", "layer4."))}
     assert backbone.inspect(write_pth(tmp_path / "x.pth", state)).missing == ()
     deeper = states[18] | {"layer1.2.conv1.weight": states[18]["layer1.1.conv1.weight"]}
+    with pytest.raises(backbone.MismatchError, match=r"layer1\.2\.bn1\.weight"):
+        backbone.inspect(write_pth(tmp_path / "x.pth", deeper))
+    shallow = {name: array for name, array in deeper.items() if not name.startswith("layer4.")}
     for file, text in [
-        (deeper, "3, 2, 2 and 2 BasicBlocks"),
+        (shallow, "3, 2, 2 and 0 BasicBlocks"),
         (state | {"conv1.weight": np.ones((1000, 3, 7, 7), np.float32)}, "base_channels is 1000"),
     ]:
         with pytest.raises(backbone.CheckpointError, match=text):

@@ -84,6 +84,27 @@ def test_whole_features_of_many_sizes(job, weights, direct, threads):
 
 
 @pytest.mark.ray
+def test_the_pooled_vector_and_logits(job, tmp_path):
+    import pyarrow as pa
+
+    image = picture(3)
+    path = tmp_path / "x.safetensors"
+    with backbone.ResNet("seresnet18", base_channels=8, outputs=("logits",), num_classes=7) as net:
+        net.save_weights(path)
+    extractor = job.Extractor(path, size=None, crop=None, stages=["logits", "stem", "pooled"])
+    (table,) = extractor(pa.table({"image": [encoded(image)], "path": ["a"]}))
+    assert table.column_names == ["path", "height", "width", "stem", "pooled", "logits", "error"]
+    row = rows_by_id([table], "path")["a"]
+    with backbone.ResNet.from_file(
+        path, outputs=("C1", "pooled", "logits"), mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD
+    ) as net:
+        stem, vector, logits = net(image.transpose(2, 0, 1)[None])
+    assert_same_bits(row["stem"], pooled(stem[0]))
+    assert_same_bits(row["pooled"], vector[0, :, 0, 0])
+    assert_same_bits(row["logits"], logits[0, :, 0, 0])
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("pool", ["avg", None])
 def test_failures_are_rows(job, weights, tmp_path, pool):
     import pyarrow as pa
@@ -149,7 +170,7 @@ def test_wrong_arguments_are_refused_before_anything_starts(job, weights, tmp_pa
     (tmp_path / "empty").mkdir()
     one, out = tmp_path / "0.png", tmp_path / "out"
     for settings, error, message in [
-        ({"stages": "layer4"}, ValueError, "stages is 'layer4'; it must be some of layer1, layer2, layer3, layer4"),
+        ({"stages": "layer4"}, ValueError, "stages is 'layer4'; it must be some of stem, layer1, layer2,"),
         ({"stages": []}, ValueError, r"stages is \[\]"),
         ({"pool": "max"}, ValueError, "pool is 'max'; it must be 'avg' or None"),
         ({"crop": 0}, ValueError, "crop is 0"),

@@ -102,18 +102,77 @@ def test_stages_are_chosen_and_named_as_by_create_feature_extractor(torch, extra
     for wrong in ("layer1", ["layer5"], [], ["layer2", "layer1"]):
         with pytest.raises(ValueError, match="out_"):
             module("resnet18", out_stages=wrong)
-    with pytest.raises(ValueError, match=r"name is 'resnet20'; it must be one of resnet18"):
-        module("resnet20")
+    with pytest.raises(ValueError, match=r"name is 'resnet21'; it must be one of resnet10t, "):
+        module("resnet21")
+    assert list(module("resnet20").eval()(x)) == ["layer1", "layer2", "layer3"]
+    assert list(module("resnet18", base_channels=8, out_stages=["C1", "layer1"]).eval()(x)) == ["C1", "layer1"]
+    with pytest.raises(ValueError, match="out_stages has layer4; resnet20 has none"):
+        module("resnet20", out_stages=["layer3", "layer4"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "resnet50", "resnet26d", "seresnet18", "ecaresnet26t", "resnetrs50", "resnetblur50", "resnetaa34d"]
+    + ["resnetv2_18", "resnetv2_50d", "resnet50_gn", "wide_resnet50_2", "test_resnet"],
+)
+@pytest.mark.parametrize("out_indices", [(0, 1, 2, 3, 4), (0,), (1, 3)])
+def test_it_is_timms_features_only(torch, torchvision_resnet, module, name, out_indices):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(4)
+    model = timm.create_model(name, features_only=True, out_indices=out_indices)
+    # The extractor has other names than checkpoints.
+    whole = timm.create_model(name)
+    x = batch(torch, shape=(2, 3, 64, 96))
+    whole.train()
+    with torch.no_grad():
+        for _ in range(10):
+            whole(x)
+    with torch.no_grad():
+        expected = whole.eval().forward_intermediates(x, indices=list(out_indices), intermediates_only=True)
+    body = module(name, weights=whole.state_dict(), out_indices=out_indices).eval()
+    with torch.no_grad():
+        features = body(x)
+    assert isinstance(features, list) and len(features) == len(out_indices)
+    for index, actual, theirs in zip(out_indices, features, expected, strict=True):
+        error = relative_error(actual.numpy(), theirs.detach().numpy())
+        assert error <= 2 * BOUNDS[max(index - 1, 0)], (index, error)
+    info, theirs = body.feature_info, model.feature_info
+    assert info.channels() == theirs.channels() and info.reduction() == theirs.reduction()
+    assert tuple(info.out_indices) == tuple(theirs.out_indices) and len(info) == len(theirs.channels())
+    last = out_indices[-1]
+    assert info.channels(last) == theirs.channels(last) and info.reduction([last]) == theirs.reduction([last])
+    assert info.get_dicts()[0]["num_chs"] == info[0]["num_chs"] == info.channels()[0]
+
+
+def test_indices_that_are_none(torch, module):
+    for wrong in ((), (5,), (-1,), (1, 0), (1, 1)):
+        with pytest.raises(ValueError, match=r"out_indices is .*0 \(C1\) to 4 \(C5\)"):
+            module("resnet18", base_channels=4, out_indices=wrong)
+    for wrong in (1, ("layer1",), (1.0,)):
+        with pytest.raises(TypeError, match="out_indices is .*a sequence of int"):
+            module("resnet18", base_channels=4, out_indices=wrong)
+    with pytest.raises(ValueError, match="give one of them"):
+        module("resnet18", out_indices=(1,), out_stages=["layer1"])
+    with pytest.raises(ValueError, match="out_indices has layer4; resnet20 has none"):
+        module("resnet20", out_indices=(3, 4))
+
+
+def test_copies_of_lists(torch, module):
+    body = module("resnet20", base_channels=16, out_indices=(0, 3)).eval()
+    x = batch(torch, shape=(1, 3, 32, 32))
+    for other in (copy.deepcopy(body), pickle.loads(pickle.dumps(body))):
+        assert all(torch.equal(left, right) for left, right in zip(body(x), other(x), strict=True))
+    assert body.feature_info.channels() == [4, 16] and body.feature_info.reduction() == [1, 4]
 
 
 def test_frozen_stages_keep_their_statistics_in_training_mode(torch, extractor, module):
     model, _ = extractor("resnet18")
     body = module("resnet18", weights=model.state_dict(), frozen_stages=1)
-    before = body.state_dict()
+    before = copy.deepcopy(body.state_dict())
     assert body.frozen_stages == 1
     with torch.no_grad():
         body(batch(torch))
-    after = body.state_dict()
+    after = copy.deepcopy(body.state_dict())
     changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
     assert changed == {"layer2", "layer3", "layer4"}
     assert body.freeze(4).frozen_stages == 4
@@ -146,23 +205,6 @@ def test_it_feeds_torchvisions_feature_pyramid(torch, module):
     assert all(parameter.grad is not None for parameter in neck.parameters())
 
 
-# ---- Gradients ----
-
-
-def test_gradients_are_refused_where_pytorch_would_compute_them(torch, module):
-    body = module("resnet18", base_channels=8)
-    x = batch(torch)
-    with pytest.raises(RuntimeError, match="x needs a gradient.*no gradients yet"):
-        body(x.clone().requires_grad_())
-    loss = body(x)["layer4"].sum()
-    with pytest.raises(RuntimeError, match=r"no gradients yet.*freeze\(4\)"):
-        loss.backward()
-    for quiet in (body.freeze(4), copy.deepcopy(body).freeze(-1).eval()):
-        assert not any(feature.requires_grad for feature in quiet(x).values())
-    with torch.no_grad():
-        assert not body.freeze(-1)(x.clone().requires_grad_())["layer1"].requires_grad
-
-
 # ---- Weights ----
 
 
@@ -183,7 +225,7 @@ def test_state_dict_is_torchvisions(torch, torchvision_resnet, module, name):
 
 def test_errors_of_loading_are_pytorchs(torch, module):
     body = module("resnet18", base_channels=8)
-    before = body.state_dict()
+    before = copy.deepcopy(body.state_dict())
     other = module("resnet18", base_channels=8).state_dict()
     for state, text in [
         ({k: v for k, v in other.items() if k != "conv1.weight"}, r'Missing key.*"conv1\.weight"'),

@@ -209,7 +209,15 @@ def test_files_are_refused(states, tmp_path, case):
             assert {name for name in before if COUNTER not in name} <= {*report.loaded, *report.missing}
     # Every other way to load it.
     if case.describes:
-        assert backbone.inspect(path).depth == case.of
+        found = backbone.inspect(path)
+        assert ((found.depth or 0), found.architecture) == (case.of, case.describes)
+        with backbone.ResNet.from_file(path) as other:
+            assert other.architecture == case.describes
+            held = other.state_dict()
+        for name, array in names.items():
+            if name in held:
+                np.testing.assert_array_equal(held[name], array)
+        assert len(held.keys() & names.keys()) > len(held) / 2
         return
     if case.inspected:
         error, text = error_text(lambda: backbone.inspect(path))

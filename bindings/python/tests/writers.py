@@ -192,6 +192,8 @@ WRITERS = [
            container="pickle"),
     Writer("maskrcnn-benchmark", dialects.maskrcnn_benchmark, 50, without_counters, under("model"),
            prefix="module.backbone.body.", wrapper="model", dialect="maskrcnn_benchmark"),
+    Writer("a ResNet after pytorch-cifar's", dialects.cifar, 50, prefix="module.", wrap=under("net"), wrapper="net",
+           dialect="cifar", beside=ones("module.linear.weight", "module.linear.bias")),
     Writer("OpenMMLab with `ConvModule`", dialects.convmodule, 50, prefix="backbone.", wrap=under("state_dict"),
            wrapper="state_dict", dialect="convmodule"),
     Writer("Hugging Face `ResNetModel`", dialects.huggingface, 50, write=write_safetensors, dialect="huggingface",

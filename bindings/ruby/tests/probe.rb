@@ -20,7 +20,16 @@ class Probe
 
   def how(words)
     { strict: words[2] == "1", key: optional(words[3]), prefix: optional(words[4]), allow_missing: words[5] == "1",
-      ignore_modules: words[6] == "1", max_stream_bytes: words[7].to_i }
+      ignore_modules: words[6] == "1", max_stream_bytes: words[7].to_i, head: words[8].to_i }
+  end
+
+  # The options that words say.
+  def given(words)
+    words.to_h do |word|
+      name, value = word.split("=")
+      value = value.split(",").map(&:to_i) if name.match?(/\Ablock_(counts|widths)\z/)
+      [name.to_sym, value.is_a?(Array) || name == "architecture" ? value : value.to_i]
+    end
   end
 
   def shape(words) = words.first(4).map(&:to_i)
@@ -38,7 +47,9 @@ class Probe
   def run_version(_words) = "version #{Backbone.version} abi #{Backbone::ABI_VERSION}"
 
   def run_layout(words)
-    kinds = { "backbone_options" => :Options, "backbone_load_options" => :LoadOptions, "backbone_tensor" => :Tensor }
+    kinds = { "backbone_options" => :Options, "backbone_load_options" => :LoadOptions, "backbone_tensor" => :Tensor,
+              "backbone_tape_options" => :TapeOptions, "backbone_parameter_group" => :ParameterGroup,
+              "backbone_optimizer_options" => :OptimizerOptions }
     c = Backbone.module_eval("C", __FILE__, __LINE__)
     words.drop(1).flat_map { |name| layout(name, c.const_get(kinds.fetch(name))) }.join("\n")
   end
@@ -63,8 +74,21 @@ class Probe
     "created"
   end
 
+  def run_named(words)
+    options = { architecture: optional(words[1]), depth: optional(words[2])&.to_i }.compact
+    @net = Backbone::ResNet.new(**options, base_channels: 4, threads: 2)
+    "created"
+  end
+
+  def run_build(words)
+    @net = Backbone::ResNet.new(**given(words.drop(1)))
+    "created"
+  end
+
+  def run_architectures(_words) = "architectures #{Backbone.architectures.join(' ')}"
+
   def run_from_file(words)
-    @net, report = Backbone::ResNet.from_file(words[1], **how(words))
+    @net, report = Backbone::ResNet.from_file(words[1], **how(words), **given(words.drop(9)))
     "created report #{report}"
   end
 
@@ -73,7 +97,11 @@ class Probe
                                     :zero_init_residual, :threads, :channel_order, :arithmetic, :style)
     values = values.map { |value| { true => 1, false => 0 }.fetch(value, value) }
     floats = [[@net.options[:norm_eps]], @net.options[:mean], @net.options[:std_dev]].map { |value| bits(value) }
-    "options #{values.join(' ')} #{floats.join(' ')}"
+    more = @net.options.values_at(:num_classes, :output_stride, :dilated_stages, :dilation_rule, :block, :groups,
+                                  :width_per_group, :stem, :stem_channels, :stem_pooling, :shortcut, :norm, :attention,
+                                  :anti_aliasing, :preactivation)
+    lists = @net.options.values_at(:block_counts, :block_widths).map { |list| list&.join(",") || "-" }
+    ["options", *values, *floats, *more, *lists, @net.options[:architecture]].join(" ")
   end
 
   def run_init(words)
@@ -105,7 +133,7 @@ class Probe
     "ok"
   end
 
-  def forward_into(words, short: 0, most: 4)
+  def forward_into(words, short: 0, most: 7)
     out = @net.output_shapes(shape(words[3..])).first(most).map do |sizes|
       Fiddle::Pointer.malloc(4 * (sizes.inject(:*) - short), Fiddle::RUBY_FREE)
     end
@@ -123,8 +151,114 @@ class Probe
   def small = Backbone::ResNet.new(depth: 18, base_channels: 4)
   def black = Backbone.float32("\0".b * (4 * 3 * 8 * 8), [1, 3, 8, 8])
 
+  def run_trainable(words)
+    @net.trainable = words[1].to_i
+    "trainable #{@net.trainable_count}"
+  end
+
+  def run_slot(words) = "slot #{@net.trainable_slot(words[1].to_i).join(' ')}"
+
+  def run_tape(words)
+    @tape = @net.new_tape(input_gradient: words[1] == "1", retain: words[2] == "1")
+    "ok"
+  end
+
+  def run_forward_train(words)
+    @features = @net.forward_train(@tape, image(words))
+    @input_shape = shape(words[3..])
+    File.binwrite(words[8], @features.map(&:data).join)
+    "ok"
+  end
+
+  def run_bytes(_words) = "bytes #{@net.tape_bytes(@tape)}"
+
+  def bits64(value) = [value].pack("d").unpack1("Q")
+
+  def run_loss(words)
+    labels = words[1].split(",").map(&:to_i)
+    loss, @loss_gradient = Backbone.cross_entropy(@features.last, labels, label_smoothing: words[2].to_f)
+    "loss #{bits64(loss)}"
+  end
+
+  def run_backward(words, input_shape = nil)
+    missing = [nil] * (@features.size - 1)
+    given = words[1] == "features" ? @features : [*missing, @loss_gradient]
+    @gradients = Backbone.floats(@net.trainable_count) if words[2] == "0"
+    input = @net.backward(@tape, given, gradients: @gradients, accumulate: words[2] == "1", input_shape: input_shape)
+    File.binwrite(words[3], "#{input&.data}#{@gradients[0, @gradients.size]}")
+    "ok"
+  end
+
+  def run_backward_input(words) = run_backward(words, @input_shape)
+
+  def run_clip(words)
+    max_norm = words[1] == "inf" ? Float::INFINITY : words[1].to_f
+    "norm #{bits64(@net.clip_gradients(@gradients, max_norm))}"
+  end
+
+  def run_optimizer(words)
+    names = %i[momentum dampening beta1 beta2 epsilon weight_decay]
+    rates = names.zip(words[3, 6]).reject { |_, word| word == "-" }.to_h { |name, word| [name, word.to_f] }
+    groups = words.drop(9).map do |word|
+      prefix, kinds, factor, decay = word.split(":")
+      { prefix: optional(prefix), kinds: kinds.to_i, learning_rate_factor: factor.to_f, weight_decay: decay.to_f }
+    end
+    @optimizer = @net.new_optimizer(kind: words[1].to_i, nesterov: words[2] == "1", groups: groups, **rates)
+    "ok"
+  end
+
+  def run_step(words)
+    @net.step(@optimizer, @gradients, words[1].to_f, allow_not_finite: words[2] == "1")
+    "ok"
+  end
+
+  def run_spoil(_words)
+    @gradients[0, 4] = [Float::INFINITY].pack("e")
+    "ok"
+  end
+
+  def run_follow(_words)
+    @net.follow(@optimizer)
+    "ok"
+  end
+
+  def run_parameters(words)
+    @gradients = @net.read_trainable
+    @net.write_trainable(@gradients)
+    File.binwrite(words[1], @gradients[0, @gradients.size])
+    "ok"
+  end
+
+  def run_save_training(words)
+    @net.save_training(@optimizer, words[1], words[2].to_f)
+    "ok"
+  end
+
+  def run_load_training(words) = "ok report #{@net.load_training(@optimizer, words[1])}"
+
+  def run_save_as(words)
+    @net.save_weights_with(words[1], words[2])
+    "ok"
+  end
+
+  def run_free(words)
+    (words[1] == "tape" ? @tape : @optimizer).close
+    "ok"
+  end
+
+  def train_once
+    net = small
+    net.forward_train(net.new_tape, Backbone.float32("\0".b * (4 * 3 * 32 * 32), [1, 3, 32, 32]))
+    net.step(net.new_optimizer, Backbone.floats(net.trainable_count), 0)
+  end
+
   # Networks that are lost with their first forward, while another thread collects.
-  def run_churn(words)
+  def run_churn(words) = collecting(words[1].to_i) { small.forward(black) }
+
+  # Tapes and optimisers that are lost with their first use.
+  def run_churn_training(words) = collecting(words[1].to_i) { train_once }
+
+  def collecting(count, &use)
     running = true
     collector = Thread.new do
       while running
@@ -132,11 +266,11 @@ class Probe
         sleep 0.002
       end
     end
-    words[1].to_i.times { small.forward(black) }
+    count.times(&use)
     running = false
     collector.join
     GC.start
-    "churned #{words[1]}"
+    "churned #{count}"
   end
 
   def run_race(_words)

@@ -28,7 +28,7 @@ def convert(column: Column, models: Path, folder: Path) -> None:
 
     from ..models import new_torchscript
 
-    weights = models / "weights" / f"resnet{column.depth}" / "weights.pth"
+    weights = models / "weights" / column.network / "weights.pth"
     new_torchscript(column, weights, folder / "model.pt", freeze=False)
     subprocess.run(
         [pnnx.EXEC_PATH, "model.pt", "inputshape=[1,3,224,224]", "fp16=0"], cwd=folder, check=True, timeout=600
@@ -47,7 +47,7 @@ class Engine:
         self._threads = threads
 
     def load(self, models: Path, column: Column) -> None:
-        folder = models / "ncnn" / f"resnet{column.depth}"
+        folder = models / "ncnn" / column.network
         # They must outlive the network, which does not own them.
         self._allocators = (self._ncnn.UnlockedPoolAllocator(), self._ncnn.PoolAllocator())
         self._net = self._ncnn.Net()

@@ -21,7 +21,7 @@ PER_COLUMN = False
 def convert(column: Column, models: Path, folder: Path) -> None:
     from ..models import new_torchscript
 
-    weights = models / "weights" / f"resnet{column.depth}" / "weights.pth"
+    weights = models / "weights" / column.network / "weights.pth"
     new_torchscript(column, weights, folder / "model.pt", freeze=True)
 
 
@@ -34,7 +34,7 @@ class Engine:
         torch.set_num_interop_threads(1)
 
     def load(self, models: Path, column: Column) -> None:
-        path = models / "pytorch" / f"resnet{column.depth}" / "model.pt"
+        path = models / "pytorch" / column.network / "model.pt"
         # What optimize_for_inference makes cannot be saved.
         self._net = self._torch.jit.optimize_for_inference(self._torch.jit.load(path))
         self._results = ()

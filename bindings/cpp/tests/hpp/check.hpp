@@ -72,6 +72,7 @@ inline std::vector<float> make_floats() {
 /* ---- The tests -------------------------------------------------------------------------------------------------- */
 
 // forward.cpp
+void all_outputs_equal_those_of_c();
 void forwards_equal_those_of_c();
 void shapes_and_views();
 void profiles_have_all_layers();
@@ -80,9 +81,18 @@ void cancel_ends_calls_in_progress();
 
 // weights.cpp
 void options_are_those_of_c();
+void networks_are_created_by_name();
 void entries_are_read_and_written();
 void freezing_and_modes();
 void files_and_reports(const std::filesystem::path &folder);
+
+// training.cpp
+void training_equals_that_of_c();
+void gradients_are_missing_added_and_of_inputs();
+void stale_and_not_finite_are_exceptions();
+void training_is_saved_and_loaded(const std::filesystem::path &folder);
+void statistics_equal_those_of_c();
+void tapes_and_optimizers_are_freed_in_any_order();
 
 // main.cpp
 void every_status_is_an_exception(const std::filesystem::path &folder);

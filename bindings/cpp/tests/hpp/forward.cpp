@@ -9,22 +9,22 @@
 #include <thread>
 #include <utility>
 
-/// What C computes: all features, one after another.
-static std::vector<float> features_of_c(::backbone *net, const backbone_tensor &input) {
-    std::int64_t shapes[4][4];
-    CHECK(backbone_output_shapes(net, input.shape, shapes[0], 4) == BACKBONE_STATUS_OK);
+/// What C computes: all outputs, one after another.
+static std::vector<float> features_of_c(::backbone *net, const backbone_tensor &input, std::size_t count = 4) {
+    std::int64_t shapes[7][4] = {};
+    CHECK(backbone_output_shapes(net, input.shape, shapes[0], count) == BACKBONE_STATUS_OK);
     std::int64_t total = 0;
     for (auto &s : shapes) total += s[0] * s[1] * s[2] * s[3];
     std::vector<float> values(static_cast<std::size_t>(total), -1.0f);
-    backbone_tensor outputs[4] = {};
+    backbone_tensor outputs[7] = {};
     float *next = values.data();
-    for (int i = 0; i < 4; i++) {
+    for (std::size_t i = 0; i < count; i++) {
         const auto &s = shapes[i];
         const std::int64_t plane = s[2] * s[3];
         outputs[i] = {next, BACKBONE_DTYPE_FLOAT32, 0, {s[0], s[1], s[2], s[3]}, {s[1] * plane, plane, s[3], 1}};
         next += s[0] * s[1] * plane;
     }
-    CHECK(backbone_forward(net, &input, outputs, 4) == BACKBONE_STATUS_OK);
+    CHECK(backbone_forward(net, &input, outputs, count) == BACKBONE_STATUS_OK);
     return values;
 }
 
@@ -46,6 +46,43 @@ static bool says_something(const std::vector<float> &values) {
     for (float value : values)
         if (value > 0) return true;
     return false;
+}
+
+void all_outputs_equal_those_of_c() {
+    const std::vector<float> floats = make_floats();
+    const backbone::ConstTensor image(floats.data(), image_shape);
+    // The second network has three stages: C5 is none of its outputs.
+    for (const char *name : {"seresnet18", "resnet20"}) {
+        backbone::Options options = small_options();
+        options.architecture = name;
+        options.depth = 0;
+        options.base_channels = 16;
+        options.out_stages = BACKBONE_STAGE_ALL | BACKBONE_STAGE_C1 | BACKBONE_STAGE_POOLED | BACKBONE_STAGE_LOGITS;
+        options.num_classes = 5;
+        Net net(options);
+        const std::size_t count = std::strcmp(name, "resnet20") == 0 ? 6 : 7;
+        const std::vector<float> of_c = features_of_c(net.c(), image.c(), count);
+        const backbone::Features outputs = net.forward(image);
+        CHECK(net.stage_count() == count && outputs.size() == count);
+        CHECK(says_something(of_c) && same(outputs, of_c));
+
+        // The logits once more: the pooled vector through the classifier, whose biases are 0 at first.
+        const std::vector<float> weights = net.read("fc.weight");
+        const backbone::ConstTensor pooled = outputs[count - 2], logits = outputs[count - 1];
+        const std::int64_t channels = pooled.shape()[1];
+        CHECK(logits.shape() == backbone::Shape{2, 5, 1, 1} && weights.size() == std::size_t(5 * channels));
+        for (std::int64_t n = 0; n < 2; n++)
+            for (std::int64_t k = 0; k < 5; k++) {
+                double sum = 0, size = 0;
+                for (std::int64_t c = 0; c < channels; c++) {
+                    const double product = double(weights[std::size_t(k * channels + c)]) * double(pooled(n, c, 0, 0));
+                    sum += product;
+                    size += product < 0 ? -product : product;
+                }
+                const double error = double(logits(n, k, 0, 0)) - sum;
+                CHECK(size > 0 && error < 1e-5 * size && -error < 1e-5 * size);
+            }
+    }
 }
 
 void forwards_equal_those_of_c() {

@@ -93,8 +93,10 @@ int main(int argc, char **argv) {
     }
     const std::filesystem::path folder = name;
     forwards_equal_those_of_c();
+    all_outputs_equal_those_of_c();
     shapes_and_views();
     options_are_those_of_c();
+    networks_are_created_by_name();
     entries_are_read_and_written();
     freezing_and_modes();
     files_and_reports(folder);
@@ -103,6 +105,12 @@ int main(int argc, char **argv) {
     profiles_have_all_layers();
     warnings_are_those_of_c();
     cancel_ends_calls_in_progress();
+    training_equals_that_of_c();
+    gradients_are_missing_added_and_of_inputs();
+    stale_and_not_finite_are_exceptions();
+    training_is_saved_and_loaded(folder);
+    statistics_equal_those_of_c();
+    tapes_and_optimizers_are_freed_in_any_order();
     std::filesystem::remove_all(folder);
     std::printf("%d checks failed\n", failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -17,11 +17,15 @@ template <class T>
 constexpr bool only_moves = std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T> &&
                             !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
 static_assert(only_moves<Net> && only_moves<backbone::Report> && only_moves<backbone::Features>);
+static_assert(only_moves<backbone::Tape> && only_moves<backbone::Optimizer>);
 static_assert(std::is_copy_constructible_v<backbone::MismatchError>, "exceptions must be copyable");
 static_assert(!std::is_polymorphic_v<Net> && !std::is_polymorphic_v<backbone::Report>);
 static_assert(sizeof(backbone::Tensor) == sizeof(backbone_tensor));
 static_assert(sizeof(backbone::Options) == sizeof(backbone_options));
 static_assert(sizeof(backbone::LoadOptions) == sizeof(backbone_load_options));
+static_assert(sizeof(backbone::TapeOptions) == sizeof(backbone_tape_options));
+static_assert(sizeof(backbone::OptimizerOptions) == sizeof(backbone_optimizer_options));
+static_assert(sizeof(backbone::Tape) == sizeof(void *) && sizeof(backbone::Optimizer) == sizeof(void *));
 static_assert(sizeof(backbone::Report) == sizeof(void *) && sizeof(backbone::Text) == sizeof(void *));
 static_assert(!std::is_default_constructible_v<backbone> && !std::is_destructible_v<backbone>);
 

@@ -28,6 +28,31 @@ void options_are_those_of_c() {
     CHECK(backbone::abi_version() == BACKBONE_ABI_VERSION);
 }
 
+void networks_are_created_by_name() {
+    const std::vector<const char *> names = backbone::architectures();
+    CHECK(names.size() == backbone_architecture_count());
+    for (std::size_t i = 0; i < names.size(); i++) CHECK(names[i] == backbone_architecture_name(i));
+
+    backbone::Options options = small_options();
+    options.out_stages = BACKBONE_STAGE_C2;
+    for (const char *name : {"resnet26", "wide_resnet50_2"}) {
+        const std::string copy = name;
+        options.architecture = copy.c_str();
+        options.depth = 0;
+        const Net net(options);
+        CHECK(net.options().depth == 0 && net.options().architecture == copy);
+        options.depth = 50;
+        CHECK_THROWS(INVALID, name, Net(options));
+        options.depth = net.options().depth;
+        options.architecture = net.options().architecture; // lives on
+        CHECK(Net(options).entry_count() == net.entry_count());
+    }
+    options.architecture = "resnet27";
+    CHECK_THROWS(INVALID, "resnet27", Net(options));
+    const Net unnamed(small_options());
+    CHECK(std::strcmp(unnamed.options().architecture, "resnet18") == 0);
+}
+
 void entries_are_read_and_written() {
     Net net(small_options());
     const Net &constant = net;
@@ -141,6 +166,18 @@ void files_and_reports(const std::filesystem::path &folder) {
     const Net described = Net::from_file(path, backbone::Options(), strict, &found);
     CHECK(described.options().base_channels == 4 && described.read("bn1.bias") == net.read("bn1.bias"));
     CHECK(found.count(BACKBONE_REPORT_LOADED) == 120 && described.stage_count() == 4);
+    // Only a network that is made from the file assumes something.
+    CHECK(*report.property(BACKBONE_REPORT_ASSUMED) == '\0' && *found.property(BACKBONE_REPORT_ASSUMED) != '\0');
+    const std::string found_in_file = found.json();
+
+    // Under detectron2's names, the same weights.
+    const std::filesystem::path renamed = folder / "renamed.pth";
+    net.save_weights(renamed, "detectron2");
+    Net of_renamed(small_options());
+    const backbone::Report from_renamed = of_renamed.load_weights(renamed, strict);
+    CHECK(std::strcmp(from_renamed.property(BACKBONE_REPORT_DIALECT), "detectron2") == 0);
+    CHECK(of_renamed.read("layer4.1.conv2.weight") == net.read("layer4.1.conv2.weight"));
+    CHECK_THROWS(INVALID, "nobody", net.save_weights(renamed, "nobody"));
 
     // The same from memory, whatever it is made of: chars would be a path.
     const std::vector<std::uint8_t> file = bytes_of(path);
@@ -153,7 +190,7 @@ void files_and_reports(const std::filesystem::path &folder) {
     CHECK(std::strcmp(backbone::inspect(file_of_bytes).json(), backbone::inspect(path).json()) == 0);
     const Net described_in_memory = Net::from_memory({file.data(), file.size()}, backbone::Options(), strict, &found);
     CHECK(described_in_memory.read("bn1.bias") == net.read("bn1.bias"));
-    CHECK(std::strcmp(found.json(), report.json()) == 0);
+    CHECK(found.json() == found_in_file);
     CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 0 bytes", net.load_weights(backbone::Bytes(nullptr, 0)));
     CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 3 bytes", backbone::inspect(std::array<std::byte, 3>{}));
     CHECK_THROWS(BACKBONE_STATUS_BAD_CHECKPOINT, "memory of 9 bytes", Net::from_memory(backbone::Bytes(first_byte, 9)));

@@ -48,7 +48,7 @@ def command(setup: Setup, repeat: int, warm_up: int, as_json: bool) -> None:
             net(x, out)
             seconds[index] = time.perf_counter() - start
             advance(1)
-        described, title = setup.described(net), setup.title(net)
+        described, title = setup.described(net), setup.heading(net)
     milliseconds = {name: 1000 * float(np.percentile(seconds, q)) for name, q in _QUANTILES.items()}
     rate = setup.batch / float(np.median(seconds))
     if as_json:

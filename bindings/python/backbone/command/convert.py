@@ -12,8 +12,8 @@ import click
 
 from .._loading import LoadOptions
 from . import parameters
-from .network import CheckpointOptions, report_of
-from .options import json_option, key_options, style_option
+from .network import CheckpointOptions, report_of, title
+from .options import architecture_option, json_option, key_options, style_option
 from .terminal import print_json, printable
 
 _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
@@ -32,6 +32,7 @@ _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
     "the file's channels: for these, -1 for zeros (2,1,0 turns BGR into RGB).",
 )
 @click.option("--in-channels", type=click.IntRange(1, 4096), metavar="N", help="Channels of the new stem.")
+@architecture_option
 @style_option
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
 @json_option
@@ -41,6 +42,7 @@ def command(
     load: LoadOptions,
     input_channels: Any,
     in_channels: int | None,
+    architecture: str | None,
     style: Literal["pytorch", "caffe"],
     force: bool,
     as_json: bool,
@@ -61,7 +63,7 @@ def command(
         raise click.ClickException(f"{out} is there already; --force replaces it")
     load["input_channels"] = input_channels
     options: dict[str, Any] = {} if channels is None else {"in_channels": channels}
-    with CheckpointOptions(load, style).create(source, **options) as net:
+    with CheckpointOptions(load, style, architecture).create(source, **options) as net:
         net.save_weights(out)
         report = report_of(net)
     if as_json:
@@ -70,6 +72,7 @@ def command(
                 "in": source,
                 "out": out,
                 "depth": net.depth,
+                "architecture": net.architecture,
                 "in_channels": net.in_channels,
                 "loaded": len(report.loaded),
                 "missing": list(report.missing),
@@ -83,7 +86,7 @@ def command(
         # Warnings have been shown.
         if not line.startswith("  warning"):
             click.echo(printable(line))
-    click.echo(f"written: {printable(out)}, ResNet-{net.depth}, {os.path.getsize(out)} bytes")
+    click.echo(f"written: {printable(out)}, {title(net)}, {os.path.getsize(out)} bytes")
 
 
 def _channels(input_channels: Any, in_channels: int | None) -> int | None:

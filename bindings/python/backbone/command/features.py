@@ -17,6 +17,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+from click.core import ParameterSource
 
 from .. import ResNet
 from .._arrays import global_average
@@ -40,7 +41,7 @@ class _Run:
 
     out: str
     ending: str
-    stages: tuple[int, ...]
+    outputs: tuple[str, ...]
     pool: str
     journal: Journal
     computed: int = 0
@@ -53,13 +54,14 @@ class _Run:
     def features(self, net: ResNet, batch: Batch) -> list[Arrays]:
         """The arrays of each image of a batch."""
         computed = net(batch.images.transpose(0, 3, 1, 2))
-        names = [STAGES[stage] for stage in self.stages]
         return [
-            {name: self._pooled(feature[index]) for name, feature in zip(names, computed, strict=True)}
+            {name: self._kept(name, feature[index]) for name, feature in zip(net.outputs, computed, strict=True)}
             for index in range(len(batch.sources))
         ]
 
-    def _pooled(self, feature: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _kept(self, name: str, feature: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if name == "pooled":
+            return feature[:, 0, 0]
         return feature if self.pool == "none" else global_average(feature)
 
     def write(self, source: Source, arrays: Arrays) -> Failure | None:
@@ -87,6 +89,11 @@ class _Run:
 @network_options
 @click.option("--out", "-o", required=True, metavar="DIR", help="Where to write; made if it is not there.")
 @stages_option
+@click.option(
+    "--pooled",
+    is_flag=True,
+    help="The vector that the network's classifier reads, as the array 'pooled': alone, or after those of --stages.",
+)
 @click.option(
     "--pool",
     type=click.Choice(["none", "avg"]),
@@ -116,6 +123,7 @@ def command(
     preparation: Preparation,
     out: str,
     stages: tuple[int, ...],
+    pooled: bool,
     pool: str,
     kind: str,
     batch: int,
@@ -135,18 +143,22 @@ def command(
 
     \b
     As torchvision evaluates:  backbone features photos -w resnet50.pth -o out --resize 256 --crop 224
-    For retrieval:             backbone features photos -w resnet50.pth -o out --stages C5 --pool avg
+    For retrieval:             backbone features photos -w resnet50.pth -o out --pooled
     """
     started = time.perf_counter()
+    outputs = tuple(STAGES[stage] for stage in stages)
+    if pooled:
+        is_given = click.get_current_context().get_parameter_source("stages") is not ParameterSource.DEFAULT
+        outputs = (*(outputs if is_given else ()), "pooled")
     sources = sources_of(images, root)
     settings = network.settings() | {
         "resize": preparation.resize,
         "crop": preparation.crop,
         "max_size": preparation.max_size,
-        "stages": [STAGES[stage] for stage in stages],
+        "stages": list(outputs),
         "pool": pool,
     }
-    run = _Run(out, f".{kind}", stages, pool, Journal(out, settings))
+    run = _Run(out, f".{kind}", outputs, pool, Journal(out, settings))
     left = [source for source in sources if overwrite or not run.journal.is_done(run.output(source), source.path)]
     if not overwrite:
         _refuse_other_settings(run, left)
@@ -190,7 +202,7 @@ def _compute(
     run: _Run, sources: list[Source], network: NetworkOptions, preparation: Preparation, size: int, decoders: int
 ) -> dict[str, Any]:
     """Compute and write the outputs of these images. Returns what the network is."""
-    with network.open(run.stages) as net:
+    with network.open(run.outputs) as net:
         report = report_of(net)
         try:
             with (
@@ -221,7 +233,12 @@ def _compute(
             raise Interrupted(
                 f"interrupted: {run.computed} of {len(sources)} computed; the same command goes on from there"
             ) from None
-        return {"depth": net.depth, "loaded": len(report.loaded), "warnings": list(report.warnings)}
+        return {
+            "depth": net.depth,
+            "architecture": net.architecture,
+            "loaded": len(report.loaded),
+            "warnings": list(report.warnings),
+        }
 
 
 def _reason(failure: Failure) -> str:

@@ -20,7 +20,7 @@ from .._loading import ALLOWING
 from .terminal import printable, warn
 
 # In the order of `backbone --help`.
-_NAMES = ("features", "heatmap", "inspect", "convert", "bench", "layers")
+_NAMES = ("features", "classify", "heatmap", "inspect", "convert", "bench", "layers")
 
 
 class Interrupted(click.ClickException):
@@ -112,4 +112,4 @@ def _say_error(message: str) -> None:
 )
 @click.version_option(f"{__version__} (libbackbone {library_version()})", message="backbone %(version)s")
 def commands() -> None:
-    """ResNet backbones on a CPU: features C2 to C5 of images, from the checkpoints that PyTorch wrote."""
+    """ResNets on a CPU: features and classes of images, from the checkpoints that PyTorch wrote."""

@@ -60,15 +60,15 @@ def command(
     if preparation.is_empty:
         preparation = dataclasses.replace(preparation, max_size=min(_LONGEST, max(decoded.size)))
     picture = preparation.apply(decoded)
-    with network.open(stages) as net:
+    with network.open([STAGES[stage] for stage in stages]) as net:
         features = net(picture.transpose(2, 0, 1)[None])
         maps = {
-            STAGES[stage]: HeatMap.of(feature[0], stride, measure)
-            for stage, feature, stride in zip(stages, features, net.out_strides, strict=True)
+            name: HeatMap.of(feature[0], stride, measure)
+            for name, feature, stride in zip(net.outputs, features, net.out_strides, strict=True)
         }
     with written(out) as file:
         sheet_of(picture, maps, opacity).save(file, "PNG")
-    shapes = {STAGES[stage]: feature.shape[1:] for stage, feature in zip(stages, features, strict=True)}
+    shapes = {name: feature.shape[1:] for name, feature in zip(maps, features, strict=True)}
     if as_json:
         rows = {
             name: {"shape": shapes[name], "stride": heat.stride, "low": heat.low, "high": heat.high}

@@ -12,6 +12,7 @@ import click
 
 from .. import LoadReport, MismatchError, inspect
 from .._loading import LoadOptions
+from .network import title
 from .options import json_option, key_options
 from .terminal import print_table, warn
 
@@ -45,15 +46,17 @@ def _show(report: LoadReport, all_names: bool, as_json: bool) -> None:
         click.echo(report.json)
         return
     rows = [
-        ("network", f"ResNet-{report.depth}" if report.depth else "unknown"),
+        ("network", title(report) or "unknown"),
         ("container", report.container),
         ("names of", report.dialect),
         ("under the keys", report.wrapper or "-"),
         ("prefix", report.prefix or "-"),
         ("numbers", report.dtype or "-"),
         ("input channels", report.input_channels or "-"),
-        ("channels of the stem", report.base_channels or "-"),
+        ("base channels", report.base_channels or "-"),
+        ("classes", report.num_classes or "-"),
         ("style", report.style or "cannot be told"),
+        ("assumed", report.assumed or "-"),
         ("tensors", report.tensors),
     ]
     print_table(("property", "value"), rows)

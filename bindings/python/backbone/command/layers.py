@@ -43,7 +43,7 @@ def command(setup: Setup, repeat: int, as_json: bool) -> None:
             run = net.profile(x)
             runs += [run] if index else []
             advance(1)
-        described, title = setup.described(net), setup.title(net)
+        described, title = setup.described(net), setup.heading(net)
     layers = [
         dataclasses.replace(same[0], seconds=float(np.median([layer.seconds for layer in same])))
         for same in zip(*runs, strict=True)

@@ -26,10 +26,12 @@ class CheckpointOptions:
     Attributes:
         load: options of the load: where the tensors are in a file, what to do with its stem, ...
         style: where the stride of a Bottleneck sits.
+        architecture: the name of the network, for what no file tells; None: as the file tells.
     """
 
     load: LoadOptions = field(default_factory=LoadOptions)
     style: Literal["pytorch", "caffe"] = "pytorch"
+    architecture: str | None = None
 
     def create(self, weights: str, content: Checkpoint | None = None, **options: Any) -> ResNet:
         """The network that a checkpoint describes, with its weights; the report's warnings are shown.
@@ -44,7 +46,9 @@ class CheckpointOptions:
         with warnings.catch_warnings():
             # They are shown below, with the name of the file.
             warnings.simplefilter("ignore", BackboneWarning)
-            net = ResNet.from_file(content or weights, style=self.style, **self.load, **options)
+            net = ResNet.from_file(
+                content or weights, style=self.style, architecture=self.architecture, **self.load, **options
+            )
         report = report_of(net)
         for warning in report.warnings:
             warn(f"{weights}: {warning}")
@@ -70,13 +74,13 @@ class NetworkOptions:
         """The path of the weights, or their bytes if it is a pipe's, which can be read but once."""
         return stream_content(self.weights)
 
-    def open(self, stages: tuple[int, ...]) -> ResNet:
-        """The network for images of three channels, as far as the last of these stages."""
+    def open(self, outputs: Sequence[str]) -> ResNet:
+        """The network for images of three channels, as far as the last of these outputs."""
         return self.checkpoint.create(
             self.weights,
             self.content,
             in_channels=3,
-            out_indices=stages,
+            outputs=outputs,
             arithmetic=self.arithmetic,
             channel_order=self.channel_order,
             mean=self.mean,
@@ -92,11 +96,18 @@ class NetworkOptions:
             "weights": _sha256(self.content),
             **load,
             "style": self.checkpoint.style,
+            # Only where it is given, so that older outputs have the same settings.
+            **({"architecture": self.checkpoint.architecture} if self.checkpoint.architecture else {}),
             "arithmetic": self.arithmetic,
             "channel_order": self.channel_order,
             "mean": list(self.mean),
             "std": list(self.std),
         }
+
+
+def title(network: ResNet | LoadReport) -> str:
+    """What to call a network, for people."""
+    return f"ResNet-{network.depth}" if network.depth else network.architecture
 
 
 def report_of(net: ResNet) -> LoadReport:

@@ -59,6 +59,15 @@ style_option = click.option(
 )
 
 
+architecture_option = click.option(
+    "--architecture",
+    metavar="NAME",
+    callback=parameters.architecture,
+    show_default="as the file tells",
+    help="The network, for what no file tells: resnetblur50, resnetaa50, plain20, ...",
+)
+
+
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--key, --prefix and what `allowing_options` adds as `load`, options of a load."""
     options = (
@@ -225,14 +234,16 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     names = ("weights", "arithmetic", "channel_order", "mean", "std", "threads")
 
     @functools.wraps(function)
-    def wrapper(*args: Any, load: LoadOptions, input_channels: Any, style: Any, **rest: Any) -> Any:
+    def wrapper(
+        *args: Any, load: LoadOptions, input_channels: Any, style: Any, architecture: str | None, **rest: Any
+    ) -> Any:
         load["input_channels"] = input_channels
-        checkpoint = CheckpointOptions(load, style)
+        checkpoint = CheckpointOptions(load, style, architecture)
         given = {name: rest.pop(name) for name in names}
         given["mean"], given["std"] = given["mean"] or IMAGENET_MEAN, given["std"] or IMAGENET_STD
         return function(*args, network=NetworkOptions(checkpoint=checkpoint, **given), **rest)
 
-    rest = (key_options, style_option, arithmetic_option, threads_option)
+    rest = (architecture_option, key_options, style_option, arithmetic_option, threads_option)
     return _with(wrapper, (*options, *rest))
 
 
@@ -245,6 +256,12 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default="50",
             help="The network, with random weights. Kernels skip zeros, and the weights decide how many: for the times "
             "of trained ones give --weights.",
+        ),
+        click.option(
+            "--architecture",
+            metavar="NAME",
+            callback=parameters.architecture,
+            help="The network by its name, in place of --depth, or for what no file tells.",
         ),
         click.option("--weights", "-w", metavar="FILE", help="A checkpoint, in place of --depth."),
         click.option(
@@ -260,7 +277,7 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         arithmetic_option,
         threads_option,
     )
-    names = ("weights", "load", "size", "batch", "stages", "arithmetic", "threads")
+    names = ("weights", "load", "architecture", "size", "batch", "stages", "arithmetic", "threads")
 
     @functools.wraps(function)
     def wrapper(*args: Any, depth: str, **rest: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from .. import architectures
 from ..images import Size
 
 STAGES = ("C2", "C3", "C4", "C5")
@@ -36,6 +37,13 @@ def numbers(context: click.Context, parameter: click.Parameter, text: str | None
     if len(values) != 3:
         raise click.BadParameter(f"{text!r} is not three numbers with commas between")
     return values
+
+
+def architecture(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """A name that `backbone.architectures` lists."""
+    if text is not None and text not in architectures():
+        raise click.BadParameter(f"{text!r} is none of {', '.join(architectures())}")
+    return text
 
 
 def stages(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:

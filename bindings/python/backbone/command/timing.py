@@ -14,7 +14,7 @@ from .. import ResNet
 from .._arrays import FloatArray
 from .._loading import LoadOptions
 from ..images import Size
-from .network import CheckpointOptions
+from .network import CheckpointOptions, title
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Setup:
     Attributes:
         weights: a checkpoint; None: random weights, with which kernels skip fewer or more zeros than with trained ones.
         load: options of its load.
-        depth: of the network without a checkpoint.
+        depth: of the network without a checkpoint and without a name.
+        architecture: its name.
         size: height and width of the input.
         batch: images in it.
     """
 
     depth: int
+    architecture: str | None
     weights: str | None
     load: LoadOptions
     size: Size
@@ -46,18 +48,18 @@ class Setup:
             "threads": self.threads,
         }
         if self.weights is None:
-            return ResNet(self.depth, **options)
-        return CheckpointOptions(self.load).create(self.weights, **options)
+            return ResNet(self.architecture or self.depth, **options)
+        return CheckpointOptions(self.load, architecture=self.architecture).create(self.weights, **options)
 
     def input(self, net: ResNet) -> FloatArray:
         """Normally distributed numbers of shape (N, C, H, W)."""
         shape = (self.batch, net.in_channels, *self._sides())
         return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
-    def title(self, net: ResNet) -> str:
+    def heading(self, net: ResNet) -> str:
         """For people."""
         height, width = self._sides()
-        return f"ResNet-{net.depth}, {self.batch} x {net.in_channels} x {height} x {width}, {net.threads} threads"
+        return f"{title(net)}, {self.batch} x {net.in_channels} x {height} x {width}, {net.threads} threads"
 
     def _sides(self) -> tuple[int, int]:
         return self.size if isinstance(self.size, tuple) else (self.size, self.size)
@@ -66,6 +68,7 @@ class Setup:
         """For JSON."""
         return {
             "depth": net.depth,
+            "architecture": net.architecture,
             "weights": self.weights,
             "input": [self.batch, net.in_channels, *self._sides()],
             "threads": net.threads,

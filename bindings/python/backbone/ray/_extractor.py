@@ -23,7 +23,16 @@ from .._report import LoadReport
 from .._resnet import ResNet
 from ..images import Pixels, Size, prepare
 
-_LAYERS = ("layer1", "layer2", "layer3", "layer4")
+# What stages are called here, and the outputs of a network.
+_STAGES = {
+    "stem": "C1",
+    "layer1": "C2",
+    "layer2": "C3",
+    "layer3": "C4",
+    "layer4": "C5",
+    "pooled": "pooled",
+    "logits": "logits",
+}
 
 # Rows whose images are in memory at once, decoded.
 _WINDOW = 16
@@ -57,7 +66,7 @@ class Extractor:
     Args:
         weights: a checkpoint, its bytes, or a `ray.ObjectRef` of them (`ray.put(numpy.fromfile(path, numpy.uint8))`),
             which all actors of a node map.
-        stages: some of "layer1" (C2) to "layer4" (C5).
+        stages: some of "stem" (C1), "layer1" (C2) to "layer4" (C5), "pooled" and "logits".
         pool: "avg" for the mean over rows and columns; None for the whole feature map.
         size: as for `backbone.images.prepare`, and so are `crop` and `max_size`. These defaults are torchvision's
             evaluation transforms; `size=800, crop=None, max_size=1333` are those of usual detectors.
@@ -92,8 +101,8 @@ class Extractor:
         root: str | os.PathLike[str] = "",
         **options: Any,
     ) -> None:
-        if isinstance(stages, str) or not stages or any(stage not in _LAYERS for stage in stages):
-            raise ValueError(f"stages is {stages!r}; it must be some of {', '.join(_LAYERS)}")
+        if isinstance(stages, str) or not stages or any(stage not in _STAGES for stage in stages):
+            raise ValueError(f"stages is {stages!r}; it must be some of {', '.join(_STAGES)}")
         if pool not in ("avg", None):
             raise ValueError(f"pool is {pool!r}; it must be 'avg' or None")
         # Says now what is wrong with the sizes, not once for each image.
@@ -105,9 +114,9 @@ class Extractor:
         self._kept = list(dict.fromkeys([id_column, *keep]))
         self._root = root
         self._pool = pool
-        self._stages = sorted(set(stages))
+        self._stages = [stage for stage in _STAGES if stage in stages]
         options = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD_DEV} | options
-        options["out_indices"] = [_LAYERS.index(stage) for stage in self._stages]
+        options["outputs"] = [_STAGES[stage] for stage in self._stages]
         if isinstance(weights, ray.ObjectRef):
             weights = ray.get(weights)
         self._net = ResNet.from_file(weights, threads=threads, **options)

@@ -289,7 +289,7 @@ def test_a_large_scan_is_resized_in_little_memory(tmp_path):
 def test_json_is_one_object_and_text_says_the_same(tmp_path, photos):
     report = run_json("features", photos, "-w", RESNET18, "-o", tmp_path / "out", "--resize", "40x50")
     assert (report["images"], report["computed"], report["skipped"], report["failed"]) == (6, 6, 0, [])
-    assert report["network"] == {"depth": 18, "loaded": 120, "warnings": []}
+    assert report["network"] == {"depth": 18, "architecture": "resnet18", "loaded": 120, "warnings": []}
     assert report["settings"]["resize"] == [40, 50] and report["settings"]["stages"] == list(STAGES)
     text = run("features", photos, "-w", RESNET18, "-o", tmp_path / "other").stdout
     assert text.startswith("6 images: 6 computed in ") and text.count("\n") == 1

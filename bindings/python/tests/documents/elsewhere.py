@@ -13,6 +13,7 @@ LONG_SCRIPTS = {
     "scripts/build": "step build of scripts/test",
     "scripts/demo": "test_demo.py runs the program behind it",
     "scripts/docs": "step docs of scripts/test",
+    "scripts/family": "test_parity_family.py runs a part of it",
     "scripts/test": "it is what runs this test",
     "scripts/wheel": "step wheel of scripts/test",
 }

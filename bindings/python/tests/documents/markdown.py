@@ -82,7 +82,7 @@ class _Reader:
         result: list[Element] = []
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if not line.strip():
+            if not line.strip() or re.fullmatch(r"<!--.*-->", line):
                 self._at += 1
             elif line.startswith("```"):
                 result.append(self._fenced(line))

@@ -39,6 +39,9 @@ def models(tmp_path_factory):
     (folder / "photos").mkdir()
     for name in ("photo.jpg", "photos/astronaut.jpg"):
         (folder / name).symlink_to(photo)
+    for name in ("roses/1.jpg", "roses/2.jpg", "tulips/1.jpg", "tulips/2.jpg"):
+        (folder / "flowers" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "flowers" / name).symlink_to(photo)
     yield folder
     shutil.rmtree(folder)
 

@@ -36,7 +36,7 @@ def rows(page, word):
 
 
 def test_bounds_of_checkpoints():
-    source = (ROOT / "Sources/Checkpoints/Limits.swift").read_text()
+    source = (ROOT / "Sources/Checkpoints/File/Limits.swift").read_text()
     units = {"": 1, " MiB": 1 << 20, " GiB": 1 << 30}
     table = {title: number for title, number in rows("docs/checkpoints.md", "dimensions of a tensor")}
     assert set(table) == set(LIMITS)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Runtime
+
+/// A file to be read: a regular one that is open, one whose bytes the caller has in memory, or what a stream gave.
+///
+/// The first is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that
+/// looks.
+// Public: see UniqueArray.
+public struct ByteFile: ~Copyable {
+    /// The file for those who read while its owner lives.
+    let reference: FileReference
+    /// The open file; nil for one whose bytes are in memory.
+    private let descriptor: Descriptor?
+    /// The bytes of a stream.
+    private let bytes: UniqueArray<UInt8>
+
+    /// Opens a regular file, or reads a stream (a pipe, a socket, a character device) to its end.
+    ///
+    /// - Parameters:
+    ///   - maxStreamBytes: how many bytes a stream may give.
+    ///   - cancellation: ends waiting for a stream, and reading.
+    ///   - check: throws for the beginning of a long stream that is not to be read to its end.
+    /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them, and for a stream that is too long;
+    ///   what `check` throws; `outOfMemory`, `cancelled`.
+    init(
+        path: UnsafePointer<CChar>, maxStreamBytes: Int = Limits.streamBytes, _ cancellation: Cancellation = .none,
+        check: (FileReference) throws(BackboneError) -> Void
+    ) throws(BackboneError) {
+        let descriptor = try Descriptor(path)
+        let status = try descriptor.status()
+        if descriptor.isRegularFile(status) {
+            descriptor.clearNonblocking()
+            reference = FileReference(
+                place: .descriptor(descriptor.number), size: Int(status.st_size), cancellation: cancellation)
+            bytes = UniqueArray()
+            self.descriptor = consume descriptor
+        } else {
+            try descriptor.requireStream(status)
+            let bytes = try Stream(descriptor).readAll(most: maxStreamBytes, cancellation, check: check)
+            reference = FileReference(bytes.elements, cancellation)
+            self.bytes = bytes
+            self.descriptor = nil
+        }
+    }
+
+    /// - Parameters:
+    ///   - memory: not copied; must live as long as this.
+    ///   - cancellation: ends reading.
+    init(memory: UnsafeRawBufferPointer, _ cancellation: Cancellation = .none) {
+        bytes = UniqueArray()
+        descriptor = nil
+        reference = FileReference(place: .memory(memory.baseAddress), size: memory.count, cancellation: cancellation)
+    }
+
+    /// A file that another value owns, which must live as long as this.
+    init(sharing reference: FileReference) {
+        bytes = UniqueArray()
+        descriptor = nil
+        self.reference = reference
+    }
+
+    var size: Int { reference.size }
+
+    /// See `FileReference.read`.
+    func read(at offset: Int, count: Int) throws(BackboneError) -> UniqueArray<UInt8> {
+        try reference.read(at: offset, count: count)
+    }
+}
+
+/// A file that someone else owns: valid while the `ByteFile` it is from lives.
+///
+/// Whoever reads gets a copy, from memory too: what is checked and then used must not change in between, whoever else
+/// writes to the file or the memory.
+struct FileReference: BitwiseCopyable {
+    fileprivate enum Place: BitwiseCopyable {
+        case descriptor(Int32)
+        /// Nil for no bytes.
+        case memory(UnsafeRawPointer?)
+    }
+
+    fileprivate let place: Place
+    /// Its length in bytes when it was opened.
+    let size: Int
+    /// Looked at in each read: all that takes long reads on and on.
+    let cancellation: Cancellation
+
+    fileprivate init(place: Place, size: Int, cancellation: Cancellation) {
+        self.place = place
+        self.size = size
+        self.cancellation = cancellation
+    }
+
+    /// Bytes in memory, as a file.
+    init(_ bytes: Bytes, _ cancellation: Cancellation = .none) {
+        self.init(place: .memory(bytes.baseAddress), size: bytes.count, cancellation: cancellation)
+    }
+
+    /// Reads bytes `offset ..< offset + count` of the file.
+    ///
+    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more; `cancelled`.
+    func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
+        guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
+            throw BackboneError(
+                .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
+        }
+        try cancellation.check()
+        switch place {
+        case .descriptor(let descriptor): try read(descriptor, at: offset, count: count, into: memory)
+        case .memory(let start): if let start { memcpy(memory, start + offset, count) }
+        }
+    }
+
+    private func read(
+        _ descriptor: Int32, at offset: Int, count: Int, into memory: UnsafeMutableRawPointer
+    ) throws(BackboneError) {
+        var done = 0
+        while done < count {
+            let got = pread(descriptor, memory + done, count - done, off_t(offset + done))
+            if got > 0 {
+                done += got
+            } else if got == 0 {
+                throw BackboneError(.badCheckpoint, "it was shortened to \(offset + done) bytes while it was read")
+            } else if shims_errno() != EINTR {
+                throw BackboneError.system("cannot read it", shims_errno())
+            }
+        }
+    }
+
+    /// Bytes `offset ..< offset + count` of the file in memory of their own.
+    func read(at offset: Int, count: Int) throws(BackboneError) -> UniqueArray<UInt8> {
+        // Nothing is allocated for bytes that the file does not have.
+        guard count >= 0, count <= size else {
+            throw BackboneError(.badCheckpoint, "it has \(size) bytes, but a part of it \(count)")
+        }
+        var bytes = try UniqueArray<UInt8>(repeating: 0, count: count)
+        if let start = bytes.mutableElements.baseAddress { try read(at: offset, count: count, into: start) }
+        return bytes
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// Which state dict of a file a caller wants; what is nil is found by the names.
+package struct StateDictSelection {
+    /// The keys that lead to the dict of tensors, joined by dots.
+    package var key: Bytes?
+    /// What the names of the network begin with.
+    package var prefix: Bytes?
+
+    package init(key: Bytes? = nil, prefix: Bytes? = nil) {
+        self.key = key
+        self.prefix = prefix
+    }
+}
+
+/// Which dict of tensors of a file is the network's, what its names begin with there, and which grammar they follow.
+struct StateDictChoice: ~Copyable {
+    let candidate: Int
+    let prefix: UniqueArray<UInt8>
+    /// Index of the grammar.
+    let grammar: Int
+
+    private init(_ place: NamePlace) throws(BackboneError) {
+        candidate = place.candidate
+        grammar = place.grammar
+        var prefix = UniqueArray<UInt8>()
+        try prefix.append(place.prefix)
+        self.prefix = prefix
+    }
+
+    /// Chooses by structure: exactly one place of all candidates must hold the landmarks of a grammar. Places that hold
+    /// the same tensors under several names are one.
+    ///
+    /// Where none does, as in a file of a few layers, the names must begin with the given prefix, with "module." or with
+    /// nothing, and exactly one candidate must have any that a grammar knows.
+    ///
+    /// - Throws: `invalidArgument` if the key or the prefix that was asked for is not there, `badCheckpoint` if the choice
+    ///   is not clear, naming what there is in both cases; `outOfMemory`.
+    static func choose(
+        from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection,
+        _ grammars: borrowing UniqueArray<NameRules>
+    ) throws(BackboneError) -> StateDictChoice {
+        let range = try candidatesWanted(candidates, selection.key)
+        let wanted = try completed(selection.prefix)
+        let isPrefixGiven = selection.prefix != nil
+        var places = UniqueArray<NamePlace>()
+        for index in range { try NamePlace.findAll(in: candidates[index], at: index, grammars, to: &places) }
+        var fitting = UniqueArray<NamePlace>()
+        for index in 0..<places.count where !isPrefixGiven || equal(places[index].prefix, wanted.elements) {
+            try fitting.append(places[index])
+        }
+        if fitting.count > 1 { fitting = try distinct(fitting, candidates, grammars) }
+        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
+
+        for index in range {
+            let likely = try NamePlace.mostLikely(
+                in: candidates[index], at: index, grammars, prefix: isPrefixGiven ? wanted.elements : nil)
+            if likely.score > 0 { try fitting.append(likely.place) }
+        }
+        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        guard fitting.isEmpty else { throw ambiguous(fitting, candidates) }
+        if isPrefixGiven { throw absentPrefix(wanted.elements, places, candidates) }
+        for index in range {
+            try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, grammars, prefix: nil).place)
+        }
+        // Matching will say that nothing in it belongs to the network.
+        if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
+        throw ambiguous(fitting, candidates)
+    }
+
+    /// The places that do not hold the same tensors as another one: of those that do, the one with the most names, and
+    /// among equals the one with the shortest prefix.
+    private static func distinct(
+        _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>,
+        _ grammars: borrowing UniqueArray<NameRules>
+    ) throws(BackboneError) -> UniqueArray<NamePlace> {
+        var contents = UniqueArray<PlaceContents>()
+        try contents.reserve(places.count)
+        for place in places.elements {
+            contents.appendReserved(try PlaceContents(place, candidates[place.candidate], grammars))
+        }
+        var result = UniqueArray<NamePlace>()
+        for index in 0..<places.count {
+            var isRepeated = false
+            for other in 0..<places.count where other != index {
+                if contents[index].isRepeated(by: contents[other], isFirst: index < other) { isRepeated = true }
+            }
+            if !isRepeated { try result.append(places[index]) }
+        }
+        return result
+    }
+
+    /// Those with the given key; all without one.
+    private static func candidatesWanted(
+        _ candidates: borrowing UniqueArray<Candidate>, _ key: Bytes?
+    ) throws(BackboneError) -> Range<Int> {
+        guard let key else { return 0..<candidates.count }
+        for index in 0..<candidates.count where equal(candidates[index].key.elements, key) { return index..<index + 1 }
+        var message: Message = "there is no dict of tensors under the key '\(key)'; there is one under "
+        for index in 0..<candidates.count {
+            let separator: StaticString = index == 0 ? "" : ", "
+            message = "\(message)\(separator)\(describe(candidates[index]))"
+        }
+        throw BackboneError(.invalidArgument, message)
+    }
+
+    /// A prefix with the dot that people leave out.
+    private static func completed(_ prefix: Bytes?) throws(BackboneError) -> UniqueArray<UInt8> {
+        var result = UniqueArray<UInt8>()
+        guard let prefix, let last = prefix.last else { return result }
+        try result.append(prefix)
+        if last != UInt8(ascii: ".") && last != UInt8(ascii: "/") { try result.append(".") }
+        return result
+    }
+
+    private static func describe(_ candidate: borrowing Candidate) -> Message {
+        candidate.key.isEmpty ? "'' (the object itself)" : "'\(candidate.key.elements)'"
+    }
+
+    private static func ambiguous(
+        _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
+    ) -> BackboneError {
+        var message: Message = places.count == 2 ? "it holds two state dicts" : "it holds \(places.count) state dicts"
+        for index in 0..<places.count {
+            let separator: StaticString = index == 0 ? ", under " : index == places.count - 1 ? " and " : ", "
+            message = "\(message)\(separator)\(describe(candidates[places[index].candidate]))"
+            let prefix = places[index].prefix
+            if !prefix.isEmpty { message = "\(message) (prefix '\(prefix)')" }
+        }
+        return BackboneError(.badCheckpoint, "\(message); choose one by its key and prefix")
+    }
+
+    private static func absentPrefix(
+        _ prefix: Bytes, _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
+    ) -> BackboneError {
+        var message: Message = "no name of the network begins with the prefix '\(prefix)'"
+        for index in 0..<places.count {
+            let separator: StaticString = index == 0 ? "; found: " : ", "
+            message =
+                "\(message)\(separator)'\(places[index].prefix)' under \(describe(candidates[places[index].candidate]))"
+        }
+        if places.isEmpty, candidates.count > 0, candidates[0].count > 0 {
+            message = "\(message); the first name is '\(candidates[0][0])'"
+        }
+        return BackboneError(.invalidArgument, message)
+    }
+}

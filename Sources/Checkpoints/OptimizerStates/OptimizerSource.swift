@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// The state of an optimizer to be written as PyTorch's `state_dict()` has it: groups of parameters with their options, and
+/// what is kept for each parameter.
+package struct OptimizerSource: ~Copyable {
+    /// The value of an option.
+    package enum Value: BitwiseCopyable, Sendable {
+        case none
+        case boolean(Bool)
+        case number(Double)
+        case pair(Double, Double)
+    }
+
+    struct Option: BitwiseCopyable {
+        let name: StaticString
+        let value: Value
+    }
+
+    struct Group: BitwiseCopyable {
+        let firstOption: Int
+        var optionCount = 0
+        var parameterCount = 0
+    }
+
+    private(set) var groups = UniqueArray<Group>()
+    private(set) var options = UniqueArray<Option>()
+    /// Of all parameters, one after the other.
+    private(set) var tensors = UniqueArray<TensorSource>()
+    /// For each parameter of all groups, where its tensors end.
+    private(set) var tensorEnds = UniqueArray<Int>()
+
+    package init() {}
+
+    /// Begins a group, to which the options and parameters that follow belong.
+    package mutating func beginGroup() throws(BackboneError) {
+        try groups.append(Group(firstOption: options.count))
+    }
+
+    package mutating func addOption(_ name: StaticString, _ value: Value) throws(BackboneError) {
+        precondition(!groups.isEmpty)
+        try options.append(Option(name: name, value: value))
+        groups[groups.count - 1].optionCount += 1
+    }
+
+    /// Adds a parameter, to which the tensors that follow belong.
+    package mutating func addParameter() throws(BackboneError) {
+        precondition(!groups.isEmpty)
+        try tensorEnds.append(tensors.count)
+        groups[groups.count - 1].parameterCount += 1
+    }
+
+    /// - Parameter tensor: named by its key; what it borrows must live until the file is written.
+    package mutating func addTensor(_ tensor: TensorSource) throws(BackboneError) {
+        precondition(!tensorEnds.isEmpty)
+        try tensors.append(tensor)
+        tensorEnds[tensorEnds.count - 1] = tensors.count
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does where it is asked to: five pickles one
+// after another (magic number, version of the protocol, properties of the system, the object, the keys of its storages)
+// and then the storages in the order of the keys, each as a number of elements in eight bytes and its bytes.
+//
+// Numbers are little-endian on every system, whatever the properties say: PyTorch has always converted them.
+
+private let protocolVersion = 1001
+
+/// Reads everything but the numbers of a checkpoint that is a part of a file.
+///
+/// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
+///
+/// - Parameter mayEndInZeros: whether zeros may follow.
+func readLegacyCheckpoint(
+    _ file: FileReference, _ range: Range<Int>, mayEndInZeros: Bool = false
+) throws(BackboneError) -> PickledCheckpoint {
+    let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
+    guard isLegacyCheckpoint(beginning.elements) else {
+        throw BackboneError(.badCheckpoint, "it does not begin as a file of torch.save does")
+    }
+    var unpickler = try Unpickler(PickleReader(file, range))
+    _ = try unpickler.read()
+    let version = try unpickler.read()
+    guard unpickler.pickle.integer(version) == protocolVersion else {
+        throw BackboneError(
+            .badCheckpoint,
+            "its protocol version is \(unpickler.pickle.integer(version) ?? 0), expected \(protocolVersion)")
+    }
+    _ = try unpickler.read()
+    unpickler.pickle.root = try unpickler.read()
+    let keys = try unpickler.read()
+    let places = try readPlaces(&unpickler, keys: keys, file, mayEndInZeros: mayEndInZeros)
+    return PickledCheckpoint(unpickler.finish(), places, file)
+}
+
+/// Reads the one storage that such a file consists of.
+func readLegacyStorage(
+    _ file: FileReference, _ range: Range<Int>
+) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
+    try onlyStorage(of: readLegacyCheckpoint(file, range))
+}
+
+private func onlyStorage(
+    of checkpoint: borrowing PickledCheckpoint
+) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
+    let root = checkpoint.pickle[checkpoint.pickle.root]
+    guard root.kind == .storage else {
+        throw BackboneError(.badCheckpoint, "it holds \(checkpoint.pickle.describe(checkpoint.pickle.root))")
+    }
+    let storage = checkpoint.pickle.storages[Int(root.first)]
+    guard case .key(let text) = storage.source, let dtype = storage.dtype, let count = storage.elementCount,
+        let key = checkpoint.pickle.texts[Int(text)].value,
+        let index = checkpoint.places.find(checkpoint.pickle.text(key)), storage.view == nil,
+        checkedProduct(count, dtype.size) == checkpoint.places[index].size
+    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or not as many as it says") }
+    return (checkpoint.places[index], dtype)
+}
+
+/// Goes from storage to storage to the end of the file.
+private func readPlaces(
+    _ unpickler: inout Unpickler, keys: UInt32, _ file: FileReference, mayEndInZeros: Bool
+) throws(BackboneError) -> StoragePlaces {
+    var places = StoragePlaces()
+    guard unpickler.pickle[keys].kind == .list else {
+        throw BackboneError(.badCheckpoint, "its storages have no list of keys")
+    }
+    let claims = try StorageClaims(unpickler.pickle)
+    var pair = unpickler.pickle[keys].first
+    while pair != PickleValue.none {
+        let entry = unpickler.pickle.pairs[Int(pair)]
+        pair = entry.next
+        guard let key = unpickler.pickle.string(entry.value), let size = claims.elementSize(key, unpickler.pickle)
+        else { throw BackboneError(.badCheckpoint, "a storage that no tensor has is in its list of keys") }
+        let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
+        try places.add(place, key: key)
+    }
+    var isEnd = unpickler.reader.remaining == 0
+    if !isEnd && mayEndInZeros { isEnd = try file.hasOnlyZeros(from: unpickler.reader.position) }
+    guard isEnd else {
+        throw BackboneError(
+            .badCheckpoint,
+            "\(unpickler.reader.remaining) bytes follow the last storage, at byte \(unpickler.reader.position)")
+    }
+    try places.sort()
+    return places
+}
+
+/// Takes a storage as PyTorch's files without a zip archive have them: how many elements, and then their bytes.
+func readPlace(
+    _ reader: inout PickleReader, elementSize: Int, of key: Bytes
+) throws(BackboneError) -> TensorCatalog.Storage {
+    guard let count = try reader.uint64() else {
+        throw BackboneError(.badCheckpoint, "it ends before the storage '\(key)'")
+    }
+    let position = reader.position
+    guard let count = Int(exactly: count), let size = checkedProduct(count, elementSize), reader.skip(size) else {
+        throw BackboneError(
+            .badCheckpoint,
+            """
+            the storage '\(key)' at byte \(position) is said to have \(count) elements of \(elementSize) bytes, but \
+            \(reader.remaining) bytes are left
+            """)
+    }
+    return TensorCatalog.Storage(position: position, size: size, checksum: nil)
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+import Networks
+import Runtime
+
+/// The arguments of a backward pass.
+package struct BackwardArguments {
+    /// The gradients of the outputs; those without data are zero.
+    package let outputGradients: OutputViews
+    /// Receives the gradient of the image; nil if it is not wanted.
+    package let inputGradient: TensorView?
+    /// Receives the gradients of all trainable entries, in the order of `TrainableCursor`; nil if they are not wanted.
+    package let gradients: UnsafeMutablePointer<Float>?
+    /// Whether they are added to what is there.
+    package let accumulates: Bool
+
+    package init(
+        outputGradients: OutputViews, inputGradient: TensorView?, gradients: UnsafeMutablePointer<Float>?,
+        accumulates: Bool
+    ) {
+        self.outputGradients = outputGradients
+        self.inputGradient = inputGradient
+        self.gradients = gradients
+        self.accumulates = accumulates
+    }
+}
+
+/// How far a backward pass has come.
+struct BackwardState {
+    /// Nil while memory is measured: then all gradients are wanted and there.
+    let arguments: BackwardArguments?
+    /// For each tensor, whether a gradient has been written to it.
+    private let isSet: UnsafeMutablePointer<Bool>?
+    /// For each entry of the graph, where its gradient begins, -1 if it is not trained; and whether it has been written.
+    private let offsets: UnsafePointer<Int>?
+    private let isWritten: UnsafeMutablePointer<Bool>?
+
+    static var measuring: BackwardState {
+        BackwardState(arguments: nil, isSet: nil, offsets: nil, isWritten: nil)
+    }
+
+    init(
+        arguments: BackwardArguments?, isSet: UnsafeMutablePointer<Bool>?, offsets: UnsafePointer<Int>?,
+        isWritten: UnsafeMutablePointer<Bool>?
+    ) {
+        self.arguments = arguments
+        self.isSet = isSet
+        self.offsets = offsets
+        self.isWritten = isWritten
+    }
+
+    /// Whether a tensor has a gradient yet.
+    func has(_ tensor: Int) -> Bool { isSet?[tensor] ?? true }
+
+    func set(_ tensor: Int) { isSet?[tensor] = true }
+
+    /// The caller's gradient of an output; nil for zero.
+    func outputGradient(_ output: Int) -> TensorView? {
+        guard let view = arguments?.outputGradients[output], view.data != nil else { return nil }
+        return view
+    }
+
+    /// Whether the gradient of an entry is wanted.
+    func wants(_ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph) -> Bool {
+        guard let arguments, let offsets else { return true }
+        guard arguments.gradients != nil, let index = graph.entryIndex(role, ofNode: node) else { return false }
+        return offsets[index] >= 0
+    }
+
+    /// Where the gradient of an entry goes, and whether it is added to what is there; nil if it is not wanted.
+    func slot(
+        _ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph
+    ) -> (start: UnsafeMutablePointer<Float>, accumulates: Bool)? {
+        guard let arguments, let offsets, let isWritten, let gradients = arguments.gradients,
+            let index = graph.entryIndex(role, ofNode: node), offsets[index] >= 0
+        else { return nil }
+        defer { isWritten[index] = true }
+        return (gradients + offsets[index], arguments.accumulates || isWritten[index])
+    }
+
+    /// The same for what is always added to: zero at first, unless gradients accumulate.
+    func sum(
+        _ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph
+    ) -> UnsafeMutablePointer<Float>? {
+        guard let slot = slot(role, ofNode: node, graph), let entry = graph.entry(role, ofNode: node) else {
+            return nil
+        }
+        if !slot.accumulates { slot.start.update(repeating: 0, count: entry.elementCount) }
+        return slot.start
+    }
+
+    /// Sets the gradients that nothing has contributed to to zero.
+    func clearRest(_ graph: borrowing Graph) {
+        guard let arguments, let offsets, let isWritten, let gradients = arguments.gradients, !arguments.accumulates
+        else { return }
+        for index in 0..<graph.entries.count where offsets[index] >= 0 && !isWritten[index] {
+            (gradients + offsets[index]).update(repeating: 0, count: graph.entries[index].elementCount)
+        }
+    }
+}

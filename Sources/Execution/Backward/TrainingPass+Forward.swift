@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+import Networks
+import Runtime
+
+// The forward pass of training: all images of a batch go through each step together, and what the way back needs is kept.
+extension TrainingPass {
+    /// Once cancelled it ends soon, with anything in the outputs.
+    mutating func forward(_ arguments: ForwardArguments) {
+        for index in 0..<plan.pointee.steps.count {
+            if cancellation.isCancelled { return }
+            forward(plan.pointee.steps[index], arguments)
+        }
+    }
+
+    private mutating func forward(_ step: TapeStep, _ arguments: ForwardArguments) {
+        if step.value >= 0 { clearBorder(step.value) }
+        switch step.step.kind {
+        case .input:
+            // What another program has computed is there already.
+            if step.step.node == 0 { for image in visitedImages { convert(step, arguments, image) } }
+        case .output:
+            for image in visitedImages {
+                perform(
+                    kernels.outputConversion,
+                    arguments.outputs[step.step.output].conversion(
+                        from: activation(step.source, image: image), image: image))
+            }
+        default: compute(step, isAgain: false)
+        }
+    }
+
+    /// Computes the steps of a segment again whose results were not kept.
+    mutating func computeAgain(_ segment: Range<Int>) {
+        for index in segment {
+            if cancellation.isCancelled { return }
+            let step = plan.pointee.steps[index]
+            if step.computesValueAgain {
+                clearBorder(step.value)
+                compute(step, isAgain: true)
+            } else if step.convolvesAgain {
+                convolve(step, isAgain: true, isAlone: true)
+            }
+        }
+    }
+
+    /// - Parameter isAgain: Whether the statistics of the step's norm are known.
+    private mutating func compute(_ step: TapeStep, isAgain: Bool) {
+        switch step.step.kind {
+        case .convolution: convolve(step, isAgain: isAgain, isAlone: false)
+        case .normalization: normalize(step, activation(step.source), isAgain: isAgain)
+        default: for image in visitedImages { compute(step, image: image) }
+        }
+    }
+
+    private mutating func convert(_ step: TapeStep, _ arguments: ForwardArguments, _ image: Int) {
+        perform(
+            kernels.inputConversion,
+            engine.pointee.normalization.conversion(
+                of: arguments.input, image: image, to: activation(step.value, image: image)))
+    }
+
+    private mutating func compute(_ step: TapeStep, image: Int) {
+        switch step.step.kind {
+        case .maxPooling: perform(kernels.maxPooling, maxPooling(step, image))
+        case .averagePooling: perform(kernels.averagePooling, averagePooling(step, image))
+        case .globalPooling:
+            perform(
+                kernels.globalPooling,
+                GlobalPoolingTask(
+                    input: activation(step.source, image: image), output: activation(step.value, image: image)))
+        case .elementwise: perform(kernels.elementwise, elementwise(step, image))
+        case .groupNormalization:
+            if let task = groupNormalization(step, image) { perform(kernels.groupNormalization, task) }
+        case .subsample: perform(kernels.subsample, subsample(step, image))
+        case .blur: perform(kernels.blur, blur(step, image))
+        case .linear: perform(kernels.linear, linear(step, image))
+        case .channelConvolution: perform(kernels.channelConvolution, channelConvolution(step, image))
+        case .input, .output, .convolution, .normalization: return
+        }
+    }
+
+    /// - Parameter isAlone: Whether the norm after it is left out.
+    private mutating func convolve(_ step: TapeStep, isAgain: Bool, isAlone: Bool) {
+        guard let convolution = step.step.convolution else { return }
+        let (input, output) = (activation(step.source), activation(isApart(step) ? step.convolved : step.value))
+        let shape = ConvolutionShape(convolution.definition, height: input.height, width: input.width)
+        let weights = engine.pointee.packedAddresses(
+            ConvolutionStep(convolution: convolution, algorithm: step.algorithm))
+        part = .forward
+        perform(
+            BatchConvolution(
+                kernel: kernels.convolutions[step.algorithm, shape], shape: shape, weights: weights.weights,
+                bias: weights.bias, input: input,
+                residual: isApart(step) || step.addend < 0 ? nil : activation(step.addend),
+                relu: step.step.function == .relu && !isApart(step), output: output),
+            imagesTogether: step.imagesTogether)
+        part = .rest
+        if isApart(step) {
+            if !isAlone { normalize(step, output, isAgain: isAgain) }
+        } else if step.step.norm != nil && !isAgain {
+            noteRunningStatistics(step)
+        }
+    }
+
+    /// Normalises with the statistics of the batch or with running ones, which are kept.
+    private mutating func normalize(_ step: TapeStep, _ input: Activation, isAgain: Bool) {
+        guard let norm = step.step.norm, case .batchNorm(let definition) = network.pointee.graph.nodes[norm].operation
+        else { return }
+        let statistics = statistics(step)
+        if step.usesBatchStatistics && !isAgain {
+            perform(
+                kernels.batchStatistics,
+                BatchStatisticsTask(
+                    input: input, imageCount: imageCount, mean: statistics.mean, variance: statistics.variance,
+                    cancellation: cancellation))
+        } else if !isAgain {
+            noteRunningStatistics(step)
+        }
+        for image in visitedImages {
+            perform(
+                kernels.batchNormalization,
+                BatchNormalizationTask(
+                    input: input.image(image), mean: statistics.mean, variance: statistics.variance,
+                    epsilon: definition.epsilon, weight: network.pointee.values(.weight, ofNode: norm),
+                    bias: network.pointee.values(.bias, ofNode: norm),
+                    residual: optionalActivation(step.addend, image),
+                    relu: step.step.function == .relu, output: activation(step.value, image: image)))
+        }
+    }
+
+    private func noteRunningStatistics(_ step: TapeStep) {
+        guard let norm = step.step.norm, !isMeasuring else { return }
+        let statistics = statistics(step)
+        let (mean, variance) = (
+            network.pointee.values(.runningMean, ofNode: norm), network.pointee.values(.runningVar, ofNode: norm)
+        )
+        for channel in 0..<step.step.channels {
+            statistics.mean[channel] = Double(mean[channel])
+            statistics.variance[channel] = Double(variance[channel])
+        }
+    }
+
+    /// Has the network take the statistics of the batch into its running ones: at the end, so that a pass that is cancelled
+    /// leaves those as they were.
+    func keepStatistics() {
+        for index in 0..<plan.pointee.steps.count {
+            let step = plan.pointee.steps[index]
+            guard let norm = step.step.norm, step.usesBatchStatistics else { continue }
+            let tensor = plan.pointee.tensors[step.value]
+            let statistics = statistics(step)
+            network.pointee.updateRunningStatistics(
+                node: norm, mean: statistics.mean, variance: statistics.variance,
+                count: imageCount * tensor.height * tensor.width)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+import Runtime
+
+/// How much memory one pass over a plan needs.
+struct WorkspaceSize: BitwiseCopyable {
+    /// Floats of the activations of all images of the pass.
+    let activations: Int
+    /// Floats that the phases of a convolution share.
+    let shared: Int
+    /// Floats of scratch memory for each worker.
+    let scratch: Int
+    let workers: Int
+    /// Doubles for the statistics of a batch: mean and variance of all BatchNorms.
+    let statistics: Int
+
+    /// Everything together in bytes, nil where it has no place in an Int.
+    var byteCount: Int? {
+        let floats = checkedSum(checkedSum(activations, shared), checkedProduct(scratch, workers))
+        return checkedSum(
+            checkedProduct(floats, MemoryLayout<Float>.stride), checkedProduct(statistics, MemoryLayout<Double>.stride))
+    }
+}
+
+/// The memory of one pass over a plan.
+struct Workspace: BitwiseCopyable {
+    let block: UnsafeMutableRawPointer
+    let size: WorkspaceSize
+
+    /// Aligned to `Heap.alignment`, as is all other memory.
+    var activations: UnsafeMutablePointer<Float> { block.assumingMemoryBound(to: Float.self) }
+
+    var shared: UnsafeMutablePointer<Float> { activations + size.activations }
+
+    func scratch(worker: Int) -> UnsafeMutablePointer<Float> { shared + (size.shared + worker * size.scratch) }
+
+    var statistics: UnsafeMutablePointer<Double> {
+        UnsafeMutableRawPointer(scratch(worker: size.workers)).assumingMemoryBound(to: Double.self)
+    }
+}
+
+/// Blocks of memory that passes have given back, kept for the next ones. Not safe for use from several threads at once.
+struct WorkspaceStore: ~Copyable {
+    /// More than that many are not kept: as many as threads are likely to run forwards on one handle at once.
+    static var maximumIdle: Int { 4 }
+
+    private var idle = UniqueArray<Buffer<UInt8>>()
+
+    /// A block of at least `byteCount` bytes: the smallest that fits, else a new one in the place of one that does not.
+    mutating func take(byteCount: Int) throws(BackboneError) -> Buffer<UInt8> {
+        try idle.reserve(Self.maximumIdle)
+        var best = -1
+        for index in 0..<idle.count where idle[index].count >= byteCount {
+            if best < 0 || idle[index].count < idle[best].count { best = index }
+        }
+        if best >= 0 { return idle.swapRemove(at: best) }
+        // None fits. Freed before the new one is allocated, to keep the peak low.
+        if !idle.isEmpty { _ = idle.removeLast() }
+        return try Buffer(count: byteCount)
+    }
+
+    /// Takes a block back. `take` has made room for it, so this cannot fail.
+    mutating func giveBack(_ block: consuming Buffer<UInt8>) {
+        guard idle.count < Self.maximumIdle else { return }
+        idle.appendReserved(block)
+    }
+}

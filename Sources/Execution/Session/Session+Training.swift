@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+import Kernels
+import Networks
+import Runtime
+
+// Passes with a tape. Calls with one tape follow each other; those with several tapes run side by side, but for passes that
+// change running statistics.
+extension Session {
+    /// Computes the outputs of a batch as `forward` does, and keeps on the tape what the way back needs.
+    ///
+    /// - Throws: `invalidArgument` before anything has changed but the tape, which is then empty; `outOfMemory` and `cancelled`,
+    ///   with undefined outputs.
+    package func forwardTrain(
+        _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        try check(arguments)
+        guard arguments.input.shape.n > 0 else {
+            throw BackboneError(
+                .invalidArgument, "input.shape \(dimensions: arguments.input.shape): N must be 1 or more")
+        }
+        tape.state.pointee.lock.lock()
+        defer { tape.state.pointee.lock.unlock() }
+        try checkOwner(tape)
+        tape.state.pointee.isFull = false
+        try lockForTraining(cancellation)
+        defer { unlock() }
+        try compute(tape, arguments, cancellation)
+    }
+
+    private func checkOwner(_ tape: Tape) throws(BackboneError) {
+        guard tape.state.pointee.session == identity else {
+            throw BackboneError(.stale, "the tape was made for another network: make one for this network")
+        }
+    }
+
+    /// Takes the lock with values: alone if running statistics will change.
+    private func lockForTraining(_ cancellation: Cancellation) throws(BackboneError) {
+        try lockShared(cancellation)
+        if network.pointee.hasValues && !network.pointee.usesBatchStatistics { return }
+        unlock()
+        try lockExclusive(cancellation)
+        do throws(BackboneError) {
+            try network.pointee.requireValues(cancellation)
+        } catch {
+            unlock()
+            throw error
+        }
+        if !network.pointee.usesBatchStatistics { downgrade() }
+    }
+
+    private func compute(
+        _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        let state = tape.state
+        // Before engines are made: one for nothing cannot be.
+        guard network.pointee.trainableCount > 0 || state.pointee.options.wantsInputGradient else {
+            throw BackboneError(
+                .invalidArgument, "nothing is trained: freeze fewer stages, or make a tape for the input's gradient")
+        }
+        try withEngine { engine throws(BackboneError) in
+            try state.pointee.prepareEngines(network.pointee, engine.pointee)
+        }
+        if let prefix = state.pointee.prefix {
+            let run = try PrefixRun(prefix, network, arguments, cancellation)
+            defer { run.end() }
+            let pass = try prepare(tape, arguments, run.boundary, cancellation)
+            let start = shims_nanoseconds()
+            try run.compute(to: pass.boundary)
+            state.pointee.times?.pointee.add(.frozen, since: start)
+            try finish(tape, pass, arguments, cancellation)
+        } else {
+            let shape = arguments.input.shape
+            let pass = try prepare(tape, arguments, (shape.h, shape.w), cancellation)
+            try finish(tape, pass, arguments, cancellation)
+        }
+    }
+
+    /// Plans a pass over the trained part, from an image of the boundary's size on, in the memory of the tape.
+    private func prepare(
+        _ tape: Tape, _ arguments: ForwardArguments, _ size: (height: Int, width: Int), _ cancellation: Cancellation
+    ) throws(BackboneError) -> TrainingPass {
+        let (state, shape) = (tape.state, arguments.input.shape)
+        guard let trained = state.pointee.trained else { preconditionFailure("engines are prepared first") }
+        let key = TapeKey(
+            imageCount: shape.n, height: shape.h, width: shape.w, layoutRevision: network.pointee.layoutRevision,
+            usesBatchStatistics: network.pointee.usesBatchStatistics)
+        let isNew = state.pointee.key != key
+        let plan = try trained.pointee.plans.take(
+            trained.pointee.program, trained.pointee.planner, height: size.height, width: size.width,
+            addsInPlace: false)
+        defer { trained.pointee.plans.giveBack(plan) }
+        if isNew {
+            state.pointee.key = nil
+            try state.pointee.layOut(network.pointee)
+            if let old = state.pointee.plan { Heap.destroy(old) }
+            state.pointee.plan = nil
+            state.pointee.plan = try Heap.make(
+                try TapePlan(
+                    trained.pointee.program, plan.pointee, trained.pointee.planner, network.pointee,
+                    imageCount: shape.n, state.pointee.options))
+        }
+        guard let tapePlan = state.pointee.plan else { preconditionFailure("a plan was made") }
+        if network.pointee.usesBatchStatistics { try network.pointee.checkBatchStatistics(tapePlan.pointee) }
+        let start = shims_nanoseconds()
+        try trained.pointee.prepare(plan, for: network, cancellation)
+        state.pointee.times?.pointee.add(.packing, since: start)
+        var pass = TrainingPass(network: network, engine: trained, plan: tapePlan, cancellation: cancellation)
+        pass.times = state.pointee.times
+        if isNew {
+            state.pointee.isSet = try UniqueArray(repeating: false, count: tapePlan.pointee.tensors.count)
+            state.pointee.size = try pass.measure(arguments)
+        }
+        guard let size = state.pointee.size else { preconditionFailure("the pass was measured") }
+        try state.pointee.reserve(size.byteCount)
+        guard let memory = state.pointee.memory else { preconditionFailure("there is memory") }
+        pass.use(memory, size)
+        state.pointee.key = key
+        return pass
+    }
+
+    private func finish(
+        _ tape: Tape, _ pass: TrainingPass, _ arguments: ForwardArguments, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        var pass = pass
+        if pass.kernels.usesBLAS { BLASThreading.enter() }
+        pass.forward(arguments)
+        if pass.kernels.usesBLAS { BLASThreading.leave() }
+        // Asked once: what is thrown and what is kept must agree.
+        if cancellation.isCancelled { return try cancellation.check() }
+        pass.keepStatistics()
+        tape.state.pointee.valueRevision = network.pointee.valueRevision
+        tape.state.pointee.isFull = true
+    }
+
+    // MARK: - Backward
+
+    /// Goes back over a tape, which is empty afterwards unless it is made to be retained.
+    ///
+    /// - Parameter count: Floats of the gradients.
+    /// - Throws: `stale` for a tape that is empty, of another network, or of one that has changed since; `invalidArgument`; both
+    ///   before anything has changed. `cancelled`, with undefined gradients.
+    package func backward(
+        _ tape: Tape, _ arguments: BackwardArguments, count: Int, _ cancellation: Cancellation
+    ) throws(BackboneError) {
+        tape.state.pointee.lock.lock()
+        defer { tape.state.pointee.lock.unlock() }
+        try checkOwner(tape)
+        try lockShared(cancellation)
+        defer { unlock() }
+        let state = tape.state
+        guard state.pointee.isFull, let key = state.pointee.key, let plan = state.pointee.plan,
+            let trained = state.pointee.trained, let memory = state.pointee.memory, let size = state.pointee.size
+        else {
+            throw BackboneError(.stale, "the tape is empty: call backbone_forward_train first")
+        }
+        guard key.layoutRevision == network.pointee.layoutRevision else {
+            throw BackboneError(
+                .stale,
+                "other stages or parameters were frozen since the tape was filled: call backbone_forward_train again")
+        }
+        guard state.pointee.valueRevision == network.pointee.valueRevision else {
+            throw BackboneError(
+                .stale, "weights were written since the tape was filled: call backbone_forward_train again")
+        }
+        try network.pointee.check(
+            arguments, input: Dimensions(key.imageCount, network.pointee.graph.inputChannels, key.height, key.width),
+            count: count, expected: state.pointee.gradientCount,
+            takesInputGradient: state.pointee.options.wantsInputGradient)
+        var pass = TrainingPass(network: network, engine: trained, plan: plan, cancellation: cancellation)
+        pass.times = state.pointee.times
+        pass.use(memory, size)
+        if !state.pointee.options.isRetained { state.pointee.isFull = false }
+        let (isSet, isWritten) = (state.pointee.isSet.mutableElements, state.pointee.isWritten.mutableElements)
+        isSet.update(repeating: false)
+        isWritten.update(repeating: false)
+        var progress = BackwardState(
+            arguments: arguments, isSet: isSet.baseAddress, offsets: state.pointee.offsets.elements.baseAddress,
+            isWritten: isWritten.baseAddress)
+        if pass.kernels.usesBLAS { BLASThreading.enter() }
+        pass.backward(&progress)
+        if pass.kernels.usesBLAS { BLASThreading.leave() }
+        try cancellation.check()
+    }
+
+    /// Bytes of a tape.
+    package func byteCount(of tape: Tape) -> Int {
+        tape.state.pointee.lock.lock()
+        defer { tape.state.pointee.lock.unlock() }
+        return tape.state.pointee.byteCount
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Kernels
+import Runtime
+
+/// The memory of a batch of activations, or of their gradients, in a tape.
+struct TapeTensor: BitwiseCopyable {
+    let height: Int
+    let width: Int
+    let channels: Int
+    /// Zero pixels around each image: as many as the widest padding of the convolutions that read it.
+    private(set) var border: Int
+    /// Floats of an image, border included.
+    private(set) var imageStride = 0
+    /// Floats of all images, rounded up so that the next tensor is aligned.
+    private(set) var floatCount = 0
+    /// Where it begins in the memory of the tape.
+    var offset = 0
+    /// When it is needed: once, or, if it is computed again on the way back, a second time.
+    private var time = Lifetime()
+    private var timeAgain = Lifetime()
+    /// The moment from which on it is needed again; never for one that is kept.
+    private var turn = Int.max
+
+    private struct Lifetime: BitwiseCopyable {
+        var first = Int.max
+        var last = Int.min
+
+        mutating func include(_ time: Int) {
+            first = min(first, time)
+            last = max(last, time)
+        }
+
+        func meets(_ other: Lifetime) -> Bool { first <= other.last && other.first <= last }
+    }
+
+    init(height: Int, width: Int, channels: Int, border: Int) {
+        self.height = height
+        self.width = width
+        self.channels = channels
+        self.border = border
+    }
+
+    var isUsed: Bool { time.first <= time.last || timeAgain.first <= timeAgain.last }
+
+    /// The first moment at which it is needed.
+    var first: Int { min(time.first, timeAgain.first) }
+
+    mutating func use(at moment: Int) {
+        if moment < turn { time.include(moment) } else { timeAgain.include(moment) }
+    }
+
+    /// Notes that it is computed again after a moment; before it is used at any later one.
+    mutating func computeAgain(after moment: Int) { turn = moment }
+
+    var isComputedAgain: Bool { turn < Int.max }
+
+    /// Whether both are needed at the same time.
+    func meets(_ other: TapeTensor) -> Bool {
+        time.meets(other.time) || time.meets(other.timeAgain) || timeAgain.meets(other.time)
+            || timeAgain.meets(other.timeAgain)
+    }
+
+    mutating func widen(to border: Int) { self.border = max(self.border, border) }
+
+    /// - Throws: `invalidArgument` where no memory could hold it.
+    mutating func measure(imageCount: Int) throws(BackboneError) {
+        let pixels = checkedProduct(checkedSum(height, 2 * border), checkedSum(width, 2 * border))
+        guard let stride = checkedProduct(pixels, channels), let count = checkedProduct(stride, imageCount),
+            let aligned = Heap.aligned(count, Float.self)
+        else {
+            throw BackboneError(
+                .invalidArgument, "input is too large: \(imageCount) x \(channels) x \(height) x \(width) activations")
+        }
+        imageStride = stride
+        floatCount = aligned
+    }
+
+    /// The view of it in memory that begins at `start`.
+    func activation(_ start: UnsafeMutablePointer<Float>) -> Activation {
+        Activation(
+            block: start + offset, height: height, width: width, channels: channels, border: border,
+            imageStride: imageStride)
+    }
+}

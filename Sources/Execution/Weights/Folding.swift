@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Networks
+import Runtime
+
+/// What a convolution multiplies by and adds once the BatchNorm after it is part of it, in Double and rounded once:
+/// `weight * gamma / sqrt(var + epsilon)` and `beta + (bias - mean) * gamma / sqrt(var + epsilon)`.
+///
+/// Before a norm that uses the statistics of the batch, and where there is none, weights and bias are as they are.
+struct Folding {
+    private struct Norm {
+        let weight: UnsafePointer<Float>
+        let bias: UnsafePointer<Float>
+        let mean: UnsafePointer<Float>
+        let variance: UnsafePointer<Float>
+        let epsilon: Double
+    }
+
+    let weights: UnsafePointer<Float>
+    private let bias: UnsafePointer<Float>?
+    private let norm: Norm?
+    private let channels: Int
+
+    /// Whether the running statistics of a norm are part of it.
+    var isFolded: Bool { norm != nil }
+
+    /// The values of the network must be there.
+    init(_ convolution: FusedConvolution, _ network: borrowing Network) {
+        channels = convolution.definition.outputChannels
+        weights = network.values(.weight, ofNode: convolution.node)
+        bias = convolution.definition.hasBias ? network.values(.bias, ofNode: convolution.node) : nil
+        guard let node = convolution.norm, !network.usesBatchStatistics(node: node),
+            case .batchNorm(let definition) = network.graph.nodes[node].operation
+        else {
+            norm = nil
+            return
+        }
+        norm = Norm(
+            weight: network.values(.weight, ofNode: node), bias: network.values(.bias, ofNode: node),
+            mean: network.values(.runningMean, ofNode: node), variance: network.values(.runningVar, ofNode: node),
+            epsilon: definition.epsilon)
+    }
+
+    /// Writes what is added for each output channel, and returns what its weights are multiplied by, written to `scales`;
+    /// nil for 1.
+    func compute(
+        scales: UnsafeMutablePointer<Double>, bias out: UnsafeMutablePointer<Float>
+    ) -> UnsafePointer<Double>? {
+        for channel in 0..<channels {
+            let own = bias?[channel] ?? 0
+            guard let norm else {
+                out[channel] = own
+                continue
+            }
+            let scale = Double(norm.weight[channel]) / (Double(norm.variance[channel]) + norm.epsilon).squareRoot()
+            scales[channel] = scale
+            out[channel] = Float(Double(norm.bias[channel]) - (Double(norm.mean[channel]) - Double(own)) * scale)
+        }
+        return norm == nil ? nil : UnsafePointer(scales)
+    }
+}

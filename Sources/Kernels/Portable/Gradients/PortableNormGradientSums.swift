@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// The sums of a norm's gradient, part by part.
+enum PortableNormGradientSums {
+    static var kernel: Kernel<NormGradientSumsTask> {
+        Kernel(
+            name: "normGradientSumsF32_portable", needs: { NormGradientParts($0).needs() },
+            blockCount: { task, phase in NormGradientParts(task).blockCount(phase: phase) },
+            runBlock: { task, phase, block, memory in
+                let parts = NormGradientParts(task)
+                if phase == 0 {
+                    run(task, parts, block, memory.shared)
+                } else {
+                    parts.combine(block: block, memory.shared)
+                }
+            })
+    }
+
+    static func run(
+        _ task: NormGradientSumsTask, _ parts: NormGradientParts, _ part: Int, _ shared: UnsafeMutablePointer<Float>
+    ) {
+        let channels = task.gradient.channels
+        let sums = parts.sums(part, shared)
+        let productSums = sums + channels
+        sums.update(repeating: 0, count: 2 * channels)
+        for index in parts.rows[part] {
+            let (image, row) = parts.rows.place(index)
+            for column in 0..<task.gradient.width {
+                var gradient = UnsafePointer(task.gradient.pixel(image: image, row: row, column: column))
+                if let result = task.result {
+                    let result = result.pixel(image: image, row: row, column: column)
+                    let masked = task.masked.pixel(image: image, row: row, column: column)
+                    for channel in 0..<channels { masked[channel] = result[channel] <= 0 ? 0 : gradient[channel] }
+                    gradient = UnsafePointer(masked)
+                }
+                for channel in 0..<channels { sums[channel] += Double(gradient[channel]) }
+                guard let input = task.input, let mean = task.mean else { continue }
+                let values = input.pixel(image: image, row: row, column: column)
+                for channel in 0..<channels {
+                    productSums[channel] += Double(gradient[channel]) * (Double(values[channel]) - mean[channel])
+                }
+            }
+        }
+    }
+}

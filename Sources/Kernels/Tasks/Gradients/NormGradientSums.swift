@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+/// The first half of the gradient of a ReLU and a norm, over a batch of images. In one pass:
+///
+/// - the gradient of the ReLU, `masked = gradient` where `result` is positive or NaN, else 0;
+/// - for each channel `sum = sum of masked` and `productSum = sum of masked * (input - mean)`, in Double.
+///
+/// The sums are cut into parts of rows by the sizes alone, so that the bits do not depend on threads.
+package struct NormGradientSumsTask: KernelTask {
+    /// At least 1. All activations are those of the first image.
+    package let imageCount: Int
+    package let gradient: Activation
+    /// The result of the ReLU; nil for no ReLU, and then the gradient is `masked` already.
+    package let result: Activation?
+    /// Written where there is a ReLU; only its pixels. It may be the gradient.
+    package let masked: Activation
+    /// What the norm normalised; nil if the sums of products are not wanted.
+    package let input: Activation?
+    /// One value per channel; not read without an input.
+    package let mean: UnsafePointer<Double>?
+    /// One value per channel, replaced.
+    package let sum: UnsafeMutablePointer<Double>
+    /// One value per channel, replaced; not written without an input.
+    package let productSum: UnsafeMutablePointer<Double>?
+
+    package init(
+        imageCount: Int, gradient: Activation, result: Activation?, masked: Activation, input: Activation?,
+        mean: UnsafePointer<Double>?, sum: UnsafeMutablePointer<Double>, productSum: UnsafeMutablePointer<Double>?
+    ) {
+        self.imageCount = imageCount
+        self.gradient = gradient
+        self.result = result
+        self.masked = masked
+        self.input = input
+        self.mean = mean
+        self.sum = sum
+        self.productSum = productSum
+    }
+}
+
+extension NormGradientSumsTask {
+    package func assertContract() {
+        assert(imageCount >= 1, "there is no image")
+        gradient.assertContract(imageCount: imageCount)
+        if let result { assert(result.hasSize(of: gradient), "result and gradient differ in size") }
+        if result != nil { assert(masked.hasSize(of: gradient), "masked and gradient differ in size") }
+        if let input { assert(input.hasSize(of: gradient), "input and gradient differ in size") }
+        assert(input == nil || mean != nil && productSum != nil, "a norm's input needs its mean and a sum")
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// What a module inside the stem or the blocks of a file's network is that this network does not have.
+package struct ForeignKind: BitwiseCopyable {
+    /// In the words of the field, with what it would take to compute it. Static.
+    package let words: Bytes
+    /// Whether its names tell for certain. Of others, tensors of other shapes tell more of the file's network.
+    package let isCertain: Bool
+
+    private init(_ words: StaticString, isCertain: Bool = true) {
+        self.words = bytes(of: words)
+        self.isCertain = isCertain
+    }
+
+    init(words: Bytes) {
+        self.words = words
+        isCertain = true
+    }
+
+    static var unknown: ForeignKind { ForeignKind("a module that is not known here", isCertain: false) }
+    static var moreBlocks: ForeignKind {
+        ForeignKind("more blocks than this network has; build the deeper network", isCertain: false)
+    }
+    static var thirdConvolution: ForeignKind {
+        ForeignKind(
+            "a third convolution in each block; build a network of Bottlenecks (depth 50 and more)", isCertain: false)
+    }
+    static var bias: ForeignKind {
+        ForeignKind("biases of convolutions that are not zero; computing them takes convolutions with biases")
+    }
+    static var deepStem: ForeignKind {
+        ForeignKind(
+            "a deep stem (ResNet-C, -D); build the network that has one, as resnet50d, or create it from the file")
+    }
+    /// CLIP's, DeepLab's and PaddleDetection's.
+    static var otherStem: ForeignKind {
+        ForeignKind("a deep stem of another kind; computing it takes its own convolutions and pooling")
+    }
+    static var singleStem: ForeignKind {
+        ForeignKind(
+            "a stem of one convolution; build the network that has one, as resnet50, or create it from the file")
+    }
+    static var averageShortcut: ForeignKind {
+        ForeignKind(
+            "shortcuts with average pooling (ResNet-D); build the network that has them, as resnet50d, or create it from the file"
+        )
+    }
+    static var plainShortcut: ForeignKind {
+        ForeignKind(
+            "shortcuts without pooling; build the network that has them, as resnet50, or create it from the file")
+    }
+    static var preactivation: ForeignKind {
+        ForeignKind("a pre-activation network; build that, as resnetv2_50, or create it from the file")
+    }
+    static var postactivation: ForeignKind {
+        ForeignKind("a network without pre-activation; build that, as resnet50, or create it from the file")
+    }
+    static var splitAttention: ForeignKind {
+        ForeignKind("split attention (ResNeSt); computing it takes grouped convolutions and a gate on their sum")
+    }
+    static var parametrisation: ForeignKind {
+        ForeignKind("a parametrisation; remove it before saving (torch.nn.utils.parametrize.remove_parametrizations)")
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+/// The values of a network's entries: all float32 parameters and buffers in one block, and all num_batches_tracked.
+///
+/// A load fills one of these beside the network and then puts it in the network's place, so that a load that fails
+/// has changed nothing.
+package struct NetworkValues: ~Copyable {
+    /// Laid out by `StateEntry.valueOffset`, as are the counters.
+    package let floats: Buffer<Float>
+    package let counters: Buffer<Int64>
+
+    /// Where an entry lies.
+    package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
+        entry.role == .batchesTracked
+            ? UnsafeMutableRawPointer(counters.start + entry.valueOffset)
+            : UnsafeMutableRawPointer(floats.start + entry.valueOffset)
+    }
+}
+
+extension Graph {
+    /// Room for all values of a network, with undefined contents.
+    package func makeValues() throws(BackboneError) -> NetworkValues {
+        NetworkValues(floats: try Buffer(count: valueCount), counters: try Buffer(count: counterCount))
+    }
+}
+
+extension Network {
+    /// Puts complete values in the place of the present ones.
+    package mutating func replaceValues(_ new: consuming NetworkValues) {
+        values = consume new
+        valueRevision += 1
+        for node in 0..<revisions.count { revisions[node] += 1 }
+    }
+
+    /// Puts values in the place of the present ones, of which those entries stay that were not loaded.
+    ///
+    /// - Throws: `cancelled`, and then nothing has changed.
+    package mutating func adopt(
+        _ new: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>, _ cancellation: Cancellation = .none
+    ) throws(BackboneError) {
+        if hasValues {
+            for index in 0..<graph.entries.count where !isLoaded[index] {
+                read(graph.entries[index], into: new.address(of: graph.entries[index]))
+            }
+        } else {
+            try graph.initialize(new, seed: 0, cancellation) { !isLoaded[$0] }
+        }
+        replaceValues(new)
+    }
+
+    /// Whether the values take up memory yet.
+    package var hasValues: Bool { values != nil }
+
+    /// Makes sure that there are values, those of seed 0 where none were written yet.
+    ///
+    /// - Throws: `outOfMemory`; `cancelled`, and then there are still none.
+    package mutating func requireValues(_ cancellation: Cancellation = .none) throws(BackboneError) {
+        guard values == nil else { return }
+        let fresh = try graph.makeValues()
+        try graph.initialize(fresh, seed: 0, cancellation)
+        values = consume fresh
+    }
+
+    /// The address of all floats; `requireValues` must have succeeded.
+    package var floats: UnsafeMutablePointer<Float> {
+        switch values {
+        case .some(let present): present.floats.start
+        case .none: preconditionFailure("values are required first")
+        }
+    }
+
+    /// The address of all counters; `requireValues` must have succeeded.
+    package var counters: UnsafeMutablePointer<Int64> {
+        switch values {
+        case .some(let present): present.counters.start
+        case .none: preconditionFailure("values are required first")
+        }
+    }
+
+    /// Where an entry lies; `requireValues` must have succeeded.
+    package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
+        switch values {
+        case .some(let present): present.address(of: entry)
+        case .none: preconditionFailure("values are required first")
+        }
+    }
+
+    /// The floats of a node's entry, which it must have; `requireValues` must have succeeded.
+    package func values(_ role: StateEntry.Role, ofNode node: Int) -> UnsafePointer<Float> {
+        guard let entry = graph.entry(role, ofNode: node) else {
+            preconditionFailure("node \(node) has no entry of this role")
+        }
+        return UnsafePointer(floats + entry.valueOffset)
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Runtime
+
+extension Network {
+    /// Takes the statistics of a batch into a BatchNorm's running ones: `(1 - momentum) * running + momentum * batch`, where
+    /// the variance kept is the unbiased one, and counts the batch. Of a pass that collects, they go to those collected.
+    ///
+    /// - Parameters:
+    ///   - mean: One value per channel.
+    ///   - variance: The biased variance of each channel.
+    ///   - count: Values per channel, at least 2.
+    package mutating func updateRunningStatistics(
+        node: Int, mean: UnsafePointer<Double>, variance: UnsafePointer<Double>, count: Int
+    ) {
+        if isCollecting { return collect(node: node, mean: mean, variance: variance, count: count) }
+        guard let meanEntry = graph.entry(.runningMean, ofNode: node),
+            let varEntry = graph.entry(.runningVar, ofNode: node),
+            let countEntry = graph.entry(.batchesTracked, ofNode: node)
+        else { preconditionFailure("node \(node) is not a BatchNorm") }
+        let runningMean = floats + meanEntry.valueOffset
+        let runningVar = floats + varEntry.valueOffset
+        let unbiased = Double(count) / Double(count - 1)
+        let (keep, take) = (1 - BatchNorm.momentum, BatchNorm.momentum)
+        for channel in 0..<graph.nodes[node].channels {
+            runningMean[channel] = Float(keep * Double(runningMean[channel]) + take * mean[channel])
+            runningVar[channel] = Float(keep * Double(runningVar[channel]) + take * variance[channel] * unbiased)
+        }
+        // In two steps: `counters[index] &+= 1` crashes the compiler (6.3.1) under ThreadSanitizer.
+        let tracked = counters + countEntry.valueOffset
+        tracked.pointee = tracked.pointee &+ 1
+        revisions[node] += 1
+    }
+}

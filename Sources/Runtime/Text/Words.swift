@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+// Tables are written as texts, one row a line with words between spaces.
+extension UnsafeBufferPointer where Element == UInt8 {
+    /// Takes what stands before the first `separator`, which goes too; all if there is none.
+    package mutating func takePart(before separator: UInt8) -> Bytes {
+        let end = position(of: separator) ?? count
+        let part = slice(0, end)
+        let next = Swift.min(end + 1, count)
+        self = slice(next, count - next)
+        return part
+    }
+
+    /// Takes the next word, and the spaces around it; nothing at the end.
+    package mutating func takeWord() -> Bytes {
+        var word = takePart(before: UInt8(ascii: " "))
+        while word.isEmpty && !isEmpty { word = takePart(before: UInt8(ascii: " ")) }
+        return word
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import Checkpoints
+import Networks
+import Runtime
+
+/// The state of an optimiser that was read from a file, until it takes the place of the present one.
+package struct LoadedOptimizerState: ~Copyable {
+    let state: OptimizerState
+    let layoutID: UInt64
+    /// How positions in the file were matched, and what has no state: one line.
+    package let note: Message
+}
+
+extension Optimizer {
+    /// Reads the state that a file has for the parameters that are trainable now. Parameters that it has none of begin at
+    /// their next gradient, and the state of frozen ones is skipped. Neither the optimiser nor the network changes.
+    ///
+    /// Learning rates and other options in the file are not looked at: the caller's count.
+    ///
+    /// - Throws: `stale`; `mismatch` where the parameters are not those of the network, or the optimiser is another;
+    ///   `badCheckpoint` and other errors of reading.
+    package func readState(
+        from file: borrowing OptimizerDict, for network: borrowing Network, layoutID: UInt64,
+        pool: borrowing ThreadPool
+    ) throws(BackboneError) -> LoadedOptimizerState {
+        try checkLayout(network, layoutID)
+        do throws(BackboneError) {
+            let order = try match(file, network)
+            var reading = try OptimizerReading(network, options)
+            try reading.read(file, order, pool)
+            return reading.finish(order, layoutID)
+        } catch {
+            throw file.located(error)
+        }
+    }
+
+    /// - Throws: `stale` if other entries have become trainable since a state was read.
+    package func check(
+        _ loaded: borrowing LoadedOptimizerState, _ network: borrowing Network, layoutID: UInt64
+    ) throws(BackboneError) {
+        try checkLayout(network, layoutID)
+        guard loaded.layoutID == layoutID else {
+            throw BackboneError(.stale, "the optimizer state was read for other trainable parameters; read it again")
+        }
+    }
+
+    /// Puts a state that was read, and checked, in the place of the present one.
+    package mutating func adopt(_ loaded: consuming LoadedOptimizerState) { state = loaded.state }
+
+    /// The order of parameters that a file's state fits, by counts and shapes.
+    private func match(
+        _ file: borrowing OptimizerDict, _ network: borrowing Network
+    ) throws(BackboneError) -> ParameterOrder {
+        var misfit: BackboneError?
+        for number in 0..<ParameterOrder.Kind.count {
+            let order = try ParameterOrder(ParameterOrder.Kind[number], network, options)
+            guard order.hasCounts(of: file) else { continue }
+            let error = try firstMisfit(order, file, network)
+            guard let error else { return order }
+            if misfit == nil { misfit = error }
+        }
+        if let misfit { throw misfit }
+        let all = try TrainableLayout(ofAllParametersOf: network).slots.count
+        throw BackboneError(
+            .mismatch,
+            """
+            its optimizer state is for \(file.entries.count) parameters in \(file.groups.count) groups, but the network has \
+            \(all), of which \(state.layout.slots.count) are trainable; use the groups that the file was saved with
+            """)
+    }
+
+    /// The error of the first tensor that does not have the shape of its parameter; nil if all have.
+    private func firstMisfit(
+        _ order: borrowing ParameterOrder, _ file: borrowing OptimizerDict, _ network: borrowing Network
+    ) throws(BackboneError) -> BackboneError? {
+        let keys: [3 of StaticString] = ["momentum_buffer", "exp_avg", "exp_avg_sq"]
+        for position in 0..<order.entries.count {
+            let entry = order.entries[position]
+            for index in keys.indices {
+                let key = keys[index]
+                guard let tensor = try file.find(position, key), file.tensors.dtype(tensor) != nil else { continue }
+                let (shape, expected) = (file.tensors.shape(tensor), network.graph.shape(ofEntry: entry))
+                if areEqual(shape, expected) { continue }
+                let name = network.graph.name(of: network.graph.entries[entry])
+                return BackboneError(
+                    .mismatch,
+                    """
+                    the \(key) of parameter \(position) of its optimizer state has shape \(shape: shape), expected \
+                    \(shape: expected), that of '\(name)'
+                    """)
+            }
+        }
+        return nil
+    }
+
+    private func areEqual(_ a: UnsafeBufferPointer<Int64>, _ b: UnsafeBufferPointer<Int64>) -> Bool {
+        guard a.count == b.count else { return false }
+        for axis in 0..<a.count where a[axis] != b[axis] { return false }
+        return true
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+extension Leaves {
+    /// Adds pixels that lie `stride` floats apart to a sum for each channel. `channels` is a multiple of 8.
+    @inline(never)
+    package static func addPixels(
+        _ pixels: UnsafePointer<Float>, count: Int, stride: Int, channels: Int, sums: UnsafeMutablePointer<Double>
+    ) {
+        addTerms(pixels, count, stride, channels, means: nil, sums)
+    }
+
+    /// The same with the squares of their differences from a mean for each channel.
+    @inline(never)
+    package static func addSquaredDeviations(
+        _ pixels: UnsafePointer<Float>, count: Int, stride: Int, channels: Int, means: UnsafePointer<Double>,
+        sums: UnsafeMutablePointer<Double>
+    ) {
+        addTerms(pixels, count, stride, channels, means: means, sums)
+    }
+}
+
+/// Adds the values, or the squares of their differences from means, in groups of 32 channels: two cache lines, and as many
+/// sums as there are registers for.
+@inline(__always)
+private func addTerms(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ stride: Int, _ channels: Int, means: UnsafePointer<Double>?,
+    _ sums: UnsafeMutablePointer<Double>
+) {
+    var channel = 0
+    while channel &+ 32 <= channels {
+        var (sum0, sum1) = (load(sums + channel), load(sums + channel + 8))
+        var (sum2, sum3) = (load(sums + channel + 16), load(sums + channel + 24))
+        var pixel = pixels + channel
+        for _ in 0..<count {
+            addTerms(&sum0, pixel, channel, means)
+            addTerms(&sum1, pixel + 8, channel &+ 8, means)
+            addTerms(&sum2, pixel + 16, channel &+ 16, means)
+            addTerms(&sum3, pixel + 24, channel &+ 24, means)
+            pixel += stride
+        }
+        store(sum0, sums + channel)
+        store(sum1, sums + channel + 8)
+        store(sum2, sums + channel + 16)
+        store(sum3, sums + channel + 24)
+        channel &+= 32
+    }
+    while channel < channels {
+        var sum = load(sums + channel)
+        var pixel = pixels + channel
+        for _ in 0..<count {
+            addTerms(&sum, pixel, channel, means)
+            pixel += stride
+        }
+        store(sum, sums + channel)
+        channel &+= 8
+    }
+}
+
+@inline(__always)
+private func addTerms(
+    _ sum: inout SIMD8<Double>, _ floats: UnsafePointer<Float>, _ channel: Int, _ means: UnsafePointer<Double>?
+) {
+    let values = SIMD8<Double>(loadEight(floats))
+    if let means {
+        let deviations = values - load(means + channel)
+        sum = sum.addingProduct(deviations, deviations)
+    } else {
+        sum += values
+    }
+}

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""`backbone classify`: what the classifier of a checkpoint says of images."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from .. import ResNet
+from .batches import Batches, Failure
+from .group import message_of
+from .inputs import Source, sources_of
+from .network import NetworkOptions, title
+from .options import Preparation, json_option, network_options, preparation_options
+from .terminal import print_json, printable, progress
+
+
+class _Class(NamedTuple):
+    """A class that an image may be of."""
+
+    number: int
+    name: str
+    probability: float
+
+
+@click.command(short_help="Name the most likely classes of images.")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
+@network_options
+@click.option(
+    "--classes",
+    "names_file",
+    metavar="FILE",
+    help="A text file with the name of a class in each line, in the classifier's order.  [default: numbers]",
+)
+@click.option("--top", type=click.IntRange(1), metavar="N", default=5, help="Classes that are listed for each image.")
+@preparation_options
+@click.option("--batch", type=click.IntRange(1, 1024), metavar="N", default=8, help="Images computed together.")
+@click.option("--decoders", type=click.IntRange(1, 64), metavar="N", default=2, help="Threads that decode ahead.")
+@json_option
+def command(
+    images: tuple[str, ...],
+    network: NetworkOptions,
+    preparation: Preparation,
+    names_file: str | None,
+    top: int,
+    batch: int,
+    decoders: int,
+    as_json: bool,
+) -> int:
+    """Print the most likely classes of images, with their probabilities: the softmax of the classifier's result.
+
+    IMAGES are files, folders (with all below), patterns, @LIST for a file with one of these in each line, or - for such
+    lines from the standard input. The checkpoint must have the classifier. Images that fail are reported at the end,
+    with exit status 1.
+
+    \b
+    As torchvision evaluates:
+      backbone classify cat.jpg -w resnet50.pth --resize 256 --crop 224 --classes imagenet.txt
+    """
+    sources = sources_of(images, None)
+    found: dict[str, list[_Class]] = {}
+    failures: list[Failure] = []
+    with network.open(("logits",)) as net:
+        names = _names(names_file, net)
+        with (
+            progress("classify", len(sources)) as advance,
+            closing(Batches(sources, preparation.load, batch, decoders).run()) as items,
+        ):
+            for item in items:
+                if isinstance(item, Failure):
+                    failures.append(item)
+                    advance(1)
+                    continue
+                try:
+                    logits = net.logits(item.images.transpose(0, 3, 1, 2))
+                except (MemoryError, ValueError) as error:
+                    failures += [Failure(source, error) for source in item.sources]
+                else:
+                    for source, row in zip(item.sources, logits, strict=True):
+                        found[source.path] = _best(row, names, top)
+                advance(len(item.sources))
+        described: dict[str, Any] = {
+            "architecture": net.architecture,
+            "title": title(net),
+            "num_classes": net.num_classes,
+        }
+    failed = [{"image": failure.source.path, "reason": _reason(failure)} for failure in failures]
+    results = [(source, found[source.path]) for source in sources if source.path in found]
+    if as_json:
+        rows = [{"image": source.path, "classes": list(map(_described, classes))} for source, classes in results]
+        print_json({"network": described, "images": rows, "failed": failed})
+    else:
+        for source, classes in results:
+            _print(source, classes)
+    for failure in failed:
+        click.echo(f"error: {printable(failure['reason'])}", err=True)
+    return 1 if failed else 0
+
+
+def _names(path: str | None, net: ResNet) -> list[str]:
+    """A name for each class.
+
+    Raises:
+        click.ClickException: the file has another number of names.
+        OSError: it cannot be read.
+    """
+    if path is None:
+        return [str(index) for index in range(net.num_classes)]
+    with open(path, encoding="utf-8", errors="backslashreplace") as file:
+        names = [line.strip() for line in file.read().rstrip().splitlines()]
+    if len(names) != net.num_classes:
+        raise click.ClickException(
+            f"{path} has {len(names)} names, but the network has {net.num_classes} classes; it must have a line "
+            "for each"
+        )
+    return names
+
+
+def _best(logits: npt.NDArray[np.float32], names: list[str], count: int) -> list[_Class]:
+    values = logits.astype(np.float64)
+    powers = np.exp(values - values.max())
+    probabilities = powers / powers.sum()
+    # Of equal ones the first.
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [_Class(int(index), names[index], float(probabilities[index])) for index in order]
+
+
+def _described(best: _Class) -> dict[str, Any]:
+    return {"index": best.number, "name": best.name, "probability": best.probability}
+
+
+def _print(source: Source, classes: list[_Class]) -> None:
+    click.echo(printable(source.path))
+    for best in classes:
+        click.echo(f"  {100 * best.probability:6.2f} %  {printable(best.name)}")
+
+
+def _reason(failure: Failure) -> str:
+    message = message_of(failure.error)
+    return message if failure.source.path in message else f"{failure.source.path}: {message}"
