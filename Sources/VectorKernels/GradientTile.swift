@@ -8,20 +8,20 @@ extension Leaves {
     /// - Parameters:
     ///   - height: How many channels: 4 to `mostProductRows`.
     ///   - pixels: At least 1.
-    ///   - gradients: `height` floats for each pixel.
+    ///   - gradients: `height` floats for each pixel, which are `step` floats apart.
     ///   - panel: `panelWidth` floats for each pixel.
     ///   - out: The channels one after the other, `panelWidth` floats each.
     @inline(never)
     package static func gradientTile(
-        height: Int, pixels: Int, gradients: UnsafePointer<Float>, panel: UnsafePointer<Float>,
+        height: Int, pixels: Int, gradients: UnsafePointer<Float>, step: Int, panel: UnsafePointer<Float>,
         out: UnsafeMutablePointer<Float>, isFirst: Bool
     ) {
         switch height {
-        case 8 where Leaves.mostProductRows >= 8: gradientTile8(pixels, gradients, panel, out, isFirst)
-        case 7 where Leaves.mostProductRows >= 7: gradientTile7(pixels, gradients, panel, out, isFirst)
-        case 6: gradientTile6(pixels, gradients, panel, out, isFirst)
-        case 5: gradientTile5(pixels, gradients, panel, out, isFirst)
-        default: gradientTile4(pixels, gradients, panel, out, isFirst)
+        case 8 where Leaves.mostProductRows >= 8: gradientTile8(pixels, gradients, step, panel, out, isFirst)
+        case 7 where Leaves.mostProductRows >= 7: gradientTile7(pixels, gradients, step, panel, out, isFirst)
+        case 6: gradientTile6(pixels, gradients, step, panel, out, isFirst)
+        case 5: gradientTile5(pixels, gradients, step, panel, out, isFirst)
+        default: gradientTile4(pixels, gradients, step, panel, out, isFirst)
         }
     }
 
@@ -71,47 +71,47 @@ private func storeFour(_ values: SIMD4<Float>, _ address: UnsafeMutablePointer<F
 
 @inline(never)
 package func gradientTile8(
-    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ isFirst: Bool
+    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
-    compute(8, pixels, gradients, panel, out, isFirst)
+    compute(8, pixels, gradients, step, panel, out, isFirst)
 }
 
 @inline(never)
 package func gradientTile7(
-    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ isFirst: Bool
+    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
-    compute(7, pixels, gradients, panel, out, isFirst)
+    compute(7, pixels, gradients, step, panel, out, isFirst)
 }
 
 @inline(never)
 package func gradientTile6(
-    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ isFirst: Bool
+    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
-    compute(6, pixels, gradients, panel, out, isFirst)
+    compute(6, pixels, gradients, step, panel, out, isFirst)
 }
 
 @inline(never)
 package func gradientTile5(
-    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ isFirst: Bool
+    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
-    compute(5, pixels, gradients, panel, out, isFirst)
+    compute(5, pixels, gradients, step, panel, out, isFirst)
 }
 
 @inline(never)
 package func gradientTile4(
-    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ isFirst: Bool
+    _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
-    compute(4, pixels, gradients, panel, out, isFirst)
+    compute(4, pixels, gradients, step, panel, out, isFirst)
 }
 
 @inline(__always)
 private func compute(
-    _ height: Int, _ pixels: Int, _ gradients: UnsafePointer<Float>, _ panel: UnsafePointer<Float>,
+    _ height: Int, _ pixels: Int, _ gradients: UnsafePointer<Float>, _ step: Int, _ panel: UnsafePointer<Float>,
     _ out: UnsafeMutablePointer<Float>, _ isFirst: Bool
 ) {
     var sums = Sums(height, .zero, .zero)
@@ -120,7 +120,7 @@ private func compute(
     repeat {
         sums.addPixel(height, gradient, input)
         input += panelWidth
-        gradient += height
+        gradient += step
         left &-= 1
     } while left > 0
     if isFirst { sums.write(height, out) } else { sums.add(height, to: out) }

@@ -61,11 +61,11 @@ extension TrainingPass {
         part = .weightGradients
         defer { part = .rest }
         let slot = state.slot(.weight, ofNode: convolution.node, network.pointee.graph)
+        let shape = ConvolutionShape(convolution.definition, height: input.height, width: input.width)
         perform(
-            kernels.gradients.weights,
+            kernels.gradients.weights(shape, isDirect: engine.pointee.isDirect),
             WeightGradientTask(
-                shape: ConvolutionShape(convolution.definition, height: input.height, width: input.width),
-                imageCount: imageCount, input: input, outputGradient: activation(gradient),
+                shape: shape, imageCount: imageCount, input: input, outputGradient: activation(gradient),
                 scale: norm == nil ? nil : UnsafePointer(statistics.scale), gradient: slot?.start,
                 accumulates: slot?.accumulates ?? false,
                 weights: network.pointee.values(.weight, ofNode: convolution.node),

@@ -3,7 +3,9 @@
 
 /// The kernels of the backward pass, one field per kind of task.
 package struct GradientKernels: Sendable {
-    package let weights: Kernel<WeightGradientTask>
+    let weights: Kernel<WeightGradientTask>
+    /// For the shapes that Winograd's algorithm gains from; the other one where there is none.
+    let winogradWeights: Kernel<WeightGradientTask>
     package let normSums: Kernel<NormGradientSumsTask>
     package let batchNormalization: Kernel<BatchNormalizationGradientTask>
     package let spreading: Kernel<SpreadingTask>
@@ -18,10 +20,17 @@ package struct GradientKernels: Sendable {
     package let groupNormalization: Kernel<GroupNormalizationGradientTask>
     package let function: Kernel<FunctionGradientTask>
 
+    /// The kernel for the weights of a convolution: by the shape of an image alone, so that the bits of an image's gradients do
+    /// not depend on how many are in the batch.
+    package func weights(_ shape: ConvolutionShape, isDirect: Bool) -> Kernel<WeightGradientTask> {
+        !isDirect && WinogradGradientCut.supports(shape) ? winogradWeights : weights
+    }
+
     /// Naive loops with sums in Double: the specification of all other kernels.
     static var reference: GradientKernels {
         GradientKernels(
             weights: ReferenceWeightGradient.kernel,
+            winogradWeights: ReferenceWeightGradient.kernel,
             normSums: ReferenceNormGradientSums.kernel,
             batchNormalization: ReferenceBatchNormalizationGradient.kernel,
             spreading: Spreading.kernel,
@@ -42,6 +51,7 @@ package struct GradientKernels: Sendable {
     static var portable: GradientKernels {
         GradientKernels(
             weights: PortableWeightGradient.kernel,
+            winogradWeights: PortableWeightGradient.kernel,
             normSums: PortableNormGradientSums.kernel,
             batchNormalization: PortableBatchNormalizationGradient.kernel,
             spreading: Spreading.kernel,
@@ -64,6 +74,7 @@ package struct GradientKernels: Sendable {
     ) -> GradientKernels {
         GradientKernels(
             weights: VectorWeightGradient<Wide>.kernel,
+            winogradWeights: WinogradWeightGradient<Wide>.kernel,
             normSums: VectorNormGradientSums<Instructions>.kernel,
             batchNormalization: VectorBatchNormalizationGradient<Instructions>.kernel,
             spreading: Spreading.kernel,

@@ -169,8 +169,20 @@ protocol VectorInstructions: SendableMetatype {
 
     /// Output channels by the floats of a panel, summed up over pixels.
     static func gradientTile(
-        height: Int, pixels: Int, gradients: UnsafePointer<Float>, panel: UnsafePointer<Float>,
+        height: Int, pixels: Int, gradients: UnsafePointer<Float>, step: Int, panel: UnsafePointer<Float>,
         out: UnsafeMutablePointer<Float>, isFirst: Bool
+    )
+
+    /// Transforms the output gradients of a tile.
+    static func winogradGradient(
+        _ gradients: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, out: UnsafeMutablePointer<Float>,
+        pointStride: Int, scratch: UnsafeMutablePointer<Float>
+    )
+
+    /// Transforms sums of products of a panel into gradients of weights.
+    static func winogradWeightGradient(
+        _ sums: UnsafePointer<Float>, pointStride: Int, out: UnsafeMutablePointer<Float>, tapStride: Int, isFirst: Bool,
+        scratch: UnsafeMutablePointer<Float>
     )
 
     /// Brings a panel's floats of pixels together.
@@ -238,6 +250,7 @@ struct VectorKernelNames {
     let outputConversion: StaticString
     let packing: StaticString
     let weightGradient: StaticString
+    let winogradWeightGradient: StaticString
     let normGradientSums: StaticString
     let batchNormalizationGradient: StaticString
     let sgdStep: StaticString

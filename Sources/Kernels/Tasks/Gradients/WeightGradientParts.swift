@@ -11,13 +11,16 @@ struct WeightGradientParts {
     let rows: RowParts
 
     init(_ task: WeightGradientTask) {
-        self.task = task
         let blocks =
             divideRoundingUp(task.shape.outputChannels, mostOutputs)
             * divideRoundingUp(task.shape.windowCount, mostFloats)
-        rows = RowParts(
-            imageCount: task.imageCount, height: task.shape.outputHeight, wanted: divideRoundingUp(wantedBlocks, blocks)
-        )
+        self.init(task, partCount: divideRoundingUp(wantedBlocks, blocks))
+    }
+
+    /// - Parameter partCount: How many parts there should be, if there are rows enough.
+    init(_ task: WeightGradientTask, partCount: Int) {
+        self.task = task
+        rows = RowParts(imageCount: task.imageCount, height: task.shape.outputHeight, wanted: partCount)
     }
 
     /// - Parameter scratchCount: Of the first phase.

@@ -37,7 +37,8 @@ enum VectorWeightGradient<Instructions: VectorInstructions> {
         shape.groups == 1 && shape.outputChannels >= TileHeights.minimum
     }
 
-    private static func combine(
+    /// The second phase.
+    static func combine(
         _ task: WeightGradientTask, _ parts: WeightGradientParts, _ block: Int, _ memory: KernelMemory
     ) {
         parts.combine(block: block, memory) { sums, channels, area, out in
@@ -207,7 +208,8 @@ struct GradientTiles<Instructions: VectorInstructions> {
         for tile in 0..<heights.count {
             Instructions.gradientTile(
                 height: heights.height(of: tile), pixels: rows.count * task.shape.outputWidth,
-                gradients: gradients(tile), panel: scratch.pixels, out: sums(tile, panel), isFirst: isFirst)
+                gradients: gradients(tile), step: heights.height(of: tile), panel: scratch.pixels,
+                out: sums(tile, panel), isFirst: isFirst)
         }
     }
 
