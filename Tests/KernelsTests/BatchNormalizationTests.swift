@@ -65,6 +65,38 @@ import Testing
         }
     }
 
+    /// Of channels whose first value is far from all others, or not finite.
+    @Test(arguments: [1e6, -1e20, .infinity, .nan] as [Float])
+    func hasStatisticsWhateverTheFirstValue(_ outlier: Float) throws {
+        var generator = SeededGenerator(seed: 77)
+        let (channels, size) = (16, 9)
+        var pixels = generator.floats(2 * size * size * channels)
+        pixels[3] = outlier
+        let batch = TestActivation(
+            imageCount: 2, pixels: pixels, height: size, width: size, channels: channels, border: 0)
+        let count = Double(pixels.count / channels)
+        for kernel in KernelTable.all.map(\.batchStatistics) {
+            let results = TestMemory([Double](repeating: 0, count: 2 * channels))
+            try compute(
+                kernel,
+                BatchStatisticsTask(
+                    input: batch.activation, imageCount: 2, mean: results.start, variance: results.start + channels))
+            for channel in 0..<channels {
+                let all = stride(from: channel, to: pixels.count, by: channels).map { Double(pixels[$0]) }
+                let mean = all.reduce(0, +) / count
+                let variance = all.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+                let (actual, actualVariance) = (results.elements[channel], results.elements[channels + channel])
+                if mean.isFinite {
+                    #expect(abs(actual - mean) <= 1e-13 * max(1, abs(mean)), "\(kernel.name), channel \(channel)")
+                    #expect(abs(actualVariance - variance) <= 1e-12 * variance, "\(kernel.name), channel \(channel)")
+                } else {
+                    #expect(mean.isNaN ? actual.isNaN : actual == mean, "\(kernel.name), channel \(channel)")
+                    #expect(actualVariance.isNaN, "\(kernel.name), channel \(channel)")
+                }
+            }
+        }
+    }
+
     @Test(
         arguments: [(1, 1, 1), (5, 7, 3), (9, 4, 17), (33, 65, 17), (1, 1, 8), (3, 2, 24), (5, 7, 32), (33, 65, 48)],
         [true, false])

@@ -57,10 +57,10 @@ struct WeightGradientFixture {
         }
     }
 
-    /// In PyTorch's order of weights.
-    func expected() -> [Expected] {
+    /// The gradients of some output channels, or all, in PyTorch's order of weights.
+    func expected(outputs: [Int]? = nil) -> [Expected] {
         var all: [Expected] = []
-        for output in 0..<shape.outputChannels {
+        for output in outputs ?? Array(0..<shape.outputChannels) {
             for channel in 0..<shape.groupInputs {
                 for y in 0..<shape.kernelSize {
                     for x in 0..<shape.kernelSize {
@@ -96,12 +96,12 @@ struct WeightGradientFixture {
     }
 
     /// What went into each gradient by way of the transforms of F(4 x 4, 3 x 3): the sum of magnitudes, of which each rounding is
-    /// a part. In the order of `expected()`.
-    func winogradMagnitudes() -> [Double] {
+    /// a part. In the order of `expected`.
+    func winogradMagnitudes(outputs: [Int]) -> [Double] {
         let lines = WinogradMatrices(m: 4, stride: 1, wanted: 4).magnitudes
         let points = lines.weights.count
         let zeros = [[Double]](repeating: .init(repeating: 0, count: points), count: points)
-        var sums = [[[Double]]](repeating: zeros, count: shape.outputChannels * shape.inputChannels)
+        var sums = [[[Double]]](repeating: zeros, count: outputs.count * shape.inputChannels)
         for image in 0..<testCase.imageCount {
             for top in stride(from: 0, to: shape.outputHeight, by: 4) {
                 for left in stride(from: 0, to: shape.outputWidth, by: 4) {
@@ -109,7 +109,7 @@ struct WeightGradientFixture {
                         let square = magnitudes(input.activation, image, top - 1, left - 1, side: 6, channel)
                         return transform(square, rows: lines.input, columns: lines.input)
                     }
-                    let gradients = (0..<shape.outputChannels).map { channel in
+                    let gradients = outputs.map { channel in
                         let square = magnitudes(gradient.activation, image, top, left, side: 4, channel)
                         return transform(square, rows: transposed(lines.output), columns: transposed(lines.output))
                     }

@@ -23,7 +23,10 @@ import Testing
     func agreesWithTheDefinition(_ testCase: WeightGradientCase) throws {
         let shape = testCase.shape
         let fixture = WeightGradientFixture(testCase)
-        let expected = zip(fixture.expected(), fixture.winogradMagnitudes()).map {
+        // Of the large ones a few channels: of the first block's first and last tiles, and of the last block.
+        let last = shape.outputChannels - 1
+        let outputs = shape.weightCount > 10_000 ? [0, 29, last] : Array(0...last)
+        let expected = zip(fixture.expected(outputs: outputs), fixture.winogradMagnitudes(outputs: outputs)).map {
             Expected(value: $0.value, magnitude: $0.magnitude + $1)
         }
         // Two lines of each transform, the products of all tiles, which are added in chunks, and two lines of the last one.
@@ -40,7 +43,9 @@ import Testing
                 try compute(kernel, fixture.task(scale: nil, out.start, products.start), order: order)
                 let what = "\(kernel.name), \(shape), \(order)"
                 fixture.expectProducts(products.elements, out.elements, what)
-                expectClose(out.elements, expected, terms: terms, what)
+                let count = shape.windowCount
+                let computed = outputs.flatMap { out.elements[$0 * count..<($0 + 1) * count] }
+                expectClose(computed, expected, terms: terms, what)
                 expectSameBits(out.elements, first ?? out.elements, what)
                 first = out.elements
             }

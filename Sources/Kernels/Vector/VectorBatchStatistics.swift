@@ -3,49 +3,64 @@
 
 import Runtime
 
-/// The statistics of a batch in two passes over groups of channels. Channels that fill no vectors are left to the portable
-/// kernel.
+/// The statistics of a batch in one pass over its memory: sums of the differences from the first pixel and of their squares,
+/// part by part. What cancels is small: the square of the distance between the mean and a value of the batch itself.
+///
+/// Channels that fill no vectors are left to the portable kernel.
 enum VectorBatchStatistics<Instructions: VectorInstructions> {
     static var kernel: Kernel<BatchStatisticsTask> {
         Kernel(
-            name: Instructions.names.batchStatistics, blockCount: { task, _ in blockCount(task.input.channels) },
-            runBlock: { task, _, block, _ in run(task, block: block) })
+            name: Instructions.names.batchStatistics,
+            needs: { hasVectors($0) ? parts($0).needs : KernelNeeds() },
+            blockCount: { task, phase in
+                hasVectors(task)
+                    ? parts(task).blockCount(phase: phase)
+                    : PortableBatchStatistics.blockCount(channels: task.input.channels)
+            },
+            runBlock: { task, phase, block, memory in
+                guard hasVectors(task) else { return PortableBatchStatistics.run(task, block: block) }
+                run(task, phase, block: block, memory.shared)
+            })
     }
 
-    static func blockCount(_ channels: Int) -> Int {
-        let blocks = ChannelBlocks(channels: channels)
-        return blocks.haveVectors ? blocks.count : PortableBatchStatistics.blockCount(channels: channels)
-    }
-
-    static func run(_ task: BatchStatisticsTask, block: Int) {
-        let blocks = ChannelBlocks(channels: task.input.channels)
-        guard blocks.haveVectors else { return PortableBatchStatistics.run(task, block: block) }
-        let channels = blocks[block]
-        let (first, count) = (channels.lowerBound, channels.count)
-        average(task, first, count, to: task.mean + first) { pixels, sums in
-            Instructions.addPixels(
-                pixels, count: task.input.width, stride: task.input.channels, channels: count, sums: sums)
-        }
-        average(task, first, count, to: task.variance + first) { pixels, sums in
-            Instructions.addSquaredDeviations(
-                pixels, count: task.input.width, stride: task.input.channels, channels: count, means: task.mean + first,
-                sums: sums)
-        }
-    }
-
-    /// The mean of what `add` adds row by row.
-    @inline(__always)
-    private static func average(
-        _ task: BatchStatisticsTask, _ first: Int, _ count: Int, to sums: UnsafeMutablePointer<Double>,
-        _ add: (_ pixels: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Double>) -> Void
+    /// For channels that fill vectors. Phases and blocks are those of the parts.
+    static func run(
+        _ task: BatchStatisticsTask, _ phase: Int, block: Int, _ shared: UnsafeMutablePointer<Float>
     ) {
-        sums.update(repeating: 0, count: count)
-        for image in 0..<task.imageCount {
-            for row in 0..<task.input.height {
-                if task.cancellation.isCancelled { return }
-                add(UnsafePointer(task.input.pixel(image: image, row: row, column: 0)) + first, sums)
-            }
+        if phase == 0 { add(task, part: block, shared) } else { finish(task, block: block, shared) }
+    }
+
+    /// The leaf function adds up eight channels at a time.
+    private static func hasVectors(_ task: BatchStatisticsTask) -> Bool { task.input.channels % 8 == 0 }
+
+    private static func parts(_ task: BatchStatisticsTask) -> ChannelSumParts {
+        ChannelSumParts(task.input, imageCount: task.imageCount)
+    }
+
+    private static func add(_ task: BatchStatisticsTask, part: Int, _ shared: UnsafeMutablePointer<Float>) {
+        let parts = parts(task)
+        let (sums, squares) = parts.begin(part, shared)
+        for index in parts.rows[part] {
+            if task.cancellation.isCancelled { return }
+            let (image, row) = parts.rows.place(index)
+            Instructions.addDeviations(
+                task.input.pixel(image: image, row: row, column: 0), count: task.input.width,
+                channels: task.input.channels, origins: task.input.pixel(row: 0, column: 0), sums: sums,
+                squares: squares)
         }
-        for channel in 0..<count { sums[channel] /= Double(task.valueCount) }
+    }
+
+    private static func finish(_ task: BatchStatisticsTask, block: Int, _ shared: UnsafeMutablePointer<Float>) {
+        let origins = task.input.pixel(row: 0, column: 0)
+        let count = Double(task.valueCount)
+        parts(task).combine(block: block, shared) { channel, sum, squares in
+            // As in the leaf function.
+            let origin = origins[channel].isFinite ? Double(origins[channel]) : 0
+            let mean = sum / count
+            task.mean[channel] = origin + mean
+            // NaN stays NaN.
+            let variance = squares / count - mean * mean
+            task.variance[channel] = variance < 0 ? 0 : variance
+        }
     }
 }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// GroupNorm from the statistics of channels. Channels that fill no vectors are left to the portable kernel.
+/// GroupNorm from the statistics of channels, which take two phases here. Channels that fill no vectors are left to the
+/// portable kernel.
 enum VectorGroupNormalization<Instructions: VectorInstructions> {
     static var kernel: Kernel<GroupNormalizationTask> {
         Kernel(
             name: Instructions.names.groupNormalization,
             needs: { task in
                 guard hasVectors(task) else { return PortableGroupNormalization.needs(task) }
-                let factors = VectorBatchNormalization<Instructions>.factorCount(task.output)
+                let parts = ChannelSumParts(task.input, imageCount: 1).needs
                 return KernelNeeds(
-                    phaseCount: GroupNormalizationPhase.count,
-                    sharedCount: GroupStatistics.floatCount(channels: task.input.channels) + factors)
+                    phaseCount: GroupNormalizationPhase.count + 1, sharedCount: partsOffset(task) + parts.sharedCount)
             },
             blockCount: { task, phase in
-                hasVectors(task) && phase == GroupNormalizationPhase.channelStatistics
-                    ? VectorBatchStatistics<Instructions>.blockCount(task.input.channels)
-                    : PortableGroupNormalization.blockCount(task, phase)
+                guard hasVectors(task) else { return PortableGroupNormalization.blockCount(task, phase) }
+                return phase < 2
+                    ? ChannelSumParts(task.input, imageCount: 1).blockCount(phase: phase)
+                    : PortableGroupNormalization.blockCount(task, phase - 1)
             },
             runBlock: { task, phase, block, memory in
                 if hasVectors(task) {
@@ -31,15 +32,25 @@ enum VectorGroupNormalization<Instructions: VectorInstructions> {
         VectorBatchNormalization<Instructions>.hasVectors(task.output)
     }
 
+    /// The memory that phases share: the statistics, the factors, and the parts of sums.
+    private static func factorsOffset(_ task: GroupNormalizationTask) -> Int {
+        GroupStatistics.floatCount(channels: task.input.channels)
+    }
+
+    private static func partsOffset(_ task: GroupNormalizationTask) -> Int {
+        factorsOffset(task) + VectorBatchNormalization<Instructions>.factorCount(task.output)
+    }
+
     private static func run(
         _ task: GroupNormalizationTask, _ phase: Int, block: Int, _ shared: UnsafeMutablePointer<Float>
     ) {
         let statistics = GroupStatistics(task, shared)
-        let factors = shared + GroupStatistics.floatCount(channels: task.input.channels)
+        let factors = shared + factorsOffset(task)
         switch phase {
-        case GroupNormalizationPhase.channelStatistics:
-            VectorBatchStatistics<Instructions>.run(statistics.ofChannels, block: block)
-        case GroupNormalizationPhase.groupStatistics:
+        case 0, 1:
+            VectorBatchStatistics<Instructions>.run(
+                statistics.ofChannels, phase, block: block, shared + partsOffset(task))
+        case 1 + GroupNormalizationPhase.groupStatistics:
             statistics.unite()
             VectorBatchNormalization<Instructions>.computeFactors(
                 statistics.normalization, 0..<task.input.channels, factors)

@@ -143,6 +143,12 @@ protocol VectorInstructions: SendableMetatype {
         sums: UnsafeMutablePointer<Double>
     )
 
+    /// Adds the differences of pixels from an origin, and their squares, to sums for each channel.
+    static func addDeviations(
+        _ pixels: UnsafePointer<Float>, count: Int, channels: Int, origins: UnsafePointer<Float>,
+        sums: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>
+    )
+
     /// One row of averages over windows of 2 x 2 pixels at stride 2.
     static func averagePoolingRow(
         row0: UnsafePointer<Float>, row1: UnsafePointer<Float>, channels: Int, out: UnsafeMutablePointer<Float>,

@@ -5,25 +5,23 @@
 enum PortableNormGradientSums {
     static var kernel: Kernel<NormGradientSumsTask> {
         Kernel(
-            name: "normGradientSumsF32_portable", needs: { NormGradientParts($0).needs() },
-            blockCount: { task, phase in NormGradientParts(task).blockCount(phase: phase) },
+            name: "normGradientSumsF32_portable", needs: { $0.parts.needs },
+            blockCount: { task, phase in task.parts.blockCount(phase: phase) },
             runBlock: { task, phase, block, memory in
-                let parts = NormGradientParts(task)
                 if phase == 0 {
-                    run(task, parts, block, memory.shared)
+                    run(task, block, memory.shared)
                 } else {
-                    parts.combine(block: block, memory.shared)
+                    task.combine(block: block, memory.shared)
                 }
             })
     }
 
     static func run(
-        _ task: NormGradientSumsTask, _ parts: NormGradientParts, _ part: Int, _ shared: UnsafeMutablePointer<Float>
+        _ task: NormGradientSumsTask, _ part: Int, _ shared: UnsafeMutablePointer<Float>
     ) {
         let channels = task.gradient.channels
-        let sums = parts.sums(part, shared)
-        let productSums = sums + channels
-        sums.update(repeating: 0, count: 2 * channels)
+        let parts = task.parts
+        let (sums, productSums) = parts.begin(part, shared)
         for index in parts.rows[part] {
             let (image, row) = parts.rows.place(index)
             for column in 0..<task.gradient.width {

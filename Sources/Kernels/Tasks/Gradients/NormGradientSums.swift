@@ -49,3 +49,15 @@ extension NormGradientSumsTask {
         assert(input == nil || mean != nil && productSum != nil, "a norm's input needs its mean and a sum")
     }
 }
+
+extension NormGradientSumsTask {
+    var parts: ChannelSumParts { ChannelSumParts(gradient, imageCount: imageCount) }
+
+    /// The second phase.
+    func combine(block: Int, _ shared: UnsafeMutablePointer<Float>) {
+        parts.combine(block: block, shared) { channel, sum, products in
+            self.sum[channel] = sum
+            if input != nil, let productSum { productSum[channel] = products }
+        }
+    }
+}

@@ -7,26 +7,25 @@ import CShims
 enum VectorNormGradientSums<Instructions: VectorInstructions> {
     static var kernel: Kernel<NormGradientSumsTask> {
         Kernel(
-            name: Instructions.names.normGradientSums, needs: { NormGradientParts($0).needs() },
-            blockCount: { task, phase in NormGradientParts(task).blockCount(phase: phase) },
+            name: Instructions.names.normGradientSums, needs: { $0.parts.needs },
+            blockCount: { task, phase in task.parts.blockCount(phase: phase) },
             runBlock: { task, phase, block, memory in
-                let parts = NormGradientParts(task)
-                if phase == 1 { return parts.combine(block: block, memory.shared) }
+                if phase == 1 { return task.combine(block: block, memory.shared) }
                 // The leaf function adds up eight channels at a time.
                 if task.gradient.channels % 8 == 0 {
-                    run(task, parts, block, memory.shared)
+                    run(task, block, memory.shared)
                 } else {
-                    PortableNormGradientSums.run(task, parts, block, memory.shared)
+                    PortableNormGradientSums.run(task, block, memory.shared)
                 }
             })
     }
 
     private static func run(
-        _ task: NormGradientSumsTask, _ parts: NormGradientParts, _ part: Int, _ shared: UnsafeMutablePointer<Float>
+        _ task: NormGradientSumsTask, _ part: Int, _ shared: UnsafeMutablePointer<Float>
     ) {
         let channels = task.gradient.channels
-        let sums = parts.sums(part, shared)
-        sums.update(repeating: 0, count: 2 * channels)
+        let parts = task.parts
+        let (sums, productSums) = parts.begin(part, shared)
         for index in parts.rows[part] {
             let (image, row) = parts.rows.place(index)
             let pixels = shims_norm_gradient(
@@ -35,7 +34,7 @@ enum VectorNormGradientSums<Instructions: VectorInstructions> {
                 masked: task.masked.pixel(image: image, row: row, column: 0),
                 input: task.input?.pixel(image: image, row: row, column: 0), mean: task.mean, channels: channels,
                 pixels: task.gradient.width)
-            Instructions.normGradientSums(pixels, sums: sums, productSums: sums + channels)
+            Instructions.normGradientSums(pixels, sums: sums, productSums: productSums)
         }
     }
 }
