@@ -187,3 +187,16 @@ const char *shims_load_blas(int cpus) {
     __atomic_store_n(&blas_cpus, cpus, __ATOMIC_RELAXED);
     return shims_blas() == NULL ? blas_error : NULL;
 }
+
+long shims_first_level_cache(void) {
+    static long known = -1;
+    long size = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (size < 0) {
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+        size = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+#endif
+        if (size < 0) size = 0;
+        __atomic_store_n(&known, size, __ATOMIC_RELAXED);
+    }
+    return size;
+}

@@ -1,25 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 extension Leaves {
-    /// Brings rows of weights into a panel: `out[k * panelWidth + row] = weights[row * rowStride + k] * scale[row]`, multiplied
+    /// Input channels that `packPanel` takes at a time: a cache line of a pointwise convolution's weights.
+    @inlinable package static var packedInputs: Int { 16 }
+
+    /// Brings the weights of `panelWidth` output channels into a panel, past the caches (see `shims_stream`):
+    /// `out[(tap * inputs + input) * panelWidth + row] = weights[(row * inputs + input) * area + tap] * scale[row]`, multiplied
     /// in Double and rounded once.
     ///
     /// - Parameters:
-    ///   - count: Weights of a row.
+    ///   - area: Taps of the kernel.
+    ///   - inputs: A multiple of `packedInputs`.
     ///   - scale: `panelWidth` factors.
+    ///   - scratch: Room for `packedInputs * area * panelWidth` floats.
+    /// - Returns: The sum of `0 * weight`: 0 if all packed weights are finite, else NaN.
     @inline(never)
     package static func packPanel(
-        weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
-        out: UnsafeMutablePointer<Float>
-    ) {
-        // Eight rows at a time: as many as there are ways of the first-level cache, of which a power of two as stride lets
-        // all rows use the same set.
-        var row = 0
-        while row < panelWidth {
-            packRows(weights + row &* rowStride, rowStride, count, scale + row, out + row)
-            row &+= 8
+        area: Int, inputs: Int, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>,
+        out: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) -> Float {
+        let (rowStride, count) = (inputs &* area, packedInputs &* area)
+        var zeroProducts = Vector.zero
+        var input = 0
+        while input < inputs {
+            let source = weights + input &* area
+            var row = 0
+            while row < panelWidth {
+                packRows(area, source + row &* rowStride, rowStride, count, scale + row, scratch + row)
+                row &+= 8
+            }
+            var index = 0
+            while index < count &* panelWidth {
+                zeroProducts = addProduct(zeroProducts, Vector.zero, load(scratch + index))
+                index &+= lanes
+            }
+            for tap in 0..<area {
+                shims_stream(
+                    scratch + tap &* packedInputs &* panelWidth, out + (tap &* inputs &+ input) &* panelWidth,
+                    packedInputs &* panelWidth)
+            }
+            input &+= packedInputs
         }
+        shims_end_stream()
+        return zeroProducts.sum()
     }
 }
 
@@ -64,24 +90,29 @@ extension Leaves {
     }
 }
 
+/// Eight output channels of some inputs: `out[(tap * packedInputs + input) * panelWidth + row]`.
 @inline(__always)
 private func packRows(
-    _ weights: UnsafePointer<Float>, _ rowStride: Int, _ count: Int, _ scale: UnsafePointer<Double>,
+    _ area: Int, _ weights: UnsafePointer<Float>, _ rowStride: Int, _ count: Int, _ scale: UnsafePointer<Double>,
     _ out: UnsafeMutablePointer<Float>
 ) {
     let factors = load(scale)
-    var k = 0
-    while k &+ 8 <= count {
-        let square = TransposedSquare(weights + k, stride: rowStride)
+    let tapStride = Leaves.packedInputs &* panelWidth
+    var (tap, target) = (0, out)
+    var first = 0
+    while first < count {
+        let square = TransposedSquare(weights + first, stride: rowStride)
+        // What the inputs after the next will be read from: each row is a stream of its own.
+        if first & 8 == 0 { for row in 0..<8 { shims_prefetch(weights + (first &+ 2 &* count &+ row &* rowStride)) } }
         for column in 0..<8 {
-            storeEight(SIMD8<Double>(square.column(column)) * factors, out + (k &+ column) &* panelWidth)
+            storeEight(SIMD8<Double>(square.column(column)) * factors, target)
+            tap &+= 1
+            target += tapStride
+            if tap == area {
+                tap = 0
+                target += panelWidth &- area &* tapStride
+            }
         }
-        k &+= 8
-    }
-    while k < count {
-        for row in 0..<8 {
-            out[k &* panelWidth &+ row] = Float(Double(weights[row &* rowStride &+ k]) * scale[row])
-        }
-        k &+= 1
+        first &+= 8
     }
 }

@@ -100,28 +100,36 @@ private func compute(
 
 /// The cache lines of the weights that the next step will read, some for each pixel of this one.
 private struct PanelLines {
-    private let start: UnsafePointer<Float>
-    private let panelStride: Int
-    private let linesOfPanel: Int
-    private let count: Int
+    private var address: UnsafeRawPointer
+    private var panelEnd: UnsafeRawPointer
+    private let panelBytes: Int
+    /// From the end of a panel's lines to the next one's.
+    private let gap: Int
+    private var left: Int
     private let each: Int
-    private var line = 0
 
     @inline(__always)
     init(_ step: shims_sparse_step, panels: Int) {
-        start = step.next_weights.unsafelyUnwrapped
-        panelStride = step.panel_stride
-        linesOfPanel = step.panel_lines
-        count = panels &* linesOfPanel
+        address = UnsafeRawPointer(step.next_weights.unsafelyUnwrapped)
+        panelBytes = step.panel_lines &* 64
+        panelEnd = address + panelBytes
+        gap = step.panel_stride &* 4 &- panelBytes
+        left = panels &* step.panel_lines
         each = step.prefetched_lines
     }
 
     @inline(__always)
     mutating func next() {
-        let end = line &+ each
-        while line < end && line < count {
-            shims_prefetch(start + (line / linesOfPanel &* panelStride &+ line % linesOfPanel &* 16))
-            line &+= 1
+        var count = min(each, left)
+        left &-= count
+        while count > 0 {
+            shims_prefetch(address)
+            address += 64
+            count &-= 1
+            if address == panelEnd {
+                address += gap
+                panelEnd = address + panelBytes
+            }
         }
     }
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 /// The columns of eight rows of eight floats that lie `stride` floats apart.
 struct TransposedSquare {
-    private let rows: InlineArray<8, SIMD8<Float>>
+    private var columns = InlineArray<8, SIMD8<Float>>(repeating: .zero)
 
     @inline(__always)
     init(_ source: UnsafePointer<Float>, stride: Int) {
-        rows = InlineArray { row in loadEight(source + row &* stride) }
+        withUnsafeMutablePointer(to: &columns) {
+            shims_transpose_square8(source, stride, UnsafeMutableRawPointer($0).assumingMemoryBound(to: Float.self))
+        }
     }
 
     @inline(__always)
-    func column(_ index: Int) -> SIMD8<Float> {
-        SIMD8(
-            rows[unchecked: 0][index], rows[unchecked: 1][index], rows[unchecked: 2][index], rows[unchecked: 3][index],
-            rows[unchecked: 4][index], rows[unchecked: 5][index], rows[unchecked: 6][index], rows[unchecked: 7][index])
-    }
+    func column(_ index: Int) -> SIMD8<Float> { columns[unchecked: index] }
 }

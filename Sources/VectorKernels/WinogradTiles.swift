@@ -15,7 +15,8 @@ extension Leaves {
     /// - Parameters:
     ///   - weights: The 3 x 3 weights of the first output channel; those of the next are `outputStride` floats on.
     ///   - scale: `panelWidth` factors.
-    ///   - scratch: Room for 8 x (`weightSide` squared + 33) doubles.
+    ///   - isReversed: Whether the nine weights are in reverse, and read soon: then they are not stored past the caches.
+    ///   - scratch: Room for 8 x (`weightSide` squared + 33) doubles and `weightSide` squared panels of floats.
     @inline(never)
     package static func winogradWeights(
         m: Int, stride: Int, weights: UnsafePointer<Float>, outputStride: Int, isReversed: Bool,
@@ -47,12 +48,15 @@ private func transformWeights(
     let points = form.weightSide
     let scaled = scratch + 8 * points * points
     let lines = scaled + 8 * 9
+    let panel = UnsafeMutableRawPointer(lines + 8 * 24).assumingMemoryBound(to: Float.self)
     // Eight output channels at a time.
     var first = 0
     while first < panelWidth {
         let factors = load(scale + first)
         let source = weights + first &* outputStride
         let square = TransposedSquare(source, stride: outputStride)
+        // Each output channel is a stream of its own.
+        for lane in 0..<8 { shims_prefetch(source + (lane &* outputStride &+ 128)) }
         // Reversed, the last of the nine weights comes first.
         for position in 0..<8 {
             store(SIMD8<Double>(square.column(position)) * factors, scaled + abs(flip &- position) &* 8)
@@ -66,10 +70,20 @@ private func transformWeights(
             for column in 0..<points {
                 let values = load(UnsafePointer(line + column &* 8))
                 let point = row &* points &+ column
-                storeEight(values, out + (point &* pointStride &+ first))
+                storeEight(values, panel + (point &* panelWidth &+ first))
             }
         }
         first &+= 8
+    }
+    // Whole cache lines at once: those of the points may fall on the same few sets of the caches.
+    for point in 0..<points * points {
+        let (source, target) = (panel + point &* panelWidth, out + point &* pointStride)
+        if flip == 0 {
+            shims_stream(source, target, panelWidth)
+        } else {
+            store(load(source), target)
+            store(load(source + lanes), target + lanes)
+        }
     }
 }
 

@@ -81,6 +81,9 @@ int shims_cpu_has_avx2_fma(void);
 /* The same for AVX-512 F, BW, DQ and VL. */
 int shims_cpu_has_avx512(void);
 
+/* Bytes of a core's first-level data cache; 0 where the system does not tell. */
+long shims_first_level_cache(void);
+
 /* Whether the CPU multiplies polynomials over GF(2) (PCLMULQDQ): 1 or 0. */
 int shims_cpu_multiplies_carryless(void);
 /*

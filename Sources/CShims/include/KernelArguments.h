@@ -182,11 +182,9 @@ static inline __attribute__((always_inline)) shims_float16 shims_square_roots16(
     return __builtin_elementwise_sqrt(values);
 }
 
-/* Transposes eight rows of eight floats: float `k` of row `i` goes to float `i` of row `k` of `out`. */
-static inline __attribute__((always_inline)) void shims_transpose8(
-    const float *const *rows, long offset, float *out, long stride) {
-    shims_float8 a[8], b[8];
-    for (long i = 0; i < 8; ++i) memcpy(&a[i], rows[i] + offset, sizeof a[i]);
+/* Exchanges the rows and columns of eight rows of eight floats. Put together from single floats in Swift they go through memory. */
+static inline __attribute__((always_inline)) void shims_exchange8(shims_float8 a[8]) {
+    shims_float8 b[8];
     for (long i = 0; i < 8; i += 2) {
         b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
         b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
@@ -201,7 +199,47 @@ static inline __attribute__((always_inline)) void shims_transpose8(
         b[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
         b[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
     }
-    for (long i = 0; i < 8; ++i) memcpy(out + i * stride, &b[i], sizeof b[i]);
+    for (long i = 0; i < 8; ++i) a[i] = b[i];
+}
+
+/* Transposes eight rows of eight floats: float `k` of row `i` goes to float `i` of row `k` of `out`. */
+static inline __attribute__((always_inline)) void shims_transpose8(
+    const float *const *rows, long offset, float *out, long stride) {
+    shims_float8 a[8];
+    for (long i = 0; i < 8; ++i) memcpy(&a[i], rows[i] + offset, sizeof a[i]);
+    shims_exchange8(a);
+    for (long i = 0; i < 8; ++i) memcpy(out + i * stride, &a[i], sizeof a[i]);
+}
+/* The same for rows that are `row_stride` floats apart, with `out` in one piece. */
+static inline __attribute__((always_inline)) void shims_transpose_square8(
+    const float *rows, long row_stride, float *out) {
+    shims_float8 a[8];
+    for (long i = 0; i < 8; ++i) memcpy(&a[i], rows + i * row_stride, sizeof a[i]);
+    shims_exchange8(a);
+    memcpy(out, a, sizeof a);
+}
+
+/*
+ * Stores `count` floats, a multiple of 8, that nobody reads soon: past the caches, so that their lines are not read first.
+ * Where `out` is not aligned to 32 bytes they are stored as any others. Other threads see them after shims_end_stream.
+ */
+static inline __attribute__((always_inline)) void shims_stream(const float *floats, float *out, long count) {
+    if ((uintptr_t)out % sizeof(shims_float8) != 0) {
+        memcpy(out, floats, (size_t)count * sizeof *out);
+        return;
+    }
+    for (long i = 0; i < count; i += 8) {
+        shims_float8 values;
+        memcpy(&values, floats + i, sizeof values);
+        __builtin_nontemporal_store(values, (shims_float8 *)(out + i));
+    }
+}
+static inline __attribute__((always_inline)) void shims_end_stream(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
 }
 
 #endif

@@ -49,8 +49,8 @@ struct DirectBlocking {
 
     /// What a block reads of the input stays in the second-level cache, beside two panels of weights: 224 KB.
     private static let cachedFloats = 56 * 1024
-    /// Weights are read once for each block of pixels.
-    private static let fewestPixels = 48
+    /// Weights are read once for each block of pixels: an image of 7 x 7 is not cut.
+    private static let fewestPixels = 49
     /// Parts of an image for so many threads, if they are large enough.
     private static let wantedParts = 4
     /// Enough for a few threads to finish at about the same time.

@@ -33,14 +33,24 @@ enum DirectPacking<Instructions: VectorInstructions> {
         let out = task.packed + panel * panelFloats(shape)
         let channel = panel * width
         let channels = min(width, shape.outputChannels - channel)
-        if shape.kernelSize == 1 && shape.groups == 1 && channels == width {
-            packPointwise(task, channel: channel, out: out)
+        let zeroProducts: Float
+        if shape.groups == 1 && channels == width && !task.isTransposed && shape.kernelSize <= mostTapsOfLine
+            && shape.inputChannels % Instructions.packedInputs == 0
+        {
+            zeroProducts = packPanel(task, channel: channel, out: out)
         } else {
-            packWindows(task, channel: channel, channels: channels, out: out)
+            if shape.kernelSize == 1 && shape.groups == 1 && channels == width && task.isTransposed {
+                // The output channels of each input channel lie together.
+                Instructions.packColumns(
+                    weights: task.weights + channel, rowStride: shape.outputChannels, count: shape.inputChannels,
+                    scale: task.scale, out: out)
+            } else {
+                packWindows(task, channel: channel, channels: channels, out: out)
+            }
+            // While the panel is in the cache.
+            zeroProducts = Instructions.sumOfZeroProducts(out, count: panelFloats(shape))
         }
-        // While the panel is in the cache.
-        task.packed[panelCount(shape) * panelFloats(shape) + panel] = Instructions.sumOfZeroProducts(
-            out, count: panelFloats(shape))
+        task.packed[panelCount(shape) * panelFloats(shape) + panel] = zeroProducts
     }
 
     /// Packs a panel of the given output channels, which may be fewer than it has room for.
@@ -61,23 +71,25 @@ enum DirectPacking<Instructions: VectorInstructions> {
         }
     }
 
-    /// Packs a whole panel of a pointwise convolution, the greater part of a deep network's weights, in vectors.
-    private static func packPointwise(
+    /// Packs a whole panel of kernels of up to 3 x 3 in vectors: all but the stem.
+    private static func packPanel(
         _ task: WeightPackingTask, channel: Int, out: UnsafeMutablePointer<Float>
-    ) {
-        let depth = task.shape.inputChannels
-        if task.isTransposed {
-            // The output channels of each input channel lie together.
-            return Instructions.packColumns(
-                weights: task.weights + channel, rowStride: task.shape.outputChannels, count: depth, scale: task.scale,
-                out: out)
-        }
+    ) -> Float {
+        let shape = task.shape
         let ones = InlineArray<32, Double>(repeating: 1)
-        ones.span.withUnsafeBufferPointer { ones in
-            guard let ones = ones.baseAddress else { return }
-            Instructions.packPanel(
-                weights: task.weights + channel * depth, rowStride: depth, count: depth,
-                scale: task.scale.map { $0 + channel } ?? ones, out: out)
+        // For 16 input channels, 9 taps and the widest panel.
+        var scratch = InlineArray<4608, Float>(repeating: 0)
+        var span = scratch.mutableSpan
+        return ones.span.withUnsafeBufferPointer { ones in
+            span.withUnsafeMutableBufferPointer { scratch in
+                guard let ones = ones.baseAddress, let scratch = scratch.baseAddress else { return 0 }
+                return Instructions.packPanel(
+                    area: shape.kernelSize * shape.kernelSize, inputs: shape.inputChannels,
+                    weights: task.weights + channel * shape.windowCount, scale: task.scale.map { $0 + channel } ?? ones,
+                    out: out, scratch: scratch)
+            }
         }
     }
+
+    private static var mostTapsOfLine: Int { 3 }
 }

@@ -53,11 +53,14 @@ protocol VectorInstructions: SendableMetatype {
         out: UnsafeMutablePointer<Float>, prefetch: UnsafeRawPointer, prefetchStep: Int
     )
 
-    /// Brings rows of weights into a panel.
+    /// Input channels that `packPanel` takes at a time.
+    static var packedInputs: Int { get }
+
+    /// Brings the weights of output channels into a whole panel; 0 if they are finite, else NaN.
     static func packPanel(
-        weights: UnsafePointer<Float>, rowStride: Int, count: Int, scale: UnsafePointer<Double>,
-        out: UnsafeMutablePointer<Float>
-    )
+        area: Int, inputs: Int, weights: UnsafePointer<Float>, scale: UnsafePointer<Double>,
+        out: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) -> Float
 
     /// Brings columns of weights into a panel.
     static func packColumns(

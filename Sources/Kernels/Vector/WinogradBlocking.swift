@@ -144,7 +144,7 @@ struct WinogradBlocking {
     private static let fewestTiles = 10
     /// Transformed inputs that all threads share, in the part of the third-level cache that one can count on: 6 MB.
     private static let sharedFloats = 3 * 512 * 1024
-    /// Products of a panel that stay in the second-level cache: 112 KB.
-    private static let productFloats = 28 * 1024
+    /// Products of a panel that stay in the second-level cache: 224 KB.
+    private static let productFloats = 56 * 1024
     private static let wantedBlocks = 16
 }

@@ -92,9 +92,10 @@ extension WinogradConvolution {
         let inputs = task.shape.inputChannels
         let weightPoints = geometry(task.shape).weightPoints
         let output = panel * width
-        // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more.
-        var memory = InlineArray<1024, Double>(repeating: 1)
-        let scratchCount = 8 * (64 + 9 + 24)
+        // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more and then
+        // 8 x 8 panels of up to 32 floats; and last the factors.
+        var memory = InlineArray<1840, Double>(repeating: 1)
+        let scratchCount = 8 * (64 + 9 + 24) + 64 * 16
         var span = memory.mutableSpan
         span.withUnsafeMutableBufferPointer { memory in
             guard let scratch = memory.baseAddress else { return }
@@ -114,6 +115,7 @@ extension WinogradConvolution {
                     out: task.packed + (panel * weightPoints * inputs + input) * width, pointStride: inputs * width,
                     scratch: scratch)
             }
+            shims_end_stream()
         }
     }
 }
