@@ -182,7 +182,7 @@ static inline __attribute__((always_inline)) shims_float16 shims_square_roots16(
     return __builtin_elementwise_sqrt(values);
 }
 
-/* Exchanges the rows and columns of eight rows of eight floats. Put together from single floats in Swift they go through memory. */
+/* Exchanges rows and columns of eight rows of eight floats. Put together in Swift, they go through memory. */
 static inline __attribute__((always_inline)) void shims_exchange8(shims_float8 a[8]) {
     shims_float8 b[8];
     for (long i = 0; i < 8; i += 2) {
@@ -220,8 +220,9 @@ static inline __attribute__((always_inline)) void shims_transpose_square8(
 }
 
 /*
- * Stores `count` floats, a multiple of 8, that nobody reads soon: past the caches, so that their lines are not read first.
- * Where `out` is not aligned to 32 bytes they are stored as any others. Other threads see them after shims_end_stream.
+ * Stores `count` floats, a multiple of 8, that nobody reads soon: past the caches, so that their lines are not read
+ * first. Where `out` is not aligned to 32 bytes they are stored as any others. Other threads see them after
+ * shims_end_stream.
  */
 static inline __attribute__((always_inline)) void shims_stream(const float *floats, float *out, long count) {
     if ((uintptr_t)out % sizeof(shims_float8) != 0) {

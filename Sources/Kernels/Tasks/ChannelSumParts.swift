@@ -35,7 +35,8 @@ struct ChannelSumParts {
     /// Adds up the parts of a block of channels, the first part first.
     @inline(__always)
     func combine(
-        block: Int, _ shared: UnsafeMutablePointer<Float>, write: (_ channel: Int, _ sum: Double, _ second: Double) -> Void
+        block: Int, _ shared: UnsafeMutablePointer<Float>,
+        write: (_ channel: Int, _ sum: Double, _ second: Double) -> Void
     ) {
         let first = block * channelsTogether
         for channel in first..<min(first + channelsTogether, channels) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import Runtime
+
 /// Goes through the trainable entries of a network, in the order of the state dict: the order in which their values and gradients
 /// lie in one vector, without gaps.
 ///

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -24,13 +27,37 @@ _SECOND = (
 )
 
 
+class _Vectors:
+    """Memory for gradients, which is used again when no tensor is left in it: fresh memory would cost page faults."""
+
+    def __init__(self) -> None:
+        self._memory: npt.NDArray[np.float32] | None = None
+        # The array that the tensors in the memory keep alive.
+        self._user: weakref.ref[Any] | None = None
+
+    def take(self, count: int) -> torch.Tensor:
+        """A tensor of so many values."""
+        is_used = self._user is not None and self._user() is not None
+        if self._memory is None or self._memory.size != count or is_used:
+            self._memory = np.empty(count, np.float32)
+        user = self._memory.view()
+        self._user = weakref.ref(user)
+        return torch.from_numpy(user)
+
+
 class TapePool:
-    """Tapes of a network that are not in use."""
+    """Tapes of a network that are not in use, and memory for the gradients of its parameters."""
 
     def __init__(self, net: ResNet) -> None:
         self._net = net
         self._tapes: list[Tape] = []
+        self._vectors = _Vectors()
         self._lock = threading.Lock()
+
+    def vector(self, count: int) -> torch.Tensor:
+        """So many values for the gradients of the parameters, with anything in them."""
+        with self._lock:
+            return self._vectors.take(count)
 
     def take(self, input_gradient: bool, retain: bool, recompute: bool) -> Tape:
         """A tape with these options."""
@@ -53,6 +80,7 @@ class TapePool:
         """Free the memory of all tapes that are not in use."""
         with self._lock:
             tapes, self._tapes = self._tapes, []
+            self._vectors = _Vectors()
         for tape in tapes:
             tape.close()
 
@@ -135,7 +163,7 @@ class Pass:
         if tape is None:
             raise RuntimeError(_SECOND)
         of_input = torch.empty(self._shape) if wants_input else None
-        vector = torch.empty(self._net.trainable_count) if wants_parameters else None
+        vector = self._pool.vector(self._net.trainable_count) if wants_parameters else None
         if vector is not None:
             self._net.backward(tape, gradients, vector.numpy(), input_gradient=of_input)
         else:
