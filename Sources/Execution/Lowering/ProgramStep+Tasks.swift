@@ -3,6 +3,7 @@
 
 import Kernels
 import Networks
+import Runtime
 
 // What steps are to the kernels that compute whole images, with activations from wherever they are.
 extension ProgramStep {
