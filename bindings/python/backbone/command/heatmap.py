@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import click
@@ -16,9 +15,6 @@ from .options import Preparation, json_option, network_options, preparation_opti
 from .outputs import written
 from .parameters import STAGES
 from .terminal import print_json, print_table
-
-# Without options of one's own a photograph is made no larger than this: five of it lie side by side.
-_LONGEST = 640
 
 
 @click.command(short_help="Draw C2 to C5 over an image.")
@@ -56,10 +52,7 @@ def command(
     out = out or os.path.splitext(os.path.basename(image))[0] + "-heatmap.png"
     if not out.lower().endswith(".png"):
         raise click.UsageError(f"--out is {out!r}; it must end in .png")
-    decoded = preparation.decoded(image)
-    if preparation.is_empty:
-        preparation = dataclasses.replace(preparation, max_size=min(_LONGEST, max(decoded.size)))
-    picture = preparation.apply(decoded)
+    picture = preparation.shown(image)
     with network.open([STAGES[stage] for stage in stages]) as net:
         features = net(picture.transpose(2, 0, 1)[None])
         maps = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _MAX_PIXELS = "--max-pixels"
+
+# Up to five panels are side by side.
+_LONGEST_PANEL = 640
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -151,6 +155,12 @@ class Preparation:
     def load(self, path: str) -> Pixels:
         """The image in a file, as the network is to see it."""
         return self.apply(self.decoded(path))
+
+    def shown(self, path: str) -> Pixels:
+        """The image in a file for a picture of panels: without options no longer than they need it."""
+        picture = self.decoded(path)
+        chosen = dataclasses.replace(self, max_size=min(_LONGEST_PANEL, max(picture.size))) if self.is_empty else self
+        return chosen.apply(picture)
 
 
 def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
