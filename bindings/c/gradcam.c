@@ -189,7 +189,7 @@ static int open_network(const struct arguments *arguments, struct explained *exp
     if (backbone_get_options(explained->net, &options) != BACKBONE_STATUS_OK) {
         return report("options");
     }
-    if (options.shortcut == BACKBONE_SHORTCUT_EVERYWHERE) { /* the new block would have a projection of random weights */
+    if (options.shortcut == BACKBONE_SHORTCUT_EVERYWHERE) { /* the new block's would have random weights */
         fprintf(stderr, "gradcam: %s: every block has a projection; explain it with the command backbone gradcam\n",
                 arguments->weights);
         return 0;
@@ -263,7 +263,8 @@ static int64_t choose_class(const struct arguments *arguments, const backbone_te
         return -1;
     }
     chosen = chosen < 0 ? best : chosen;
-    printf("class %lld, probability %.2f %%\n", (long long)chosen, 100 * exp((double)values[chosen] - values[best]) / sum);
+    double probability = exp((double)values[chosen] - values[best]) / sum;
+    printf("class %lld, probability %.2f %%\n", (long long)chosen, 100 * probability);
     return chosen;
 }
 

@@ -10,7 +10,7 @@ import click
 from ..explain import STAGES, gradcam, last_stage
 from .explaining import Asked, Report, output_of, smoothed, target_options
 from .network import NetworkOptions
-from .options import Preparation, json_option, network_options, preparation_options
+from .options import Preparation, json_option, network_options, opacity_option, preparation_options
 
 
 @click.command(short_help="Draw what speaks for a class over an image.")
@@ -24,7 +24,7 @@ from .options import Preparation, json_option, network_options, preparation_opti
     help="Whose features are weighted: earlier ones are finer.",
 )
 @click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -gradcam.png for its ending, here]")
-@click.option("--opacity", type=click.FloatRange(0, 1), metavar="X", default=0.6, help="Of the colours over the image.")
+@opacity_option(0.6)
 @preparation_options
 @json_option
 def command(

@@ -11,7 +11,7 @@ import click
 
 from .heat import HeatMap, Measure, sheet_of
 from .network import NetworkOptions
-from .options import Preparation, json_option, network_options, preparation_options, stages_option
+from .options import Preparation, json_option, network_options, opacity_option, preparation_options, stages_option
 from .outputs import written
 from .parameters import STAGES
 from .terminal import print_json, print_table
@@ -28,7 +28,7 @@ from .terminal import print_json, print_table
     default="l2",
     help="Of the channels at a place: their Euclidean norm, or the mean of their absolute values.",
 )
-@click.option("--opacity", type=click.FloatRange(0, 1), metavar="X", default=0.7, help="Of the colours over the image.")
+@opacity_option(0.7)
 @preparation_options
 @json_option
 def command(

@@ -39,6 +39,18 @@ stages_option = click.option(
     help="Which features; later stages are not computed.",
 )
 
+def opacity_option(default: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--opacity."""
+    return click.option(
+        "--opacity",
+        callback=parameters.opacity,
+        type=float,
+        metavar="X",
+        default=default,
+        help="Of the colours over the image, 0 to 1.",
+    )
+
+
 arithmetic_option = click.option(
     "--arithmetic",
     type=click.Choice(["fast", "direct"]),

@@ -11,7 +11,7 @@ import numpy as np
 from ..explain import saliency
 from .explaining import Asked, Report, output_of, target_options
 from .network import NetworkOptions
-from .options import Preparation, json_option, network_options, preparation_options
+from .options import Preparation, json_option, network_options, opacity_option, preparation_options
 
 
 @click.command(short_help="Draw the pixels that change a class's score.")
@@ -19,7 +19,7 @@ from .options import Preparation, json_option, network_options, preparation_opti
 @network_options
 @target_options
 @click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -saliency.png for its ending, here]")
-@click.option("--opacity", type=click.FloatRange(0, 1), metavar="X", default=1.0, help="Of the colours over the image.")
+@opacity_option(1.0)
 @preparation_options
 @json_option
 def command(
