@@ -168,7 +168,7 @@ class _Scored(NamedTuple):
             numbers = np.full(count, target.channel)
         elif target is None:
             if not np.isfinite(output).all():
-                raise ValueError("logits are NaN or infinite: so are weights of the network, or values of the image")
+                raise ValueError("logits are NaN or infinite; check the weights and the image for such values")
             numbers = output[:, :, 0, 0].argmax(axis=1)
         else:
             numbers = np.full(count, target)
@@ -222,7 +222,7 @@ def _check_finite(values: FloatArray, scored: _Scored, target: int | Feature) ->
     for what, numbers in (("the score", scored.scores), ("the gradient", values)):
         if not np.isfinite(numbers).all():
             raise ValueError(
-                f"{what} of {_name(target)} is NaN or infinite: so are weights of the network, or values of the image"
+                f"{what} of {_name(target)} is NaN or infinite; check the weights and the image for such values"
             )
 
 

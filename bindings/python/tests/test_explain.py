@@ -5,6 +5,7 @@
 
 import numpy as np
 import pytest
+from checkpoints import write_safetensors
 from conftest import calibrate
 
 import backbone
@@ -196,6 +197,28 @@ def test_widths_of_no_rule(make):
         assert np.abs(one.heat - np.maximum(signed, 0)).max() <= 1e-5 * np.abs(signed).max()
 
 
+# The deepest ones take long, and differ in the number of blocks alone.
+DEEPEST = ("101", "110", "152", "154", "200", "201", "269", "270", "350", "420", "1202")
+NAMES = [name for name in backbone.architectures() if not any(depth in name for depth in DEEPEST)]
+
+
+@pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_added_block_changes_nothing(name):
+    """Logits stay as they are, and the last stage has the gradient of the classifier, whatever blocks are like."""
+    x = noise((1, 3, 64, 64))
+    # GroupNorms need multiples of 32.
+    options = {"base_channels": 64 if "gn" in name else 8, "num_classes": 4, "arithmetic": "direct"}
+    with backbone.ResNet(name, outputs=("logits",), **options) as net:
+        logits = net.logits(x)
+        for layer in ("C2", explain.last_stage(net)):
+            found = explain.gradcam(net, x, 1, layer)
+            assert_close(found.logits, logits, 1e-5)
+        if not name.startswith("resnetv2"):
+            positions = found.heat[0].size
+            assert_close(found.gradient[0], net.state_dict()["fc.weight"][1] / positions, 1e-5)
+
+
 # ---- Errors ----
 
 
@@ -243,7 +266,7 @@ def test_weights_that_are_nan(make, name):
                 entry.data = np.full(entry.shape, np.nan, np.float32)
         for explained in (explain.gradcam, explain.saliency):
             for target in (None, 2):
-                with pytest.raises(ValueError, match="NaN or infinite: so are weights of the network"):
+                with pytest.raises(ValueError, match="NaN or infinite; check the weights"):
                     explained(net, x, target)
 
 
@@ -254,3 +277,21 @@ def test_networks_without_shortcuts_that_no_block_can_be_added_to(options):
         with pytest.raises(ValueError, match="gradcam cannot add a block to a network of .*; use saliency"):
             explain.gradcam(net, noise((1, 3, 32, 32)), 0)
         assert explain.saliency(net, noise((1, 3, 32, 32)), 0).heat.max() > 0
+
+
+def test_stages_of_different_blocks(tmp_path):
+    """BasicBlocks in the first stage, and Bottlenecks in the others: only its file describes such a network."""
+    with (
+        backbone.ResNet(50, base_channels=8, outputs=("logits",)) as deep,
+        backbone.ResNet(18, base_channels=8, out_indices=(0,)) as shallow,
+    ):
+        state = {name: values for name, values in deep.state_dict().items() if not name.startswith("layer1.")}
+        state |= {name: values for name, values in shallow.state_dict().items() if name.startswith("layer1.")}
+    for name in ("layer2.0.conv1.weight", "layer2.0.downsample.0.weight"):
+        state[name] = state[name][:, :8]
+    state = {name: values for name, values in state.items() if "num_batches" not in name}
+    path = write_safetensors(tmp_path / "x.safetensors", state)
+    with backbone.ResNet.from_file(path, outputs=("logits",)) as net:
+        with pytest.raises(ValueError, match="whose stages have blocks of different kinds; use saliency"):
+            explain.gradcam(net, noise((1, 3, 64, 64)))
+        assert explain.saliency(net, noise((1, 3, 64, 64))).heat.max() > 0

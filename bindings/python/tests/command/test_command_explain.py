@@ -166,7 +166,7 @@ def test_small_images_are_enlarged(tmp_path, weights):
         (["x.png", "--feature", "C6:1"], 2, "'C6:1' is not a stage"),
         (["x.png", "--feature", "C4:32"], 1, "channel 32 of C4, which has channels 0 to 31"),
         (["x.png", "--feature", "C4:1", "--class", "1"], 2, "--feature excludes --class and --classes"),
-        (["x.png", "-w", "nan.pth"], 1, "NaN or infinite: so are weights of the network"),
+        (["x.png", "-w", "nan.pth"], 1, "NaN or infinite; check the weights"),
         (["x.png", "-w", "text.pth"], 1, "text.pth"),
     ],
 )
