@@ -12,8 +12,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from .. import ResNet
 from .batches import Batches, Failure
+from .classes import names_of, probabilities
 from .group import message_of
 from .inputs import Source, sources_of
 from .network import NetworkOptions, title
@@ -67,7 +67,7 @@ def command(
     found: dict[str, list[_Class]] = {}
     failures: list[Failure] = []
     with network.open(("logits",)) as net:
-        names = _names(names_file, net)
+        names = names_of(names_file, net)
         with (
             progress("classify", len(sources)) as advance,
             closing(Batches(sources, preparation.load, batch, decoders).run()) as items,
@@ -103,32 +103,11 @@ def command(
     return 1 if failed else 0
 
 
-def _names(path: str | None, net: ResNet) -> list[str]:
-    """A name for each class.
-
-    Raises:
-        click.ClickException: the file has another number of names.
-        OSError: it cannot be read.
-    """
-    if path is None:
-        return [str(index) for index in range(net.num_classes)]
-    with open(path, encoding="utf-8", errors="backslashreplace") as file:
-        names = [line.strip() for line in file.read().rstrip().splitlines()]
-    if len(names) != net.num_classes:
-        raise click.ClickException(
-            f"{path} has {len(names)} names, but the network has {net.num_classes} classes; it must have a line "
-            "for each"
-        )
-    return names
-
-
 def _best(logits: npt.NDArray[np.float32], names: list[str], count: int) -> list[_Class]:
-    values = logits.astype(np.float64)
-    powers = np.exp(values - values.max())
-    probabilities = powers / powers.sum()
+    likely = probabilities(logits)
     # Of equal ones the first.
-    order = np.argsort(-probabilities, kind="stable")[:count]
-    return [_Class(int(index), names[index], float(probabilities[index])) for index in order]
+    order = np.argsort(-likely, kind="stable")[:count]
+    return [_Class(int(index), names[index], float(likely[index])) for index in order]
 
 
 def _described(best: _Class) -> dict[str, Any]:

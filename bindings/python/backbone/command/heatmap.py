@@ -5,20 +5,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import click
 
 from .heat import HeatMap, Measure, sheet_of
 from .network import NetworkOptions
-from .options import Preparation, json_option, network_options, preparation_options, stages_option
+from .options import Preparation, json_option, network_options, opacity_option, preparation_options, stages_option
 from .outputs import written
 from .parameters import STAGES
 from .terminal import print_json, print_table
-
-# Without options of one's own a photograph is made no larger than this: five of it lie side by side.
-_LONGEST = 640
 
 
 @click.command(short_help="Draw C2 to C5 over an image.")
@@ -32,7 +28,7 @@ _LONGEST = 640
     default="l2",
     help="Of the channels at a place: their Euclidean norm, or the mean of their absolute values.",
 )
-@click.option("--opacity", type=click.FloatRange(0, 1), metavar="X", default=0.7, help="Of the colours over the image.")
+@opacity_option(0.7)
 @preparation_options
 @json_option
 def command(
@@ -56,10 +52,7 @@ def command(
     out = out or os.path.splitext(os.path.basename(image))[0] + "-heatmap.png"
     if not out.lower().endswith(".png"):
         raise click.UsageError(f"--out is {out!r}; it must end in .png")
-    decoded = preparation.decoded(image)
-    if preparation.is_empty:
-        preparation = dataclasses.replace(preparation, max_size=min(_LONGEST, max(decoded.size)))
-    picture = preparation.apply(decoded)
+    picture = preparation.shown(image)
     with network.open([STAGES[stage] for stage in stages]) as net:
         features = net(picture.transpose(2, 0, 1)[None])
         maps = {

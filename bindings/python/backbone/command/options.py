@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _MAX_PIXELS = "--max-pixels"
 
+# Up to five panels are side by side.
+_LONGEST_PANEL = 640
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 stages_option = click.option(
@@ -34,6 +38,18 @@ stages_option = click.option(
     metavar="LIST",
     help="Which features; later stages are not computed.",
 )
+
+def opacity_option(default: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--opacity."""
+    return click.option(
+        "--opacity",
+        callback=parameters.opacity,
+        type=float,
+        metavar="X",
+        default=default,
+        help="Of the colours over the image, 0 to 1.",
+    )
+
 
 arithmetic_option = click.option(
     "--arithmetic",
@@ -151,6 +167,12 @@ class Preparation:
     def load(self, path: str) -> Pixels:
         """The image in a file, as the network is to see it."""
         return self.apply(self.decoded(path))
+
+    def shown(self, path: str) -> Pixels:
+        """The image in a file for a picture of panels: without options no longer than they need it."""
+        picture = self.decoded(path)
+        chosen = dataclasses.replace(self, max_size=min(_LONGEST_PANEL, max(picture.size))) if self.is_empty else self
+        return chosen.apply(picture)
 
 
 def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -39,6 +39,13 @@ def numbers(context: click.Context, parameter: click.Parameter, text: str | None
     return values
 
 
+def opacity(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """From 0 to 1, which NaN is not, though a click.FloatRange takes it."""
+    if not 0 <= value <= 1:
+        raise click.BadParameter(f"{value} is not a number from 0 to 1")
+    return value
+
+
 def architecture(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     """A name that `backbone.architectures` lists."""
     if text is not None and text not in architectures():

@@ -137,6 +137,7 @@ def test_options_and_where_it_is_written(tmp_path, monkeypatch):
         ([__file__], 1, f"{__file__}: no image"),
         (["x.png", "-o", "x.jpg"], 2, "it must end in .png"),
         (["x.png", "--opacity", "2"], 2, "--opacity"),
+        (["x.png", "--opacity", "nan"], 2, "nan is not a number from 0 to 1"),
         (["x.png", "-o", "x.png/y.png"], 1, "x.png"),
     ],
 )

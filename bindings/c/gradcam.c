@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright 2026 The libbackbone authors */
+
+/*
+ * Draws which parts of a JPEG speak for a class, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
+ *
+ *     cc -std=c99 gradcam.c heat.c images.c -lbackbone -ljpeg -lm -o gradcam
+ *     ./gradcam cat.jpg --weights resnet50.pth --class 281
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backbone.h"
+#include "heat.h"
+#include "images.h"
+
+static const char usage[] =
+    "Usage: gradcam IMAGE.jpg --weights FILE [options]\n"
+    "\n"
+    "Draws which parts of a JPEG speak for a class, over the picture.\n"
+    "\n"
+    "  --weights FILE  a .pth or safetensors file with the classifier; it says which network it is\n"
+    "  --class N       the number of the class, from 0 (default: the most likely one)\n"
+    "  --layer N       the stage whose features are weighted, 1 to 4 (default: the last one)\n"
+    "  --output FILE   a PPM (default gradcam.ppm)\n"
+    "  --values        also print the map as numbers, a line for each row\n"
+    "  --help          print this text\n";
+
+struct arguments {
+    const char *image;
+    const char *weights;
+    const char *output;
+    int32_t class_number; /* -1: the most likely one */
+    int32_t layer;        /* 0: the last one */
+    int values;
+};
+
+/* A network, and what Grad-CAM needs of it. */
+struct explained {
+    backbone *net;
+    backbone_tape *tape;
+    size_t sensor;           /* the entry whose gradient is that of each channel */
+    backbone_tensor outputs[2]; /* the features of the stage, and the logits */
+    float *heat;             /* the map, of the size of the features */
+};
+
+/* ---- The command line ------------------------------------------------------------------------------------------- */
+
+static int parse_number(const char *option, const char *text, int32_t *out) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < 0 || value > INT32_MAX) {
+        fprintf(stderr, "gradcam: %s needs a number from 0, not '%s'\n", option, text);
+        return 0;
+    }
+    *out = (int32_t)value;
+    return 1;
+}
+
+/* 1: go on; 0: --help has been printed; -1: an error has been. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (strcmp(argument, "--values") == 0) {
+            arguments->values = 1;
+            continue;
+        }
+        if (strncmp(argument, "--", 2) != 0) {
+            if (arguments->image != NULL) {
+                fprintf(stderr, "gradcam: more than one image: '%s' and '%s'\n", arguments->image, argument);
+                return -1;
+            }
+            arguments->image = argument;
+            continue;
+        }
+        int32_t *number = strcmp(argument, "--class") == 0   ? &arguments->class_number
+                          : strcmp(argument, "--layer") == 0 ? &arguments->layer
+                                                             : NULL;
+        const char **text = strcmp(argument, "--weights") == 0  ? &arguments->weights
+                            : strcmp(argument, "--output") == 0 ? &arguments->output
+                                                                : NULL;
+        if (number == NULL && text == NULL) {
+            fprintf(stderr, "gradcam: unknown option '%s'\n\n%s", argument, usage);
+            return -1;
+        }
+        if (i + 1 == argc) {
+            fprintf(stderr, "gradcam: %s needs a value\n", argument);
+            return -1;
+        }
+        i++;
+        if (number == NULL) {
+            *text = argv[i];
+        } else if (!parse_number(argument, argv[i], number)) {
+            return -1;
+        }
+    }
+    if (arguments->image == NULL || arguments->weights == NULL) {
+        fprintf(stderr, "gradcam: no %s given\n\n%s", arguments->image == NULL ? "image" : "--weights", usage);
+        return -1;
+    }
+    return 1;
+}
+
+/* ---- The network ------------------------------------------------------------------------------------------------ */
+
+static int report(const char *what) {
+    fprintf(stderr, "gradcam: %s: %s\n", what, backbone_last_error_message());
+    return 0;
+}
+
+static int no_memory(void) {
+    fprintf(stderr, "gradcam: no memory; pass a smaller image\n");
+    return 0;
+}
+
+/* The blocks of a stage, 0 if the network does not have it. */
+static int32_t count_blocks(const backbone *net, int32_t layer) {
+    char name[64];
+    size_t index;
+    int32_t count = 0;
+    do {
+        snprintf(name, sizeof name, "layer%d.%d.conv1.weight", (int)layer, (int)count);
+    } while (backbone_find_entry(net, name, &index) == BACKBONE_STATUS_OK && ++count);
+    return count;
+}
+
+/* The numbers of blocks of the network in a file, of which the stage gets one more. */
+static int find_blocks(const struct arguments *arguments, backbone_options *options, int32_t *layer) {
+    backbone *net = NULL;
+    if (backbone_create_from_file(arguments->weights, options, NULL, &net, NULL) != BACKBONE_STATUS_OK) {
+        return report("weights");
+    }
+    int32_t last = 0;
+    while (last < 4 && (options->block_counts[last] = count_blocks(net, last + 1)) > 0) {
+        last++;
+    }
+    backbone_free(net);
+    *layer = arguments->layer == 0 ? last : arguments->layer;
+    if (last == 0) {
+        fprintf(stderr, "gradcam: %s: a pre-activation network; explain it with the command backbone gradcam\n",
+                arguments->weights);
+        return 0;
+    }
+    if (*layer < 1 || *layer > last) {
+        fprintf(stderr, "gradcam: --layer is %d; the network has layers 1 to %d\n", (int)*layer, (int)last);
+        return 0;
+    }
+    options->block_counts[*layer - 1]++;
+    return 1;
+}
+
+/*
+ * Opens a network with one more block at the end of the stage. The last norm of that block has a weight of 0 and a bias
+ * of 1e-30, so the block adds 1e-30 to its input: this changes no features, and keeps zeros above the threshold of the
+ * ReLU. The gradient of the bias is then that of the features, summed over all positions; where blocks have gates (SE,
+ * ECA) it is half of that, since the gate of the new block is 1/2.
+ */
+static int open_network(const struct arguments *arguments, struct explained *explained) {
+    static const float mean[3] = BACKBONE_IMAGENET_MEAN, std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
+    backbone_options options;
+    int32_t layer = 0;
+    if (backbone_options_init(&options, sizeof options) != BACKBONE_STATUS_OK) {
+        return report("options");
+    }
+    options.out_stages = BACKBONE_STAGE_LOGITS;
+    options.mean = mean;
+    options.std_dev = std_dev;
+    if (!find_blocks(arguments, &options, &layer)) {
+        return 0;
+    }
+    options.out_stages |= (uint32_t)BACKBONE_STAGE_C2 << (layer - 1);
+    options.frozen_stages = layer - 1;  /* nothing before the stage needs a gradient */
+    options.zero_init_residual = 1;     /* the weight of 0 */
+    backbone_load_options load = {.struct_size = sizeof load, .allow_missing = 1};
+    if (backbone_create_from_file(arguments->weights, &options, &load, &explained->net, NULL) != BACKBONE_STATUS_OK) {
+        return report("weights");
+    }
+    if (backbone_get_options(explained->net, &options) != BACKBONE_STATUS_OK) {
+        return report("options");
+    }
+    if (options.shortcut == BACKBONE_SHORTCUT_EVERYWHERE) { /* the new block's would have random weights */
+        fprintf(stderr, "gradcam: %s: every block has a projection; explain it with the command backbone gradcam\n",
+                arguments->weights);
+        return 0;
+    }
+    if (backbone_set_trainable(explained->net, BACKBONE_TRAINABLE_NORMS) != BACKBONE_STATUS_OK ||
+        backbone_tape_create(explained->net, NULL, &explained->tape) != BACKBONE_STATUS_OK) {
+        return report("tape");
+    }
+    char name[64];
+    for (int norm = 3; norm > 1; norm--) { /* Bottlenecks have three norms, BasicBlocks two */
+        snprintf(name, sizeof name, "layer%d.%d.bn%d.bias", (int)layer, (int)count_blocks(explained->net, layer) - 1,
+                 norm);
+        if (backbone_find_entry(explained->net, name, &explained->sensor) == BACKBONE_STATUS_OK) {
+            break;
+        }
+    }
+    backbone_entry_info info;
+    if (backbone_get_entry_info(explained->net, explained->sensor, &info) != BACKBONE_STATUS_OK) {
+        return report(name);
+    }
+    float *bias = malloc((size_t)info.shape[0] * sizeof *bias);
+    if (bias == NULL) {
+        return no_memory();
+    }
+    for (int64_t c = 0; c < info.shape[0]; c++) {
+        bias[c] = 1e-30f;
+    }
+    backbone_status status =
+        backbone_write_entry(explained->net, explained->sensor, bias, (size_t)info.shape[0] * sizeof *bias);
+    free(bias);
+    return status == BACKBONE_STATUS_OK ? 1 : report(name);
+}
+
+static int allocate(struct explained *explained, const backbone_tensor *input) {
+    int64_t shapes[2][4];
+    if (backbone_output_shapes(explained->net, input->shape, shapes[0], 2) != BACKBONE_STATUS_OK) {
+        return report("image");
+    }
+    for (int i = 0; i < 2; i++) {
+        int64_t *s = shapes[i];
+        float *data = malloc((size_t)(s[1] * s[2] * s[3]) * sizeof *data);
+        explained->outputs[i] = (backbone_tensor){data,
+                                                  BACKBONE_DTYPE_FLOAT32,
+                                                  0,
+                                                  {1, s[1], s[2], s[3]},
+                                                  {s[1] * s[2] * s[3], s[2] * s[3], s[3], 1}};
+    }
+    explained->heat = malloc((size_t)(shapes[0][2] * shapes[0][3]) * sizeof *explained->heat);
+    return explained->outputs[0].data && explained->outputs[1].data && explained->heat ? 1 : no_memory();
+}
+
+/* ---- Grad-CAM --------------------------------------------------------------------------------------------------- */
+
+/* The class that is asked for, or the most likely one, after its number and probability were printed; -1: an error. */
+static int64_t choose_class(const struct arguments *arguments, const backbone_tensor *logits) {
+    const float *values = logits->data;
+    int64_t chosen = arguments->class_number, count = logits->shape[1], best = 0;
+    if (chosen >= count) {
+        fprintf(stderr, "gradcam: --class is %d; the network has classes 0 to %d\n", (int)chosen, (int)count - 1);
+        return -1;
+    }
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        best = values[i] > values[best] ? i : best;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        sum += exp((double)values[i] - values[best]);
+    }
+    if (!isfinite(sum)) {
+        fprintf(stderr, "gradcam: the logits are NaN or infinite; check the weights in %s\n", arguments->weights);
+        return -1;
+    }
+    chosen = chosen < 0 ? best : chosen;
+    double probability = exp((double)values[chosen] - values[best]) / sum;
+    printf("class %lld, probability %.2f %%\n", (long long)chosen, 100 * probability);
+    return chosen;
+}
+
+/* Each channel is weighted by its mean gradient. The map is the sum of the channels where that is positive. */
+static int grad_cam(const struct arguments *arguments, struct explained *explained, const backbone_tensor *input) {
+    backbone_tensor *features = &explained->outputs[0], *logits = &explained->outputs[1];
+    if (backbone_forward_train(explained->net, explained->tape, input, explained->outputs, 2) != BACKBONE_STATUS_OK) {
+        return report("forward");
+    }
+    int64_t chosen = choose_class(arguments, logits);
+    size_t length = 0, offset = 0, channels = 0;
+    if (chosen < 0 || backbone_trainable_count(explained->net, &length) != BACKBONE_STATUS_OK ||
+        backbone_trainable_slot(explained->net, explained->sensor, &offset, &channels) != BACKBONE_STATUS_OK) {
+        return chosen < 0 ? 0 : report("gradients");
+    }
+    float *gradients = calloc(length + (size_t)logits->shape[1], sizeof *gradients);
+    if (gradients == NULL) {
+        return no_memory();
+    }
+    float *of_logits = gradients + length;
+    of_logits[chosen] = 1; /* the gradient of the class's logit */
+    backbone_tensor given[2] = {{.data = NULL}, *logits};
+    given[1].data = of_logits;
+    if (backbone_backward(explained->net, explained->tape, given, 2, NULL, gradients, length, 0) !=
+        BACKBONE_STATUS_OK) {
+        free(gradients);
+        return report("backward");
+    }
+    int64_t positions = features->shape[2] * features->shape[3];
+    for (int64_t p = 0; p < positions; p++) {
+        double sum = 0;
+        for (size_t c = 0; c < channels; c++) {
+            sum += (double)gradients[offset + c] * ((float *)features->data)[(int64_t)c * positions + p];
+        }
+        explained->heat[p] = (float)fmax(sum / (double)positions, 0);
+    }
+    free(gradients);
+    return 1;
+}
+
+/* ---- The result ------------------------------------------------------------------------------------------------- */
+
+static int show(const struct arguments *arguments, const struct explained *explained, const struct image *image) {
+    int64_t h = explained->outputs[0].shape[2], w = explained->outputs[0].shape[3], best = 0, stride = 1;
+    while ((image->height + stride - 1) / stride > h || (image->width + stride - 1) / stride > w) {
+        stride *= 2;
+    }
+    for (int64_t p = 0; p < h * w; p++) {
+        best = explained->heat[p] > explained->heat[best] ? p : best;
+        if (!isfinite(explained->heat[p])) {
+            fprintf(stderr, "gradcam: gradients are NaN or infinite; check the weights in %s\n", arguments->weights);
+            return 0;
+        }
+    }
+    printf("strongest at row %lld, column %lld of %lld x %lld\n", (long long)(best / w * stride),
+           (long long)(best % w * stride), (long long)image->height, (long long)image->width);
+    for (int64_t p = 0; arguments->values && p < h * w; p++) {
+        printf("%.9g%c", explained->heat[p], p % w == w - 1 ? '\n' : ' ');
+    }
+    struct heat heat = {explained->heat, h, w, stride};
+    return write_heat("gradcam", arguments->output, &heat, image);
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = {.output = "gradcam.ppm", .class_number = -1};
+    int go = parse_arguments(argc, argv, &arguments);
+    if (go <= 0) {
+        return go == 0 ? EXIT_SUCCESS : 2;
+    }
+    struct image image = {NULL, 0, 0};
+    struct explained explained;
+    memset(&explained, 0, sizeof explained);
+    int done = read_image("gradcam", arguments.image, &image) && open_network(&arguments, &explained);
+    if (done) {
+        int64_t h = image.height, w = image.width;
+        backbone_tensor input = {image.pixels, BACKBONE_DTYPE_UINT8, 0, {1, 3, h, w}, {h * w * 3, 1, w * 3, 3}};
+        done = allocate(&explained, &input) && grad_cam(&arguments, &explained, &input) &&
+               show(&arguments, &explained, &image);
+    }
+    free(explained.heat);
+    free(explained.outputs[0].data);
+    free(explained.outputs[1].data);
+    backbone_tape_free(explained.tape);
+    backbone_free(explained.net);
+    free(image.pixels);
+    if (fflush(stdout) != 0) {
+        perror("gradcam");
+        done = 0;
+    }
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
