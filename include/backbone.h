@@ -928,9 +928,9 @@ BACKBONE_API backbone_status backbone_get_warning(const backbone *net, size_t in
 
 /**
  * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights, the
- * backbone_load_weights functions, backbone_load_training, backbone_forward_train, backbone_backward and
- * backbone_statistics_add, their waits for a lock included. They return BACKBONE_STATUS_CANCELLED soon, within
- * 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
+ * backbone_load_weights functions, backbone_load_training, backbone_forward_train, backbone_backward,
+ * backbone_feature_gradients and backbone_statistics_add, their waits for a lock included. They return
+ * BACKBONE_STATUS_CANCELLED soon, within 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
  * is as it was before, its running statistics too. A call that was about to succeed may still do so.
  *
  * Calls that are entered later are not affected, so a cancel that comes before its call ends nothing: repeat it until
@@ -983,12 +983,12 @@ BACKBONE_API backbone_status backbone_profile(backbone *net, const backbone_tens
  *     backbone_set_training(net, 1);
  *     backbone_forward_train(net, tape, &images, features, 4);
  *     ... compute the loss and its gradient for each output ...
- *     backbone_backward(net, tape, feature_gradients, 4, NULL, gradients, gradient_count, 0);
+ *     backbone_backward(net, tape, output_gradients, 4, NULL, gradients, gradient_count, 0);
  *     backbone_optimizer_step(net, optimizer, gradients, gradient_count, 0.01, 0);
  *
- * Threads: calls with the same tape wait for each other. backbone_forward_train and backbone_backward with different
- * tapes run side by side, and beside backbone_forward; only a forward pass that updates running statistics (training
- * mode without options.norm_eval) takes the handle's exclusive lock. backbone_cancel ends both.
+ * Threads: calls with the same tape wait for each other. backbone_forward_train, backbone_backward and
+ * backbone_feature_gradients with different tapes run side by side, and beside backbone_forward; only a forward pass that updates running statistics (training
+ * mode without options.norm_eval) takes the handle's exclusive lock. backbone_cancel ends them.
  *
  * A tape is stale once the handle's weights were written or loaded, or other stages were frozen, after
  * backbone_forward_train: backbone_backward returns BACKBONE_STATUS_STALE and changes nothing. A tape of another handle
@@ -1087,6 +1087,25 @@ BACKBONE_API backbone_status backbone_backward(backbone *net, backbone_tape *tap
                                                const backbone_tensor *output_gradients, size_t count,
                                                const backbone_tensor *input_gradient, float *gradients,
                                                size_t gradient_count, uint32_t flags);
+
+/**
+ * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, of which Grad-CAM
+ * is made. The tape is as backbone_forward_train filled it, and afterwards as backbone_backward leaves it. The gradients
+ * of parameters and input are not computed, nor what lies below the first output that is asked for.
+ *
+ * @param output_gradients   as for backbone_backward.
+ * @param count              the number of outputs.
+ * @param feature_gradients  `count` float32 tensors, one for each output and of its shape, with strides as for outputs;
+ *                           a tensor with data NULL is not wanted. Each receives the output's own gradient from
+ *                           `output_gradients` and what comes from the outputs after it. Of outputs that frozen stages
+ *                           compute there are gradients only on a tape with input_gradient. In networks whose blocks
+ *                           begin with norms, a stage's output is what its last block gives to the next one.
+ *
+ * A failure before the computation begins changes nothing. After a cancelled call the gradients are undefined.
+ */
+BACKBONE_API backbone_status backbone_feature_gradients(backbone *net, backbone_tape *tape,
+                                                        const backbone_tensor *output_gradients, size_t count,
+                                                        const backbone_tensor *feature_gradients);
 
 /**
  * The floats of all trainable parameters together: those of entries whose backbone_entry_info.trainable is 1.

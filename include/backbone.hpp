@@ -780,6 +780,17 @@ public:
         backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
     }
 
+    /// Computes the gradients with respect to outputs: backbone_feature_gradients.
+    ///
+    /// `output_gradients` as for backward(). `feature_gradients` has one tensor for each output, which receives the gradient
+    /// with respect to it; those that are empty are not wanted.
+    void feature_gradients(Tape &tape, Span<const ConstTensor> output_gradients,
+                           Span<const Tensor> feature_gradients) {
+        check_same_count(output_gradients.size(), feature_gradients.size());
+        check(backbone_feature_gradients(c(), tape.c(), tensors(output_gradients), output_gradients.size(),
+                                         tensors(feature_gradients)));
+    }
+
     /// The memory that a tape holds, in bytes.
     std::size_t tape_bytes(const Tape &tape) const {
         std::size_t bytes = 0;

@@ -31,7 +31,7 @@ public func backbone_backward(
         guard flags & ~UInt32(BACKBONE_BACKWARD_ACCUMULATE) == 0 else {
             throw BackboneError(.invalidArgument, "flags is \(flags), expected 0 or 1 (accumulate)")
         }
-        let outputs = try outputGradients(session, output_gradients, count)
+        let outputs = try outputViews(session, output_gradients, count, "output_gradients")
         var inputGradient: TensorView?
         if let input_gradient { inputGradient = try TensorView(input_gradient.pointee, "input_gradient") }
         let arguments = BackwardArguments(
@@ -41,17 +41,33 @@ public func backbone_backward(
     }
 }
 
-/// The gradients of outputs as callers pass them.
-private func outputGradients(
-    _ session: Session, _ tensors: UnsafePointer<backbone_tensor>?, _ count: Int
+@_cdecl("backbone_feature_gradients") @implementation
+public func backbone_feature_gradients(
+    _ net: OpaquePointer!, _ tape: OpaquePointer!, _ output_gradients: UnsafePointer<backbone_tensor>!, _ count: Int,
+    _ feature_gradients: UnsafePointer<backbone_tensor>!
+) -> backbone_status {
+    status { () throws(BackboneError) in
+        let (session, tape) = (try session(net), try requireTape(tape))
+        let cancellation = session.enter()
+        let arguments = BackwardArguments(
+            outputGradients: try outputViews(session, output_gradients, count, "output_gradients"),
+            featureGradients: try outputViews(session, feature_gradients, count, "feature_gradients"),
+            inputGradient: nil, gradients: nil, accumulates: false)
+        try session.backward(tape, arguments, count: 0, cancellation)
+    }
+}
+
+/// Gradients of outputs as callers pass them; those without data are not given, or not wanted.
+private func outputViews(
+    _ session: Session, _ tensors: UnsafePointer<backbone_tensor>?, _ count: Int, _ name: StaticString
 ) throws(BackboneError) -> OutputViews {
-    let tensors = try require(tensors, "output_gradients")
+    let tensors = try require(tensors, name)
     try session.configuration.checkOutputCount(count)
     let nothing = Dimensions(0, 0, 0, 0)
     var views = OutputViews(
         repeating: TensorView(data: nil, element: .float32, shape: nothing, strides: nothing))
     for index in 0..<count where tensors[index].data != nil {
-        views[index] = try TensorView(tensors[index], "output_gradients[\(index)]")
+        views[index] = try TensorView(tensors[index], "\(name)[\(index)]")
     }
     return views
 }

@@ -9,6 +9,9 @@ import Runtime
 package struct BackwardArguments {
     /// The gradients of the outputs; those without data are zero.
     package let outputGradients: OutputViews
+    /// Receive the gradients with respect to outputs: the caller's, and what comes from later outputs. Those without data are
+    /// not wanted; nil if none is.
+    package let featureGradients: OutputViews?
     /// Receives the gradient of the image; nil if it is not wanted.
     package let inputGradient: TensorView?
     /// Receives the gradients of all trainable entries, in the order of `TrainableCursor`; nil if they are not wanted.
@@ -17,10 +20,11 @@ package struct BackwardArguments {
     package let accumulates: Bool
 
     package init(
-        outputGradients: OutputViews, inputGradient: TensorView?, gradients: UnsafeMutablePointer<Float>?,
-        accumulates: Bool
+        outputGradients: OutputViews, featureGradients: OutputViews? = nil, inputGradient: TensorView?,
+        gradients: UnsafeMutablePointer<Float>?, accumulates: Bool
     ) {
         self.outputGradients = outputGradients
+        self.featureGradients = featureGradients
         self.inputGradient = inputGradient
         self.gradients = gradients
         self.accumulates = accumulates
@@ -36,6 +40,8 @@ struct BackwardState {
     /// For each entry of the graph, where its gradient begins, -1 if it is not trained; and whether it has been written.
     private let offsets: UnsafePointer<Int>?
     private let isWritten: UnsafeMutablePointer<Bool>?
+    /// Gradients with respect to outputs that are still to be written.
+    var featuresLeft = 0
 
     static var measuring: BackwardState {
         BackwardState(arguments: nil, isSet: nil, offsets: nil, isWritten: nil)
@@ -49,6 +55,14 @@ struct BackwardState {
         self.isSet = isSet
         self.offsets = offsets
         self.isWritten = isWritten
+        guard let views = arguments?.featureGradients else { return }
+        for index in 0..<views.count where views[index].data != nil { featuresLeft += 1 }
+    }
+
+    /// Whether nothing is left to be computed for the caller.
+    var isDone: Bool {
+        guard let arguments, arguments.featureGradients != nil else { return false }
+        return featuresLeft == 0 && arguments.gradients == nil && arguments.inputGradient == nil
     }
 
     /// Whether a tensor has a gradient yet.
@@ -59,6 +73,12 @@ struct BackwardState {
     /// The caller's gradient of an output; nil for zero.
     func outputGradient(_ output: Int) -> TensorView? {
         guard let view = arguments?.outputGradients[output], view.data != nil else { return nil }
+        return view
+    }
+
+    /// Where the gradient with respect to an output goes; nil if it is not wanted.
+    func featureGradient(_ output: Int) -> TensorView? {
+        guard let view = arguments?.featureGradients?[output], view.data != nil else { return nil }
         return view
     }
 

@@ -26,6 +26,22 @@ extension Network {
         try gradient.checkDisjoint("input_gradient")
     }
 
+    /// Checks where the gradients with respect to outputs go.
+    borrowing func checkFeatureGradients(
+        _ views: OutputViews, input: Dimensions, _ plan: borrowing TapePlan
+    ) throws(BackboneError) {
+        for index in 0..<graph.outputs.count where views[index].data != nil {
+            guard plan.hasGradient(ofOutput: index) else {
+                throw BackboneError(
+                    .invalidArgument,
+                    "feature_gradients[\(index)] is set, but frozen stages compute this output: make the tape with its option input_gradient, or freeze fewer stages"
+                )
+            }
+            try views[index].check("feature_gradients[\(index)]", shape: outputShape(index, input: input))
+            try views[index].checkDisjoint("feature_gradients[\(index)]")
+        }
+    }
+
     /// As for a forward pass, for one with a tape.
     borrowing func checkBatchStatistics(_ plan: borrowing TapePlan) throws(BackboneError) {
         for index in 0..<plan.steps.count {

@@ -16,6 +16,8 @@ extension TrainingPass {
             let step = plan.pointee.steps[index]
             guard step.gradient >= 0, step.value >= 0 else { continue }
             seed(step.value, state)
+            writeFeatureGradient(step.value, &state)
+            if state.isDone { return }
             if state.has(step.gradient) { backward(step, state) }
         }
         state.clearRest(network.pointee.graph)
@@ -90,10 +92,22 @@ extension TrainingPass {
     private mutating func writeInputGradient(_ view: TensorView, _ state: BackwardState) {
         let value = plan.pointee.steps[0].value
         guard let target = contribution(to: value, state) else { return }
+        write(target.tensor, isSet: target.accumulates, to: view)
+    }
+
+    /// Writes the gradient with respect to an output, to which everything has contributed.
+    private mutating func writeFeatureGradient(_ value: Int, _ state: inout BackwardState) {
+        let (output, gradient) = (plan.pointee.outputs[value], plan.pointee.gradients[value])
+        guard output >= 0, let view = state.featureGradient(output) else { return }
+        write(gradient, isSet: state.has(gradient), to: view)
+        state.featuresLeft -= 1
+    }
+
+    /// Writes a gradient to the caller's tensor: zeros if nothing that was given a gradient depends on it.
+    private mutating func write(_ tensor: Int, isSet: Bool, to view: TensorView) {
         for image in visitedImages {
-            let gradient = activation(target.tensor, image: image)
-            if !target.accumulates {
-                // Nothing that was given a gradient depends on the image.
+            let gradient = activation(tensor, image: image)
+            if !isSet {
                 for row in 0..<gradient.height {
                     gradient.pixel(row: row, column: 0).update(repeating: 0, count: gradient.width * gradient.channels)
                 }

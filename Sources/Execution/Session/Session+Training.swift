@@ -165,10 +165,13 @@ extension Session {
             throw BackboneError(
                 .stale, "weights were written since the tape was filled: call backbone_forward_train again")
         }
+        let input = Dimensions(key.imageCount, network.pointee.graph.inputChannels, key.height, key.width)
         try network.pointee.check(
-            arguments, input: Dimensions(key.imageCount, network.pointee.graph.inputChannels, key.height, key.width),
-            count: count, expected: state.pointee.gradientCount,
+            arguments, input: input, count: count, expected: state.pointee.gradientCount,
             takesInputGradient: state.pointee.options.wantsInputGradient)
+        if let views = arguments.featureGradients {
+            try network.pointee.checkFeatureGradients(views, input: input, plan.pointee)
+        }
         var pass = TrainingPass(network: network, engine: trained, plan: plan, cancellation: cancellation)
         pass.times = state.pointee.times
         pass.use(memory, size)

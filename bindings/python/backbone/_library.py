@@ -384,6 +384,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         _status,
         [_handle, _tape, POINTER(Tensor), c_size_t, POINTER(Tensor), c_void_p, c_size_t, c_uint32],
     ),
+    "backbone_feature_gradients": (_status, [_handle, _tape, POINTER(Tensor), c_size_t, POINTER(Tensor)]),
     "backbone_trainable_count": (_status, [_handle, POINTER(c_size_t)]),
     "backbone_trainable_slot": (_status, [_handle, c_size_t, POINTER(c_size_t), POINTER(c_size_t)]),
     "backbone_read_trainable": (_status, [_handle, c_void_p, c_size_t]),

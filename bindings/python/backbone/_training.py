@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
@@ -216,6 +216,44 @@ class Training:
         self._go_back(tape, output_gradients, given, None, 0)
         return result
 
+    def feature_gradients(
+        self, tape: Tape, output_gradients: Sequence[Any], wanted: Sequence[str] | None = None
+    ) -> tuple[FloatArray, ...]:
+        """Compute the gradients with respect to outputs: those of a class's logit with respect to C5 for Grad-CAM, say.
+
+        The gradients of parameters and input are not computed, nor what lies below the first output that is wanted.
+
+        Args:
+            tape: as for `backward`. For outputs that frozen stages compute it needs `input_gradient`.
+            output_gradients: as for `backward`.
+            wanted: names from `outputs`; None: all.
+
+        Returns:
+            For each output that is wanted a float32 array of its shape: its own gradient from `output_gradients` and
+            what comes from the outputs after it. In networks whose blocks begin with norms a stage's output is what its
+            last block gives to the next one.
+
+        Raises: as `backward`; and
+            ValueError: a name in `wanted` is no output.
+        """
+        names = self._outputs if wanted is None else tuple(wanted)
+        for name in names:
+            if name not in self._outputs:
+                raise ValueError(f"wanted has {name!r}; the network gives {', '.join(self._outputs)}")
+        # Without a pass the library refuses the tape.
+        shapes = self.output_shapes(tape._input_shape) if tape._input_shape else ((1, 1, 1, 1),) * len(self._outputs)
+        arrays = {name: np.empty(shapes[self._outputs.index(name)], np.float32) for name in names}
+        features = (_library.Tensor * len(self._outputs))()
+        for name, array in arrays.items():
+            features[self._outputs.index(name)] = output_tensor(array)
+        tensors, alive = self._gradient_tensors(output_gradients)
+        with _owned(tape) as pointer:
+            self._run_backward(
+                lambda net: int(lib.backbone_feature_gradients(net, pointer, tensors, len(alive), features)),
+                is_repeatable=tape.retain,
+            )
+        return tuple(arrays[name] for name in names)
+
     def _input_gradient(self, tape: Tape, wanted: Any) -> tuple[Any, FloatArray | None]:
         """What to return, and the array that is written."""
         if wanted is None:
@@ -239,13 +277,15 @@ class Training:
                     lib.backbone_backward(net, pointer, tensors, len(alive), of_input_tensor, address, count, flags)
                 )
 
-            # A call that empties the tape cannot be made again: it goes on to its end if Ctrl-C raises nothing.
-            is_repeatable = tape.retain and not flags
-            if is_repeatable or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                status = self._handle.run(call, repeatable=is_repeatable)
-            else:
-                with self._handle as net:
-                    status = call(net)
+            self._run_backward(call, is_repeatable=tape.retain and not flags)
+
+    def _run_backward(self, call: Callable[[int], int], is_repeatable: bool) -> None:
+        # A call that empties the tape cannot be made again: it goes on to its end if Ctrl-C raises nothing.
+        if is_repeatable or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            status = self._handle.run(call, repeatable=is_repeatable)
+        else:
+            with self._handle as net:
+                status = call(net)
         check(status)
 
     def _gradient_tensors(self, gradients: Sequence[Any]) -> tuple[Any, list[npt.NDArray[Any] | None]]:
