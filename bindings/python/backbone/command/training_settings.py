@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""All that the result of `backbone train` depends on: from the command line, or from the run that is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ..training import Dataset, Recipe, StateError
+from .network import NetworkOptions
+from .saved import is_given, settings_of
+
+# What is not of the recipe, with its defaults.
+_BESIDE: dict[str, Any] = {"frozen_stages": -1, "norm_eval": False, "new_head": False, "validation_fraction": 0.1}
+
+
+def chosen_settings(
+    network: NetworkOptions,
+    given: Mapping[str, Any],
+    fraction: float | None,
+    last: str,
+    notes: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Each as it is given, else as in the run to be resumed, else its default.
+
+    Args:
+        network: options of the network.
+        given: options of the recipe that are given.
+        fraction: of the images for validation, if it is given.
+        last: the path of last.pth.
+        notes: what it holds; None to begin.
+
+    Raises:
+        click.UsageError: nothing says which network to begin with.
+        StateError: there is a last.pth without settings.
+    """
+    chosen = {**given} if fraction is None else {**given, "validation_fraction": fraction}
+    of_network = network.settings()
+    if notes is not None:
+        saved = {name: value for name, value in settings_of(notes).items() if name != "images"}
+        if not saved:
+            raise StateError(f"{last}: not the last.pth of a training; resuming needs one that `train` wrote")
+        return {**saved, **{name: value for name, value in of_network.items() if is_given(name)}, **chosen}
+    if not network.weights and network.checkpoint.architecture is None:
+        raise click.UsageError("give --weights, or --architecture for a network with random weights")
+    defaults: dict[str, Any] = {name: field.default for name, field in Recipe.__dataclass_fields__.items()}
+    if chosen.get("optimizer") == "adamw":
+        defaults |= {"lr": 0.001, "weight_decay": 0.01}
+    elif not network.weights:
+        defaults["lr"] = 0.1
+    return {**of_network, **_BESIDE, **defaults, **chosen}
+
+
+def recipe_of(settings: Mapping[str, Any]) -> Recipe:
+    """The recipe among the settings.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    try:
+        return Recipe(**{name: settings[name] for name in Recipe.__dataclass_fields__})
+    except KeyError as error:
+        raise StateError(f"the training to resume lacks the setting {error}") from None
+
+
+def beside_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The other settings."""
+    return {name: value for name, value in settings.items() if name not in Recipe.__dataclass_fields__}
+
+
+def check_classes(last: str, notes: Mapping[str, Any], data: Dataset) -> None:
+    """Refuse to resume with other classes.
+
+    Raises:
+        StateError: they differ.
+    """
+    before = notes.get("network", {}).get("classes")
+    if before != list(data.classes):
+        names = "none" if before is None else ", ".join(map(str, before[:5]))
+        raise StateError(
+            f"{last}: the training has {len(before or ())} classes ({names}), {data.folder} has {len(data.classes)} "
+            f"({', '.join(data.classes[:5])}); resume it with the same folder"
+        )
