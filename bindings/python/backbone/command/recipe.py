@@ -13,7 +13,7 @@ import click
 
 from ..training import AUGMENTS, OPTIMIZERS, SCHEDULES
 
-_LR = "0.01 with --weights, 0.1 without; AdamW 0.001"
+_LR = "0.01 with --weights, 0.1 * BATCH / 128 without; AdamW 0.001"
 
 
 def _epochs(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:

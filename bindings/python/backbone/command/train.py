@@ -21,7 +21,7 @@ from .recipe import recipe_options
 from .terminal import print_json, printable
 from .training_display import Display
 from .training_network import new_network, saved_network
-from .training_settings import beside_recipe, check_classes, chosen_settings, recipe_of
+from .training_settings import beside_recipe, check_classes, check_same, chosen_settings, recipe_of
 
 
 class _Terminated(Interrupted):
@@ -89,9 +89,11 @@ def command(
     """
     started = time.perf_counter()
     last = os.path.join(output, "last.pth")
-    notes = read_notes(last) if resume and os.path.exists(last) else None
+    notes = (read_notes(last) or {}) if resume and os.path.exists(last) else None
     settings = chosen_settings(network, given, validation_fraction, last, notes)
     recipe = recipe_of(settings)
+    if notes is not None:
+        check_same(last, notes, settings, recipe)
     data = read_dataset(folder, validation=validation, fraction=settings["validation_fraction"], seed=recipe.seed)
     if notes is None:
         net = new_network(network, settings, len(data.classes))

@@ -69,9 +69,11 @@ class Display(Observer):
                 signal.signal(number, handler)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            # The second one does not wait for the end of the step.
+            raise KeyboardInterrupt
+        # While a handler of its own is set, no signal ends a backward pass, which cannot be made again.
         self.signal = signal.Signals(number)
-        # The second one does not wait for the end of the step.
-        signal.signal(number, signal.default_int_handler)
 
     def is_stopped(self) -> bool:
         """Whether a signal came."""

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from ..training import Dataset, Recipe, StateError
+from ..training._settings import check_settings
 from .network import NetworkOptions
 from .saved import is_given, settings_of
 
@@ -51,7 +53,8 @@ def chosen_settings(
     if chosen.get("optimizer") == "adamw":
         defaults |= {"lr": 0.001, "weight_decay": 0.01}
     elif not network.weights:
-        defaults["lr"] = 0.1
+        # 0.1 for a batch of 128, as for CIFAR; much more makes small batches diverge.
+        defaults["lr"] = 0.1 * chosen.get("batch", defaults["batch"]) / 128
     return {**of_network, **_BESIDE, **defaults, **chosen}
 
 
@@ -70,6 +73,16 @@ def recipe_of(settings: Mapping[str, Any]) -> Recipe:
 def beside_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The other settings."""
     return {name: value for name, value in settings.items() if name not in Recipe.__dataclass_fields__}
+
+
+def check_same(last: str, notes: Mapping[str, Any], settings: Mapping[str, Any], recipe: Recipe) -> None:
+    """Refuse to resume with other settings, before anything is made with them.
+
+    Raises:
+        StateError: they differ.
+    """
+    before = {name: value for name, value in settings_of(notes).items() if name != "images"}
+    check_settings(last, before, {**beside_recipe(settings), **asdict(recipe)})
 
 
 def check_classes(last: str, notes: Mapping[str, Any], data: Dataset) -> None:

@@ -4,6 +4,7 @@
 """The loop: against one that is written down here, and the same bits in spite of threads, stops and damage."""
 
 import csv
+import resource
 import zipfile
 
 import numpy as np
@@ -258,6 +259,31 @@ def test_a_folder_belongs_to_one_training_at_a_time(tmp_path, data):
     second = Second()
     train(data, tmp_path / "out", observer=second)
     assert "another training writes to this folder" in second.error
+
+
+class FullDisk(Observer):
+    """After the first epoch no file may become larger than 10 kB."""
+
+    def __init__(self):
+        self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def on_epoch_end(self, row):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, self.limits[1]))
+
+
+def test_a_disk_that_becomes_full_leaves_the_last_state(tmp_path, data):
+    disk = FullDisk()
+    try:
+        with pytest.raises(OSError, match="cannot be written: .*File too large") as caught:
+            train(data, tmp_path / "out", observer=disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, disk.limits)
+    assert caught.value.filename in (str(tmp_path / "out/last.pth"), str(tmp_path / "out/best.pth"))
+    assert read_notes(tmp_path / "out/last.pth")["progress"]["epoch"] == 1
+    assert not list((tmp_path / "out").glob(".*"))
+    train(data, tmp_path / "out", resume=True)
+    train(data, tmp_path / "whole")
+    assert state_of(tmp_path / "out/last.pth") == state_of(tmp_path / "whole/last.pth")
 
 
 def test_a_network_for_other_classes_is_refused(tmp_path, data):
