@@ -89,8 +89,10 @@ def command(
     known = known_classes(names_file, notes)
     classes, examples = labelled_examples(folder, subset, known, settings)
     size = size or settings.get("size", 224)
-    # The training's own rule for validation, unless another size is asked for.
-    scaled = settings["resize"] if settings.get("size") == size else round(size * 256 / 224)
+    scaled = round(size * 256 / 224)
+    if settings.get("size") == size:
+        # The training's own rule for validation.
+        scaled = settings.get("resize", scaled)
     view = View(size, max(resize or scaled, size), max_pixels=max_pixels)
     with with_saved(network, settings).open(("logits",)) as net:
         if net.num_classes != len(classes):

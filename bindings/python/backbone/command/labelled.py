@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..training import Example, parts_of, read_classes, read_dataset
+from .saved import classes_of
 
 
 def known_classes(path: str | None, notes: Mapping[str, Any] | None) -> list[str] | None:
@@ -20,8 +21,7 @@ def known_classes(path: str | None, notes: Mapping[str, Any] | None) -> list[str
         OSError: the file cannot be read.
     """
     if path is None:
-        classes = (notes or {}).get("network", {}).get("classes")
-        return None if classes is None else [str(name) for name in classes]
+        return classes_of(notes)
     with open(path, encoding="utf-8", errors="backslashreplace") as file:
         return [line.strip() for line in file.read().rstrip().splitlines()]
 

@@ -14,7 +14,7 @@ import click
 from ..training import Dataset, Recipe, StateError
 from ..training._settings import check_settings
 from .network import NetworkOptions
-from .saved import is_given, settings_of
+from .saved import classes_of, is_given, settings_of
 
 # What is not of the recipe, with its defaults.
 _BESIDE: dict[str, Any] = {"frozen_stages": -1, "norm_eval": False, "new_head": False, "validation_fraction": 0.1}
@@ -46,7 +46,8 @@ def chosen_settings(
         saved = {name: value for name, value in settings_of(notes).items() if name != "images"}
         if not saved:
             raise StateError(f"{last}: not the last.pth of a training; resuming needs one that `train` wrote")
-        return {**saved, **{name: value for name, value in of_network.items() if is_given(name)}, **chosen}
+        # `check_same` names what the file lacks.
+        return {**_BESIDE, **saved, **{name: value for name, value in of_network.items() if is_given(name)}, **chosen}
     if not network.weights and network.checkpoint.architecture is None:
         raise click.UsageError("give --weights, or --architecture for a network with random weights")
     defaults: dict[str, Any] = {name: field.default for name, field in Recipe.__dataclass_fields__.items()}
@@ -68,6 +69,8 @@ def recipe_of(settings: Mapping[str, Any]) -> Recipe:
         return Recipe(**{name: settings[name] for name in Recipe.__dataclass_fields__})
     except KeyError as error:
         raise StateError(f"the training to resume lacks the setting {error}") from None
+    except TypeError as error:
+        raise StateError(f"a setting of the training to resume is damaged ({error})") from None
 
 
 def beside_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,10 +94,10 @@ def check_classes(last: str, notes: Mapping[str, Any], data: Dataset) -> None:
     Raises:
         StateError: they differ.
     """
-    before = notes.get("network", {}).get("classes")
+    before = classes_of(notes) or []
     if before != list(data.classes):
-        names = "none" if before is None else ", ".join(map(str, before[:5]))
+        names = ", ".join(before[:5])
         raise StateError(
-            f"{last}: the training has {len(before or ())} classes ({names}), {data.folder} has {len(data.classes)} "
+            f"{last}: the training has {len(before)} classes ({names}), {data.folder} has {len(data.classes)} "
             f"({', '.join(data.classes[:5])}); resume it with the same folder"
         )

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +89,8 @@ def plot_confusion(path: str, confusion: npt.NDArray[np.int64], classes: Sequenc
 
 def _new_figure(width: float, height: float) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        with _quiet():
+            from matplotlib.figure import Figure
     except ImportError:
         raise PlotError("Matplotlib is missing; install it with: pip install 'backbone[train]'") from None
     # Not by pyplot, which would look for a screen and keep the figure.
@@ -95,11 +98,22 @@ def _new_figure(width: float, height: float) -> Figure:
 
 
 def _save(path: str, figure: Figure) -> None:
-    with warnings.catch_warnings():
-        # Characters that the font does not have.
-        warnings.simplefilter("ignore")
-        with written(path) as file:
-            figure.savefig(file, format="png", dpi=120)
+    with _quiet(), written(path) as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without remarks on characters that the font does not have, and on where and when fonts are listed."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _short(name: str) -> str:

@@ -159,9 +159,7 @@ class Recipe:
         )
         if self.optimizer == "adamw":
             return AdamW(net, self.lr, weight_decay=self.weight_decay, groups=groups)
-        return SGD(
-            net, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov, groups=groups
-        )
+        return SGD(net, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov, groups=groups)
 
 
 def head_prefix(net: ResNet) -> str:

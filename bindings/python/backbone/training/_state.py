@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ._tables import COLUMNS
+
 # PyTorch's own place for files that it does not interpret.
 _MEMBER = "archive/extra/backbone.json"
 _MOST_BYTES = 64 << 20
@@ -121,9 +123,31 @@ def progress_of(path: str, notes: dict[str, Any] | None) -> Progress:
         StateError: they hold none, or not of this version.
     """
     try:
-        return Progress(**(notes or {})["progress"])
+        progress = Progress(**(notes or {})["progress"])
+        if not _is_sound(progress):
+            raise TypeError
+        return progress
     except (KeyError, TypeError):
         raise StateError(f"{path}: not the last.pth of a training; resuming needs one that `train` wrote") from None
+
+
+def _is_sound(progress: Progress) -> bool:
+    """Whether what a file says is of the types that are used."""
+    if not isinstance(progress.history, list):
+        return False
+    counts = (progress.epoch, progress.step, progress.correct, progress.count)
+    best = progress.best
+    rows = [*progress.history, *([] if best is None else [best])]
+    return (
+        all(isinstance(count, int) and 0 <= count < 1 << 62 for count in counts)
+        and all(isinstance(number, (int, float)) for number in (progress.loss, progress.seconds))
+        and len(progress.history) == progress.epoch
+        and all(isinstance(row, dict) and set(row) == set(COLUMNS) for row in rows)
+        and all(value is None or isinstance(value, (int, float)) for row in rows for value in row.values())
+        and (best is None or None not in (best["validation_accuracy"], best["validation_loss"]))
+        and isinstance(progress.damaged, list)
+        and all(isinstance(path, str) for path in progress.damaged)
+    )
 
 
 def notes_of(progress: Progress, **others: Any) -> dict[str, Any]:

@@ -143,7 +143,8 @@ class Trainer:
         self._observer.on_epoch_begin(progress.epoch, progress.step)
         self._train()
         if not progress.count:
-            raise ValueError(f"none of {len(data.train)} images could be decoded, the first: {progress.damaged[0]}")
+            first = f"; the first: {progress.damaged[0]}" if progress.damaged else ""
+            raise ValueError(f"none of {len(data.train)} images could be decoded{first}")
         row = {
             "epoch": progress.epoch + 1,
             "lr": self._rates((progress.epoch + 1) * self.steps - 1),

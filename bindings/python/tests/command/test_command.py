@@ -18,7 +18,7 @@ from command_runner import RESNET18, error_of, noise, run, run_json, start, writ
 import backbone
 from backbone.command import group
 
-COMMANDS = ("features", "classify", "heatmap", "inspect", "convert", "bench", "layers")
+COMMANDS = ("features", "classify", "heatmap", "inspect", "convert", "train", "evaluate", "bench", "layers")
 
 
 def test_help_lists_every_command():

@@ -223,7 +223,7 @@ def test_no_image_that_can_be_decoded(tmp_path):
     for name in ("a/1.png", "a/2.png", "b/1.png"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"none of 3 images could be decoded, the first: .*/\w/\d.png"):
+    with pytest.raises(ValueError, match=r"none of 3 images could be decoded; the first: .*/\w/\d.png"):
         train(read_dataset(folder, fraction=0), tmp_path / "out")
 
 
