@@ -48,17 +48,17 @@ def with_notes(source, target, text):
 
 
 def changes(notes):
-    """Copies of the notes, each with one value that is of the wrong type or out of range."""
+    """Copies of the notes, each with one value that is missing, of the wrong type or out of range."""
     rng = random.Random(8)
     for parent in ([], ["settings"], ["progress"], ["network"], ["progress", "best"]):
         for name in [*parent_of(notes, parent)]:
-            for value in rng.sample(VALUES, 2):
-                changed = json.loads(json.dumps(notes))
-                parent_of(changed, parent)[name] = value
-                yield f"{parent} {name} {value}", changed
             changed = json.loads(json.dumps(notes))
-            del parent_of(changed, parent)[name]
-            yield f"{parent} without {name}", changed
+            value = rng.choice((*VALUES, "none"))
+            if value == "none":
+                del parent_of(changed, parent)[name]
+            else:
+                parent_of(changed, parent)[name] = value
+            yield f"{parent} {name} {value}", changed
 
 
 def parent_of(notes, keys):
@@ -93,7 +93,7 @@ def test_changed_notes_are_refused_or_do_no_harm(tmp_path, trained, monkeypatch)
         if "settings" in what or "network" in what:
             arguments = ("evaluate", trained / "images", "-w", tmp_path / "out/last.pth", "--threads", 1)
             assert_sound(invoked(tmp_path, *arguments), what)
-    assert refused > 100
+    assert refused > 30
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 100_000, b"\xff\xfe"])
