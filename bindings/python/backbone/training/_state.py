@@ -60,6 +60,39 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
+    def row(self, lr: float) -> dict[str, Any]:
+        """The row of the present epoch, whose images are all done, without what the validation adds.
+
+        Args:
+            lr: of the last step.
+        """
+        return {
+            "epoch": self.epoch + 1,
+            "lr": lr,
+            "loss": self.loss / self.count,
+            "accuracy": self.correct / self.count,
+            "validation_loss": None,
+            "validation_accuracy": None,
+            "validation_top5": None,
+            "images": self.count,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def end_epoch(self, row: dict[str, Any]) -> bool:
+        """Note a complete epoch. Returns whether it is the best one so far; without validation none is."""
+        self.history.append(row)
+        self.epoch += 1
+        self.step = self.correct = self.count = 0
+        self.loss = self.seconds = 0.0
+        if row["validation_accuracy"] is None or (self.best is not None and _rank(row) <= _rank(self.best)):
+            return False
+        self.best = row
+        return True
+
+
+def _rank(row: dict[str, Any]) -> tuple[float, float]:
+    return row["validation_accuracy"], -row["validation_loss"]
+
 
 def write_checkpoint(path: str, save: Callable[[str], None], notes: dict[str, Any]) -> None:
     """Write a .pth with notes; the older file is as it was until the new one is complete and synced.

@@ -20,7 +20,7 @@ from .._losses import cross_entropy
 from .._optimizers import clip_gradients
 from .._resnet import ResNet
 from ..images import MAX_PIXELS
-from ._evaluation import Evaluation, evaluate
+from ._evaluation import evaluate
 from ._folders import Dataset
 from ._loader import Batch, batches
 from ._observer import Observer, Stopped
@@ -145,24 +145,10 @@ class Trainer:
         if not progress.count:
             first = f"; the first: {progress.damaged[0]}" if progress.damaged else ""
             raise ValueError(f"none of {len(data.train)} images could be decoded{first}")
-        row = {
-            "epoch": progress.epoch + 1,
-            "lr": self._rates((progress.epoch + 1) * self.steps - 1),
-            "loss": progress.loss / progress.count,
-            "accuracy": progress.correct / progress.count,
-            "validation_loss": None,
-            "validation_accuracy": None,
-            "validation_top5": None,
-            "images": progress.count,
-            "seconds": round(progress.seconds, 3),
-        }
+        row = progress.row(self._rates((progress.epoch + 1) * self.steps - 1))
         if data.validation:
-            self._validate(row)
-        progress.history.append(row)
-        progress.epoch += 1
-        progress.step = progress.correct = progress.count = 0
-        progress.loss = progress.seconds = 0.0
-        if progress.best is row:
+            row |= self._validated()
+        if progress.end_epoch(row):
             # Before last.pth: a process that is killed between the two computes this row, and best.pth, again.
             write_checkpoint(self._path(BEST), self._net.save_weights, self._notes())
         self._save()
@@ -220,29 +206,25 @@ class Trainer:
 
     # ---- Validation ----
 
-    def _validate(self, row: dict[str, Any]) -> None:
-        result = self._evaluated()
-        for example, error in result.failed:
-            self._note(example.path, error)
-        row |= {
-            "validation_loss": result.loss,
-            "validation_accuracy": result.top1,
-            "validation_top5": result.top5,
-        }
-        best = self.progress.best
-        if best is None or _rank(row) > _rank(best):
-            self.progress.best = row
+    def _validated(self) -> dict[str, float]:
+        """What the validation adds to the row of an epoch."""
 
-    def _evaluated(self) -> Evaluation:
         def on_batch(item: Batch) -> None:
             self._observer.on_validation(len(item.indices) + len(item.failed))
             self._stop_if_asked()
 
         self._net.eval()
-        examples = self._data.validation
-        return evaluate(
-            self._net, examples, self._view, batch=self._recipe.batch, decoders=self._decoders, on_batch=on_batch
+        size, decoders = self._recipe.batch, self._decoders
+        result = evaluate(
+            self._net, self._data.validation, self._view, batch=size, decoders=decoders, on_batch=on_batch
         )
+        for example, error in result.failed:
+            self._note(example.path, error)
+        return {
+            "validation_loss": result.loss,
+            "validation_accuracy": result.top1,
+            "validation_top5": result.top5,
+        }
 
     # ---- Interruptions and damage ----
 
@@ -291,7 +273,3 @@ class Trainer:
                 plot_curves(picture, history)
             except PlotError as error:
                 self._observer.on_missing_plot(picture, error)
-
-
-def _rank(row: Mapping[str, Any]) -> tuple[float, float]:
-    return row["validation_accuracy"], -row["validation_loss"]

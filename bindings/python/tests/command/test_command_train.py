@@ -70,6 +70,23 @@ def test_json_tells_what_was_done(tmp_path, folder):
     assert report["skipped"] == []
 
 
+def test_another_folder_for_validation_and_a_limit_of_pixels(tmp_path, folder):
+    held = write_folders(tmp_path / "held", {"b": 4}, seed=3, height=16, width=16)
+    write_folders(held, {"a": 1}, height=40, width=16)
+    options = ("-o", tmp_path / "out", "--validation", held, "--max-pixels", 300)
+    report = run_json("train", folder, *QUICK, *options)
+    assert (report["train"], report["validation"]) == (17, 5)
+    # The large image is not counted: all others are of class b.
+    assert report["skipped"] == [f"{held}/a/000.png"]
+    with backbone.ResNet.from_file(tmp_path / "out/last.pth", outputs=("logits",), num_classes=2) as net:
+        assert net.architecture == "resnet20"
+    arguments = ("evaluate", held, "-w", tmp_path / "out/last.pth", "--threads", 1, "--max-pixels", 300)
+    assert run_json(*arguments)["top1"] == report["epochs"][0]["validation_accuracy"]
+    # It belongs to the training as much as the other folder.
+    message = error_of("train", folder, "-o", tmp_path / "out", "--resume", status=1)
+    assert "(images: 17 + 5 in 2 classes, " in message and "now 15 + 2 in 2 classes" in message
+
+
 def test_the_seed_decides_random_weights_and_new_classifiers(tmp_path, folder):
     # At this rate no weight moves.
     still = ("--lr", 0, "--weight-decay", 0)
