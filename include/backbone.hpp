@@ -782,13 +782,14 @@ public:
 
     /// Computes the gradients with respect to outputs: backbone_feature_gradients.
     ///
-    /// `output_gradients` as for backward(). `feature_gradients` has one tensor for each output, which receives the gradient
-    /// with respect to it; those that are empty are not wanted.
+    /// `output_gradients` as for backward(). `feature_gradients` has as many tensors, which receive the gradients with
+    /// respect to the outputs; those that are empty are not wanted.
     void feature_gradients(Tape &tape, Span<const ConstTensor> output_gradients,
                            Span<const Tensor> feature_gradients) {
-        check_same_count(output_gradients.size(), feature_gradients.size());
-        check(backbone_feature_gradients(c(), tape.c(), tensors(output_gradients), output_gradients.size(),
-                                         tensors(feature_gradients)));
+        this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
+    }
+    void feature_gradients(Tape &tape, Span<const Tensor> output_gradients, Span<const Tensor> feature_gradients) {
+        this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
     }
 
     /// The memory that a tape holds, in bytes.
@@ -899,6 +900,15 @@ private:
         const std::uint32_t flags = accumulate ? std::uint32_t{BACKBONE_BACKWARD_ACCUMULATE} : 0;
         check(backbone_backward(c(), tape.c(), output_gradients, count, input, gradients.data(), gradients.size(),
                                 flags));
+    }
+
+    void feature_gradients(Tape &tape, const backbone_tensor *output_gradients, std::size_t count,
+                           Span<const Tensor> gradients) {
+        // C takes one number for both.
+        if (gradients.size() != count) {
+            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, "feature_gradients and output_gradients differ in number");
+        }
+        check(backbone_feature_gradients(c(), tape.c(), output_gradients, count, tensors(gradients)));
     }
 
     // An array of views is an array of the structs that they consist of.

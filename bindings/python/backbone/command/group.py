@@ -20,7 +20,19 @@ from .._loading import ALLOWING
 from .terminal import printable, warn
 
 # In the order of `backbone --help`.
-_NAMES = ("features", "classify", "heatmap", "gradcam", "saliency", "inspect", "convert", "bench", "layers")
+_NAMES = (
+    "features",
+    "classify",
+    "heatmap",
+    "gradcam",
+    "saliency",
+    "inspect",
+    "convert",
+    "train",
+    "evaluate",
+    "bench",
+    "layers",
+)
 
 
 class Interrupted(click.ClickException):

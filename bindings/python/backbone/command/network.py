@@ -59,7 +59,11 @@ class CheckpointOptions:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What features depend on beside the image, and the number of threads."""
+    """What features depend on beside the image, and the number of threads.
+
+    Attributes:
+        weights: the path of the checkpoint; "" for none, where a network may begin with random weights.
+    """
 
     weights: str
     checkpoint: CheckpointOptions
@@ -93,7 +97,7 @@ class NetworkOptions:
         # What a load allows changes no features of a checkpoint that loads without it.
         load = {name: value for name, value in self.checkpoint.load.items() if name not in ALLOWING}
         return {
-            "weights": _sha256(self.content),
+            "weights": _sha256(self.content) if self.weights else None,
             **load,
             "style": self.checkpoint.style,
             # Only where it is given, so that older outputs have the same settings.

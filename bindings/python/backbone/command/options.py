@@ -217,11 +217,20 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--weights and what belongs to it as `network`."""
+    return _network_options(function, required=True)
+
+
+def initial_network_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same where a network may also begin without a checkpoint: `network.weights` is then ""."""
+    return _network_options(function, required=False)
+
+
+def _network_options(function: Callable[..., Any], required: bool) -> Callable[..., Any]:
     options = (
         click.option(
             "--weights",
             "-w",
-            required=True,
+            required=required,
             metavar="FILE",
             help="A checkpoint of any kind that is read here (.pth, .pkl, .safetensors); it says which network it is.",
         ),
@@ -262,6 +271,7 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
         load["input_channels"] = input_channels
         checkpoint = CheckpointOptions(load, style, architecture)
         given = {name: rest.pop(name) for name in names}
+        given["weights"] = given["weights"] or ""
         given["mean"], given["std"] = given["mean"] or IMAGENET_MEAN, given["std"] or IMAGENET_STD
         return function(*args, network=NetworkOptions(checkpoint=checkpoint, **given), **rest)
 

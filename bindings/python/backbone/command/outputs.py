@@ -1,67 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Files of features, which appear under their names only when they are complete.
-
-Until then a file has a short name of its own, which fits wherever the output's name does, and which no other process
-and no other output shares.
-"""
+"""Files of features, which appear under their names only when they are complete: see `backbone._files`."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
-import secrets
-import socket
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, Any
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .._files import Placing, remove_abandoned, written
+
+__all__ = ["Arrays", "remove_abandoned", "write_features", "written"]
+
 Arrays = Mapping[str, npt.NDArray[np.float32]]
-
-# Gets the complete file, and is entered while the file takes its place.
-Placing = Callable[[IO[bytes]], AbstractContextManager[object]]
-
-_PARTIAL = re.compile(r"\.([0-9a-f]{8})[0-9a-f]{8}\.partial")
-
-
-@contextmanager
-def written(path: str, placing: Placing = nullcontext) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes its place at the end if nothing fails.
-
-    Args:
-        path: the place. Its folder is made.
-        placing: what surrounds the moment in which the complete file takes its place.
-
-    Raises:
-        OSError: with the name of the file.
-    """
-    folder = os.path.dirname(path)
-    partial = None
-    try:
-        os.makedirs(folder or ".", exist_ok=True)
-        partial, file = _new_partial(folder)
-        try:
-            with file:
-                yield file
-                file.flush()
-                # Its lock is held until it has its name: see `remove_abandoned`.
-                with placing(file):
-                    os.replace(partial, path)
-        except BaseException:
-            if os.path.exists(partial):
-                os.unlink(partial)
-            raise
-    except OSError as error:
-        # What a full disk says names no file.
-        if error.filename is None or error.filename == partial:
-            raise OSError(error.errno, error.strerror, path) from None
-        raise
 
 
 def write_features(path: str, arrays: Arrays, placing: Placing = nullcontext) -> int:
@@ -79,49 +34,3 @@ def write_features(path: str, arrays: Arrays, placing: Placing = nullcontext) ->
             named: dict[str, Any] = dict(arrays)
             np.savez(file, **named)
         return file.tell()
-
-
-def remove_abandoned(folder: str) -> None:
-    """Remove the unfinished files that killed processes of this machine left in a folder.
-
-    Processes hold a lock on what they write. Other machines may not see these locks; their files are left alone.
-    """
-    try:
-        names = [name for name in os.listdir(folder) if name.endswith(".partial")]
-    except OSError:
-        return
-    for name in names:
-        match = _PARTIAL.fullmatch(name)
-        if match is None or match[1] != _machine():
-            continue
-        path = os.path.join(folder, name)
-        try:
-            with open(path, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(path)
-        except OSError:
-            # It is being written, or another process has removed it.
-            continue
-
-
-def _new_partial(folder: str) -> tuple[str, IO[bytes]]:
-    while True:
-        partial = os.path.join(folder, f".{_machine()}{secrets.token_hex(4)}.partial")
-        try:
-            # Not by tempfile, whose files nobody else may read.
-            file = open(partial, "xb")
-        except FileExistsError:
-            continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:
-            # A file system without locks: there `remove_abandoned` gets none either.
-            return partial, file
-        if os.fstat(file.fileno()).st_nlink:
-            return partial, file
-        # Another process has taken it for abandoned before it was locked.
-        file.close()
-
-
-def _machine() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"

@@ -30,5 +30,6 @@ RUN_BY = {
 # Command -> why nothing runs it.
 NOT_RUN = {
     "pip install './bindings/python[ray]'": "500 MB; scripts/setup --ray installs the same packages",
+    "pip install './bindings/python[train]'": "scripts/setup installs the same Matplotlib",
     "swift run -c release backbone-bench peak": "a tool for developers, which is another build of everything",
 }

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""Options that a checkpoint of `backbone train` holds, for what the command line does not say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import click
+from click.core import ParameterSource
+
+from ..training import StateError
+from .network import NetworkOptions
+
+# What a network that was saved has to be created with again.
+_OF_NETWORK = ("arithmetic", "channel_order", "mean", "std")
+_OF_CHECKPOINT = ("style", "architecture")
+
+
+def is_given(name: str) -> bool:
+    """Whether the command line has the option of this parameter."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+
+
+def with_saved(network: NetworkOptions, settings: Mapping[str, Any]) -> NetworkOptions:
+    """The options, with the settings of a training in place of those that are not given."""
+
+    def chosen(names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: settings[name] for name in names if name in settings and not is_given(name)}
+
+    checkpoint = dataclasses.replace(network.checkpoint, **chosen(_OF_CHECKPOINT))
+    return dataclasses.replace(network, checkpoint=checkpoint, **chosen(_OF_NETWORK))
+
+
+def settings_of(notes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings in the notes of a checkpoint; empty where it has none.
+
+    Raises:
+        StateError: a value is not of its kind. Notes come from a file, which anybody may have written.
+    """
+    settings = (notes or {}).get("settings")
+    if not isinstance(settings, dict):
+        return {}
+    for name, fits in _KINDS.items():
+        if name in settings and not fits(settings[name]):
+            raise StateError(f"the checkpoint's notes of its training are damaged: {name} is {settings[name]!r:.60}")
+    return settings
+
+
+def classes_of(notes: Mapping[str, Any] | None) -> list[str] | None:
+    """The names of the classes in the notes of a checkpoint; None where it has none."""
+    network = (notes or {}).get("network")
+    names = network.get("classes") if isinstance(network, dict) else None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_three_numbers(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
+
+
+def _is_length(value: object) -> bool:
+    return _is_integer(value) and 1 <= cast(int, value) <= 65535
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+# Those that are used before `Recipe`, which checks its own.
+_KINDS: dict[str, Callable[[object], bool]] = {
+    "arithmetic": _is_text,
+    "channel_order": _is_text,
+    "style": _is_text,
+    "architecture": _is_text_or_none,
+    "mean": _is_three_numbers,
+    "std": _is_three_numbers,
+    "size": _is_length,
+    "resize": _is_length,
+    "seed": _is_integer,
+    "validation_fraction": _is_number,
+    "frozen_stages": _is_integer,
+    "norm_eval": _is_flag,
+}
