@@ -930,8 +930,9 @@ BACKBONE_API backbone_status backbone_get_warning(const backbone *net, size_t in
  * Ends the calls that have been entered on a handle: backbone_forward, backbone_profile, backbone_init_weights, the
  * backbone_load_weights functions, backbone_load_training, backbone_forward_train, backbone_backward,
  * backbone_feature_gradients and backbone_statistics_add, their waits for a lock included. They return
- * BACKBONE_STATUS_CANCELLED soon, within 50 ms for networks and images as detectors have them. The contents of their outputs are then undefined; the network
- * is as it was before, its running statistics too. A call that was about to succeed may still do so.
+ * BACKBONE_STATUS_CANCELLED soon, within 50 ms for networks and images as detectors have them. The contents of their
+ * outputs are then undefined; the network is as it was before, its running statistics too. A call that was about to
+ * succeed may still do so.
  *
  * Calls that are entered later are not affected, so a cancel that comes before its call ends nothing: repeat it until
  * the call has returned. Calls on other handles are not affected either.
@@ -987,8 +988,9 @@ BACKBONE_API backbone_status backbone_profile(backbone *net, const backbone_tens
  *     backbone_optimizer_step(net, optimizer, gradients, gradient_count, 0.01, 0);
  *
  * Threads: calls with the same tape wait for each other. backbone_forward_train, backbone_backward and
- * backbone_feature_gradients with different tapes run side by side, and beside backbone_forward; only a forward pass that updates running statistics (training
- * mode without options.norm_eval) takes the handle's exclusive lock. backbone_cancel ends them.
+ * backbone_feature_gradients with different tapes run side by side, and beside backbone_forward; only a forward pass
+ * that updates running statistics (training mode without options.norm_eval) takes the handle's exclusive lock.
+ * backbone_cancel ends them.
  *
  * A tape is stale once the handle's weights were written or loaded, or other stages were frozen, after
  * backbone_forward_train: backbone_backward returns BACKBONE_STATUS_STALE and changes nothing. A tape of another handle
@@ -1089,9 +1091,9 @@ BACKBONE_API backbone_status backbone_backward(backbone *net, backbone_tape *tap
                                                size_t gradient_count, uint32_t flags);
 
 /**
- * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, of which Grad-CAM
- * is made. The tape is as backbone_forward_train filled it, and afterwards as backbone_backward leaves it. The gradients
- * of parameters and input are not computed, nor what lies below the first output that is asked for.
+ * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, of which
+ * Grad-CAM is made. The tape is as backbone_forward_train filled it, and afterwards as backbone_backward leaves it. The
+ * gradients of parameters and input are not computed, nor what lies below the first output that is asked for.
  *
  * @param output_gradients   as for backbone_backward.
  * @param count              the number of outputs.

@@ -91,6 +91,7 @@ void training_equals_that_of_c();
 void gradients_are_missing_added_and_of_inputs();
 void stale_and_not_finite_are_exceptions();
 void training_is_saved_and_loaded(const std::filesystem::path &folder);
+void gradients_of_features_equal_those_of_c();
 void statistics_equal_those_of_c();
 void tapes_and_optimizers_are_freed_in_any_order();
 

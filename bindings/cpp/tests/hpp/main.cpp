@@ -109,6 +109,7 @@ int main(int argc, char **argv) {
     gradients_are_missing_added_and_of_inputs();
     stale_and_not_finite_are_exceptions();
     training_is_saved_and_loaded(folder);
+    gradients_of_features_equal_those_of_c();
     statistics_equal_those_of_c();
     tapes_and_optimizers_are_freed_in_any_order();
     std::filesystem::remove_all(folder);

@@ -227,6 +227,28 @@ void training_is_saved_and_loaded(const std::filesystem::path &folder) {
     CHECK_THROWS(BACKBONE_STATUS_MISMATCH, "", resumed.load_training(adam, path));
 }
 
+void gradients_of_features_equal_those_of_c() {
+    Net net = make_net();
+    const std::vector<float> batch = make_batch();
+    const backbone::ConstTensor images(batch.data(), batch_shape);
+    backbone::TapeOptions options;
+    options.retain = 1;
+    backbone::Tape tape(net, options);
+    const backbone::Features outputs = net.forward_train(tape, images);
+    const std::vector<float> seed = {1, -2, 3, 0, 0.5F, 0, 0, 1, 0, -1};
+    const std::vector<backbone::ConstTensor> given = {backbone::ConstTensor(),
+                                                      backbone::ConstTensor(seed.data(), outputs[1].shape())};
+    std::vector<float> of_c3(2 * 16 * 4 * 4, -7), of_c(of_c3.size(), -8);
+    const backbone::Tensor c3(of_c3.data(), outputs[0].shape());
+    net.feature_gradients(tape, given, std::vector<backbone::Tensor>{c3, backbone::Tensor()});
+    const backbone_tensor gradients[2] = {given[0].c(), given[1].c()};
+    backbone_tensor features[2] = {c3.c(), {}};
+    features[0].data = of_c.data();
+    OK(backbone_feature_gradients(net.c(), tape.c(), gradients, 2, features));
+    CHECK(same(of_c3, of_c) && of_c3[0] != -7);
+    CHECK_THROWS(INVALID, "differ in number", net.feature_gradients(tape, given, std::vector<backbone::Tensor>{c3}));
+}
+
 void statistics_equal_those_of_c() {
     Net net = make_net(), of_c = make_net();
     const std::vector<float> batch = make_batch();

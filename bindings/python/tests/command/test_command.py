@@ -18,11 +18,19 @@ from command_runner import RESNET18, error_of, noise, run, run_json, start, writ
 import backbone
 from backbone.command import group
 
-<<<<<<< HEAD
-COMMANDS = ("features", "classify", "heatmap", "gradcam", "saliency", "inspect", "convert", "bench", "layers")
-=======
-COMMANDS = ("features", "classify", "heatmap", "inspect", "convert", "train", "evaluate", "bench", "layers")
->>>>>>> 70d67344ad9d457f976b85f864ba9baa1daeff5e
+COMMANDS = (
+    "features",
+    "classify",
+    "heatmap",
+    "gradcam",
+    "saliency",
+    "inspect",
+    "convert",
+    "train",
+    "evaluate",
+    "bench",
+    "layers",
+)
 
 
 def test_help_lists_every_command():
