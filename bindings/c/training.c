@@ -136,12 +136,18 @@ static int make_output(const struct training *training) {
     return 1;
 }
 
-/* What no batch may be: ranks would have nothing to compute, or shares of other sizes. */
+/* Whole batches have equal shares, and an epoch has a step. */
 static int check_batch(const struct training *training) {
-    int32_t batch = training->arguments.batch;
-    if (batch % training->ranks.count != 0) {
-        fprintf(stderr, "%s: --batch is %d; it must be a multiple of the %d processes\n", training->arguments.program,
-                (int)batch, training->ranks.count);
+    const struct arguments *arguments = &training->arguments;
+    int ranks = training->ranks.count;
+    if (arguments->batch % ranks != 0) {
+        fprintf(stderr, "%s: --batch is %d; it must be a multiple of the %d processes\n", arguments->program,
+                (int)arguments->batch, ranks);
+        return 0;
+    }
+    if (step_count(training) == 0) {
+        fprintf(stderr, "%s: %s: %zu images; expected two for each of %d processes\n", arguments->program,
+                arguments->folder, training->images.count, ranks);
         return 0;
     }
     return 1;
@@ -150,7 +156,7 @@ static int check_batch(const struct training *training) {
 int create_training(struct training *training) {
     const struct arguments *arguments = &training->arguments;
     training->done = resumed_epoch(arguments->program, arguments->resume);
-    if (training->done < 0 || !check_batch(training) || !read_images(training) || !create_network(training) ||
+    if (training->done < 0 || !read_images(training) || !check_batch(training) || !create_network(training) ||
         !create_optimizer(training) || !allocate(training)) {
         return 0;
     }

@@ -152,6 +152,7 @@ def check_messages():
     expect("--batch is 9; it must be a multiple of the 2 processes", *ranks(2), "data", *start, "--batch", 9)
     expect("distributed: unknown option '--epoch'", *ranks(2), "data", "--epoch", 1)
     expect("distributed: weights: none.pth: ", *ranks(2), "data", "--weights", "none.pth")
+    expect("distributed: four: 4 images; expected two for each of 3 processes", *ranks(3), "four", *start, "--batch", 9)
     assert run(*ranks(2), "--help").stdout.count("Usage: mpirun -n N distributed") == 1
 
     def differing(first, second):
