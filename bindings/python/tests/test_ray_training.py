@@ -184,7 +184,7 @@ def test_a_killed_worker_changes_no_bit(job, cluster, undisturbed, folder, weigh
 
 def test_a_run_that_ended_goes_on(job, cluster, undisturbed, folder, weights, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(RuntimeError, match=r"^worker [01] failed: [^\n]+$"):
+    with pytest.raises(RuntimeError, match=r"^worker [01] failed: [^\n]+; [^\n]+ resume=True [^\n]+$"):
         job.train(folder, out, weights, optimizer=dying_in(out), restarts=0, **SETTINGS)
     with pytest.raises(FileExistsError, match="resume=True"):
         job.train(folder, out, weights, optimizer=sgd, **SETTINGS)

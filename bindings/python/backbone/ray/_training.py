@@ -187,8 +187,12 @@ def _run(settings: Settings, place: tuple[str, str], restarts: int, keep: int) -
     try:
         result = trainer.fit()
     except ray.train.WorkerGroupError as error:
-        rank, cause = min(error.worker_failures.items())
-        raise RuntimeError(f"worker {rank} failed: {_last_line(cause)}") from error
+        # A worker that died is the cause of what the others say of their connections.
+        causes = sorted(error.worker_failures.items(), key=lambda item: (not _is_death(item[1]), item[0]))
+        rank, cause = causes[0]
+        what = "its process or its machine died" if _is_death(cause) else _last_line(cause)
+        cure = "after the cause is removed, resume=True goes on from the last checkpoint"
+        raise RuntimeError(f"worker {rank} failed: {what}; {cure}") from error
     answer = result.return_value or {}
     if "error" in answer:
         raise (FloatingPointError if answer["diverged"] else ValueError)(answer["error"])
@@ -203,6 +207,11 @@ def _history(checkpoint: Any) -> list[dict[str, float]]:
     with checkpoint.as_directory() as folder, open(os.path.join(folder, HISTORY_FILE)) as file:
         history: list[dict[str, float]] = json.load(file)["history"]
     return history
+
+
+def _is_death(error: BaseException) -> bool:
+    """Whether Ray found a worker dead, by itself or while it looked after its health."""
+    return isinstance(getattr(error, "health_check_failure", error), ray.exceptions.RayActorError)
 
 
 def _last_line(error: BaseException) -> str:

@@ -21,7 +21,7 @@ LONG_SCRIPTS = {
 # Command -> the file that runs it, and a text there that shows it.
 RUN_BY = {
     "torchrun --nproc-per-node 2 bindings/python/examples/distributed.py flowers --weights resnet18.pth "
-    "        --output trained.pth --epochs 1 --batch 4 --size 64 --norm-eval": (
+    "    --output trained.pth --epochs 1 --batch 4 --size 64 --norm-eval": (
         "bindings/python/tests/test_distributed_examples.py",
         '"torch.distributed.run"',
     ),
