@@ -33,6 +33,8 @@ def local_cluster():
         MARK: secrets.token_hex(8),
         "PYTHONPATH": os.pathsep.join(sys.path),
         "RAY_AUTH_MODE": "disabled",
+        # Processes that import PyTorch take their time where the machine is busy.
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     with pytest.MonkeyPatch.context() as patch:

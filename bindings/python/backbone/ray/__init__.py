@@ -32,5 +32,6 @@ except ImportError as error:
 
 from ._extractor import Extractor
 from ._job import Summary, extract
+from ._training import Trained, train
 
-__all__ = ["Extractor", "Summary", "extract"]
+__all__ = ["Extractor", "Summary", "Trained", "extract", "train"]

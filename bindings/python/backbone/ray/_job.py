@@ -101,7 +101,7 @@ def extract(
         ValueError: a column is missing, or the cluster has too few CPUs.
         What `Extractor` raises, before an actor starts.
     """
-    _check_positive(actors=1 if actors is None else actors, threads=threads, rows_per_file=rows_per_file)
+    check_positive(actors=1 if actors is None else actors, threads=threads, rows_per_file=rows_per_file)
     if isinstance(out, os.PathLike) or "://" not in out:
         out = os.path.abspath(out)
     columns = {"image_column": image_column, "id_column": id_column, "keep": keep}
@@ -114,13 +114,13 @@ def extract(
         raise FileExistsError(f"{out} has Parquet files: give resume=True to go on with them, or another folder")
     if not ray.is_initialized():
         ray.init()
-    slots = _slots(threads)
-    rows = rows_of(found, image_column, id_column, rows_per_file, actors or max(slots, 1))
+    room = slots(threads)
+    rows = rows_of(found, image_column, id_column, rows_per_file, actors or max(room, 1))
     if rows.units is None:
         check_columns(rows.dataset.columns() or [], image_column, id_column, *keep)
     elif keep:
         raise ValueError(f"keep is {keep!r}; image files have no columns")
-    actors = _checked_actors(actors, threads, slots, reads=rows.units is None)
+    actors = _checked_actors(actors, threads, room, reads=rows.units is None)
     settings["image_column"] = rows.image_column
     checkpoint = np.fromfile(weights, np.uint8) if isinstance(weights, (str, os.PathLike)) else weights
     shared = ray.put(np.frombuffer(checkpoint, np.uint8)), ray.put(done or frozenset())
@@ -153,14 +153,15 @@ def _summary(parts: Iterable[Mapping[str, Any]], started: float, report: LoadRep
     return Summary(**total, errors=tuple(errors), actors=actors, seconds=time.monotonic() - started, report=report)
 
 
-def _check_positive(**numbers: Any) -> None:
+def check_positive(**numbers: Any) -> None:
+    """Raise ValueError with the name of a number that is less than 1."""
     for label, number in numbers.items():
         if int32(label, number) < 1:
             raise ValueError(f"{label} is {number}; it must be at least 1")
 
 
-def _slots(threads: int) -> int:
-    """How many actors the machines have CPUs for; an actor is on one machine."""
+def slots(threads: int) -> int:
+    """How many actors of so many threads the machines have CPUs for; an actor is on one machine."""
     return sum(int(node["Resources"].get("CPU", 0)) // threads for node in ray.nodes() if node["Alive"])
 
 

@@ -20,6 +20,11 @@ LONG_SCRIPTS = {
 
 # Command -> the file that runs it, and a text there that shows it.
 RUN_BY = {
+    "torchrun --nproc-per-node 2 bindings/python/examples/distributed.py flowers --weights resnet18.pth "
+    "    --output trained.pth --epochs 1 --batch 4 --size 64 --norm-eval": (
+        "bindings/python/tests/test_distributed_examples.py",
+        '"torch.distributed.run"',
+    ),
     "cmake -S . -B build && cmake --build build && cmake --install build --prefix PREFIX": (
         "scripts/test",
         "cmake --build .build/cmake",
@@ -31,5 +36,6 @@ RUN_BY = {
 NOT_RUN = {
     "pip install './bindings/python[ray]'": "500 MB; scripts/setup --ray installs the same packages",
     "pip install './bindings/python[train]'": "scripts/setup installs the same Matplotlib",
+    "pip install './bindings/python[ray,torch]'": "PyTorch and 500 MB; scripts/setup installs the same packages",
     "swift run -c release backbone-bench peak": "a tool for developers, which is another build of everything",
 }

@@ -79,6 +79,11 @@ class Page:
         self.environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
+            # Open MPI does without these where programs are not run as root, and each process has a core.
+            "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+            "OMPI_MCA_rmaps_base_oversubscribe": "1",
+            "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
             # What was installed comes first.
             "PYTHONPATH": os.pathsep.join([str(site), str(ROOT / "bindings/python")]),
         }

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The libbackbone authors
+
+"""What all workers of a training have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+
+from .._library import IMAGENET_MEAN, IMAGENET_STD_DEV
+from .._optimizers import SGD, Optimizer
+from .._resnet import ResNet
+from .._schedules import Cosine, Schedule
+from ..training._augment import View
+from ..training._folders import Dataset
+from ..training._random import Draws, Purpose
+
+# Names within a checkpoint.
+WEIGHTS_FILE = "training.pth"
+HISTORY_FILE = "history.json"
+
+
+def sgd(net: ResNet) -> Optimizer:
+    """The optimiser of `train` unless another is given."""
+    return SGD(net, lr=0.01, momentum=0.9, weight_decay=1e-4)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of `train`, as the workers get them. Their meaning is described there."""
+
+    dataset: Dataset
+    weights: Any
+    options: dict[str, Any]
+    optimizer: Callable[[ResNet], Optimizer]
+    schedule: Schedule | None
+    workers: int
+    threads: int
+    epochs: int
+    batch: int
+    view: View
+    seed: int
+    label_smoothing: float
+
+    def network(self) -> ResNet:
+        """The network of the weights, with a classifier for the classes of the images."""
+        weights = ray.get(self.weights) if isinstance(self.weights, ray.ObjectRef) else self.weights
+        options: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD_DEV} | self.options
+        options |= {"outputs": ("logits",), "num_classes": len(self.dataset.classes), "threads": self.threads}
+        if weights is None:
+            return ResNet(**options)
+        return ResNet.from_file(weights, head="new", **options)
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch. A last batch of fewer than two images for each worker is left out."""
+        count = len(self.dataset.train)
+        return count // self.batch + (count % self.batch >= 2 * self.workers)
+
+    def learning_rates(self, optimizer: Optimizer) -> Schedule:
+        """The learning rate of each step, counted from the first one of all epochs."""
+        return self.schedule or Cosine(optimizer.lr, steps=self.epochs * self.steps)
+
+    def shares(self, epoch: int, rank: int) -> list[list[int]]:
+        """The images of each step that a worker computes; the epoch's order depends on the seed alone."""
+        order = Draws(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset.train))
+        batches = (order[step * self.batch : (step + 1) * self.batch] for step in range(self.steps))
+        return [self.share(batch, rank) for batch in batches]
+
+    def share(self, batch: npt.NDArray[np.intp], rank: int) -> list[int]:
+        """The part of a batch that a worker computes."""
+        first, end = (len(batch) * position // self.workers for position in (rank, rank + 1))
+        return [int(index) for index in batch[first:end]]
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the result: a run can go on only with the same. As JSON gives it back."""
+        view = {name: getattr(self.view, name) for name in ("size", "resize", "augment", "flip")}
+        values = {
+            "images": self.dataset.digest,
+            "classes": self.dataset.classes,
+            "workers": self.workers,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "seed": self.seed,
+            "label_smoothing": self.label_smoothing,
+            "schedule": repr(self.schedule),
+            **view,
+        }
+        result: dict[str, Any] = json.loads(json.dumps(values))
+        return result
