@@ -19,55 +19,68 @@ extension Leaves {
         addTerms(pixels, count, stride, channels, means: means, sums)
     }
 
-    /// Adds the differences of consecutive pixels from an origin for each channel, and their squares, to sums. An origin that is not
-    /// finite counts as 0. `channels` is a multiple of 8.
+    /// Adds the differences of consecutive pixels from an origin for each channel, and their squares, to sums. `channels` is a
+    /// multiple of 8.
     @inline(never)
     package static func addDeviations(
-        _ pixels: UnsafePointer<Float>, count: Int, channels: Int, origins: UnsafePointer<Float>,
+        _ pixels: UnsafePointer<Float>, count: Int, channels: Int, origins: UnsafePointer<Double>,
         sums: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>
     ) {
         var channel = 0
         while channel &+ 16 <= channels {
-            let (origin0, origin1) = (finite(origins + channel), finite(origins + (channel &+ 8)))
-            var (sum0, sum1) = (load(sums + channel), load(sums + channel + 8))
-            var (square0, square1) = (load(squares + channel), load(squares + channel + 8))
-            var pixel = pixels + channel
-            for _ in 0..<count {
-                let deviations0 = SIMD8<Double>(loadEight(pixel)) - origin0
-                let deviations1 = SIMD8<Double>(loadEight(pixel + 8)) - origin1
-                sum0 += deviations0
-                sum1 += deviations1
-                square0 = square0.addingProduct(deviations0, deviations0)
-                square1 = square1.addingProduct(deviations1, deviations1)
-                pixel += channels
-            }
-            store(sum0, sums + channel)
-            store(sum1, sums + channel + 8)
-            store(square0, squares + channel)
-            store(square1, squares + channel + 8)
+            addDeviations16(
+                pixels + channel, count, channels, origins + channel, sums + channel, squares + channel)
             channel &+= 16
         }
-        guard channel < channels else { return }
-        let origin = finite(origins + channel)
-        var (sum, square) = (load(sums + channel), load(squares + channel))
-        var pixel = pixels + channel
-        for _ in 0..<count {
-            let deviations = SIMD8<Double>(loadEight(pixel)) - origin
-            sum += deviations
-            square = square.addingProduct(deviations, deviations)
-            pixel += channels
+        if channel < channels {
+            addDeviations8(pixels + channel, count, channels, origins + channel, sums + channel, squares + channel)
         }
-        store(sum, sums + channel)
-        store(square, squares + channel)
     }
 }
 
-/// Eight origins.
-@inline(__always)
-private func finite(_ origins: UnsafePointer<Float>) -> SIMD8<Double> {
-    let values = loadEight(origins)
-    // The product is NaN for NaN and infinity, which equal nothing.
-    return SIMD8<Double>(values.replacing(with: 0, where: values * 0 .!= SIMD8<Float>.zero))
+// Functions of their own: in one, conversions to Double would no longer be inlined, and become symbols that instruction sets
+// share.
+
+@inline(never)
+package func addDeviations16(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ stride: Int, _ origins: UnsafePointer<Double>,
+    _ sums: UnsafeMutablePointer<Double>, _ squares: UnsafeMutablePointer<Double>
+) {
+    let (origin0, origin1) = (load(origins), load(origins + 8))
+    var (sum0, sum1) = (load(sums), load(sums + 8))
+    var (square0, square1) = (load(squares), load(squares + 8))
+    var pixel = pixels
+    for _ in 0..<count {
+        let deviations0 = SIMD8<Double>(loadEight(pixel)) - origin0
+        let deviations1 = SIMD8<Double>(loadEight(pixel + 8)) - origin1
+        sum0 += deviations0
+        sum1 += deviations1
+        square0 = square0.addingProduct(deviations0, deviations0)
+        square1 = square1.addingProduct(deviations1, deviations1)
+        pixel += stride
+    }
+    store(sum0, sums)
+    store(sum1, sums + 8)
+    store(square0, squares)
+    store(square1, squares + 8)
+}
+
+@inline(never)
+package func addDeviations8(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ stride: Int, _ origins: UnsafePointer<Double>,
+    _ sums: UnsafeMutablePointer<Double>, _ squares: UnsafeMutablePointer<Double>
+) {
+    let origin = load(origins)
+    var (sum, square) = (load(sums), load(squares))
+    var pixel = pixels
+    for _ in 0..<count {
+        let deviations = SIMD8<Double>(loadEight(pixel)) - origin
+        sum += deviations
+        square = square.addingProduct(deviations, deviations)
+        pixel += stride
+    }
+    store(sum, sums)
+    store(square, squares)
 }
 
 /// Adds the values, or the squares of their differences from means, in groups of 32 channels: two cache lines, and as many

@@ -11,7 +11,7 @@ enum VectorBatchStatistics<Instructions: VectorInstructions> {
     static var kernel: Kernel<BatchStatisticsTask> {
         Kernel(
             name: Instructions.names.batchStatistics,
-            needs: { hasVectors($0) ? parts($0).needs : KernelNeeds() },
+            needs: { hasVectors($0) ? needs($0.input, imageCount: $0.imageCount) : KernelNeeds() },
             blockCount: { task, phase in
                 hasVectors(task)
                     ? parts(task).blockCount(phase: phase)
@@ -19,15 +19,27 @@ enum VectorBatchStatistics<Instructions: VectorInstructions> {
             },
             runBlock: { task, phase, block, memory in
                 guard hasVectors(task) else { return PortableBatchStatistics.run(task, block: block) }
-                run(task, phase, block: block, memory.shared)
+                run(task, phase, block: block, shared: memory.shared, own: memory.own)
             })
+    }
+
+    /// For channels that fill vectors.
+    static func needs(_ input: Activation, imageCount: Int) -> KernelNeeds {
+        var needs = ChannelSumParts(input, imageCount: imageCount).needs
+        needs.scratchCount = input.channels * (MemoryLayout<Double>.size / MemoryLayout<Float>.size)
+        return needs
     }
 
     /// For channels that fill vectors. Phases and blocks are those of the parts.
     static func run(
-        _ task: BatchStatisticsTask, _ phase: Int, block: Int, _ shared: UnsafeMutablePointer<Float>
+        _ task: BatchStatisticsTask, _ phase: Int, block: Int, shared: UnsafeMutablePointer<Float>,
+        own: UnsafeMutablePointer<Float>
     ) {
-        if phase == 0 { add(task, part: block, shared) } else { finish(task, block: block, shared) }
+        if phase == 0 {
+            add(task, part: block, shared, origins: UnsafeMutableRawPointer(own).assumingMemoryBound(to: Double.self))
+        } else {
+            finish(task, block: block, shared)
+        }
     }
 
     /// The leaf function adds up eight channels at a time.
@@ -37,27 +49,34 @@ enum VectorBatchStatistics<Instructions: VectorInstructions> {
         ChannelSumParts(task.input, imageCount: task.imageCount)
     }
 
-    private static func add(_ task: BatchStatisticsTask, part: Int, _ shared: UnsafeMutablePointer<Float>) {
+    /// What is subtracted from all values of a channel: the first of them.
+    private static func origin(_ task: BatchStatisticsTask, _ channel: Int) -> Double {
+        let value = task.input.pixel(row: 0, column: 0)[channel]
+        // Else all differences would be NaN, and with them a mean that is infinite.
+        return value.isFinite ? Double(value) : 0
+    }
+
+    private static func add(
+        _ task: BatchStatisticsTask, part: Int, _ shared: UnsafeMutablePointer<Float>,
+        origins: UnsafeMutablePointer<Double>
+    ) {
         let parts = parts(task)
+        for channel in 0..<task.input.channels { origins[channel] = origin(task, channel) }
         let (sums, squares) = parts.begin(part, shared)
         for index in parts.rows[part] {
             if task.cancellation.isCancelled { return }
             let (image, row) = parts.rows.place(index)
             Instructions.addDeviations(
                 task.input.pixel(image: image, row: row, column: 0), count: task.input.width,
-                channels: task.input.channels, origins: task.input.pixel(row: 0, column: 0), sums: sums,
-                squares: squares)
+                channels: task.input.channels, origins: origins, sums: sums, squares: squares)
         }
     }
 
     private static func finish(_ task: BatchStatisticsTask, block: Int, _ shared: UnsafeMutablePointer<Float>) {
-        let origins = task.input.pixel(row: 0, column: 0)
         let count = Double(task.valueCount)
         parts(task).combine(block: block, shared) { channel, sum, squares in
-            // As in the leaf function.
-            let origin = origins[channel].isFinite ? Double(origins[channel]) : 0
             let mean = sum / count
-            task.mean[channel] = origin + mean
+            task.mean[channel] = origin(task, channel) + mean
             // NaN stays NaN.
             let variance = squares / count - mean * mean
             task.variance[channel] = variance < 0 ? 0 : variance

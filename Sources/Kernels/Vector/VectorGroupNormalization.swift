@@ -9,9 +9,10 @@ enum VectorGroupNormalization<Instructions: VectorInstructions> {
             name: Instructions.names.groupNormalization,
             needs: { task in
                 guard hasVectors(task) else { return PortableGroupNormalization.needs(task) }
-                let parts = ChannelSumParts(task.input, imageCount: 1).needs
+                let statistics = VectorBatchStatistics<Instructions>.needs(task.input, imageCount: 1)
                 return KernelNeeds(
-                    phaseCount: GroupNormalizationPhase.count + 1, sharedCount: partsOffset(task) + parts.sharedCount)
+                    phaseCount: GroupNormalizationPhase.count + 1,
+                    sharedCount: partsOffset(task) + statistics.sharedCount, scratchCount: statistics.scratchCount)
             },
             blockCount: { task, phase in
                 guard hasVectors(task) else { return PortableGroupNormalization.blockCount(task, phase) }
@@ -21,7 +22,7 @@ enum VectorGroupNormalization<Instructions: VectorInstructions> {
             },
             runBlock: { task, phase, block, memory in
                 if hasVectors(task) {
-                    run(task, phase, block: block, memory.shared)
+                    run(task, phase, block: block, memory)
                 } else {
                     PortableGroupNormalization.run(task, phase, block: block, memory)
                 }
@@ -42,14 +43,15 @@ enum VectorGroupNormalization<Instructions: VectorInstructions> {
     }
 
     private static func run(
-        _ task: GroupNormalizationTask, _ phase: Int, block: Int, _ shared: UnsafeMutablePointer<Float>
+        _ task: GroupNormalizationTask, _ phase: Int, block: Int, _ memory: KernelMemory
     ) {
+        let shared = memory.shared
         let statistics = GroupStatistics(task, shared)
         let factors = shared + factorsOffset(task)
         switch phase {
         case 0, 1:
             VectorBatchStatistics<Instructions>.run(
-                statistics.ofChannels, phase, block: block, shared + partsOffset(task))
+                statistics.ofChannels, phase, block: block, shared: shared + partsOffset(task), own: memory.own)
         case 1 + GroupNormalizationPhase.groupStatistics:
             statistics.unite()
             VectorBatchNormalization<Instructions>.computeFactors(

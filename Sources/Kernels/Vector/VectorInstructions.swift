@@ -148,7 +148,7 @@ protocol VectorInstructions: SendableMetatype {
 
     /// Adds the differences of pixels from an origin, and their squares, to sums for each channel.
     static func addDeviations(
-        _ pixels: UnsafePointer<Float>, count: Int, channels: Int, origins: UnsafePointer<Float>,
+        _ pixels: UnsafePointer<Float>, count: Int, channels: Int, origins: UnsafePointer<Double>,
         sums: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>
     )
 

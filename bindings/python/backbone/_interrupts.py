@@ -54,9 +54,10 @@ class _Watcher:
         with self._lock:
             self._pointer = None
             self._number += 1
+            # What is still in the pipe was for this call and must not end the next one.
+            self._read()
             # To an event loop, which did not run meanwhile.
             if previous != -1:
-                self._read()
                 with contextlib.suppress(OSError):
                     os.write(previous, self._signals)
 

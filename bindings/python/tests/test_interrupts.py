@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 import backbone
+from backbone import _interrupts
 
 IMAGES = 1 << 14
 MARK = np.float32(-12345)
@@ -268,6 +269,20 @@ def test_cancel_of_a_closed_network() -> None:
     net.close()
     with pytest.raises(ValueError, match="closed"):
         net.cancel()
+
+
+def test_a_signal_at_the_end_of_a_call_does_not_end_the_next() -> None:
+    class Deaf(_interrupts._Watcher):
+        def _serve(self) -> None:
+            """Nobody hears of the signal before the call has ended."""
+
+    watcher = Deaf()
+    previous = watcher.begin(0)
+    os.write(watcher._writer, bytes([signal.SIGINT]))
+    watcher.end(previous)
+    with pytest.raises(BlockingIOError):
+        os.read(watcher._reader, 1)
+    watcher.close()
 
 
 def test_a_child_of_a_fork_is_interrupted_too(net: backbone.ResNet, out: np.ndarray) -> None:
