@@ -45,9 +45,11 @@ struct arguments {
 struct explained {
     backbone *net;
     backbone_tape *tape;
-    size_t sensor;           /* the entry whose gradient is that of each channel */
-    backbone_tensor outputs[2]; /* the features of the stage, and the logits */
-    float *heat;             /* the map, of the size of the features */
+    size_t count;               /* of outputs: the stages, then the logits */
+    size_t stage;               /* whose features are weighted */
+    backbone_tensor outputs[5];
+    backbone_tensor gradient;   /* of the class's logit with respect to the features */
+    float *heat;                /* the map, of the size of the features */
 };
 
 /* ---- The command line ------------------------------------------------------------------------------------------- */
@@ -124,121 +126,56 @@ static int no_memory(void) {
     return 0;
 }
 
-/* The blocks of a stage, 0 if the network does not have it. */
-static int32_t count_blocks(const backbone *net, int32_t layer) {
-    char name[64];
-    size_t index;
-    int32_t count = 0;
-    do {
-        snprintf(name, sizeof name, "layer%d.%d.conv1.weight", (int)layer, (int)count);
-    } while (backbone_find_entry(net, name, &index) == BACKBONE_STATUS_OK && ++count);
-    return count;
-}
-
-/* The numbers of blocks of the network in a file, of which the stage gets one more. */
-static int find_blocks(const struct arguments *arguments, backbone_options *options, int32_t *layer) {
-    backbone *net = NULL;
-    if (backbone_create_from_file(arguments->weights, options, NULL, &net, NULL) != BACKBONE_STATUS_OK) {
-        return report("weights");
-    }
-    int32_t last = 0;
-    while (last < 4 && (options->block_counts[last] = count_blocks(net, last + 1)) > 0) {
-        last++;
-    }
-    backbone_free(net);
-    *layer = arguments->layer == 0 ? last : arguments->layer;
-    if (last == 0) {
-        fprintf(stderr, "gradcam: %s: a pre-activation network; explain it with the command backbone gradcam\n",
-                arguments->weights);
-        return 0;
-    }
-    if (*layer < 1 || *layer > last) {
-        fprintf(stderr, "gradcam: --layer is %d; the network has layers 1 to %d\n", (int)*layer, (int)last);
-        return 0;
-    }
-    options->block_counts[*layer - 1]++;
-    return 1;
-}
-
-/*
- * Opens a network with one more block at the end of the stage. The last norm of that block has a weight of 0 and a bias
- * of 1e-30, so the block adds 1e-30 to its input: this changes no features, and keeps zeros above the threshold of the
- * ReLU. The gradient of the bias is then that of the features, summed over all positions; where blocks have gates (SE,
- * ECA) it is half of that, since the gate of the new block is 1/2.
- */
+/* Of the stages asked for, those that the network does not have are dropped. */
 static int open_network(const struct arguments *arguments, struct explained *explained) {
     static const float mean[3] = BACKBONE_IMAGENET_MEAN, std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
     backbone_options options;
-    int32_t layer = 0;
     if (backbone_options_init(&options, sizeof options) != BACKBONE_STATUS_OK) {
         return report("options");
     }
-    options.out_stages = BACKBONE_STAGE_LOGITS;
+    options.out_stages = BACKBONE_STAGE_ALL | BACKBONE_STAGE_LOGITS;
     options.mean = mean;
     options.std_dev = std_dev;
-    if (!find_blocks(arguments, &options, &layer)) {
-        return 0;
-    }
-    options.out_stages |= (uint32_t)BACKBONE_STAGE_C2 << (layer - 1);
-    options.frozen_stages = layer - 1;  /* nothing before the stage needs a gradient */
-    options.zero_init_residual = 1;     /* the weight of 0 */
-    backbone_load_options load = {.struct_size = sizeof load, .allow_missing = 1};
-    if (backbone_create_from_file(arguments->weights, &options, &load, &explained->net, NULL) != BACKBONE_STATUS_OK) {
+    if (backbone_create_from_file(arguments->weights, &options, NULL, &explained->net, NULL) != BACKBONE_STATUS_OK) {
         return report("weights");
     }
     if (backbone_get_options(explained->net, &options) != BACKBONE_STATUS_OK) {
         return report("options");
     }
-    if (options.shortcut == BACKBONE_SHORTCUT_EVERYWHERE) { /* the new block's would have random weights */
-        fprintf(stderr, "gradcam: %s: every block has a projection; explain it with the command backbone gradcam\n",
-                arguments->weights);
+    int32_t last = options.out_stages & BACKBONE_STAGE_C5 ? 4 : 3;
+    if (arguments->layer > last) {
+        fprintf(stderr, "gradcam: --layer is %d; the network has layers 1 to %d\n", (int)arguments->layer, (int)last);
         return 0;
     }
-    if (backbone_set_trainable(explained->net, BACKBONE_TRAINABLE_NORMS) != BACKBONE_STATUS_OK ||
-        backbone_tape_create(explained->net, NULL, &explained->tape) != BACKBONE_STATUS_OK) {
-        return report("tape");
-    }
-    char name[64];
-    for (int norm = 3; norm > 1; norm--) { /* Bottlenecks have three norms, BasicBlocks two */
-        snprintf(name, sizeof name, "layer%d.%d.bn%d.bias", (int)layer, (int)count_blocks(explained->net, layer) - 1,
-                 norm);
-        if (backbone_find_entry(explained->net, name, &explained->sensor) == BACKBONE_STATUS_OK) {
-            break;
-        }
-    }
-    backbone_entry_info info;
-    if (backbone_get_entry_info(explained->net, explained->sensor, &info) != BACKBONE_STATUS_OK) {
-        return report(name);
-    }
-    float *bias = malloc((size_t)info.shape[0] * sizeof *bias);
-    if (bias == NULL) {
-        return no_memory();
-    }
-    for (int64_t c = 0; c < info.shape[0]; c++) {
-        bias[c] = 1e-30f;
-    }
-    backbone_status status =
-        backbone_write_entry(explained->net, explained->sensor, bias, (size_t)info.shape[0] * sizeof *bias);
-    free(bias);
-    return status == BACKBONE_STATUS_OK ? 1 : report(name);
+    explained->count = (size_t)last + 1;
+    explained->stage = (size_t)(arguments->layer > 0 ? arguments->layer : last) - 1;
+    return backbone_tape_create(explained->net, NULL, &explained->tape) == BACKBONE_STATUS_OK ? 1 : report("tape");
+}
+
+/* A contiguous tensor of zeros; its data is NULL if there is no memory. */
+static backbone_tensor zeros(const int64_t s[4]) {
+    float *data = calloc((size_t)(s[0] * s[1] * s[2] * s[3]), sizeof *data);
+    return (backbone_tensor){data,
+                             BACKBONE_DTYPE_FLOAT32,
+                             0,
+                             {s[0], s[1], s[2], s[3]},
+                             {s[1] * s[2] * s[3], s[2] * s[3], s[3], 1}};
 }
 
 static int allocate(struct explained *explained, const backbone_tensor *input) {
-    int64_t shapes[2][4];
-    if (backbone_output_shapes(explained->net, input->shape, shapes[0], 2) != BACKBONE_STATUS_OK) {
+    int64_t shapes[5][4];
+    if (backbone_output_shapes(explained->net, input->shape, shapes[0], explained->count) != BACKBONE_STATUS_OK) {
         return report("image");
     }
-    for (int i = 0; i < 2; i++) {
-        int64_t *s = shapes[i];
-        float *data = malloc((size_t)(s[1] * s[2] * s[3]) * sizeof *data);
-        explained->outputs[i] = (backbone_tensor){data,
-                                                  BACKBONE_DTYPE_FLOAT32,
-                                                  0,
-                                                  {1, s[1], s[2], s[3]},
-                                                  {s[1] * s[2] * s[3], s[2] * s[3], s[3], 1}};
+    int done = 1;
+    for (size_t i = 0; i < explained->count; i++) {
+        explained->outputs[i] = zeros(shapes[i]);
+        done = done && explained->outputs[i].data != NULL;
     }
-    explained->heat = malloc((size_t)(shapes[0][2] * shapes[0][3]) * sizeof *explained->heat);
-    return explained->outputs[0].data && explained->outputs[1].data && explained->heat ? 1 : no_memory();
+    const int64_t *feature = shapes[explained->stage];
+    explained->gradient = zeros(feature);
+    explained->heat = malloc((size_t)(feature[2] * feature[3]) * sizeof *explained->heat);
+    return done && explained->gradient.data && explained->heat ? 1 : no_memory();
 }
 
 /* ---- Grad-CAM --------------------------------------------------------------------------------------------------- */
@@ -268,47 +205,59 @@ static int64_t choose_class(const struct arguments *arguments, const backbone_te
     return chosen;
 }
 
-/* Each channel is weighted by its mean gradient. The map is the sum of the channels where that is positive. */
-static int grad_cam(const struct arguments *arguments, struct explained *explained, const backbone_tensor *input) {
-    backbone_tensor *features = &explained->outputs[0], *logits = &explained->outputs[1];
-    if (backbone_forward_train(explained->net, explained->tape, input, explained->outputs, 2) != BACKBONE_STATUS_OK) {
-        return report("forward");
-    }
-    int64_t chosen = choose_class(arguments, logits);
-    size_t length = 0, offset = 0, channels = 0;
-    if (chosen < 0 || backbone_trainable_count(explained->net, &length) != BACKBONE_STATUS_OK ||
-        backbone_trainable_slot(explained->net, explained->sensor, &offset, &channels) != BACKBONE_STATUS_OK) {
-        return chosen < 0 ? 0 : report("gradients");
-    }
-    float *gradients = calloc(length + (size_t)logits->shape[1], sizeof *gradients);
-    if (gradients == NULL) {
+/* The gradient of the class's logit with respect to the features of the stage. */
+static int compute_gradient(const struct explained *explained, int64_t chosen) {
+    backbone_tensor given[5] = {{.data = NULL}}, wanted[5] = {{.data = NULL}}; /* NULL: zeros, and not wanted */
+    backbone_tensor *of_logits = &given[explained->count - 1];
+    *of_logits = zeros(explained->outputs[explained->count - 1].shape);
+    if (of_logits->data == NULL) {
         return no_memory();
     }
-    float *of_logits = gradients + length;
-    of_logits[chosen] = 1; /* the gradient of the class's logit */
-    backbone_tensor given[2] = {{.data = NULL}, *logits};
-    given[1].data = of_logits;
-    if (backbone_backward(explained->net, explained->tape, given, 2, NULL, gradients, length, 0) !=
+    ((float *)of_logits->data)[chosen] = 1;
+    wanted[explained->stage] = explained->gradient;
+    backbone_status status =
+        backbone_feature_gradients(explained->net, explained->tape, given, explained->count, wanted);
+    free(of_logits->data);
+    return status == BACKBONE_STATUS_OK ? 1 : report("gradient");
+}
+
+/* Each channel is weighted by its mean gradient. The map is the sum of the channels where that is positive. */
+static int grad_cam(const struct arguments *arguments, struct explained *explained, const backbone_tensor *input) {
+    if (backbone_forward_train(explained->net, explained->tape, input, explained->outputs, explained->count) !=
         BACKBONE_STATUS_OK) {
-        free(gradients);
-        return report("backward");
+        return report("forward");
     }
-    int64_t positions = features->shape[2] * features->shape[3];
-    for (int64_t p = 0; p < positions; p++) {
-        double sum = 0;
-        for (size_t c = 0; c < channels; c++) {
-            sum += (double)gradients[offset + c] * ((float *)features->data)[(int64_t)c * positions + p];
+    int64_t chosen = choose_class(arguments, &explained->outputs[explained->count - 1]);
+    if (chosen < 0 || !compute_gradient(explained, chosen)) {
+        return 0;
+    }
+    const backbone_tensor *features = &explained->outputs[explained->stage];
+    const float *values = features->data, *slopes = explained->gradient.data;
+    int64_t channels = features->shape[1], positions = features->shape[2] * features->shape[3];
+    double *sums = calloc((size_t)positions, sizeof *sums);
+    if (sums == NULL) {
+        return no_memory();
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        double weight = 0;
+        for (int64_t p = 0; p < positions; p++) {
+            weight += slopes[c * positions + p] / (double)positions;
         }
-        explained->heat[p] = (float)fmax(sum / (double)positions, 0);
+        for (int64_t p = 0; p < positions; p++) {
+            sums[p] += weight * values[c * positions + p];
+        }
     }
-    free(gradients);
+    for (int64_t p = 0; p < positions; p++) {
+        explained->heat[p] = isfinite(sums[p]) ? (float)fmax(sums[p], 0) : NAN;
+    }
+    free(sums);
     return 1;
 }
 
 /* ---- The result ------------------------------------------------------------------------------------------------- */
 
 static int show(const struct arguments *arguments, const struct explained *explained, const struct image *image) {
-    int64_t h = explained->outputs[0].shape[2], w = explained->outputs[0].shape[3], best = 0, stride = 1;
+    int64_t h = explained->gradient.shape[2], w = explained->gradient.shape[3], best = 0, stride = 1;
     while ((image->height + stride - 1) / stride > h || (image->width + stride - 1) / stride > w) {
         stride *= 2;
     }
@@ -345,8 +294,10 @@ int main(int argc, char **argv) {
                show(&arguments, &explained, &image);
     }
     free(explained.heat);
-    free(explained.outputs[0].data);
-    free(explained.outputs[1].data);
+    free(explained.gradient.data);
+    for (size_t i = 0; i < explained.count; i++) {
+        free(explained.outputs[i].data);
+    }
     backbone_tape_free(explained.tape);
     backbone_free(explained.net);
     free(image.pixels);

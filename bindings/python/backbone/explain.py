@@ -7,7 +7,7 @@ Example::
 
     from backbone import explain
 
-    with backbone.ResNet.from_file("resnet50.pth", outputs=("logits",)) as net:
+    with backbone.ResNet.from_file("resnet50.pth", outputs=("C4", "C5", "logits")) as net:
         cam = explain.gradcam(net, images)  # of the most likely class of each image
         print(cam.targets, cam.heat.shape)  # (N, h, w)
         cam = explain.gradcam(net, images, target=281, layer="C4")
@@ -17,16 +17,21 @@ Example::
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._arrays import FloatArray, as_array
-from ._probe import STAGES, Probe, block_counts
 from ._resnet import ResNet
 
 __all__ = ["STAGES", "Explanation", "Feature", "gradcam", "last_stage", "saliency"]
+
+STAGES = ("C2", "C3", "C4", "C5")
+
+# The stage of a parameter, from 1 in torchvision's names and from 0 in timm's for pre-activation networks.
+_STAGE = re.compile(r"layer(\d+)\.|stages\.(\d+)\.")
 
 
 class Feature(NamedTuple):
@@ -65,8 +70,14 @@ class Explanation:
 
 
 def last_stage(net: ResNet) -> str:
-    """The deepest stage that a network has: "C5", of networks of three stages "C4"."""
-    return STAGES[sum(count > 0 for count in block_counts(net)) - 1]
+    """The deepest stage that a network has: "C5", of networks of three stages "C4".
+
+    Raises:
+        ValueError: the network was built without stages, for C1 alone.
+    """
+    if not (stages := _stages(net)):
+        raise ValueError("the network has its stem alone; create it with other outputs than C1")
+    return stages[-1]
 
 
 def gradcam(net: ResNet, x: Any, target: int | Feature | None = None, layer: str | None = None) -> Explanation:
@@ -76,46 +87,31 @@ def gradcam(net: ResNet, x: Any, target: int | Feature | None = None, layer: str
     it is positive. It has the scale of the score. In pre-activation networks a stage is the sum before the next norm,
     C5 that before the last one, as `backbone` and timm have it.
 
-    The pass runs on a copy of the network with one more block, in direct arithmetic: give several images at once.
-
     Args:
-        net: in evaluation mode. For classes it must have "logits" among its outputs; for features it need not return
-            the stages, only have them.
+        net: in evaluation mode. Its outputs must include the layer, and "logits" or the stage of the feature.
         x: images, as for `ResNet.forward`, of shape (N, C, H, W).
         target: a class from 0, or a `Feature`; None: the most likely class of each image.
         layer: "C2" to "C5"; None: the last stage, for a feature its own.
 
     Raises:
         TypeError: as `ResNet.forward`.
-        ValueError: the network is in training mode, or does not have target or layer; a feature of a stage before
-            `layer`; scores or gradients that are NaN or infinite; shortcuts that no block can be added to (plain
-            networks of Bottlenecks, networks whose stages have blocks of different kinds).
+        ValueError: the network is in training mode, or does not give the layer or the target's output; no such class
+            or channel; a feature of a stage before `layer`; scores or gradients that are NaN or infinite.
     """
-    images = as_array(x, "x")
-    _check_images(images)
-    if isinstance(target, Feature):
-        _check_stage(net, target.stage, "target.stage")
-    else:
-        _check_class(net, target)
-    default = target.stage if isinstance(target, Feature) else last_stage(net)
-    layer = default if layer is None else layer
+    images = _checked(net, x, target)
+    if layer is None:
+        layer = target.stage if isinstance(target, Feature) else last_stage(net)
     _check_stage(net, layer, "layer")
-    output = target.stage if isinstance(target, Feature) else "logits"
     if isinstance(target, Feature) and STAGES.index(target.stage) < STAGES.index(layer):
         raise ValueError(f"target is a feature of {target.stage}, which does not depend on {layer}, a later stage")
-    rows = []
-    with Probe(net, layer, output) as probe:
-        for image in images:
-            feature, given = probe.forward(image[None])
-            scored = _Scored.of(given, target)
-            sums = probe.backward(scored.gradient)
-            height, width = feature.shape[2:]
-            weights = sums / np.float32(height * width)
-            heat = np.maximum(np.einsum("c,chw->hw", weights, feature[0], dtype=np.float64), 0).astype(np.float32)
-            _check_finite(heat, scored, scored.targets[0])
-            rows.append((heat, weights, scored))
-    heats, gradients, scores = zip(*rows, strict=True)
-    return _explanation(np.stack(heats), np.stack(gradients), scores)
+    # Frozen stages have gradients of features too on such a tape.
+    with net.tape(input_gradient=True) as tape:
+        outputs = dict(zip(net.outputs, net.forward_train(images, tape), strict=True))
+        scored = _Scored.of(outputs, target)
+        (gradient,) = net.feature_gradients(tape, scored.output_gradients(net), [layer])
+    weights = gradient.mean(axis=(2, 3), dtype=np.float64)
+    heat = np.maximum(np.einsum("nc,nchw->nhw", weights, outputs[layer], dtype=np.float64), 0).astype(np.float32)
+    return _explanation(heat, weights.astype(np.float32), scored)
 
 
 def saliency(net: ResNet, x: Any, target: int | Feature | None = None) -> Explanation:
@@ -130,34 +126,27 @@ def saliency(net: ResNet, x: Any, target: int | Feature | None = None) -> Explan
 
     Raises: as `gradcam`.
     """
-    images = as_array(x, "x")
-    _check_images(images)
-    if net.training:
-        raise ValueError("the network is in training mode; call eval() first")
-    if isinstance(target, Feature):
-        _check_output(net, target.stage)
-    else:
-        _check_class(net, target)
-    output = target.stage if isinstance(target, Feature) else "logits"
+    images = _checked(net, x, target)
     with net.tape(input_gradient=True) as tape:
         outputs = dict(zip(net.outputs, net.forward_train(images, tape), strict=True))
-        scored = _Scored.of(outputs[output], target)
-        gradient = net.input_gradient(tape, [scored.gradient if name == output else None for name in net.outputs])
-    heat = np.abs(gradient).max(axis=1)
-    _check_finite(gradient, scored, scored.targets[0])
-    return _explanation(heat, gradient, (scored,))
+        scored = _Scored.of(outputs, target)
+        gradient = net.input_gradient(tape, scored.output_gradients(net))
+    return _explanation(np.abs(gradient).max(axis=1), gradient, scored)
 
 
 class _Scored(NamedTuple):
-    """Targets of images, and the gradient of the sum of their scores with respect to an output."""
+    """Targets of images, and the gradient of the sum of their scores with respect to the output they are made of."""
 
+    output: str
     targets: tuple[int | Feature, ...]
     scores: FloatArray
     gradient: FloatArray
     logits: FloatArray | None
 
     @classmethod
-    def of(cls, output: FloatArray, target: int | Feature | None) -> _Scored:
+    def of(cls, outputs: dict[str, FloatArray], target: int | Feature | None) -> _Scored:
+        name = _output_of(target)
+        output = outputs[name]
         count, channels, height, width = output.shape
         if isinstance(target, Feature):
             # Of an index below 0 NumPy would take another channel.
@@ -177,24 +166,47 @@ class _Scored(NamedTuple):
         gradient[rows, numbers] = 1 / (height * width)
         scores = output[rows, numbers].mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
         if isinstance(target, Feature):
-            return cls((target,) * count, scores, gradient, None)
-        return cls(tuple(map(int, numbers)), scores, gradient, output[:, :, 0, 0])
+            return cls(name, (target,) * count, scores, gradient, None)
+        return cls(name, tuple(map(int, numbers)), scores, gradient, output[:, :, 0, 0])
+
+    def output_gradients(self, net: ResNet) -> list[FloatArray | None]:
+        """The gradients of all outputs of the network, as a backward pass wants them."""
+        return [self.gradient if name == self.output else None for name in net.outputs]
 
 
-def _explanation(heat: FloatArray, gradient: FloatArray, scored: tuple[_Scored, ...]) -> Explanation:
-    logits = [row.logits for row in scored if row.logits is not None]
-    return Explanation(
-        heat,
-        gradient,
-        tuple(target for row in scored for target in row.targets),
-        np.concatenate([row.scores for row in scored]),
-        np.concatenate(logits) if logits else None,
-    )
+def _explanation(heat: FloatArray, gradient: FloatArray, scored: _Scored) -> Explanation:
+    for index, target in enumerate(scored.targets):
+        parts = ("the score", scored.scores), ("the gradient", gradient), ("the map", heat)
+        for what, values in parts:
+            if not np.isfinite(values[index]).all():
+                raise ValueError(
+                    f"{what} of {_name(target)} is NaN or infinite; check the weights and the image for such values"
+                )
+    return Explanation(heat, gradient, scored.targets, scored.scores, scored.logits)
 
 
-def _check_images(images: Any) -> None:
+def _output_of(target: int | Feature | None) -> str:
+    return target.stage if isinstance(target, Feature) else "logits"
+
+
+def _checked(net: ResNet, x: Any, target: int | Feature | None) -> Any:
+    """The images, if they and the target fit a network in evaluation mode."""
+    images = as_array(x, "x")
     if images.ndim != 4 or not len(images):
         raise ValueError(f"x has shape {images.shape}; it must be (N, C, H, W) with at least one image")
+    if net.training:
+        raise ValueError("the network is in training mode; call eval() first")
+    if isinstance(target, Feature):
+        _check_stage(net, target.stage, "target.stage")
+        return images
+    _check_output(net, "logits")
+    if target is None:
+        return images
+    if isinstance(target, bool) or not isinstance(target, (int, np.integer)):
+        raise TypeError(f"target is {target!r}; it must be a class, a Feature or None")
+    if not 0 <= target < net.num_classes:
+        raise ValueError(f"target is {target}; the network has classes 0 to {net.num_classes - 1}")
+    return images
 
 
 def _check_output(net: ResNet, name: str) -> None:
@@ -202,28 +214,23 @@ def _check_output(net: ResNet, name: str) -> None:
         raise ValueError(f"the network gives {', '.join(net.outputs)}; create it with {name!r} among its outputs")
 
 
-def _check_class(net: ResNet, target: int | None) -> None:
-    _check_output(net, "logits")
-    if target is None:
-        return
-    if isinstance(target, bool) or not isinstance(target, (int, np.integer)):
-        raise TypeError(f"target is {target!r}; it must be a class, a Feature or None")
-    if not 0 <= target < net.num_classes:
-        raise ValueError(f"target is {target}; the network has classes 0 to {net.num_classes - 1}")
-
-
 def _check_stage(net: ResNet, stage: str, label: str) -> None:
-    known = STAGES[: STAGES.index(last_stage(net)) + 1]
-    if stage not in known:
-        raise ValueError(f"{label} is {stage!r}; the network has {', '.join(known)}")
+    stages = _stages(net)
+    if stage in stages:
+        return _check_output(net, stage)
+    given = ", ".join(net.outputs)
+    # Without a classifier stages after the last output are not built, and nothing tells whether there would be any.
+    if stage in STAGES and not {"pooled", "logits"} & set(net.outputs):
+        raise ValueError(
+            f"{label} is {stage!r}; the network gives {given}; if it has {stage}, create it with that among its outputs"
+        )
+    raise ValueError(f"{label} is {stage!r}; the network has {', '.join(stages)}")
 
 
-def _check_finite(values: FloatArray, scored: _Scored, target: int | Feature) -> None:
-    for what, numbers in (("the score", scored.scores), ("the gradient", values)):
-        if not np.isfinite(numbers).all():
-            raise ValueError(
-                f"{what} of {_name(target)} is NaN or infinite; check the weights and the image for such values"
-            )
+def _stages(net: ResNet) -> tuple[str, ...]:
+    """The stages that were built."""
+    matches = filter(None, (_STAGE.match(entry.name) for entry in net._entries()))
+    return STAGES[: max((int(match[1] or int(match[2]) + 1) for match in matches), default=0)]
 
 
 def _name(target: int | Feature) -> str:

@@ -12,6 +12,7 @@ import backbone
 from backbone import explain
 
 CLASSES = 6
+OUTPUTS = (*explain.STAGES, "logits")
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,7 @@ def make():
             # Those for CIFAR-10 have a quarter of the channels.
             width = 32 if name.endswith("20") else 8
             choices = {"base_channels": width, "num_classes": CLASSES, "arithmetic": "direct", **options}
-            outputs = ("C2", "C3", "C4", "C5", "logits")
-            nets[key] = net = backbone.ResNet(name, outputs=outputs, **choices)
+            nets[key] = net = backbone.ResNet(name, outputs=OUTPUTS, **choices)
             random = np.random.default_rng(1)
             for parameter_name, entry in net.named_parameters():
                 if parameter_name.endswith("bias") and not parameter_name.startswith(("fc", "head")):
@@ -159,7 +159,7 @@ def test_pixels_are_normalised_as_in_a_forward(make):
     state = make("resnet18").state_dict()
     pixels = np.random.default_rng(2).integers(0, 256, (1, 3, 40, 40), np.uint8)
     mean, std = backbone.IMAGENET_MEAN, backbone.IMAGENET_STD
-    options = {"base_channels": 8, "num_classes": CLASSES, "outputs": ("logits",), "mean": mean, "std": std}
+    options = {"base_channels": 8, "num_classes": CLASSES, "outputs": OUTPUTS, "mean": mean, "std": std}
     with backbone.ResNet(18, channel_order="reversed", **options) as net:
         net.load_state_dict(state)
         found = [explained(net, pixels, 3) for explained in (explain.gradcam, explain.saliency)]
@@ -204,19 +204,47 @@ NAMES = [name for name in backbone.architectures() if not any(depth in name for 
 
 @pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
 @pytest.mark.parametrize("name", NAMES)
-def test_the_added_block_changes_nothing(name):
-    """Logits stay as they are, and the last stage has the gradient of the classifier, whatever blocks are like."""
+def test_every_network_is_explained(name):
+    """The last stage has the gradient of the classifier, whatever blocks are like; an earlier one has a map of its own."""
     x = noise((1, 3, 64, 64))
     # GroupNorms need multiples of 32.
     options = {"base_channels": 64 if "gn" in name else 8, "num_classes": 4, "arithmetic": "direct"}
-    with backbone.ResNet(name, outputs=("logits",), **options) as net:
-        logits = net.logits(x)
-        for layer in ("C2", explain.last_stage(net)):
+    with backbone.ResNet(name, outputs=OUTPUTS, **options) as net:
+        outputs = outputs_of(net, x)
+        last = explain.last_stage(net)
+        for layer in ("C2", last):
             found = explain.gradcam(net, x, 1, layer)
-            assert_close(found.logits, logits, 1e-5)
+            assert_close(found.logits, outputs["logits"][:, :, 0, 0], 1e-5)
+            signed = np.einsum("nc,nchw->nhw", found.gradient.astype(np.float64), outputs[layer])
+            assert np.abs(signed).max() > 0
+            assert np.abs(found.heat - np.maximum(signed, 0)).max() <= 1e-4 * np.abs(signed).max()
         if not name.startswith("resnetv2"):
-            positions = found.heat[0].size
-            assert_close(found.gradient[0], net.state_dict()["fc.weight"][1] / positions, 1e-5)
+            assert_close(found.gradient[0], net.state_dict()["fc.weight"][1] / found.heat[0].size, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnetv2_18"])
+def test_frozen_stages_do_not_matter(make, name):
+    net, x = make(name), noise((2, 3, 40, 40), 4)
+    for layer in explain.STAGES:
+        expected = explain.gradcam(net, x, 2, layer)
+        for frozen in (0, 2, 4):
+            net.freeze(frozen)
+            found = explain.gradcam(net, x, 2, layer)
+            np.testing.assert_array_equal(found.gradient, expected.gradient)
+            np.testing.assert_array_equal(found.heat, expected.heat)
+        net.freeze(-1)
+
+
+def test_of_a_feature_at_its_own_stage(make):
+    net, x = make("resnet18"), noise((2, 3, 40, 40), 6)
+    feature = outputs_of(net, x)["C4"]
+    found = explain.gradcam(net, x, explain.Feature("C4", 9))
+    positions = feature[0, 0].size
+    expected = np.zeros(found.gradient.shape)
+    expected[:, 9] = 1 / positions
+    np.testing.assert_allclose(found.gradient, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.heat, np.maximum(feature[:, 9], 0) / positions, rtol=1e-5)
+    np.testing.assert_allclose(found.scores, feature[:, 9].mean((1, 2)), rtol=1e-5)
 
 
 # ---- Errors ----
@@ -250,6 +278,22 @@ def test_what_is_refused(make):
         with backbone.ResNet(18, base_channels=8) as bare:
             with pytest.raises(ValueError, match="'logits' among its outputs"):
                 explained(bare, x)
+        with backbone.ResNet(18, base_channels=8, outputs=("C3",)) as early:
+            with pytest.raises(ValueError, match=r"target.stage is 'C5'; the network gives C3; if it has C5, create it"):
+                explained(early, x, explain.Feature("C5", 0))
+            with pytest.raises(ValueError, match="the network gives C3; create it with 'C2' among its outputs"):
+                explained(early, x, explain.Feature("C2", 0))
+    with backbone.ResNet(18, base_channels=8, outputs=("C3", "logits")) as some:
+        for layer in (None, "C5"):
+            with pytest.raises(ValueError, match="the network gives C3, logits; create it with 'C5' among its outputs"):
+                explain.gradcam(some, x, 0, layer)
+        with pytest.raises(ValueError, match=r"layer is 'C6'; the network has C2, C3, C4, C5$"):
+            explain.gradcam(some, x, 0, "C6")
+        with pytest.raises(ValueError, match=r"layer is 'logits'; the network has C2, C3, C4, C5$"):
+            explain.gradcam(some, x, 0, "logits")
+    with backbone.ResNet(18, base_channels=8, outputs=("C1",)) as stem:
+        with pytest.raises(ValueError, match="the network has its stem alone"):
+            explain.last_stage(stem)
     with pytest.raises(ValueError, match=r"layer is 'C5'; the network has C2, C3, C4"):
         explain.gradcam(net, x, 0, "C5")
     with pytest.raises(ValueError, match="does not depend on C4, a later stage"):
@@ -260,7 +304,7 @@ def test_what_is_refused(make):
 @pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
 def test_weights_that_are_nan(make, name):
     x = noise((1, 3, 32, 32))
-    with backbone.ResNet(18, base_channels=8, outputs=("logits",), num_classes=CLASSES) as net:
+    with backbone.ResNet(18, base_channels=8, outputs=OUTPUTS, num_classes=CLASSES) as net:
         for parameter_name, entry in net.named_parameters():
             if parameter_name == name:
                 entry.data = np.full(entry.shape, np.nan, np.float32)
@@ -270,13 +314,25 @@ def test_weights_that_are_nan(make, name):
                     explained(net, x, target)
 
 
+@pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
+def test_a_single_image_that_is_nan_is_refused(make):
+    net, x = make("resnet18"), noise((3, 3, 40, 40))
+    x[1, 0, 20, 20] = np.nan
+    for explained in (explain.gradcam, explain.saliency):
+        with pytest.raises(ValueError, match="the score of class 4 is NaN or infinite"):
+            explained(net, x, 4)
+
+
 @pytest.mark.parametrize("options", [{"block": "bottleneck"}, {"preactivation": True}, {"norm": "group"}])
-def test_networks_without_shortcuts_that_no_block_can_be_added_to(options):
+def test_networks_without_shortcuts(options):
     choices = {"block": "basic", **options}
-    with backbone.ResNet("custom", block_counts=(1, 1, 1), shortcut="none", outputs=("logits",), **choices) as net:
-        with pytest.raises(ValueError, match="gradcam cannot add a block to a network of .*; use saliency"):
-            explain.gradcam(net, noise((1, 3, 32, 32)), 0)
-        assert explain.saliency(net, noise((1, 3, 32, 32)), 0).heat.max() > 0
+    x = noise((1, 3, 32, 32))
+    with backbone.ResNet("custom", block_counts=(1, 1, 1), shortcut="none", outputs=OUTPUTS, **choices) as net:
+        found = explain.gradcam(net, x, 0)
+        assert found.heat.shape == outputs_of(net, x)["C4"][0, :1].shape
+        if "preactivation" not in options:
+            assert_close(found.gradient[0], net.state_dict()["fc.weight"][0] / found.heat[0].size, 1e-6)
+        assert np.abs(explain.gradcam(net, x, 0, "C2").gradient).max() > 0
 
 
 def test_stages_of_different_blocks(tmp_path):
@@ -291,7 +347,11 @@ def test_stages_of_different_blocks(tmp_path):
         state[name] = state[name][:, :8]
     state = {name: values for name, values in state.items() if "num_batches" not in name}
     path = write_safetensors(tmp_path / "x.safetensors", state)
-    with backbone.ResNet.from_file(path, outputs=("logits",)) as net:
-        with pytest.raises(ValueError, match="whose stages have blocks of different kinds; use saliency"):
-            explain.gradcam(net, noise((1, 3, 64, 64)))
-        assert explain.saliency(net, noise((1, 3, 64, 64))).heat.max() > 0
+    x = noise((1, 3, 64, 64))
+    with backbone.ResNet.from_file(path, outputs=OUTPUTS) as net:
+        found = explain.gradcam(net, x)
+        classifier = net.state_dict()["fc.weight"][found.targets[0]]
+        assert_close(found.gradient[0], classifier / found.heat[0].size, 1e-6)
+        early = explain.gradcam(net, x, layer="C2")
+        signed = np.einsum("nc,nchw->nhw", early.gradient.astype(np.float64), outputs_of(net, x)["C2"])
+        assert np.abs(early.heat - np.maximum(signed, 0)).max() <= 1e-3 * np.abs(signed).max() > 0

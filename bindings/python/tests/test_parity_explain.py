@@ -32,6 +32,7 @@ OTHERS = [
     "cifar/resnet20_b",
 ]
 CLASSES = (None, 0, 3)
+OUTPUTS = (*explain.STAGES, "logits")
 
 
 class Hooked:
@@ -95,7 +96,8 @@ def module_of(model, stage):
 
 
 def open_net(path, network, outputs, **options):
-    return backbone.ResNet.from_file(path, **{**network.options, "outputs": outputs, **options})
+    choices = {**network.options, "arithmetic": "direct", "outputs": outputs, **options}
+    return backbone.ResNet.from_file(path, **choices)
 
 
 def stages_of(network):
@@ -108,12 +110,12 @@ def assert_close(actual, expected, bound=BOUND):
     assert error <= bound * largest, f"off by {error:.1e}, the largest is {largest:.1e}"
 
 
-def compare(torch, opened, key, classes):
+def compare(torch, opened, key, classes, bound=BOUND, **options):
     model, x, path, network = opened(key)
     positive = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", backbone.BackboneWarning)
-        with open_net(path, network, ("logits",)) as net:
+        with open_net(path, network, OUTPUTS, **options) as net:
             for stage in stages_of(network):
                 for target in classes:
                     heat, weights, targets, logits = Hooked(torch, model, module_of(model, stage))(x, target)
@@ -122,10 +124,10 @@ def compare(torch, opened, key, classes):
                     # A logit is a sum of larger values that cancel.
                     assert np.abs(found.logits - logits).max() <= 1e-4 * np.abs(logits).max()
                     np.testing.assert_array_equal(found.scores, found.logits[range(len(x)), targets])
-                    assert_close(found.gradient, weights)
+                    assert_close(found.gradient, weights, bound)
                     # Where the exact map is 0 everywhere, and nowhere else, so is ours.
                     for ours, theirs in zip(found.heat, heat, strict=True):
-                        assert_close(ours, theirs)
+                        assert_close(ours, theirs, bound)
                         positive += theirs.max() > 0
             assert explain.last_stage(net) == stages_of(network)[-1]
     assert positive >= len(stages_of(network)) * len(classes) * len(x) // 4
@@ -134,6 +136,13 @@ def compare(torch, opened, key, classes):
 @pytest.mark.parametrize("key", NETWORKS)
 def test_gradcam_of_classes(torch, opened, key):
     compare(torch, opened, key, CLASSES)
+
+
+@pytest.mark.parametrize("key", NETWORKS)
+def test_fast_arithmetic_and_frozen_stages(torch, opened, key):
+    from gradients import BOUNDS
+
+    compare(torch, opened, key, (3,), BOUNDS["fast"], arithmetic="fast", frozen_stages=2)
 
 
 @pytest.mark.parametrize("key", OTHERS)
@@ -145,7 +154,7 @@ def test_gradcam_of_the_family(torch, opened, key):
 def test_networks_whose_relus_are_close_calls(torch, opened, key):
     """With norms around 0, as new networks have them: the last stage has no ReLU after it, so the same bound holds."""
     model, x, path, network = opened(key, keeps_away=False)
-    with open_net(path, network, ("logits",)) as net:
+    with open_net(path, network, OUTPUTS) as net:
         heat, *_ = Hooked(torch, model, module_of(model, stages_of(network)[-1]))(x, None)
         assert_close(explain.gradcam(net, x).heat, heat)
 
@@ -160,8 +169,8 @@ def test_gradcam_of_a_feature(torch, opened, key, layer, feature):
     (gradient,) = torch.autograd.grad(score.sum(), outputs[layer])
     weights = gradient.mean((2, 3))
     heat = torch.relu((weights[:, :, None, None] * outputs[layer]).sum(1)).detach().numpy()
-    # The classifier does not matter, and the network need not give the stages.
-    with open_net(path, network, (stages_of(network)[-1],)) as net:
+    # The classifier does not matter.
+    with open_net(path, network, [stage for stage in explain.STAGES if stage in (layer, feature.stage)]) as net:
         found = explain.gradcam(net, x, feature, layer)
     assert found.logits is None and found.targets == (feature, feature)
     assert_close(found.gradient, weights.numpy())
@@ -242,7 +251,7 @@ def test_gradcam_without_identities(torch, shortcut):
     keep_away_from_zero(model, [images("margins", (8, 3, 32, 32))])
     x = images("plain", (2, 3, 32, 32))
     choices = {"block_counts": (2, 2, 2), "shortcut": shortcut, "base_channels": 64}
-    with backbone.ResNet("resnet20", outputs=("logits",), **choices) as net:
+    with backbone.ResNet("resnet20", outputs=OUTPUTS, arithmetic="direct", **choices) as net:
         net.load_state_dict(arrays(model.state_dict()))
         model.double().eval()
         for stage in ("C2", "C3", "C4"):
@@ -259,7 +268,7 @@ def test_differences_are_seen(torch, opened):
     hooked = Hooked(torch, model, model.layer3)
     _, weights, *_ = hooked(x, 0)
     masked = (hooked.gradient * (hooked.feature > 0)).mean((2, 3)).numpy()
-    with open_net(path, network, ("logits",)) as net:
+    with open_net(path, network, OUTPUTS) as net:
         right = explain.gradcam(net, x, 0, "C4").gradient
         assert_close(right, weights)
         for wrong in (explain.gradcam(net, x, 1, "C4").gradient, masked, right * 1.001, right[::-1]):
