@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backbone.command.classify import _names
+from backbone.command.classes import names_of
 from backbone.training import PlotError, _plots, plot_confusion, plot_curves, write_classes, write_confusion
 
 STRANGE = ["two\nlines", 'a, "b"', "$x^$", "図", " space ", os.fsdecode(b"\xff"), "x" * 200]
@@ -33,7 +33,7 @@ def test_tables_keep_every_name(tmp_path):
 
 def test_a_line_for_each_class_whatever_its_name(tmp_path):
     write_classes(tmp_path / "classes.txt", STRANGE)
-    names = _names(str(tmp_path / "classes.txt"), Network)
+    names = names_of(str(tmp_path / "classes.txt"), Network)
     assert names == ["two\\nlines", 'a, "b"', "$x^$", "図", "space", "\\udcff", "x" * 200]
 
 
