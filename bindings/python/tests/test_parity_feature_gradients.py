@@ -154,6 +154,7 @@ def freeze_like_mode(model, mode, frozen):
     return model
 
 
+@pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize(("frozen", "below"), [(-1, False), (-1, True), (2, False), (2, True)])
 @pytest.mark.parametrize("key", NETWORKS)
