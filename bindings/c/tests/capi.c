@@ -484,6 +484,10 @@ static void null_is_an_error_everywhere(void) {
         {"backward", backbone_backward(NULL, tape, &output, 1, NULL, NULL, 0, 0)},
         {"backward tape", backbone_backward(net, NULL, &output, 1, NULL, NULL, 0, 0)},
         {"backward output_gradients", backbone_backward(net, tape, NULL, 1, NULL, NULL, 0, 0)},
+        {"feature_gradients", backbone_feature_gradients(NULL, tape, &output, 1, &output)},
+        {"feature_gradients tape", backbone_feature_gradients(net, NULL, &output, 1, &output)},
+        {"feature_gradients output_gradients", backbone_feature_gradients(net, tape, NULL, 1, &output)},
+        {"feature_gradients feature_gradients", backbone_feature_gradients(net, tape, &output, 1, NULL)},
         {"trainable_count", backbone_trainable_count(NULL, &number)},
         {"trainable_count out", backbone_trainable_count(net, NULL)},
         {"trainable_slot", backbone_trainable_slot(NULL, 0, &number, &number)},
@@ -574,6 +578,20 @@ static void a_step_of_training(const char *folder) {
     CHECK_OK(backbone_backward(net, tape, &loss, 1, NULL, gradients, count, 0));
     CHECK(gradients[offset] == 1, "%g", (double)gradients[offset]);
     CHECK_FAILS(BACKBONE_STATUS_STALE, "empty", backbone_backward(net, tape, &loss, 1, NULL, gradients, count, 0));
+
+    /* The only output has its own gradient, and what is not wanted is not written. */
+    float of_output[OUT_H * OUT_W];
+    backbone_tensor feature = output, nothing = output;
+    feature.data = of_output;
+    nothing.data = NULL;
+    CHECK_OK(backbone_forward_train(net, tape, &input, &output, 1));
+    CHECK_OK(backbone_feature_gradients(net, tape, &loss, 1, &feature));
+    for (int i = 0; i < OUT_H * OUT_W; i++) {
+        CHECK(of_output[i] == gradient[i], "%d: %g, not %g", i, (double)of_output[i], (double)gradient[i]);
+    }
+    CHECK_FAILS(BACKBONE_STATUS_STALE, "empty", backbone_feature_gradients(net, tape, &loss, 1, &feature));
+    CHECK_OK(backbone_forward_train(net, tape, &input, &output, 1));
+    CHECK_OK(backbone_feature_gradients(net, tape, &loss, 1, &nothing));
 
     /* Of that gradient alone. */
     for (size_t i = 0; i < count; i++) gradients[i] = i == offset ? gradients[i] : 0;

@@ -238,6 +238,7 @@ class Training:
         Raises: as `backward`; and
             ValueError: a name in `wanted` is no output.
         """
+        owned = _owned(tape)
         names = self._outputs if wanted is None else tuple(wanted)
         for name in names:
             if name not in self._outputs:
@@ -249,7 +250,7 @@ class Training:
         for name, array in arrays.items():
             features[self._outputs.index(name)] = output_tensor(array)
         tensors, alive = self._gradient_tensors(output_gradients)
-        with _owned(tape) as pointer:
+        with owned as pointer:
             self._run_backward(
                 lambda net: int(lib.backbone_feature_gradients(net, pointer, tensors, len(alive), features)),
                 is_repeatable=tape.retain,

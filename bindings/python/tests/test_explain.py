@@ -205,7 +205,7 @@ NAMES = [name for name in backbone.architectures() if not any(depth in name for 
 @pytest.mark.filterwarnings("ignore::backbone.BackboneWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_is_explained(name):
-    """The last stage has the gradient of the classifier, whatever blocks are like; an earlier one has a map of its own."""
+    """The last stage has the gradient of the classifier, whatever blocks are like; an earlier one has a map too."""
     x = noise((1, 3, 64, 64))
     # GroupNorms need multiples of 32.
     options = {"base_channels": 64 if "gn" in name else 8, "num_classes": 4, "arithmetic": "direct"}
@@ -279,7 +279,7 @@ def test_what_is_refused(make):
             with pytest.raises(ValueError, match="'logits' among its outputs"):
                 explained(bare, x)
         with backbone.ResNet(18, base_channels=8, outputs=("C3",)) as early:
-            with pytest.raises(ValueError, match=r"target.stage is 'C5'; the network gives C3; if it has C5, create it"):
+            with pytest.raises(ValueError, match=r"target.stage is 'C5'; the network gives C3; if it has C5"):
                 explained(early, x, explain.Feature("C5", 0))
             with pytest.raises(ValueError, match="the network gives C3; create it with 'C2' among its outputs"):
                 explained(early, x, explain.Feature("C2", 0))
