@@ -34,7 +34,7 @@ extension Network {
             guard plan.hasGradient(ofOutput: index) else {
                 throw BackboneError(
                     .invalidArgument,
-                    "feature_gradients[\(index)] is set, but frozen stages compute this output: make the tape with its option input_gradient, or freeze fewer stages"
+                    "feature_gradients[\(index)] is set, but nothing before this output is trained: make the tape with its option input_gradient, or freeze fewer stages"
                 )
             }
             try views[index].check("feature_gradients[\(index)]", shape: outputShape(index, input: input))

@@ -235,13 +235,13 @@ struct TapePlan: ~Copyable {
         }
     }
 
-    /// Whether anybody wants the gradient of a tensor.
-    /// Whether the way back comes to an output: it does not where frozen stages compute it.
+    /// Whether the way back comes to an output: it does not where nothing before it is trained.
     func hasGradient(ofOutput output: Int) -> Bool {
         for value in 0..<outputs.count where outputs[value] == output { return gradients[value] >= 0 }
         return false
     }
 
+    /// Whether anybody wants the gradient of a tensor.
     private func hasGradient(_ tensor: Int, wantsInputGradient: Bool) -> Bool {
         tensor >= 0 && (wantsInputGradient || tensor != steps[0].value)
     }

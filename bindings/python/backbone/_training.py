@@ -226,7 +226,8 @@ class Training:
         The gradients of parameters and input are not computed, nor what lies below the first output that is wanted.
 
         Args:
-            tape: as for `backward`. For outputs that frozen stages compute it needs `input_gradient`.
+            tape: as for `backward`. For outputs before which nothing is trained, as in frozen stages, it needs
+                `input_gradient`.
             output_gradients: as for `backward`.
             wanted: names from `outputs`; None: all.
 

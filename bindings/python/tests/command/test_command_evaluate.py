@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 from command_runner import RESNET18, error_of, run, run_json
 from PIL import Image
 

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 from command_runner import RESNET18, RESNET50, error_of, run, run_json
 
 import backbone

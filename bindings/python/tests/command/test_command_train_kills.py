@@ -9,7 +9,7 @@ import time
 import zipfile
 
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 from command_runner import run, start
 
 SEED = 20

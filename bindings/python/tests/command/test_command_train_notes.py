@@ -14,7 +14,7 @@ import sys
 import zipfile
 
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 from click.testing import CliRunner
 
 from backbone.command.group import commands

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 
 from backbone.training import FolderError, read_dataset
 

@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from class_folders import write_folders
+from striped_folders import write_folders
 from PIL import Image
 
 import backbone
