@@ -1099,10 +1099,10 @@ BACKBONE_API backbone_status backbone_backward(backbone *net, backbone_tape *tap
  * @param count              the number of outputs.
  * @param feature_gradients  `count` float32 tensors, one for each output and of its shape, with strides as for outputs;
  *                           a tensor with data NULL is not wanted. Each receives the output's own gradient from
- *                           `output_gradients` and what comes from the outputs after it. Of outputs before which nothing
- *                           is trained, as in frozen stages, there are gradients only on a tape with input_gradient. In
- *                           networks whose blocks begin with norms, a stage's output is what its last block gives to
- *                           the next one. No two of the tensors may share memory.
+ *                           `output_gradients` and what comes from the outputs after it. Of outputs before which
+ *                           nothing is trained, as in frozen stages, there are gradients only on a tape with
+ *                           input_gradient. In networks whose blocks begin with norms, a stage's output is what its
+ *                           last block gives to the next one. No two of the tensors may share memory.
  *
  * A failure before the computation begins changes nothing. After a cancelled call the gradients are undefined.
  */

@@ -29,10 +29,10 @@ def test_what_frozen_stages_compute_needs_a_tape_for_the_input(make, x, frozen, 
         given = given_for(net, net.forward_train(x, tape), OUTPUTS)
         for output in of_frozen:
             index = OUTPUTS.index(output)
-            message = rf"feature_gradients\[{index}\] is set, but nothing before this output is trained.* option input_gradient"
+            message = rf"feature_gradients\[{index}\] is set, but nothing before this output is trained: make"
             with pytest.raises(ValueError, match=message):
                 net.feature_gradients(tape, given, (output,))
-        with pytest.raises(ValueError, match=r"feature_gradients\[0\] is set, but frozen stages"):
+        with pytest.raises(ValueError, match=r"feature_gradients\[0\] is set, but nothing before"):
             net.feature_gradients(tape, given)
         # None of them has used the tape up.
         wanted = [output for output in OUTPUTS if output not in of_frozen]

@@ -9,9 +9,9 @@ import shutil
 
 import numpy as np
 import pytest
-from striped_folders import write_folders
 from command_runner import RESNET18, error_of, run, run_json
 from PIL import Image
+from striped_folders import write_folders
 
 import backbone
 

@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 import pytest
-from striped_folders import write_folders
 from command_runner import RESNET18, RESNET50, error_of, run, run_json
+from striped_folders import write_folders
 
 import backbone
 from backbone.training import read_notes

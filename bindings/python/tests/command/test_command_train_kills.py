@@ -9,8 +9,8 @@ import time
 import zipfile
 
 import pytest
-from striped_folders import write_folders
 from command_runner import run, start
+from striped_folders import write_folders
 
 SEED = 20
 KILLS = 10

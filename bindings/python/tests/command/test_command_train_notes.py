@@ -14,8 +14,8 @@ import sys
 import zipfile
 
 import pytest
-from striped_folders import write_folders
 from click.testing import CliRunner
+from striped_folders import write_folders
 
 from backbone.command.group import commands
 from backbone.training import read_notes

@@ -9,8 +9,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from striped_folders import write_folders
 from PIL import Image
+from striped_folders import write_folders
 
 import backbone
 from backbone import optim
