@@ -34,7 +34,7 @@ class Measured:
 
     @property
     def operations(self) -> int:
-        """Multiplications of one image's forward pass."""
+        """Multiplications of the convolutions for one image."""
         return sum(layer.operations for layer in self.net.eval().profile(self.images[:1])) // 2
 
     def turn(self) -> None:
@@ -56,7 +56,7 @@ def table(measured: list[Measured]) -> str:
     """A row for each network, as Markdown; times are ratios to the first, the median over rounds."""
     first = measured[0]
     lines = [
-        f"| Network | Parameters | beside `{first.name}` | Multiplications per image, M | Step | Forward pass |",
+        f"| Network | Parameters | beside `{first.name}` | Multiplications, M | Step | Forward pass |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for each in measured:

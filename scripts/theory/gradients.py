@@ -55,8 +55,8 @@ def norms(net: backbone.ResNet, images: np.ndarray, labels: np.ndarray) -> list[
         (logits,) = net.forward_train(images, tape)
         gradients = net.named_slices(net.backward(tape, [optim.cross_entropy(logits, labels)[1]]))
     weights = net.named_slices(net.read_trainable())
-    # Shortcuts are no layers of the trunk.
-    trunk = [name for name in weights if weights[name].ndim == 4 and "downsample" not in name]
+    # Neither shortcuts nor the classifier.
+    trunk = [name for name in weights if weights[name].shape[2:] == (3, 3)]
     return [
         Norm(number, name, _norm(gradients[name]), _norm(weights[name])) for number, name in enumerate(trunk, start=1)
     ]

@@ -29,7 +29,7 @@ class Kind:
     options: dict[str, Any]
 
     def network(self, classes: int, width: int = 16, threads: int | None = None) -> backbone.ResNet:
-        """The network with random weights. `width`: channels of the first stage; later ones have 2 and 4 times as many."""
+        """The network with random weights. `width`: channels of the first stage; later ones have 2 and 4 times more."""
         channels = width * _UNITS_PER_CHANNEL
         options = self.options | {"num_classes": classes, "base_channels": channels, "threads": threads}
         return backbone.ResNet(outputs=("logits",), **options)

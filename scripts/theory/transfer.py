@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -88,8 +89,8 @@ class Plan:
 
 
 def stages_of(net: backbone.ResNet) -> int:
-    """Stages of a network, by the names of its entries."""
-    return max(int(name[5]) for name in net.state_dict() if name.startswith("layer"))
+    """Stages of a network, by the names of its entries, which are torchvision's or, with pre-activation, timm's."""
+    return len({match[0] for name in net.state_dict() if (match := re.match(r"layer\d|stages\.\d", name))})
 
 
 def new_network(weights: Path, way: Way, classes: int, seed: int, threads: int | None) -> backbone.ResNet:
@@ -109,7 +110,7 @@ def new_network(weights: Path, way: Way, classes: int, seed: int, threads: int |
     loaded = net.state_dict()
     net.init_weights(seed=seed)
     if way.is_pretrained:
-        head = {name: value for name, value in net.state_dict().items() if name.startswith("fc.")}
+        head = {name: value for name, value in net.state_dict().items() if re.match(r"(head\.)?fc\.", name)}
         net.load_state_dict(loaded | head)
     return net.freeze(way.frozen_stages(stages_of(net)))
 

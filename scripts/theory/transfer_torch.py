@@ -26,8 +26,8 @@ def model_of(net: backbone.ResNet) -> CifarResNet:
     """
     if net.architecture not in _NAMES:
         raise RunError(f"--pytorch has no {net.architecture}; its weights must be of {', '.join(_NAMES)}")
-    model = CifarResNet(_NAMES[net.architecture], "a")
-    model.linear = torch.nn.Linear(model.linear.in_features, net.num_classes)
+    widths = tuple(net.state_dict()[f"layer{number}.0.conv1.weight"].shape[0] for number in (1, 2, 3))
+    model = CifarResNet(_NAMES[net.architecture], "a", widths, net.num_classes)
     state = {name.replace("fc.", "linear."): torch.from_numpy(v.copy()) for name, v in net.state_dict().items()}
     model.load_state_dict(state)
     for module in frozen(model, net.frozen_stages):
