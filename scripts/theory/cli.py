@@ -26,6 +26,9 @@ def guarded(work: Callable[[], None]) -> int:
     except _EXPECTED as error:
         print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 1
+    except FloatingPointError as error:
+        print(f"error: {error}; lower --learning-rate", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it saved last", file=sys.stderr)
         return 130

@@ -95,18 +95,14 @@ def stages_of(net: backbone.ResNet) -> int:
 
 def new_network(weights: Path, way: Way, classes: int, seed: int, threads: int | None) -> backbone.ResNet:
     """A network for another task: with a random classifier, and the other weights of the file if the way says so."""
+    options = {"num_classes": classes, "mean": backbone.IMAGENET_MEAN, "std": backbone.IMAGENET_STD, "threads": threads}
     with warnings.catch_warnings():
         # Nobody wants the head of the file.
         warnings.filterwarnings("ignore", "the head of the file", backbone.BackboneWarning)
-        net = backbone.ResNet.from_file(
-            weights,
-            outputs=("logits",),
-            head="new",
-            num_classes=classes,
-            mean=backbone.IMAGENET_MEAN,
-            std=backbone.IMAGENET_STD,
-            threads=threads,
-        )
+        try:
+            net = backbone.ResNet.from_file(weights, outputs=("logits",), head="new", **options)
+        except ValueError as error:
+            raise RunError(f"{weights} is not for these RGB images: {error}; give other weights") from error
     loaded = net.state_dict()
     net.init_weights(seed=seed)
     if way.is_pretrained:
