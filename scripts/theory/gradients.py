@@ -22,6 +22,7 @@ from .networks import KINDS
 from .training import Settings, read, write
 
 MOMENTS = ("initial", "trained")
+_TITLES = {"initial": "new", "trained": "trained"}
 COLUMNS = ("network", "moment", "layer", "name", "gradient", "weight")
 
 
@@ -88,7 +89,6 @@ def measure(names: tuple[str, ...], train: Images, folder: Path, batch: int, thr
 def draw(rows: list[tuple], path: Path, note: str) -> None:
     """Norms of gradients over layers, a panel for each moment."""
     moments = [moment for moment in MOMENTS if any(row[1] == moment for row in rows)]
-    titles = {"initial": "new weights", "trained": "after training"}
     figure, axes = pyplot.subplots(
         1, len(moments), figsize=(4.6 * len(moments), 3.9), layout="constrained", squeeze=False, sharey=True
     )
@@ -98,7 +98,7 @@ def draw(rows: list[tuple], path: Path, note: str) -> None:
             style = "--" if "plain" in name else "-"
             axis.plot(*zip(*points, strict=True), style, color=curves.COLOURS[name], label=KINDS[name].title)
         axis.set_yscale("log")
-        axis.set_title(titles[moment], loc="left", fontsize=11)
+        axis.set_title(f"{_TITLES[moment]} weights", loc="left", fontsize=11)
         axis.set_xlabel("layer")
         axis.grid(axis="y", color="#e3e3e3")
         axis.spines[["top", "right"]].set_visible(False)
@@ -109,11 +109,12 @@ def draw(rows: list[tuple], path: Path, note: str) -> None:
 
 
 def summary(rows: list[tuple]) -> str:
-    """First and last layer of each network: how much a gradient grows on its way back."""
-    lines = [f"{'network':12} {'moment':8} {'first layer':>12} {'last layer':>12} {'first / last':>12}"]
+    """First and last layer of each network, as Markdown: how much the gradient grows on its way back."""
+    lines = ["| Network | Weights | First layer | Last layer | First / last |", "| --- | --- | ---: | ---: | ---: |"]
     for name, moment in dict.fromkeys(row[:2] for row in rows):
         values = [row[4] for row in rows if row[:2] == (name, moment)]
-        lines.append(f"{name:12} {moment:8} {values[0]:12.4g} {values[-1]:12.4g} {values[0] / values[-1]:12.4g}")
+        first, last, ratio = (f"{value:.3g}" for value in (values[0], values[-1], values[0] / values[-1]))
+        lines.append(f"| `{name}` | {_TITLES[moment]} | {first} | {last} | {ratio} |")
     return "\n".join(lines)
 
 

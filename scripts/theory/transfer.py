@@ -102,7 +102,7 @@ def new_network(weights: Path, way: Way, classes: int, seed: int, threads: int |
         try:
             net = backbone.ResNet.from_file(weights, outputs=("logits",), head="new", **options)
         except ValueError as error:
-            raise RunError(f"{weights} is not for these RGB images: {error}; give other weights") from error
+            raise RunError(f"{weights} cannot be used: {error}; give other weights") from error
     loaded = net.state_dict()
     net.init_weights(seed=seed)
     if way.is_pretrained:
