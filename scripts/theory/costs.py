@@ -20,7 +20,7 @@ NETWORKS = ("plain56", "resnet56", "resnet56-b", "resnet56-c", "preact56")
 
 
 class Measured:
-    """A network with what steps and forward passes of it took."""
+    """A network with the CPU time that steps and forward passes of it took, in seconds."""
 
     def __init__(self, name: str, width: int, batch: int, threads: int) -> None:
         self.name = name
@@ -38,22 +38,22 @@ class Measured:
         return sum(layer.operations for layer in self.net.eval().profile(self.images[:1])) // 2
 
     def turn(self) -> None:
-        """Time a step and a forward pass."""
+        """Measure the CPU time of a step and of a forward pass, which other processes change less than the time."""
         self.net.train()
         with self.net.tape() as tape:
-            started = time.perf_counter()
+            started = time.process_time()
             (logits,) = self.net.forward_train(self.images, tape)
             gradients = self.net.backward(tape, [optim.cross_entropy(logits, self.labels)[1]])
             self._optimizer.step(gradients)
-            self.steps.append(time.perf_counter() - started)
+            self.steps.append(time.process_time() - started)
         self.net.eval().logits(self.images)
-        started = time.perf_counter()
+        started = time.process_time()
         self.net.logits(self.images)
-        self.forwards.append(time.perf_counter() - started)
+        self.forwards.append(time.process_time() - started)
 
 
 def table(measured: list[Measured]) -> str:
-    """A row for each network, as Markdown; times are ratios to the first, the median over rounds."""
+    """A row for each network, as Markdown; CPU times are ratios to the first, the median over rounds."""
     first = measured[0]
     lines = [
         f"| Network | Parameters | beside `{first.name}` | Multiplications, M | Step | Forward pass |",

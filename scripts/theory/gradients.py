@@ -23,6 +23,8 @@ from .training import Settings, read, write
 
 MOMENTS = ("initial", "trained")
 _TITLES = {"initial": "new", "trained": "trained"}
+# Images of the one backward pass.
+_BATCH = 128
 COLUMNS = ("network", "moment", "layer", "name", "gradient", "weight")
 
 
@@ -67,16 +69,20 @@ def _norm(values: np.ndarray) -> float:
     return float(np.sqrt((values.astype(np.float64) ** 2).sum()))
 
 
-def measure(names: tuple[str, ...], train: Images, folder: Path, batch: int, threads: int) -> list[tuple]:
-    """Rows of `COLUMNS`: of each network with new weights, and with those that a run left in a folder, if it did."""
+def measure(names: tuple[str, ...], train: Images, folder: Path, usual: Settings, threads: int) -> list[tuple]:
+    """Rows of `COLUMNS`: of each network with new weights, and with those that a run left in a folder, if it did.
+
+    Args:
+        usual: of the networks that the folder does not have.
+    """
     rows = []
     # The same images for each, that no network has seen more often than others.
-    chosen = np.random.default_rng(0).permutation(len(train))[:batch]
+    chosen = np.random.default_rng(0).permutation(len(train))[: usual.batch]
     images, labels = Normalization.of(train)(train.pixels[chosen]), train.labels[chosen]
     for name in names:
         path = folder / f"{name}.json"
         record = read(path) if path.exists() else None
-        settings = Settings(**record["settings"]) if record else Settings(epochs=1)
+        settings = Settings(**record["settings"]) if record else usual
         for moment in MOMENTS if record else MOMENTS[:1]:
             net = KINDS[name].network(len(train.classes), settings.width, threads)
             net.init_weights(seed=settings.seed)
@@ -121,12 +127,12 @@ def summary(rows: list[tuple]) -> str:
 def main(arguments: argparse.Namespace) -> None:
     """Print the summary, write gradients.csv and gradients.png."""
     train, _ = read_folder(arguments.folder, arguments.images)
-    batch = min(arguments.batch, len(train))
-    rows = measure(arguments.networks, train, arguments.output, batch, arguments.threads)
+    usual = Settings(epochs=1, width=arguments.width, batch=min(_BATCH, len(train)), seed=arguments.seed)
+    rows = measure(arguments.networks, train, arguments.output, usual, arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([COLUMNS, *rows])
     write(arguments.output / "gradients.csv", text.getvalue())
-    draw(rows, arguments.output / "gradients.png", f"Cross entropy of {batch} training images, batch statistics.")
+    draw(rows, arguments.output / "gradients.png", f"Cross entropy of {usual.batch} training images.")
     print(summary(rows))
