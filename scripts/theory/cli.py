@@ -35,6 +35,11 @@ def guarded(work: Callable[[], None]) -> int:
     return 0
 
 
+def say(message: str) -> None:
+    """Print a line of progress."""
+    print(message, file=sys.stderr, flush=True)
+
+
 def whole(text: str) -> int:
     """A number of the command line, from 0."""
     number = int(text)

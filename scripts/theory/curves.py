@@ -42,6 +42,16 @@ def table(records: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
+def summary(records: list[dict[str, Any]]) -> str:
+    """The errors at the end of each record, in %, as Markdown."""
+    lines = ["| Network | Epochs | Training error, % | Test error, % |", "| --- | ---: | ---: | ---: |"]
+    for record in records:
+        last = record["rows"][-1]
+        errors = " | ".join(f"{100 * last[column]:.1f}" for column in ("train_error", "test_error"))
+        lines.append(f"| `{record['network']}` | {last['epoch']:g} | {errors} |")
+    return "\n".join(lines)
+
+
 def draw(panels: dict[str, list[dict[str, Any]]], path: Path, note: str) -> None:
     """A figure with a panel for each title: training error (thin) and test error (bold) over time.
 

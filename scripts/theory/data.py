@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -169,8 +168,3 @@ def batches(
             values = normalization(images.pixels[chosen])
             yield augmented(values, np.random.default_rng((seed, epoch, start))), images.labels[chosen]
             step += 1
-
-
-def warn(message: str) -> None:
-    """A line for people."""
-    print(message, file=sys.stderr, flush=True)

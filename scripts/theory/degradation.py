@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from . import curves
-from .data import read_folder, warn
+from .cli import say
+from .data import read_folder
 from .networks import DEGRADATION, KINDS, SHORTCUTS
 from .training import Run, RunError, Settings, read
 
@@ -42,18 +43,19 @@ def train(arguments: argparse.Namespace) -> None:
     with locked(arguments.output):
         settings = Settings(**{name: getattr(arguments, name) for name in SETTINGS})
         images = read_folder(arguments.folder, arguments.images)
-        warn(f"{len(images[0])} training and {len(images[1])} test images, {len(images[0].classes)} classes")
+        say(f"{len(images[0])} training and {len(images[1])} test images, {len(images[0].classes)} classes")
         runs = [Run(name, arguments.output, settings, *images, arguments.threads) for name in arguments.networks]
         draw(arguments.output)
         while unfinished := [run for run in runs if run.step < run.steps]:
             run = min(unfinished, key=lambda run: run.step)
             row = run.advance()
-            warn(
+            say(
                 f"{run.name:12} epoch {row['epoch']:6.2f} of {settings.epochs}  loss {row['loss']:.4f}  "
                 f"training error {100 * row['train_error']:5.2f} %  test error {100 * row['test_error']:5.2f} %"
             )
             if len({run.step for run in runs}) == 1:
                 draw(arguments.output)
+        print(curves.summary([run.record for run in runs]))
 
 
 def draw(folder: Path) -> None:

@@ -22,8 +22,8 @@ import backbone
 import numpy as np
 from backbone import optim
 
-from .cli import guarded, positive, rate
-from .data import Images, read_folder, warn
+from .cli import guarded, positive, rate, say
+from .data import Images, read_folder
 from .idx import has_idx, read_idx
 from .training import RunError, write
 from .transfer_curves import draw, summary, table
@@ -178,7 +178,7 @@ def run(arguments: argparse.Namespace) -> None:
             rows = curve(*key, arguments, data)
             results["curves"].append({"engine": key[0], "way": key[1], "seed": seed, "rows": rows})
             write(path, json.dumps(results, indent=1) + "\n")
-            warn(f"{key[0]:12} {key[1]:7} seed {seed}  accuracy {100 * rows[-1]['accuracy']:.2f} %")
+            say(f"{key[0]:12} {key[1]:7} seed {seed}  accuracy {100 * rows[-1]['accuracy']:.2f} %")
     write(arguments.output / "transfer.csv", table(results["curves"]))
     note = (
         f"{len(data[0])} training and {len(data[1])} test images, {arguments.epochs} epochs, {arguments.seeds} seeds; "
