@@ -35,8 +35,10 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        if stride == 1 and inputs == outputs:
-            self.shortcut: nn.Module = nn.Sequential()
+        if option == "none":
+            self.shortcut: nn.Module | None = None
+        elif stride == 1 and inputs == outputs and option != "c":
+            self.shortcut = nn.Sequential()
         elif option == "a":
             self.shortcut = PaddedShortcut(inputs, outputs)
         else:
@@ -45,24 +47,25 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = torch.relu(self.bn1(self.conv1(x)))
-        return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        y = self.bn2(self.conv2(y))
+        return torch.relu(y if self.shortcut is None else y + self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
-    """ResNet-20, 32, 44, 56 or 110, with option A or B of the paper for shortcuts between stages."""
+    """ResNet-20 to 110, with shortcuts of option "a", "b" or "c" of the paper, or "none": a plain network."""
 
-    def __init__(self, depth: int, option: str) -> None:
+    def __init__(self, depth: int, option: str, widths: tuple[int, int, int] = WIDTHS, classes: int = 10) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
-        inputs = WIDTHS[0]
-        for stage, outputs in enumerate(WIDTHS):
+        self.conv1 = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        inputs = widths[0]
+        for stage, outputs in enumerate(widths):
             blocks = []
             for number in range((depth - 2) // 6):
                 blocks.append(Block(inputs, outputs, 2 if stage and not number else 1, option))
                 inputs = outputs
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.linear = nn.Linear(WIDTHS[-1], 10)
+        self.linear = nn.Linear(widths[-1], classes)
 
     def outputs(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Stem, stages, pooled features and logits."""
