@@ -48,7 +48,7 @@ def summary(records: list[dict[str, Any]]) -> str:
     for record in records:
         last = record["rows"][-1]
         errors = " | ".join(f"{100 * last[column]:.1f}" for column in ("train_error", "test_error"))
-        lines.append(f"| `{record['network']}` | {last['epoch']:g} | {errors} |")
+        lines.append(f"| `{record['network']}` | {last['epoch']:.1f} | {errors} |")
     return "\n".join(lines)
 
 

@@ -85,8 +85,8 @@ def described(records: list[dict[str, Any]]) -> str:
     for record in records:
         settings, data = record["settings"], record["data"]
         text = (
-            f"{data['train']} training and {data['test']} test images, {settings['epochs']} epochs, "
-            f"width {settings['width']}, seed {settings['seed']}"
+            f"{data['train']} training and {data['test']} test images; a run of {settings['epochs']} epochs, "
+            f"batch {settings['batch']}, width {settings['width']}, seed {settings['seed']}"
         )
         if text not in texts:
             texts.append(text)

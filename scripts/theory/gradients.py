@@ -115,12 +115,16 @@ def draw(rows: list[tuple], path: Path, note: str) -> None:
 
 
 def summary(rows: list[tuple]) -> str:
-    """First and last layer of each network, as Markdown: how much the gradient grows on its way back."""
-    lines = ["| Network | Weights | First layer | Last layer | First / last |", "| --- | --- | ---: | ---: | ---: |"]
+    """First and last layer of each network, as Markdown: gradients, their ratio, and the weight of the first layer."""
+    lines = [
+        "| Network | Weights | First layer | Last layer | First / last | Weight of the first layer |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
     for name, moment in dict.fromkeys(row[:2] for row in rows):
-        values = [row[4] for row in rows if row[:2] == (name, moment)]
-        first, last, ratio = (f"{value:.3g}" for value in (values[0], values[-1], values[0] / values[-1]))
-        lines.append(f"| `{name}` | {_TITLES[moment]} | {first} | {last} | {ratio} |")
+        own = [row for row in rows if row[:2] == (name, moment)]
+        first, last = own[0][4], own[-1][4]
+        cells = " | ".join(f"{value:.3g}" for value in (first, last, first / last, own[0][5]))
+        lines.append(f"| `{name}` | {_TITLES[moment]} | {cells} |")
     return "\n".join(lines)
 
 
