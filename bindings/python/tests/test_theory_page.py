@@ -6,7 +6,7 @@
 import csv
 from pathlib import Path
 
-from theory import curves, gradients
+from theory import curves, gradients, transfer_curves
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
@@ -50,7 +50,14 @@ def test_gradients():
     assert text in PAGE
 
 
+def test_transfers():
+    groups = grouped(rows("transfer.csv"), "engine", "way", "seed")
+    found = [{"engine": e, "way": w, "seed": s, "rows": group} for (e, w, s), group in groups.items()]
+    assert len(found) == 2 * 4 * 3
+    assert transfer_curves.summary(found) in PAGE
+
+
 def test_figures_are_small():
-    for name in ("degradation", "gradients"):
+    for name in ("degradation", "gradients", "transfer"):
         assert f"(images/{name}.png)" in PAGE
         assert (ROOT / f"docs/images/{name}.png").stat().st_size < 150_000
