@@ -408,6 +408,10 @@ pub mod ffi {
             net: *mut Backbone, tape: *mut Tape, output_gradients: *const Tensor, count: usize,
             input_gradient: *const Tensor, gradients: *mut f32, gradient_count: usize, flags: u32,
         ) -> i32;
+        fn backbone_feature_gradients(
+            net: *mut Backbone, tape: *mut Tape, output_gradients: *const Tensor, count: usize,
+            feature_gradients: *const Tensor,
+        ) -> i32;
         fn backbone_trainable_count(net: *const Backbone, out: *mut usize) -> i32;
         fn backbone_trainable_slot(
             net: *const Backbone, index: usize, offset: *mut usize, count: *mut usize,
@@ -1336,6 +1340,36 @@ impl ResNet {
         check(self.lib, unsafe {
             let (net, tape) = (self.net, tape.tape);
             (self.lib.backbone_backward)(net, tape, tensors.as_ptr(), tensors.len(), input, first, count, flags)
+        })
+    }
+
+    /// Computes the gradients with respect to outputs from those of the outputs, where `None` stands for zeros.
+    ///
+    /// `feature_gradients` has as many, of the shapes of the outputs, which receive them; `None` where they are not wanted.
+    pub fn feature_gradients(
+        &self,
+        tape: &Tape,
+        output_gradients: &[Option<&Feature>],
+        feature_gradients: &mut [Option<&mut Feature>],
+    ) -> Result<(), Error> {
+        // C takes one number for both.
+        if output_gradients.len() != feature_gradients.len() {
+            return Err(Error::invalid("output_gradients and feature_gradients differ in number".into()));
+        }
+        let missing = tensor(ptr::null_mut(), ffi::DTYPE_FLOAT32, [0; 4], Layout::Nchw);
+        let (mut given, mut wanted) = (Vec::new(), Vec::new());
+        for (index, gradient) in output_gradients.iter().enumerate() {
+            let label = format!("output_gradients[{}]", index);
+            given.push(gradient.map_or(Ok(missing), |gradient| gradient.tensor(&label))?);
+        }
+        for (index, gradient) in feature_gradients.iter_mut().enumerate() {
+            let label = format!("feature_gradients[{}]", index);
+            wanted.push(gradient.as_mut().map_or(Ok(missing), |gradient| gradient.tensor_mut(&label))?);
+        }
+        // Safe: every tensor has the elements of its shape, and what is written is borrowed for that.
+        check(self.lib, unsafe {
+            let (net, tape) = (self.net, tape.tape);
+            (self.lib.backbone_feature_gradients)(net, tape, given.as_ptr(), given.len(), wanted.as_ptr())
         })
     }
 
