@@ -1345,7 +1345,8 @@ impl ResNet {
 
     /// Computes the gradients with respect to outputs from those of the outputs, where `None` stands for zeros.
     ///
-    /// `feature_gradients` has as many, of the shapes of the outputs, which receive them; `None` where they are not wanted.
+    /// `feature_gradients` has as many, of the shapes of the outputs, which receive them; `None` where they are not
+    /// wanted.
     pub fn feature_gradients(
         &self,
         tape: &Tape,
