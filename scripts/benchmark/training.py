@@ -5,8 +5,8 @@
 
 A step is a forward pass, a backward pass from gradients of C3 to C5 and an update by SGD with momentum: batch 8, images
 of 224 x 224, stem and layer1 frozen, two threads. For each case there is a process for each engine, of which one is
-awake at a time. What counts is the ratio within a round, since machines drift. A second table tells what a step here
-is made of.
+awake at a time. What counts is the ratio within a round, since machines drift. A second table, not of a library that is
+given, tells what a step here is made of.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench --training", usage="see scripts/bench --help")
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--runs", type=positive, default=ROUNDS)
+    parser.add_argument("--tool", type=Path)
     parser.add_argument("--save", action="store_true")
     arguments = parser.parse_args()
     environment = dict(os.environ, BACKBONE_LIBRARY=str(arguments.library), OMP_NUM_THREADS="2")
@@ -64,8 +65,9 @@ def main() -> None:
             page.write(*measure(depth, norms, arguments.runs, environment))
     finally:
         end_all()
-    page.write("", f"What a step is made of, in ms (GFLOP/s of the definition), two threads; {limit()}:", "")
-    page.write(*breakdown(arguments.runs))
+    if tool := arguments.tool:
+        page.write("", f"What a step is made of, in ms (GFLOP/s of the definition), two threads; {limit(tool)}:", "")
+        page.write(*breakdown(tool, arguments.runs))
     if arguments.save:
         SAVED.write_text("# Training steps\n\n" + "\n".join(page.lines) + "\n")
         print(f"\nwritten: {SAVED.relative_to(ROOT)}")
@@ -109,18 +111,18 @@ def measure(depth: int, norms: str, rounds: int, environment: dict[str, str]) ->
     return rows
 
 
-def limit() -> str:
+def limit(tool: Path) -> str:
     """What the two cores can multiply at most."""
-    speed = re.search(r"2 threads: ([\d.]+) GFLOP/s", bench("peak", "--threads", "2"))
+    speed = re.search(r"2 threads: ([\d.]+) GFLOP/s", bench(tool, "peak", "--threads", "2"))
     return f"the cores can multiply at {speed[1]} GFLOP/s" if speed else "the limit is not known"
 
 
-def breakdown(rounds: int) -> list[str]:
+def breakdown(tool: Path, rounds: int) -> list[str]:
     """A table of the parts of steps."""
     columns = []
     for depth, norms in CASES:
         options = ["--depth", str(depth), "--norms", norms.removeprefix("norm_"), "--runs", str(rounds)]
-        text = bench("training", "--batch", "8", "--threads", "2", *options)
+        text = bench(tool, "training", "--batch", "8", "--threads", "2", *options)
         columns.append(re.findall(r"^(\w+) ([\d.]+) ms(?:, ([\d.]+) GFLOP/s)?", text, re.MULTILINE))
     rows = ["| part | " + " | ".join(f"ResNet-{depth}, {norms}" for depth, norms in CASES) + " |"]
     rows.append("| --- |" + " ---: |" * len(CASES))
@@ -131,10 +133,9 @@ def breakdown(rounds: int) -> list[str]:
     return rows
 
 
-def bench(*arguments: str) -> str:
-    """What `backbone-bench` prints; scripts/bench has built it."""
-    command = [ROOT / ".build" / "release" / "backbone-bench", *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+def bench(tool: Path, *arguments: str) -> str:
+    """What `backbone-bench` prints."""
+    return subprocess.run([tool, *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
