@@ -220,6 +220,26 @@ def test_gradients_accumulate(torch, pair):
     assert_same(by_name(body), {name: parts[0][name] + parts[1][name] for name in parts[0]})
 
 
+def test_memory_of_gradients_is_used_again_when_nobody_has_them(torch, pair):
+    _, body = pair(norm_eval=True)
+    first, second = (batch(torch, f"view {number}") for number in range(2))
+    name, parameter = next((n, p) for n, p in body.named_parameters() if p.requires_grad)
+
+    def gradient(x):
+        body.zero_grad()
+        loss_of(body(x)).backward()
+        return parameter.grad
+
+    place = gradient(first).data_ptr()
+    assert gradient(first).data_ptr() == place, name
+    # A view, or an array, of one of them is enough to keep all.
+    kept = gradient(first).view(-1)[3:5].numpy()
+    before = kept.copy()
+    assert gradient(second).data_ptr() != place
+    assert not parameter.grad.equal(gradient(first))
+    assert (kept == before).all()
+
+
 def test_a_second_backward_pass_needs_retain_graph(torch, pair, Backbone):  # noqa: N803
     _, body = pair()
     loss = loss_of(body(batch(torch)))
