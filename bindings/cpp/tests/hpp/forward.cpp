@@ -6,6 +6,7 @@
 #include "check.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -218,7 +219,10 @@ void cancel_ends_calls_in_progress() {
     backbone::Features features = net.forward(image);
     std::atomic<bool> is_over(false);
     std::thread canceller([&] {
-        while (!is_over) net.cancel();
+        while (!is_over) {
+            net.cancel();
+            std::this_thread::sleep_for(std::chrono::microseconds(20));
+        }
     });
     int status = BACKBONE_STATUS_OK;
     // One is short; among many some are met by a cancel.
