@@ -14,13 +14,16 @@ final class BenchNetwork {
     init(_ options: Options) throws {
         var settings = backbone_options()
         try check(backbone_options_init(&settings, MemoryLayout<backbone_options>.size))
-        settings.depth = options.depth
+        settings.depth = 0
         settings.threads = options.threads
         settings.arithmetic = Int32(options.isDirect ? BACKBONE_ARITHMETIC_DIRECT : BACKBONE_ARITHMETIC_FAST)
         settings.norm_eval = options.normEval ? 1 : 0
         settings.frozen_stages = options.frozenStages
         var handle: OpaquePointer?
-        try check(backbone_create(&settings, &handle))
+        try options.architecture.withCString { name in
+            settings.architecture = name
+            try check(backbone_create(&settings, &handle))
+        }
         guard let handle else { throw BenchError(message: "no handle") }
         net = handle
         inputShape = [Int64(options.batch), 3, Int64(options.height), Int64(options.width)]
@@ -28,12 +31,8 @@ final class BenchNetwork {
         try check(backbone_output_shapes(net, inputShape, &rows, 4))
         shapes = (0..<4).map { Array(rows[4 * $0..<4 * $0 + 4]) }
         features = shapes.map { .allocate(capacity: Int($0.reduce(1, *))) }
-        // Any numbers will do, but the same ones each time: a linear congruential generator.
-        var state: UInt32 = 1
-        image = (0..<Int(inputShape.reduce(1, *))).map { _ in
-            state = state &* 1_664_525 &+ 1_013_904_223
-            return Float(state >> 8) / Float(1 << 23) - 1
-        }
+        var random = BenchRandom(seed: 1)
+        image = (0..<Int(inputShape.reduce(1, *))).map { _ in random.next() }
         if let weights = options.weights { try check(backbone_load_weights(net, weights, 0, nil)) }
     }
 

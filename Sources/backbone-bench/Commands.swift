@@ -47,7 +47,7 @@ func measureLayers(_ options: Options) throws {
             + "\(tenths(Double(operations) / Double(whole))) GFLOP/s of the definition")
 }
 
-private func name(_ layer: backbone_layer) -> String {
+func name(_ layer: backbone_layer) -> String {
     withUnsafeBytes(of: layer.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
 }
 
@@ -56,7 +56,7 @@ private func size(_ shape: (Int64, Int64, Int64, Int64)) -> String {
 }
 
 /// Columns of a width, aligned to the left where it is negative.
-private func row(_ cells: [String], _ columns: [(Int, String)]) -> String {
+func row(_ cells: [String], _ columns: [(Int, String)]) -> String {
     zip(cells, columns).map { cell, column in
         let blanks = String(repeating: " ", count: max(0, abs(column.0) - cell.count))
         return column.0 < 0 ? cell + blanks : blanks + cell

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
+
 struct BenchError: Error {
     let message: String
     /// Whether the command line is at fault.
@@ -10,11 +12,12 @@ struct BenchError: Error {
 /// The command line.
 struct Options {
     enum Command: String {
-        case help, peak, layers, forward, training
+        case help, peak, layers, kernels, forward, training
     }
 
     var command = Command.help
-    var depth: Int32 = 50
+    /// A name that the library knows.
+    var architecture = "resnet50"
     var height = 224
     var width = 224
     var batch = 1
@@ -24,6 +27,11 @@ struct Options {
     var isDirect = false
     var frozenStages: Int32 = 1
     var normEval = true
+    /// A percentage.
+    var nonzero = 50
+
+    /// Those this process may use, unless the command line says otherwise.
+    var threadCount: Int { threads > 0 ? Int(threads) : Int(shims_affinity_cpu_count()) }
 
     init(_ arguments: [String]) throws {
         guard let first = arguments.first else { throw BenchError(message: "no command\n\n\(usage)", isUsage: true) }
@@ -43,11 +51,12 @@ struct Options {
 
     private mutating func set(_ option: String, _ value: String) throws {
         switch option {
-        case "--depth": depth = Int32(try Self.number(option, value, in: 1...1000))
+        case "--architecture": architecture = value
         case "--batch": batch = try Self.number(option, value, in: 1...4096)
         case "--runs": runs = try Self.number(option, value, in: 1...1_000_000)
         case "--threads": threads = Int32(try Self.number(option, value, in: 1...1024))
         case "--weights": weights = value
+        case "--nonzero": nonzero = try Self.number(option, value, in: 0...100)
         case "--size":
             let sizes = value.split(separator: "x").map(String.init)
             guard sizes.count == 2 else {

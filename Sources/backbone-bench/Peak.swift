@@ -7,22 +7,27 @@ import Runtime
 
 /// Prints what one thread and all threads together reach: multiplications in registers, and reading memory.
 func measurePeak(_ options: Options) throws {
+    for count in Set([1, options.threadCount]).sorted() {
+        let products = try multiplicationPeak(threads: count)
+        let bytes = PeakJob.floatCount * count * MemoryLayout<Float>.stride
+        let reading = try fastest(PeakJob(threads: count), threads: count) { job, index in job.read(index) }
+        print(
+            "\(count) thread\(count == 1 ? "" : "s"): \(tenths(products)) GFLOP/s, "
+                + "\(tenths(Double(bytes) / Double(reading))) GB/s read from memory")
+    }
+}
+
+/// GFLOP/s of some threads together that multiply in registers.
+func multiplicationPeak(threads: Int) throws -> Double {
     guard let instructions = try Ladder.best() else {
         throw BenchError(message: "the limit is measured with vectors, for which this CPU lacks instructions")
     }
-    let threads = options.threads > 0 ? Int(options.threads) : Int(shims_affinity_cpu_count())
-    for count in Set([1, threads]).sorted() {
-        // Twelve vectors a step.
-        let operations = 2 * 12 * instructions.lanes * PeakJob.steps * count
-        let bytes = PeakJob.floatCount * count * MemoryLayout<Float>.stride
-        let products = try fastest(PeakJob(threads: count), threads: count) { job, index in
-            job.multiply(index, instructions)
-        }
-        let reading = try fastest(PeakJob(threads: count), threads: count) { job, index in job.read(index) }
-        print(
-            "\(count) thread\(count == 1 ? "" : "s"): \(tenths(Double(operations) / Double(products))) GFLOP/s, "
-                + "\(tenths(Double(bytes) / Double(reading))) GB/s read from memory")
+    // Twelve vectors a step.
+    let operations = 2 * 12 * instructions.lanes * PeakJob.steps * threads
+    let time = try fastest(PeakJob(threads: threads), threads: threads) { job, index in
+        job.multiply(index, instructions)
     }
+    return Double(operations) / Double(time)
 }
 
 /// What the threads do, each with memory of its own.

@@ -121,7 +121,7 @@ def breakdown(tool: Path, rounds: int) -> list[str]:
     """A table of the parts of steps."""
     columns = []
     for depth, norms in CASES:
-        options = ["--depth", str(depth), "--norms", norms.removeprefix("norm_"), "--runs", str(rounds)]
+        options = ["--architecture", f"resnet{depth}", "--norms", norms.removeprefix("norm_"), "--runs", str(rounds)]
         text = bench(tool, "training", "--batch", "8", "--threads", "2", *options)
         columns.append(re.findall(r"^(\w+) ([\d.]+) ms(?:, ([\d.]+) GFLOP/s)?", text, re.MULTILINE))
     rows = ["| part | " + " | ".join(f"ResNet-{depth}, {norms}" for depth, norms in CASES) + " |"]
