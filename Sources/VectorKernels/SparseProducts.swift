@@ -64,9 +64,9 @@ private func compute(
     let weights = step.weights.unsafelyUnwrapped
     let bias = step.bias.unsafelyUnwrapped
     let floor = sumFloor(isReLU: step.is_relu)
-    var prefetch = PanelLines(step, panels: count / 2)
+    var prefetch = PanelLines(step)
     for pixel in 0..<pixels {
-        prefetch.next()
+        prefetch.next(panels: count / 2)
         if step.is_last {
             prefetchForWriting(outputs[pixel] + step.output_channel, vectors: count)
         }
@@ -79,10 +79,12 @@ private func compute(
             let position = mask.trailingZeroBitCount
             mask &= mask &- 1
             let factor = Vector(repeating: input[position])
-            let line = weights + position &* panelWidth
-            for index in 0..<count {
-                let vector = load(line + ((index / 2) &* step.panel_stride &+ (index % 2) &* lanes))
-                vectors[unchecked: index] = addProduct(vectors[unchecked: index], factor, vector)
+            var line = shims_in_register(weights + position &* panelWidth).unsafelyUnwrapped
+            for panel in 0..<count / 2 {
+                vectors[unchecked: 2 &* panel] = addProduct(vectors[unchecked: 2 &* panel], factor, load(line))
+                vectors[unchecked: 2 &* panel &+ 1] = addProduct(
+                    vectors[unchecked: 2 &* panel &+ 1], factor, load(line + lanes))
+                line = shims_in_register(line + step.panel_stride).unsafelyUnwrapped
             }
         }
         if !step.is_last {
@@ -98,38 +100,30 @@ private func compute(
     }
 }
 
-/// The cache lines of the weights that the next step will read, some for each pixel of this one.
+/// The cache lines of the weights that the next step will read: with each pixel of this one some of every panel.
 private struct PanelLines {
-    private var address: UnsafeRawPointer
-    private var panelEnd: UnsafeRawPointer
-    private let panelBytes: Int
-    /// From the end of a panel's lines to the next one's.
-    private let gap: Int
+    private var address: UnsafePointer<Float>
+    private let stride: Int
     private var left: Int
     private let each: Int
 
     @inline(__always)
-    init(_ step: shims_sparse_step, panels: Int) {
-        address = UnsafeRawPointer(step.next_weights.unsafelyUnwrapped)
-        panelBytes = step.panel_lines &* 64
-        panelEnd = address + panelBytes
-        gap = step.panel_stride &* 4 &- panelBytes
-        left = panels &* step.panel_lines
+    init(_ step: shims_sparse_step) {
+        address = step.next_weights.unsafelyUnwrapped
+        stride = step.panel_stride
+        left = step.panel_lines
         each = step.prefetched_lines
     }
 
+    /// `panels`, a literal, is how many there are.
     @inline(__always)
-    mutating func next() {
+    mutating func next(panels: Int) {
         var count = min(each, left)
         left &-= count
         while count > 0 {
-            shims_prefetch(address)
-            address += 64
+            for panel in 0..<panels { shims_prefetch(address + panel &* stride) }
+            address += 16
             count &-= 1
-            if address == panelEnd {
-                address += gap
-                panelEnd = address + panelBytes
-            }
         }
     }
 }

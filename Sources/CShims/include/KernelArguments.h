@@ -39,7 +39,7 @@ struct shims_sparse_step {
     bool is_relu;
     const float *next_weights; /* those of the step that follows, asked for meanwhile; any address will do */
     long panel_lines;          /* how many cache lines of them each panel has */
-    long prefetched_lines;     /* how many are asked for with each pixel */
+    long prefetched_lines;     /* how many of each panel are asked for with each pixel */
 };
 
 /* Which pixels of the input a Winograd tile meets. */

@@ -136,7 +136,7 @@ struct SparseProducts<Instructions: VectorInstructions> {
             is_first: start == 0, is_last: isLast, is_relu: task.relu,
             next_weights: weights + (isLast ? (count - 1) * panelFloats : 0) + depth * width,
             panel_lines: depth * width / floatsPerCacheLine,
-            prefetched_lines: divideRoundingUp(count * depth * width / floatsPerCacheLine, pixels))
+            prefetched_lines: divideRoundingUp(depth * width / floatsPerCacheLine, pixels))
     }
 }
 
