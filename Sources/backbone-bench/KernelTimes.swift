@@ -10,8 +10,8 @@ func measureKernels(_ options: Options) throws {
     let network = try BenchNetwork(options)
     let threads = options.threadCount
     let columns = [
-        (-26, "first layer of the shape"), (6, "layers"), (30, "convolution"), (-34, "kernel"), (9, "nonzero"), (9, "ms"),
-        (9, "GFLOP/s"), (9, "of limit"), (8, "error"),
+        (-26, "first layer of the shape"), (6, "layers"), (30, "convolution"), (-34, "kernel"), (9, "nonzero"),
+        (9, "ms"), (9, "GFLOP/s"), (9, "of limit"), (8, "error"),
     ]
     let peak = try multiplicationPeak(threads: threads)
     print("The limit is \(tenths(peak)) GFLOP/s of \(threads) threads; GFLOP/s are those of the definition.")
@@ -24,7 +24,8 @@ func measureKernels(_ options: Options) throws {
             _ = job.run()
             let error = job.error()
             guard error < 1e-3 else {
-                throw BenchError(message: "\(layers[0]): \(variant.kernel.name) differs from the definition by \(error)")
+                throw BenchError(
+                    message: "\(layers[0]): \(variant.kernel.name) differs from the definition by \(error)")
             }
             let time = median((0..<options.runs).map { _ in job.run() })
             let pixels = options.batch * shape.outputHeight * shape.outputWidth

@@ -181,8 +181,8 @@ static inline void shims_prefetch(const void *address) { __builtin_prefetch(addr
 /* The same for one that is soon to be written, into the first-level cache. */
 static inline void shims_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1, 3); }
 
-/* The same address, of which the compiler no longer knows how it came about: so it stays in a register of its own, rather
-   than being added up by each instruction that reads there, which some CPUs then have to split. */
+/* The same address, of which the compiler no longer knows how it came about: so it stays in a register of its own,
+   rather than being added up by each instruction that reads there, which some CPUs then have to split. */
 static inline const float *shims_in_register(const float *address) {
     __asm__("" : "+r"(address));
     return address;

@@ -150,8 +150,10 @@ extension Plan {
         }
         var algorithm = ConvolutionAlgorithm.direct
         if let convolution = step.convolution {
+            let isRectified = step.source.map { program.steps[$0].function == .relu && program.steps[$0].addend == nil }
             algorithm = planner.algorithm(
-                for: ConvolutionShape(convolution.definition, height: sourceHeight, width: sourceWidth))
+                for: ConvolutionShape(convolution.definition, height: sourceHeight, width: sourceWidth),
+                isRectified: isRectified ?? false)
         }
         var target: Int?
         if let addend = step.addend, canReplace(addend, by: index, program) {

@@ -43,11 +43,15 @@ package struct Planner: Sendable {
     }
 
     /// The algorithm that is expected to be fastest, of those that there are kernels for.
-    func algorithm(for shape: ConvolutionShape) -> ConvolutionAlgorithm {
+    ///
+    /// - Parameter isRectified: Whether the input comes from a ReLU, with nothing added before it.
+    func algorithm(for shape: ConvolutionShape, isRectified: Bool = false) -> ConvolutionAlgorithm {
         var best = ConvolutionAlgorithm.direct
         if isDirect { return best }
         let uses = packsEachTime ? ConvolutionCost.packing : 1
-        var lowest = ConvolutionCost.direct(shape, uses).microseconds
+        // At stride 1 tiles save more than zeros do, and do not depend on the image.
+        let skipsZeros = isRectified && shape.stride == 2
+        var lowest = ConvolutionCost.direct(shape, uses, skipsZeros: skipsZeros).microseconds
         for index in 1..<ConvolutionAlgorithm.count {
             guard let candidate = ConvolutionAlgorithm(rawValue: index), candidate.tileSize <= largestTile,
                 kernels.have(candidate, for: shape)
@@ -79,10 +83,14 @@ struct ConvolutionCost {
     /// they are made from is read.
     static let packing = 3.0
 
-    static func direct(_ shape: ConvolutionShape, _ uses: Double) -> ConvolutionCost {
+    /// The time that is left of a direct convolution which skips the zeros that a ReLU made: in trained networks 0.16 to
+    /// 0.5 of its results are not zero.
+    private static let skippingShare = 0.54
+
+    static func direct(_ shape: ConvolutionShape, _ uses: Double, skipsZeros: Bool) -> ConvolutionCost {
         let products = Double(shape.outputHeight) * Double(shape.outputWidth) * Double(shape.weightCount)
         return ConvolutionCost(
-            arithmetic: products / productsPerMicrosecond,
+            arithmetic: products / productsPerMicrosecond * (skipsZeros ? skippingShare : 1),
             memory: uses * 4 * Double(shape.weightCount) / bytesPerMicrosecond)
     }
 
