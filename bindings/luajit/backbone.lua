@@ -119,6 +119,8 @@ int32_t backbone_forward_train(backbone *net, backbone_tape *tape, const backbon
 int32_t backbone_backward(backbone *net, backbone_tape *tape, const backbone_tensor *output_gradients, size_t count,
                           const backbone_tensor *input_gradient, float *gradients, size_t gradient_count,
                           uint32_t flags);
+int32_t backbone_feature_gradients(backbone *net, backbone_tape *tape, const backbone_tensor *output_gradients,
+                                   size_t count, const backbone_tensor *feature_gradients);
 int32_t backbone_trainable_count(const backbone *net, size_t *out);
 int32_t backbone_trainable_slot(const backbone *net, size_t index, size_t *offset, size_t *count);
 int32_t backbone_read_trainable(const backbone *net, float *out, size_t count);
@@ -172,10 +174,10 @@ local FUNCTIONS = {
     "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file", "save_weights",
     "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training", "output_shapes",
     "forward", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
-    "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable", "cross_entropy",
-    "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step", "optimizer_follow",
-    "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add", "statistics_commit",
-    "statistics_cancel",
+    "feature_gradients", "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable",
+    "cross_entropy", "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step",
+    "optimizer_follow", "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add",
+    "statistics_commit", "statistics_cancel",
 }
 
 local backbone = {
@@ -756,6 +758,15 @@ local function describe_feature(label, tensor, feature)
     describe(tensor, pointer_to(label, feature.data, "float", feature.shape), DTYPE_FLOAT32, feature.shape, "nchw")
 end
 
+-- What C takes for a gradient of each output, or false.
+local function describe_gradients(label, gradients)
+    local tensors = ffi.new("backbone_tensor[?]", math.max(#gradients, 1))
+    for index, gradient in ipairs(gradients) do
+        if gradient then describe_feature(("%s[%d]"):format(label, index - 1), tensors[index - 1], gradient) end
+    end
+    return tensors
+end
+
 --- Computes gradients from those of the outputs.
 -- @param tape              as forward_train filled it
 -- @param output_gradients  a table with {data = float[?], shape = {N, C, H, W}} for each output, or false for zeros
@@ -764,13 +775,7 @@ end
 --                          receives that of the input, which the tape must allow; `accumulate` adds to `gradients`
 function ResNet:backward(tape, output_gradients, options)
     options = options or {}
-    local count = #output_gradients
-    local outputs, input = ffi.new("backbone_tensor[?]", math.max(count, 1)), nil
-    for index, gradient in ipairs(output_gradients) do
-        if gradient then
-            describe_feature(("output_gradients[%d]"):format(index - 1), outputs[index - 1], gradient)
-        end
-    end
+    local outputs, input = describe_gradients("output_gradients", output_gradients), nil
     if options.input_gradient then
         input = ffi.new("backbone_tensor[1]")
         describe_feature("input_gradient", input[0], options.input_gradient)
@@ -778,8 +783,28 @@ function ResNet:backward(tape, output_gradients, options)
     local gradients = options.gradients
     local floats = gradients and count_of("gradients", gradients, "float") or 0
     self._used = {output_gradients, options}
-    local status, message = call("backward", handle(self), pointer_of(Tape, tape), outputs, count, input, gradients,
-        floats, options.accumulate and 1 or 0)
+    local status, message = call("backward", handle(self), pointer_of(Tape, tape), outputs, #output_gradients, input,
+        gradients, floats, options.accumulate and 1 or 0)
+    self._used = nil
+    if message then fail(status, message) end
+end
+
+--- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Of outputs of
+-- frozen stages there are gradients only on a tape with `input_gradient`.
+-- @param tape               as forward_train filled it
+-- @param output_gradients   as for `backward`
+-- @param feature_gradients  a table with {data = float[?], shape = that of the output} for each output, which receive
+--                           the gradients, or false for those that are not wanted
+function ResNet:feature_gradients(tape, output_gradients, feature_gradients)
+    local outputs = describe_gradients("output_gradients", output_gradients)
+    local features = describe_gradients("feature_gradients", feature_gradients)
+    -- C takes one number for both.
+    if #output_gradients ~= #feature_gradients then
+        invalid("output_gradients and feature_gradients differ in number")
+    end
+    self._used = {output_gradients, feature_gradients}
+    local status, message = call("feature_gradients", handle(self), pointer_of(Tape, tape), outputs,
+        #output_gradients, features)
     self._used = nil
     if message then fail(status, message) end
 end

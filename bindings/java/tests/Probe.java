@@ -260,12 +260,26 @@ public class Probe {
         optimizer = net.optimizer(o);
     }
 
-    private static void backward(String[] words, boolean withInput) throws IOException {
+    private static List<Backbone.Feature> givenGradients(String[] words) {
         List<Backbone.Feature> given = new ArrayList<>(features);
         if (words[1].equals("loss")) {
             given.replaceAll(feature -> null);
             given.set(given.size() - 1, lossGradient);
         }
+        return given;
+    }
+
+    private static void featureGradients(String[] words, int less, int most) throws IOException {
+        FloatBuffer[] wanted = new FloatBuffer[Math.min(features.size(), most)];
+        for (int i = 0; i < wanted.length; i++) {
+            if (words[2].charAt(i) == '1') wanted[i] = Backbone.floats(features.get(i).data().length - less);
+        }
+        net.featureGradients(tape, givenGradients(words), inputShape, wanted);
+        write(words[3], Arrays.stream(wanted).filter(buffer -> buffer != null).map(Probe::array).toList());
+    }
+
+    private static void backward(String[] words, boolean withInput) throws IOException {
+        List<Backbone.Feature> given = givenGradients(words);
         if (words[2].equals("0")) gradients = Backbone.floats(net.trainableCount());
         List<float[]> buffers = new ArrayList<>();
         if (withInput) {
@@ -311,6 +325,15 @@ public class Probe {
                 return "ok";
             case "backward_input":
                 backward(words, true);
+                return "ok";
+            case "feature_gradients":
+                featureGradients(words, 0, 7);
+                return "ok";
+            case "feature_gradients_short":
+                featureGradients(words, 1, 7);
+                return "ok";
+            case "feature_gradients_fewer":
+                featureGradients(words, 0, 1);
                 return "ok";
             case "clip":
                 double most = words[1].equals("inf") ? Double.POSITIVE_INFINITY : Double.parseDouble(words[1]);

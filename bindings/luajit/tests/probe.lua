@@ -289,10 +289,34 @@ function commands.loss(words)
     return "loss " .. bits_of(loss)
 end
 
-local function backward(words, with_input)
-    local given, buffers, input_gradient = {}, {}, nil
+local function given_gradients(words)
+    local given = {}
     for index, feature in ipairs(features) do given[index] = words[2] == "features" and feature end
     if words[2] == "loss" then given[#given] = loss_gradient end
+    return given
+end
+
+local function feature_gradients(words, less, most)
+    local wanted, buffers = {}, {}
+    for index, feature in ipairs(features) do
+        if index <= most then wanted[index] = false end
+        if index <= most and words[3]:sub(index, index) == "1" then
+            local data = ffi.new("float[?]", ffi.sizeof(feature.data) / 4 - less)
+            wanted[index] = {data = data, shape = feature.shape}
+            buffers[#buffers + 1] = data
+        end
+    end
+    net:feature_gradients(tape, given_gradients(words), wanted)
+    write(words[4], buffers)
+    return "ok"
+end
+
+function commands.feature_gradients(words) return feature_gradients(words, 0, 7) end
+function commands.feature_gradients_short(words) return feature_gradients(words, 1, 7) end
+function commands.feature_gradients_fewer(words) return feature_gradients(words, 0, 1) end
+
+local function backward(words, with_input)
+    local given, buffers, input_gradient = given_gradients(words), {}, nil
     if words[3] == "0" then gradients = ffi.new("float[?]", net:trainable_count()) end
     if with_input then
         local s = input_shape

@@ -61,9 +61,22 @@ let gradients;
 const bits64 = (value) => new BigUint64Array(Float64Array.of(value).buffer)[0];
 const infinite = (word) => (word === 'inf' ? Infinity : Number(word));
 
-function backward(words, withInput) {
+function givenGradients(words) {
   const given = words[1] === 'features' ? features : features.map(() => null);
   if (words[1] === 'loss') given[given.length - 1] = lossGradient;
+  return given;
+}
+
+function featureGradients(words, less = 0, most = 7) {
+  const wanted = features.slice(0, most).map(({ data, shape }, index) => (
+    words[2][index] === '1' ? { data: new Float32Array(data.length - less), shape } : null));
+  net.featureGradients(tape, givenGradients(words), wanted);
+  write(words[3], wanted.filter(Boolean).map(({ data }) => data));
+  return 'ok';
+}
+
+function backward(words, withInput) {
+  const given = givenGradients(words);
   if (words[2] === '0') gradients = new Float32Array(net.trainableCount);
   const inputGradient = withInput ? { data: new Float32Array(product(inputShape)), shape: inputShape } : undefined;
   net.backward(tape, given, { gradients, inputGradient, accumulate: words[2] === '1' });
@@ -98,6 +111,9 @@ const training = {
   },
   backward: (words) => backward(words, false),
   backward_input: (words) => backward(words, true),
+  feature_gradients: (words) => featureGradients(words),
+  feature_gradients_short: (words) => featureGradients(words, 1),
+  feature_gradients_fewer: (words) => featureGradients(words, 0, 1),
   clip: (words) => `norm ${bits64(net.clipGradients(gradients, infinite(words[1])))}`,
   optimizer(words) {
     const names = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
