@@ -951,7 +951,8 @@ typedef struct backbone_layer {
     const char *kernel;       /**< how it was computed, static: "convolutionF32_winograd4_avx2" */
     int64_t input_shape[4];   /**< N, C, H, W */
     int64_t output_shape[4];  /**< N, C, H, W */
-    int64_t operations;       /**< of the layer's definition: two for each product; 0 where nothing is multiplied */
+    int64_t operations;       /**< of the definition of a convolution, of the classifier or of an ECA: two for each
+                                   product with a weight; 0 for other layers */
     int64_t bytes;            /**< activations and packed weights that are read or written, each once */
     int64_t nanoseconds;      /**< what it took */
 } backbone_layer;
