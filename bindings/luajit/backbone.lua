@@ -8,9 +8,10 @@
 -- libbackbone.so.1 by the system's loader.
 --
 -- Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close` or when it is
--- collected. Lua computes in one thread, and the library with as many as `threads` says. Every failure is an error
--- whose value is a table with `status` (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it)
--- and, for a checkpoint that does not fit, `report` (JSON).
+-- collected. A Lua state computes in one thread, and the library with as many as `threads` says; `backbone.cancel` in a
+-- state of another thread ends a call. Every failure is an error whose value is a table with `status`
+-- (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it) and, for a checkpoint that does not fit,
+-- `report` (JSON).
 
 local ffi = require("ffi")
 
@@ -103,6 +104,7 @@ int32_t backbone_set_training(backbone *net, int32_t training);
 int32_t backbone_get_training(const backbone *net, int32_t *out);
 int32_t backbone_output_shapes(const backbone *net, const int64_t *input_shape, int64_t *out, size_t count);
 int32_t backbone_forward(backbone *net, const backbone_tensor *input, const backbone_tensor *outputs, size_t count);
+int32_t backbone_cancel(backbone *net);
 typedef struct backbone_tape backbone_tape;
 typedef struct backbone_tape_options {
     uint32_t struct_size;
@@ -173,7 +175,7 @@ local FUNCTIONS = {
     "version_string", "last_error_message", "options_init", "architecture_count", "architecture_name", "create", "free",
     "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file", "save_weights",
     "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training", "output_shapes",
-    "forward", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
+    "forward", "cancel", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
     "feature_gradients", "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable",
     "cross_entropy", "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step",
     "optimizer_follow", "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add",
@@ -569,6 +571,19 @@ function ResNet:close()
     if pointer == nil then return end
     self._net = nil
     lib.backbone_free(ffi.gc(pointer, nil))
+end
+
+--- Where the network is, a number: for `backbone.cancel` in the Lua state of another thread.
+function ResNet:address() return tonumber(ffi.cast("uintptr_t", handle(self))) end
+
+--- Ends the calls that have been entered on a network: they fail with STATUS_CANCELLED, and the network is as it was.
+-- Later calls are not affected. For Lua states of other threads, as lanes and luv have them; the network must be open
+-- until this returns.
+-- @param address  what the network's `address` gave
+function backbone.cancel(address)
+    if type(address) ~= "number" or address <= 0 then invalid("address is what ResNet.address gives") end
+    backbone.load()
+    lib.backbone_cancel(ffi.cast("backbone *", ffi.cast("uintptr_t", address)))
 end
 
 --- Draws new weights, which are the same for the same seed (0 to 2^53 - 1, or an uint64_t).

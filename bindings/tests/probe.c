@@ -64,6 +64,8 @@
  *                                                      output (not Ruby, which makes the memory)
  *     churn COUNT                                      networks that are lost with their first forward
  *     race                                             a network that is closed during a forward
+ *     cancel ...                                       a forward that another thread cancels; the words are those of
+ *                                                      forward
  *     churn_training COUNT                             tapes and optimisers that are lost with their first use
  */
 

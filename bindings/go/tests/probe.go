@@ -310,6 +310,22 @@ func race() string {
 	return fmt.Sprintf("closed %s the call\nthe call gave %d features", when, <-result)
 }
 
+func cancel(words []string) (string, error) {
+	result := make(chan error, 1)
+	go func() {
+		_, err := net.Forward(image(words))
+		result <- err
+	}()
+	for {
+		select {
+		case err := <-result:
+			return "not cancelled", err
+		case <-time.After(time.Millisecond):
+			net.Cancel()
+		}
+	}
+}
+
 var (
 	tape         *backbone.Tape
 	optimizer    *backbone.Optimizer
@@ -573,6 +589,8 @@ func run(words []string) (string, error) {
 		return churn(words), nil
 	case "race":
 		return race(), nil
+	case "cancel":
+		return cancel(words)
 	case "close":
 		return "closed", net.Close()
 	}

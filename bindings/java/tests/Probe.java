@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
@@ -218,6 +219,20 @@ public class Probe {
         net.close();
         String when = call.isDone() ? "after" : "during";
         return "closed " + when + " the call\nthe call gave " + call.join() + " features";
+    }
+
+    private static String cancel(String[] words) throws Exception {
+        Backbone.Image image = image(words);
+        CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> net.forward(image).size());
+        while (!call.isDone()) {
+            net.cancel();
+            Thread.sleep(1);
+        }
+        try {
+            return "not cancelled: " + call.join();
+        } catch (CompletionException exception) {
+            throw (Backbone.Failure) exception.getCause();
+        }
     }
 
     // ---- Training ----
@@ -444,6 +459,8 @@ public class Probe {
                 return collecting(Integer.parseInt(words[1]), () -> small().forward(black()));
             case "race":
                 return race();
+            case "cancel":
+                return cancel(words);
             case "close":
                 net.close();
                 return "closed";

@@ -273,6 +273,16 @@ const commands = {
     const closed = `closed ${when} the call`;
     return `${closed}\nthe call gave ${await call} features`;
   },
+  async cancel(words) {
+    let isDone = false;
+    const call = net.forwardAsync(image(words)).finally(() => { isDone = true; });
+    call.catch(() => {});
+    while (!isDone) {
+      net.cancel();
+      await sleep(1);
+    }
+    return `not cancelled: ${(await call).length}`;
+  },
   close() {
     net.close();
     return 'closed';

@@ -293,6 +293,16 @@ class Probe
     "closed #{during} the call\nthe call gave #{call.value} features"
   end
 
+  def run_cancel(words)
+    call = Thread.new { @net.forward(image(words)) }
+    call.report_on_exception = false
+    while call.alive?
+      @net.cancel
+      sleep 0.001
+    end
+    "not cancelled: #{call.value.size}"
+  end
+
   def run_close(_words)
     @net.close
     "closed"

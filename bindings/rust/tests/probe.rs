@@ -414,6 +414,14 @@ fn run(net: &mut Option<ResNet>, training: &mut Training, words: &[&str]) -> Res
             Ok("ok".into())
         }
         "forward_into" => forward_into(net, words, 0, 7).map(|features| write(words[8], &features)).map(ok),
+        "cancel" => std::thread::scope(|scope| {
+            let call = scope.spawn(|| with_image(words, |image| net.forward(image)));
+            while !call.is_finished() {
+                net.cancel();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            call.join().unwrap().map(|_| "not cancelled".into())
+        }),
         "forward_short" => forward_into(net, words, 1, 7).map(|_| "ok".into()),
         "forward_fewer" => forward_into(net, words, 0, 1).map(|_| "ok".into()),
         _ => train(net, training, words),
