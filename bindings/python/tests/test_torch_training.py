@@ -270,9 +270,11 @@ def test_activations_may_be_computed_again(torch, pair, depth):
 def test_gradients_of_gradients_are_refused(torch, pair):
     _, body = pair()
     x = batch(torch).requires_grad_()
-    (gradient,) = torch.autograd.grad(loss_of(body(x)), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.square().sum().backward()
+    # Of features whose gradients are constants too, as in gradient penalties.
+    for loss in (loss_of(body(x)), body(x)["layer4"].sum()):
+        with pytest.raises(RuntimeError, match=r"create_graph=True .* computes no gradients of gradients"):
+            torch.autograd.grad(loss, x, create_graph=True)
+        loss.backward()
 
 
 def test_changes_between_forward_and_backward(torch, pair):
@@ -375,6 +377,12 @@ def test_changes_reach_the_network_whichever_way_they_are_made(torch, pair):
     # A single value. Evaluation without grad mode looks at some values only.
     for place in [(0, 0, 0, 0), (3, 2, 1, 1), (7, 7, 2, 2)]:
         body.get_parameter("layer2.0.conv1.weight").data[place] += 1
+        assert_seen()
+    # Values that change places, which the sum of a parameter does not tell.
+    for name, places in (("layer4.1.conv2.weight", [1, 2]), ("layer4.1.bn2.weight", [1, 3])):
+        data = body.get_parameter(name).data
+        assert not torch.equal(data[places[0]], data[places[1]])
+        data[places] = data[places[::-1]]
         assert_seen()
     # Changed in training mode, before it is left.
     body.get_parameter("layer2.0.conv1.weight").data[5, 3, 1, 2] += 1
@@ -510,6 +518,18 @@ def test_copies_are_trained_apart(torch, pair):
     optimizer = torch.optim.SGD(body.parameters(), 0.1)
     module, copied = copy.deepcopy((body, optimizer))
     assert [id(p) for p in copied.param_groups[0]["params"]] == [id(p) for p in module.parameters()]
+    # What is copied before the module trains the copy too.
+    copied, module = copy.deepcopy((optimizer, body))
+    assert [id(p) for p in copied.param_groups[0]["params"]] == [id(p) for p in module.parameters()]
+    assert [p.requires_grad for p in module.parameters()] == [p.requires_grad for p in body.parameters()]
+    before = copy.deepcopy(body.state_dict())
+    first = loss_of(module(batch(torch)))
+    first.backward()
+    copied.step()
+    assert loss_of(module(batch(torch))) < first
+    weight = module.get_parameter("layer4.1.conv2.weight")
+    assert np.array_equal(module._net.get_entry("layer4.1.conv2.weight").data, weight.detach().numpy())
+    assert_same(body.state_dict(), before)
 
 
 def test_state_dicts_go_to_files(torch, pair, tmp_path):

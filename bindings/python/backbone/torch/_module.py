@@ -44,7 +44,7 @@ class Backbone(torch.nn.Module):
     - `load_state_dict` also takes the names of other libraries, as `ResNet.load_weights` does, and refuses
       `assign=True`.
     - A second backward pass through the same features needs `retain_graph=True` of the constructor. Gradients of
-      gradients are not computed.
+      gradients are not computed: a backward pass with `create_graph=True` raises RuntimeError.
     - In evaluation mode without grad mode, a change of few values through `Tensor.data` may go unseen; changes under
       `torch.no_grad()` never do.
     - In grad mode, as in other modules, a forward pass keeps activations unless no parameter needs a gradient: for
@@ -313,7 +313,8 @@ class Backbone(torch.nn.Module):
         other = type(self).__new__(type(self))
         memo[id(self)] = other
         other.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        # Optimisers that are copied with it have the new parameters then.
+        other._weights.adopt(memo, self._weights)
+        # Optimisers that are copied with it, before it or after it, have the new parameters then.
         for old, new in zip(self._weights.parameters(), other._weights.parameters(), strict=True):
             memo[id(old)] = new
         return other
