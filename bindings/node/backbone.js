@@ -13,9 +13,10 @@
  *
  * Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close`, or some time
  * after it was collected; it is large, so close it. `forwardAsync` computes beside JavaScript, in a thread of libuv's
- * pool; any number may run at a time, and a network that is closed meanwhile is freed after the last of them. Workers
- * need networks of their own. Every failure is an Error with the library's own message, its `status` (STATUS_*) and,
- * for a checkpoint that does not fit, `report` (JSON).
+ * pool; any number may run at a time, and a network that is closed meanwhile is freed after the last of them. All other
+ * calls compute on the thread that makes them, which does nothing else until they return: train in a worker
+ * (node:worker_threads), which needs a network of its own. Every failure is an Error with the library's own message,
+ * its `status` (STATUS_*) and, for a checkpoint that does not fit, `report` (JSON).
  */
 
 'use strict';
@@ -460,7 +461,10 @@ class ResNet {
     addon.forward(this.#handle, image.data, shape, Number(image.layout === 'nhwc'), Array.from(out), rows, 0, tape);
   }
 
-  /** Ends the calls of forwardAsync that are in progress: their promises are rejected with STATUS_CANCELLED. */
+  /**
+   * Ends the calls of forwardAsync that are in progress: their promises are rejected with STATUS_CANCELLED. Other calls
+   * have returned before this can be called.
+   */
   cancel() {
     addon.cancel(this.#handle);
   }

@@ -66,6 +66,7 @@
  *     race                                             a network that is closed during a forward
  *     cancel ...                                       a forward that another thread cancels; the words are those of
  *                                                      forward
+ *     worker                                           training in another thread of JavaScript, and here (Node.js)
  *     churn_training COUNT                             tapes and optimisers that are lost with their first use
  */
 

@@ -104,6 +104,12 @@ def test_another_thread_cancels_a_call(language, probe, tmp_path):
     assert (tmp_path / "after").read_bytes() == (tmp_path / "before").read_bytes()
 
 
+def test_node_trains_in_a_worker(probe, tmp_path):
+    script = commands.Script(tmp_path)
+    script.add("worker")
+    assert result(probe("node"), script, tmp_path).lines == ["the same values, many turns"]
+
+
 def test_rust_refuses_to_compile_a_use_after_the_end(tmp_path):
     shutil.copy(BINDINGS / "rust/backbone.rs", tmp_path)
     start = "mod backbone;\nfn main() {\n    let options = backbone::Options::new().unwrap();\n"

@@ -6,6 +6,7 @@
 'use strict';
 
 const fs = require('fs');
+const { Worker } = require('worker_threads');
 const { setImmediate: turn, setTimeout: sleep } = require('timers/promises');
 const backbone = require('./backbone.js');
 
@@ -178,6 +179,26 @@ const training = {
   },
 };
 
+// The parameters after a few steps. It is also sent to a worker, as text.
+function trained(binding) {
+  const network = new binding.ResNet({ depth: 18, baseChannels: 8, numClasses: 5, outStages: binding.STAGE_LOGITS });
+  network.setTraining(true);
+  const tape = network.newTape();
+  const optimizer = network.newOptimizer({ momentum: 0.9 });
+  const gradients = new Float32Array(network.trainableCount);
+  const pixels = Float32Array.from({ length: 4 * 3 * 96 * 96 }, (_, i) => Math.sin(i));
+  for (let i = 0; i < 10; i++) {
+    const [logits] = network.forwardTrain(tape, binding.float32(pixels, [4, 3, 96, 96]));
+    network.backward(tape, [binding.crossEntropy(logits, [0, 1, 2, 3]).gradient], { gradients });
+    network.step(optimizer, gradients, 0.05);
+  }
+  return network.readTrainable();
+}
+
+function sendTrained(path, train) {
+  require('worker_threads').parentPort.postMessage(train(require(path)));
+}
+
 const commands = {
   ...training,
   open(words) {
@@ -282,6 +303,19 @@ const commands = {
       await sleep(1);
     }
     return `not cancelled: ${(await call).length}`;
+  },
+  // Training in a worker, while this thread goes on, and then here.
+  async worker() {
+    let turns = 0;
+    const timer = setInterval(() => { turns++; }, 1);
+    const [beside, during] = await new Promise((resolve, reject) => {
+      const worker = new Worker(`(${sendTrained})(${JSON.stringify(require.resolve('./backbone.js'))}, ${trained})`,
+        { eval: true });
+      worker.on('error', reject).on('message', (values) => resolve([values, turns]));
+    });
+    clearInterval(timer);
+    const same = Buffer.compare(Buffer.from(beside.buffer), Buffer.from(trained(backbone).buffer)) === 0;
+    return `${same ? 'the same' : 'other'} values, ${during > 10 ? 'many' : during} turns`;
   },
   close() {
     net.close();
