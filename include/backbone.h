@@ -1352,8 +1352,8 @@ BACKBONE_API backbone_status backbone_save_training(const backbone *net, const b
  * The file's optimiser must be of the same kind. Parameters have no names in it, only positions: they are taken for
  * those of the optimiser's groups, or all in the order of the state dict, and in both cases for the trainable ones or
  * for all parameters, whichever their number and shapes fit. BACKBONE_REPORT_OPTIMIZER says which. A parameter without
- * state begins with its next gradient. Options in the file (momentum, 'lr', ...) are ignored: those of `optimizer`
- * count.
+ * state begins with its next gradient. Options in the file are ignored: those of `optimizer` count, and the report
+ * warns of those that differ, but for the learning rate. It also warns of NaN and infinities in the state.
  *
  * @param path        a file of torch.save, or a stream of one. Safetensors files have no such state: an error.
  * @param out_report  as for backbone_load_weights; NULL if not wanted. BACKBONE_STATUS_MISMATCH that comes from the

@@ -10,8 +10,8 @@
 -- Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close` or when it is
 -- collected. A Lua state computes in one thread, and the library with as many as `threads` says; `backbone.cancel` in a
 -- state of another thread ends a call. Every failure is an error whose value is a table with `status`
--- (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it) and, for a checkpoint that does not fit,
--- `report` (JSON).
+-- (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it) and, for a checkpoint that does not
+-- fit, `report` (JSON).
 
 local ffi = require("ffi")
 
