@@ -67,6 +67,7 @@ import Testing
         var frozen: Int32 = -1
         var groups = false
         let note: String
+        var warnings: [String] = []
     }
 
     static let sound = [
@@ -97,7 +98,11 @@ import Testing
         // With groups of ours, and none in the file.
         Sound(
             name: "adamw-all", kind: .adamW, steps: 3, groups: true,
-            note: "optimizer state of the 9 trainable parameters, in the order of the state dict"),
+            note: "optimizer state of the 9 trainable parameters, in the order of the state dict",
+            warnings: [
+                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and goes on with 0: options in "
+                    + "files are ignored"
+            ]),
     ]
 
     @Test(arguments: sound) func statesOfPyTorchAreRead(_ testCase: Sound) throws {
@@ -106,7 +111,7 @@ import Testing
         var optimizer = try Optimizer(
             network, Self.options(testCase.kind, groups: testCase.groups), layoutID: 3, kernels: .portable)
         let warnings = try Self.warnings(Self.path(testCase.name), optimizer, network)
-        #expect(warnings == [])
+        #expect(warnings == testCase.warnings)
         let note = try Self.load(Self.path(testCase.name), &optimizer, network)
         #expect(note == testCase.note)
         let expected = try Self.stepped(
@@ -227,7 +232,7 @@ import Testing
         ("step-huge", .badCheckpoint, "a step of its optimizer state is 4.6"),
         ("step-number", .badCheckpoint, "'3.step' of its optimizer state is a number"),
         ("step-shape", .badCheckpoint, "'3.step' of its optimizer state has shape [2]"),
-        ("square", .badCheckpoint, "an exp_avg_sq of its optimizer state is -0.001, expected a mean of squares"),
+        ("square", .badCheckpoint, "an exp_avg_sq of its optimizer state is -0.5, expected a mean of squares"),
         ("amsgrad", .mismatch, "has 'max_exp_avg_sq'"),
         ("lacking", .badCheckpoint, "no 'exp_avg_sq' of parameter 3"),
         ("entry", .badCheckpoint, "the state of parameter 3 is a list"),

@@ -410,6 +410,38 @@ def test_changes_reach_the_network_whichever_way_they_are_made(torch, pair):
         body(x)
 
 
+def test_statistics_of_averaged_weights(torch, pair):
+    from torch.optim.swa_utils import AveragedModel, update_bn
+
+    averaged = []
+    for module in pair():
+        average = AveragedModel(module)
+        optimizer = torch.optim.SGD(module.parameters(), 0.05)
+        for step in range(3):
+            loss_of(module(batch(torch, f"averaged {step}"))).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            average.update_parameters(module)
+        averaged.append(average)
+    model, body = averaged
+    update_bn([batch(torch, "new")], model)
+    before = body.module.bn1.running_mean.clone()
+    assert body.module.collect_statistics([batch(torch, "new")]) == 1
+    assert not torch.equal(body.module.bn1.running_mean, before)
+    found = body.module.state_dict()
+    for name, expected in model.module.state_dict().items():
+        if "running" in name:
+            assert float((found[name] - expected).abs().max()) < 1e-3 * float(expected.abs().max()), name
+    body.eval()
+    model.eval()
+    with torch.no_grad():
+        features = zip(body(batch(torch)).values(), model(batch(torch)), strict=True)
+        for ours, theirs in features:
+            assert float((ours - theirs).abs().max()) < 1e-3 * float(theirs.abs().max())
+    with pytest.raises(ValueError):
+        body.module.collect_statistics([])
+
+
 # ---- A module like others ----
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -40,6 +40,8 @@ class Backbone(torch.nn.Module):
       under autocast too.
     - Its parts (`body.layer1`, ...) hold parameters only. They cannot be called or replaced, and have no mode of their
       own: `norm_eval=True` keeps BatchNorms at their running statistics, `freeze` those of whole stages.
+    - Code that looks for layers by their class finds none: loops over `BatchNorm2d`, `convert_sync_batchnorm` and
+      `swa_utils.update_bn` do nothing. In place of the last one there is `collect_statistics`.
     - Parameters of frozen stages cannot be trained; `freeze` unfreezes them.
     - `load_state_dict` also takes the names of other libraries, as `ResNet.load_weights` does, and refuses
       `assign=True`.
@@ -225,6 +227,22 @@ class Backbone(torch.nn.Module):
             self._weights.push(is_exact=True)
             self._pool.clear()
         return self
+
+    def collect_statistics(self, batches: Iterable[torch.Tensor]) -> int:
+        """Replace the running statistics of BatchNorms by those of new images, as `ResNet.collect_statistics`.
+
+        This is what PyTorch's `swa_utils.update_bn` is for: call it on an averaged model.
+
+        Args:
+            batches: inputs as for `forward`, of at least one image each.
+
+        Returns:
+            The number of batches. After a failure, in `batches` too, the statistics are as before.
+        """
+        self._weights.push(is_exact=True)
+        count = self._net.collect_statistics(x.detach() for x in batches)
+        self._weights.pull_statistics()
+        return count
 
     def _apply(self, fn: Any, recurse: bool = True) -> Backbone:
         # Children that were added to it are moved as usual; the network stays where it is.
