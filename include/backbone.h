@@ -951,7 +951,8 @@ typedef struct backbone_layer {
     const char *kernel;       /**< how it was computed, static: "convolutionF32_winograd4_avx2" */
     int64_t input_shape[4];   /**< N, C, H, W */
     int64_t output_shape[4];  /**< N, C, H, W */
-    int64_t operations;       /**< of the layer's definition: two for each product; 0 where nothing is multiplied */
+    int64_t operations;       /**< of the definition of a convolution, of the classifier or of an ECA: two for each
+                                   product with a weight; 0 for other layers */
     int64_t bytes;            /**< activations and packed weights that are read or written, each once */
     int64_t nanoseconds;      /**< what it took */
 } backbone_layer;
@@ -1351,8 +1352,8 @@ BACKBONE_API backbone_status backbone_save_training(const backbone *net, const b
  * The file's optimiser must be of the same kind. Parameters have no names in it, only positions: they are taken for
  * those of the optimiser's groups, or all in the order of the state dict, and in both cases for the trainable ones or
  * for all parameters, whichever their number and shapes fit. BACKBONE_REPORT_OPTIMIZER says which. A parameter without
- * state begins with its next gradient. Options in the file (momentum, 'lr', ...) are ignored: those of `optimizer`
- * count.
+ * state begins with its next gradient. Options in the file are ignored: those of `optimizer` count, and the report
+ * warns of those that differ, but for the learning rate. It also warns of NaN and infinities in the state.
  *
  * @param path        a file of torch.save, or a stream of one. Safetensors files have no such state: an error.
  * @param out_report  as for backbone_load_weights; NULL if not wanted. BACKBONE_STATUS_MISMATCH that comes from the

@@ -16,7 +16,7 @@ func loadTraining(
     let request = LoadRequest()
     let stateDict = try request.open(path: path, cancellation)
     let optimizerDict = try OptimizerDict(besides: stateDict)
-    try optimizer.load(session, from: optimizerDict, cancellation) { note, adopt throws(BackboneError) in
-        try load(stateDict, request, session, optimizerNote: note, out, adopt: adopt)
+    try optimizer.load(session, from: optimizerDict, cancellation) { describe, adopt throws(BackboneError) in
+        try load(stateDict, request, session, out, describe: describe, adopt: adopt)
     }
 }

@@ -11,12 +11,13 @@ import Runtime
 /// - Parameters:
 ///   - isDescribed: Whether the session is what the file describes: the report then says what was assumed of it.
 ///   - isNamed: Whether the caller named its architecture all the same.
-///   - optimizerNote: what the report says of the state of an optimiser from the same file.
+///   - describe: adds to the report what comes from the same file.
 ///   - out: receives the report if it is wanted, also where that says why nothing was loaded.
 ///   - adopt: puts the values in the place of the session's: the last thing that can fail.
 package func load(
     _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
-    isNamed: Bool = false, optimizerNote: Message? = nil, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    isNamed: Bool = false, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    describe: (inout LoadReport) throws(BackboneError) -> Void = { _ in },
     adopt: (consuming NetworkValues, borrowing UniqueArray<Bool>) throws(BackboneError) -> Void
 ) throws(BackboneError) {
     try request.conversion.check(networkChannels: session.configuration.inChannels)
@@ -27,7 +28,7 @@ package func load(
     let (outline, foreign) = (matching.outline, matching.foreign)
     try withReport(of: matching.report, out) { report throws(BackboneError) in
         try report.pointee.describe(stateDict, outline)
-        if let optimizerNote { try report.pointee.set(.optimizer, optimizerNote) }
+        try describe(&report.pointee)
         if isDescribed { try report.pointee.setAssumptions(session.configuration, isNamed: isNamed) }
         try Verdict(request).check(report.pointee, outline, foreign, stateDict)
         try report.pointee.warn(ofIgnored: foreign, stateDict)
@@ -44,10 +45,10 @@ package func load(
 ) throws(BackboneError) {
     let cancellation = stateDict.cancellation
     try load(
-        stateDict, request, session, isDescribed: isDescribed, isNamed: isNamed, out
-    ) { values, isLoaded throws(BackboneError) in
-        try session.adopt(values, isLoaded: isLoaded, cancellation)
-    }
+        stateDict, request, session, isDescribed: isDescribed, isNamed: isNamed, out,
+        adopt: { values, isLoaded throws(BackboneError) in
+            try session.adopt(values, isLoaded: isLoaded, cancellation)
+        })
 }
 
 /// Reads what matches beside the network's values, and then puts it in their place.

@@ -243,6 +243,7 @@ def hostile() -> None:
     bad("step-huge", step=2**62)
     bad("step-number", step=1.0)
     bad("step-shape", step=torch.ones(2))
+    bad("square", exp_avg_sq=torch.full((4, 3, 1, 1), -0.5))
     bad("amsgrad", max_exp_avg_sq=torch.zeros(4, 3, 1, 1))
 
     changed = written()

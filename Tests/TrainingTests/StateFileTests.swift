@@ -51,6 +51,15 @@ import Testing
         return note
     }
 
+    /// What a load of a file warns of.
+    private static func warnings(
+        _ path: String, _ optimizer: borrowing Optimizer, _ network: borrowing Network
+    ) throws -> [String] {
+        let loaded = try optimizer.readState(
+            from: OptimizerDict(path: path), for: network, layoutID: optimizer.layoutID, pool: ThreadPool(threads: 1))
+        return (0..<loaded.warnings.count).map { BackboneError(.io, loaded.warnings[$0]).text }
+    }
+
     struct Sound: Sendable {
         let name: String
         let kind: OptimizerOptions.Kind
@@ -58,6 +67,7 @@ import Testing
         var frozen: Int32 = -1
         var groups = false
         let note: String
+        var warnings: [String] = []
     }
 
     static let sound = [
@@ -88,7 +98,11 @@ import Testing
         // With groups of ours, and none in the file.
         Sound(
             name: "adamw-all", kind: .adamW, steps: 3, groups: true,
-            note: "optimizer state of the 9 trainable parameters, in the order of the state dict"),
+            note: "optimizer state of the 9 trainable parameters, in the order of the state dict",
+            warnings: [
+                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and goes on with 0: options in "
+                    + "files are ignored"
+            ]),
     ]
 
     @Test(arguments: sound) func statesOfPyTorchAreRead(_ testCase: Sound) throws {
@@ -96,6 +110,8 @@ import Testing
         try network.freeze(testCase.frozen)
         var optimizer = try Optimizer(
             network, Self.options(testCase.kind, groups: testCase.groups), layoutID: 3, kernels: .portable)
+        let warnings = try Self.warnings(Self.path(testCase.name), optimizer, network)
+        #expect(warnings == testCase.warnings)
         let note = try Self.load(Self.path(testCase.name), &optimizer, network)
         #expect(note == testCase.note)
         let expected = try Self.stepped(
@@ -107,6 +123,65 @@ import Testing
             #expect(progress.hasBuffer == (testCase.kind == .sgd))
             #expect(progress.steps == (testCase.kind == .sgd ? 0 : testCase.steps))
         }
+    }
+
+    /// Options in a file are ignored; where they differ the caller is told.
+    @Test func otherOptionsAreToldOf() throws {
+        let network = try makeNetwork()
+        func warnings(
+            _ name: String, _ kind: OptimizerOptions.Kind, groups: Bool = false,
+            _ change: (inout OptimizerOptions) -> Void
+        ) throws -> [String] {
+            var options = try Self.options(kind, groups: groups)
+            change(&options)
+            let optimizer = try Optimizer(network, options, layoutID: 0, kernels: .portable)
+            return try Self.warnings(Self.path(name), optimizer, network)
+        }
+        func line(_ key: String, _ saved: String, _ own: String, _ name: String = "conv1.weight") -> String {
+            "the optimizer state was saved with \(key) \(saved) for '\(name)', and goes on with \(own): options in files "
+                + "are ignored"
+        }
+        #expect(try warnings("sgd-all", .sgd) { _ in } == [])
+        // 0.9 as a Float, which a caller may have had.
+        #expect(try warnings("sgd-all", .sgd) { $0.momentum = Double(Float(0.9)) } == [])
+        let sgd = try warnings("sgd-all", .sgd) {
+            $0.momentum = 0.5
+            $0.isNesterov = true
+            $0.weightDecay = 1e-4
+        }
+        #expect(
+            sgd == [line("momentum", "0.9", "0.5"), line("nesterov", "0", "1"), line("weight_decay", "0", "0.0001")])
+        let dampened = try warnings("sgd-all", .sgd) { $0.dampening = 0.25 }
+        #expect(dampened == [line("dampening", "0", "0.25")])
+        let adamW = try warnings("adamw-old", .adamW) {
+            $0.beta1 = 0.8
+            $0.beta2 = 0.99
+            $0.epsilon = 1e-6
+        }
+        #expect(
+            adamW == [line("betas", "0.9", "0.8"), line("betas", "0.999", "0.99"), line("eps", "1e-08", "1e-06")])
+        // The decay of each group, of which the first is that of the norms, without any.
+        #expect(try warnings("adamw-groups", .adamW, groups: true) { _ in } == [])
+        let grouped = try warnings("adamw-groups", .adamW, groups: true) { $0.weightDecay = 0.5 }
+        #expect(grouped == [line("weight_decay", "0.01", "0.5")])
+    }
+
+    /// Values that are not finite are a warning, since training may have made them.
+    @Test func spoiledStatesAreToldOf() throws {
+        var network = try makeNetwork()
+        var optimizer = try Optimizer(network, Self.options(.adamW), layoutID: 0, kernels: .portable)
+        try optimizer.steps(0..<1, &network)
+        optimizer.state.averages.start[70] = .nan
+        let path = Self.scratch("spoiled.pth")
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Self.save(optimizer, network, to: path)
+        let name = network.graph.name(of: network.graph.entries[optimizer.state.layout.slots[3].entry])
+        let warnings = try Self.warnings(path, optimizer, network)
+        #expect(
+            warnings == [
+                "the optimizer state of '\(String(decoding: name, as: UTF8.self))' holds NaN or infinities, which the next "
+                    + "step puts into the weights: load an earlier file"
+            ])
     }
 
     /// A file with the state of frozen parameters, or without that of some, fits too.
@@ -157,6 +232,7 @@ import Testing
         ("step-huge", .badCheckpoint, "a step of its optimizer state is 4.6"),
         ("step-number", .badCheckpoint, "'3.step' of its optimizer state is a number"),
         ("step-shape", .badCheckpoint, "'3.step' of its optimizer state has shape [2]"),
+        ("square", .badCheckpoint, "an exp_avg_sq of its optimizer state is -0.5, expected a mean of squares"),
         ("amsgrad", .mismatch, "has 'max_exp_avg_sq'"),
         ("lacking", .badCheckpoint, "no 'exp_avg_sq' of parameter 3"),
         ("entry", .badCheckpoint, "the state of parameter 3 is a list"),

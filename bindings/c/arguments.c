@@ -3,11 +3,9 @@
 
 #include "arguments.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "options.h"
 
 static const char options_text[] =
     "  --weights FILE       start from the weights in this file, with a new classifier\n"
@@ -28,16 +26,8 @@ static const char options_text[] =
     "  --threads N          threads to compute with (default: those this process may use)\n"
     "  --help               print this text\n";
 
-enum kind { TEXT, FLAG, WHOLE, REAL };
-
-/* The options, where their values go, and which numbers are allowed. The library checks the rest. */
-static const struct option {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    double minimum;
-    double maximum;
-} options[] = {
+/* Which numbers are allowed; the library checks the rest. */
+static const struct option options[] = {
     {"--weights", TEXT, offsetof(struct arguments, weights), 0, 0},
     {"--resume", TEXT, offsetof(struct arguments, resume), 0, 0},
     {"--output", TEXT, offsetof(struct arguments, output), 0, 0},
@@ -56,53 +46,10 @@ static const struct option {
     {"--weight-decay", REAL, offsetof(struct arguments, weight_decay), 0, 1e6},
 };
 
-static const struct option *find_option(const char *name) {
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strcmp(options[i].name, name) == 0) {
-            return &options[i];
-        }
-    }
-    return NULL;
-}
-
-static int set_option(const struct option *option, const char *text, struct arguments *arguments) {
-    void *place = (char *)arguments + option->offset;
-    if (option->kind == TEXT) {
-        *(const char **)place = text;
-        return 1;
-    }
-    char *end;
-    errno = 0;
-    double value = option->kind == WHOLE ? (double)strtol(text, &end, 10) : strtod(text, &end);
-    if (end == text || *end != '\0' || errno != 0 || !(value >= option->minimum && value <= option->maximum)) {
-        fprintf(stderr, "%s: %s needs a %snumber from %g to %g, not '%s'\n", arguments->program, option->name,
-                option->kind == WHOLE ? "whole " : "", option->minimum, option->maximum, text);
-        return 0;
-    }
-    if (option->kind == WHOLE) {
-        *(int32_t *)place = (int32_t)value;
-    } else {
-        *(double *)place = value;
-    }
-    return 1;
-}
-
-static int check_arguments(const struct arguments *arguments, const char *usage) {
-    const char *wrong = NULL;
-    if (arguments->folder == NULL) {
-        wrong = "no folder of images given";
-    } else if (arguments->weights == NULL && arguments->resume == NULL) {
-        wrong = "give --weights or --resume";
-    } else if (arguments->weights != NULL && arguments->resume != NULL) {
-        wrong = "give --weights or --resume, not both";
-    }
-    if (wrong != NULL) {
-        fprintf(stderr, "%s: %s\n\n%s%s", arguments->program, wrong, usage, options_text);
-    }
-    return wrong == NULL;
-}
-
 int parse_arguments(int argc, char **argv, const char *program, const char *usage, struct arguments *arguments) {
+    const struct command_line command = {
+        program, usage, options_text, "folder", offsetof(struct arguments, folder), options,
+        sizeof options / sizeof *options};
     *arguments = (struct arguments){.program = program,
                                     .output = ".",
                                     .epochs = 10,
@@ -113,31 +60,15 @@ int parse_arguments(int argc, char **argv, const char *program, const char *usag
                                     .head_factor = 10,
                                     .momentum = 0.9,
                                     .weight_decay = 1e-4};
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        const struct option *option = find_option(argument);
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            printf("%s%s", usage, options_text);
-            return 0;
-        }
-        if (option == NULL && argument[0] == '-') {
-            fprintf(stderr, "%s: unknown option '%s'\n\n%s%s", program, argument, usage, options_text);
-            return -1;
-        }
-        if (option == NULL && arguments->folder != NULL) {
-            fprintf(stderr, "%s: more than one folder: '%s' and '%s'\n", program, arguments->folder, argument);
-            return -1;
-        }
-        if (option == NULL) {
-            arguments->folder = argument;
-        } else if (option->kind == FLAG) {
-            *(int32_t *)((char *)arguments + option->offset) = 1;
-        } else if (i + 1 == argc) {
-            fprintf(stderr, "%s: %s needs a value\n", program, argument);
-            return -1;
-        } else if (!set_option(option, argv[++i], arguments)) {
-            return -1;
-        }
+    int go = read_options(&command, argc, argv, arguments);
+    if (go <= 0) {
+        return go;
     }
-    return check_arguments(arguments, usage) ? 1 : -1;
+    if (arguments->weights == NULL && arguments->resume == NULL) {
+        return misuse(&command, "give --weights or --resume");
+    }
+    if (arguments->weights != NULL && arguments->resume != NULL) {
+        return misuse(&command, "give --weights or --resume, not both");
+    }
+    return 1;
 }

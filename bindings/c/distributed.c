@@ -5,7 +5,7 @@
  * Trains a classifier as finetune does, with several processes on one machine or on many, which exchange gradients
  * through MPI.
  *
- *     mpicc -std=c99 {distributed,arguments,epochs,folders,images,ranks,training}.c -lbackbone -ljpeg -lm \
+ *     mpicc -std=c99 {distributed,arguments,epochs,folders,images,options,ranks,training}.c -lbackbone -ljpeg -lm \
  *         -o distributed
  *     mpirun -n 2 ./distributed flowers --weights resnet50.pth --output trained
  */

@@ -5,15 +5,14 @@
  * Decodes a JPEG, computes the features C2..C5 of a ResNet, or all of its outputs, and prints the shape and a few
  * statistics of each.
  *
- *     cc -std=c99 features.c images.c -lbackbone -ljpeg -lm -o features
+ *     cc -std=c99 {features,images,options}.c -lbackbone -ljpeg -lm -o features
  *     ./features photo.jpg --weights resnet50.pth
  */
 
 #define _XOPEN_SOURCE 700 /* clock_gettime, getrusage */
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 
 #include "backbone.h"
 #include "images.h"
+#include "options.h"
 
 static const char usage[] =
     "Usage: features IMAGE.jpg [options]\n"
@@ -45,77 +45,23 @@ struct arguments {
     int32_t depth;
     int32_t base_channels;
     int32_t threads;
-    int time;
-    int all;
+    int32_t time;
+    int32_t all;
 };
 
 /* ---- The command line ------------------------------------------------------------------------------------------- */
 
-/* Whether `text` is a whole number that fits; the library says which numbers make sense. */
-static int parse_number(const char *option, const char *text, int32_t *out) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < INT32_MIN || value > INT32_MAX) {
-        fprintf(stderr, "features: %s needs a number, not '%s'\n", option, text);
-        return 0;
-    }
-    *out = (int32_t)value;
-    return 1;
-}
-
-/* 1: go on; 0: --help has been printed; -1: an error has been. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(argument, "--time") == 0) {
-            arguments->time = 1;
-            continue;
-        }
-        if (strcmp(argument, "--all") == 0) {
-            arguments->all = 1;
-            continue;
-        }
-        if (strncmp(argument, "--", 2) != 0) {
-            if (arguments->image != NULL) {
-                fprintf(stderr, "features: more than one image: '%s' and '%s'\n", arguments->image, argument);
-                return -1;
-            }
-            arguments->image = argument;
-            continue;
-        }
-        int32_t *number = strcmp(argument, "--depth") == 0           ? &arguments->depth
-                          : strcmp(argument, "--base-channels") == 0 ? &arguments->base_channels
-                          : strcmp(argument, "--threads") == 0       ? &arguments->threads
-                                                                     : NULL;
-        const char **text = strcmp(argument, "--weights") == 0        ? &arguments->weights
-                            : strcmp(argument, "--architecture") == 0 ? &arguments->architecture
-                                                                      : NULL;
-        if (number == NULL && text == NULL) {
-            fprintf(stderr, "features: unknown option '%s'\n\n%s", argument, usage);
-            return -1;
-        }
-        if (i + 1 == argc) {
-            fprintf(stderr, "features: %s needs a value\n", argument);
-            return -1;
-        }
-        i++;
-        if (number == NULL) {
-            *text = argv[i];
-        } else if (!parse_number(argument, argv[i], number)) {
-            return -1;
-        }
-    }
-    if (arguments->image == NULL) {
-        fprintf(stderr, "features: no image given\n\n%s", usage);
-        return -1;
-    }
-    return 1;
-}
+static const struct option options[] = {
+    {"--weights", TEXT, offsetof(struct arguments, weights), 0, 0},
+    {"--architecture", TEXT, offsetof(struct arguments, architecture), 0, 0},
+    {"--all", FLAG, offsetof(struct arguments, all), 0, 0},
+    {"--time", FLAG, offsetof(struct arguments, time), 0, 0},
+    {"--depth", WHOLE, offsetof(struct arguments, depth), 18, 152},
+    {"--base-channels", WHOLE, offsetof(struct arguments, base_channels), 1, 256},
+    {"--threads", WHOLE, offsetof(struct arguments, threads), 0, 1024},
+};
+static const struct command_line command = {
+    "features", usage, "", "image", offsetof(struct arguments, image), options, sizeof options / sizeof *options};
 
 /* ---- Features --------------------------------------------------------------------------------------------------- */
 
@@ -275,7 +221,7 @@ static int run(const struct arguments *arguments, backbone *net, const struct im
 int main(int argc, char **argv) {
     double start = seconds();
     struct arguments arguments = {NULL, NULL, NULL, 50, 64, 0, 0, 0};
-    int go = parse_arguments(argc, argv, &arguments);
+    int go = read_options(&command, argc, argv, &arguments);
     if (go <= 0) {
         return go == 0 ? EXIT_SUCCESS : 2;
     }

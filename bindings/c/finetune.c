@@ -4,7 +4,7 @@
 /*
  * Trains a classifier on a folder of images, from a checkpoint of any classifier or backbone.
  *
- *     cc -std=c99 {finetune,arguments,epochs,folders,images,ranks,training}.c -lbackbone -ljpeg -lm -o finetune
+ *     cc -std=c99 {finetune,arguments,epochs,folders,images,options,ranks,training}.c -lbackbone -ljpeg -lm -o finetune
  *     ./finetune flowers --weights resnet50.pth --output trained
  */
 

@@ -4,13 +4,12 @@
 /*
  * Draws which parts of a JPEG speak for a class, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
  *
- *     cc -std=c99 gradcam.c heat.c images.c -lbackbone -ljpeg -lm -o gradcam
+ *     cc -std=c99 {gradcam,heat,images,options}.c -lbackbone -ljpeg -lm -o gradcam
  *     ./gradcam cat.jpg --weights resnet50.pth --class 281
  */
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "backbone.h"
 #include "heat.h"
 #include "images.h"
+#include "options.h"
 
 static const char usage[] =
     "Usage: gradcam IMAGE.jpg --weights FILE [options]\n"
@@ -38,7 +38,7 @@ struct arguments {
     const char *output;
     int32_t class_number; /* -1: the most likely one */
     int32_t layer;        /* 0: the last one */
-    int values;
+    int32_t values;
 };
 
 /* A network, and what Grad-CAM needs of it. */
@@ -54,64 +54,20 @@ struct explained {
 
 /* ---- The command line ------------------------------------------------------------------------------------------- */
 
-static int parse_number(const char *option, const char *text, int32_t *out) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < 0 || value > INT32_MAX) {
-        fprintf(stderr, "gradcam: %s needs a number from 0, not '%s'\n", option, text);
-        return 0;
-    }
-    *out = (int32_t)value;
-    return 1;
-}
+static const struct option options[] = {
+    {"--weights", TEXT, offsetof(struct arguments, weights), 0, 0},
+    {"--output", TEXT, offsetof(struct arguments, output), 0, 0},
+    {"--values", FLAG, offsetof(struct arguments, values), 0, 0},
+    {"--class", WHOLE, offsetof(struct arguments, class_number), 0, INT32_MAX},
+    {"--layer", WHOLE, offsetof(struct arguments, layer), 1, 4},
+};
 
-/* 1: go on; 0: --help has been printed; -1: an error has been. */
+/* As read_options. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments) {
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(argument, "--values") == 0) {
-            arguments->values = 1;
-            continue;
-        }
-        if (strncmp(argument, "--", 2) != 0) {
-            if (arguments->image != NULL) {
-                fprintf(stderr, "gradcam: more than one image: '%s' and '%s'\n", arguments->image, argument);
-                return -1;
-            }
-            arguments->image = argument;
-            continue;
-        }
-        int32_t *number = strcmp(argument, "--class") == 0   ? &arguments->class_number
-                          : strcmp(argument, "--layer") == 0 ? &arguments->layer
-                                                             : NULL;
-        const char **text = strcmp(argument, "--weights") == 0  ? &arguments->weights
-                            : strcmp(argument, "--output") == 0 ? &arguments->output
-                                                                : NULL;
-        if (number == NULL && text == NULL) {
-            fprintf(stderr, "gradcam: unknown option '%s'\n\n%s", argument, usage);
-            return -1;
-        }
-        if (i + 1 == argc) {
-            fprintf(stderr, "gradcam: %s needs a value\n", argument);
-            return -1;
-        }
-        i++;
-        if (number == NULL) {
-            *text = argv[i];
-        } else if (!parse_number(argument, argv[i], number)) {
-            return -1;
-        }
-    }
-    if (arguments->image == NULL || arguments->weights == NULL) {
-        fprintf(stderr, "gradcam: no %s given\n\n%s", arguments->image == NULL ? "image" : "--weights", usage);
-        return -1;
-    }
-    return 1;
+    const struct command_line command = {
+        "gradcam", usage, "", "image", offsetof(struct arguments, image), options, sizeof options / sizeof *options};
+    int go = read_options(&command, argc, argv, arguments);
+    return go > 0 && arguments->weights == NULL ? misuse(&command, "no --weights given") : go;
 }
 
 /* ---- The network ------------------------------------------------------------------------------------------------ */

@@ -28,8 +28,8 @@ package backbone
 	F(free) F(get_options) F(init_weights) F(load_options_init) F(load_weights_with) F(create_from_file) \
 	F(save_weights) F(save_weights_with) F(report_to_json) F(report_free) F(freeze) F(set_training) F(get_training) \
 	F(output_shapes) F(forward) F(cancel) F(tape_options_init) F(tape_create) F(tape_free) F(tape_bytes) \
-	F(forward_train) F(backward) F(trainable_count) F(trainable_slot) F(read_trainable) F(write_trainable) \
-	F(set_trainable) F(cross_entropy) F(optimizer_options_init) F(optimizer_create) F(optimizer_free) \
+	F(forward_train) F(backward) F(feature_gradients) F(trainable_count) F(trainable_slot) F(read_trainable) \
+	F(write_trainable) F(set_trainable) F(cross_entropy) F(optimizer_options_init) F(optimizer_create) F(optimizer_free) \
 	F(optimizer_step) F(optimizer_follow) F(clip_gradients) F(save_training) F(load_training) F(statistics_begin) \
 	F(statistics_add) F(statistics_commit) F(statistics_cancel)
 
@@ -133,6 +133,18 @@ static int32_t backward(backbone *net, backbone_tape *tape, float *g0, float *g1
 	backbone_tensor outputs[7], of_input = tensor(input, BACKBONE_DTYPE_FLOAT32, input_shape, 0);
 	for (size_t i = 0; i < count; i++) outputs[i] = tensor(given[i], BACKBONE_DTYPE_FLOAT32, shapes + 4 * i, 0);
 	return lib.backward(net, tape, outputs, count, input == NULL ? NULL : &of_input, gradients, gradient_count, flags);
+}
+static int32_t feature_gradients(backbone *net, backbone_tape *tape, float *g0, float *g1, float *g2, float *g3,
+                                 float *g4, float *g5, float *g6, const int64_t *shapes, size_t count, float *f0,
+                                 float *f1, float *f2, float *f3, float *f4, float *f5, float *f6,
+                                 const int64_t *feature_shapes) {
+	float *given[7] = {g0, g1, g2, g3, g4, g5, g6}, *wanted[7] = {f0, f1, f2, f3, f4, f5, f6};
+	backbone_tensor outputs[7], features[7];
+	for (size_t i = 0; i < count; i++) {
+		outputs[i] = tensor(given[i], BACKBONE_DTYPE_FLOAT32, shapes + 4 * i, 0);
+		features[i] = tensor(wanted[i], BACKBONE_DTYPE_FLOAT32, feature_shapes + 4 * i, 0);
+	}
+	return lib.feature_gradients(net, tape, outputs, count, features);
 }
 static int32_t trainable_count(const backbone *net, size_t *out) { return lib.trainable_count(net, out); }
 static int32_t trainable_slot(const backbone *net, size_t index, size_t *offset, size_t *count) {
@@ -1081,20 +1093,9 @@ func (n *ResNet) ForwardTrainInto(tape *Tape, image Image, out [][]float32) erro
 // are there.
 func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient *Feature, gradients []float32,
 	accumulate bool) error {
-	if len(outputGradients) > 7 {
-		return invalid("there are %d output gradients; this network has %d outputs", len(outputGradients), n.outputs)
-	}
-	var pointers [7]*C.float
-	var shapes [7][4]int64
-	for i, gradient := range outputGradients {
-		if gradient == nil {
-			continue
-		}
-		label := fmt.Sprintf("output_gradients[%d]", i)
-		if err := checkCount(label, len(gradient.Data), gradient.Shape); err != nil {
-			return err
-		}
-		pointers[i], shapes[i] = floats(gradient.Data), gradient.Shape
+	pointers, shapes, err := n.gradients("output_gradients", outputGradients)
+	if err != nil {
+		return err
 	}
 	var input *C.float
 	var inputShape [4]int64
@@ -1117,6 +1118,53 @@ func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient 
 			})
 		})
 	})
+}
+
+// FeatureGradients computes the gradients with respect to outputs, such as those of a class's logit with respect to C5,
+// from those of the outputs, where nil stands for zeros.
+//
+// featureGradients has as many, of the shapes of the outputs, which receive them; nil where they are not wanted. No two
+// may share memory. Of outputs of frozen stages there are gradients only on a tape with InputGradient.
+func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients []*Feature) error {
+	given, shapes, err := n.gradients("output_gradients", outputGradients)
+	if err != nil {
+		return err
+	}
+	wanted, wantedShapes, err := n.gradients("feature_gradients", featureGradients)
+	if err != nil {
+		return err
+	}
+	if len(outputGradients) != len(featureGradients) {
+		return invalid("output_gradients and feature_gradients differ in number")
+	}
+	return n.use(func(net *C.backbone) error {
+		return tape.during(func() error {
+			return check(func() C.int32_t {
+				return C.feature_gradients(net, tape.tape, given[0], given[1], given[2], given[3], given[4], given[5],
+					given[6], (*C.int64_t)(&shapes[0][0]), C.size_t(len(outputGradients)), wanted[0], wanted[1],
+					wanted[2], wanted[3], wanted[4], wanted[5], wanted[6], (*C.int64_t)(&wantedShapes[0][0]))
+			})
+		})
+	})
+}
+
+// What C takes for a gradient of each output, which is nil where there is none.
+func (n *ResNet) gradients(label string, gradients []*Feature) (pointers [7]*C.float, shapes [7][4]int64, err error) {
+	if len(gradients) > len(pointers) {
+		return pointers, shapes, invalid("%s has %d gradients; this network gives %d outputs", label, len(gradients),
+			n.outputs)
+	}
+	for i, gradient := range gradients {
+		if gradient == nil {
+			continue
+		}
+		err := checkCount(fmt.Sprintf("%s[%d]", label, i), len(gradient.Data), gradient.Shape)
+		if err != nil {
+			return pointers, shapes, err
+		}
+		pointers[i], shapes[i] = floats(gradient.Data), gradient.Shape
+	}
+	return pointers, shapes, nil
 }
 
 // SetTrainable chooses which parameters outside of the frozen stages are trained: TrainableAll and so on.

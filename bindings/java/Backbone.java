@@ -181,10 +181,10 @@ public final class Backbone {
         "free", "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file",
         "save_weights", "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training",
         "output_shapes", "forward", "cancel", "tape_options_init", "tape_create", "tape_free", "tape_bytes",
-        "forward_train", "backward", "trainable_count", "trainable_slot", "read_trainable", "write_trainable",
-        "set_trainable", "cross_entropy", "optimizer_options_init", "optimizer_create", "optimizer_free",
-        "optimizer_step", "optimizer_follow", "clip_gradients", "save_training", "load_training", "statistics_begin",
-        "statistics_add", "statistics_commit", "statistics_cancel"
+        "forward_train", "backward", "feature_gradients", "trainable_count", "trainable_slot", "read_trainable",
+        "write_trainable", "set_trainable", "cross_entropy", "optimizer_options_init", "optimizer_create",
+        "optimizer_free", "optimizer_step", "optimizer_follow", "clip_gradients", "save_training", "load_training",
+        "statistics_begin", "statistics_add", "statistics_commit", "statistics_cancel"
     };
     private static Map<String, Function> functions;
     private static String loadedFrom;
@@ -1188,13 +1188,8 @@ public final class Backbone {
                 long[] inputShape,
                 FloatBuffer gradients,
                 boolean accumulate) {
-            int count = outputGradients.size();
-            CTensor[] outputs = (CTensor[]) new CTensor().toArray(Math.max(count, 1));
-            for (int i = 0; i < count; i++) {
-                Feature gradient = outputGradients.get(i);
-                if (gradient == null) outputs[i].set(null, DTYPE_FLOAT32, new long[4], false);
-                else gradient.describe("output_gradients[" + i + "]", outputs[i]);
-            }
+            CTensor[] outputs = tensors(outputGradients);
+            long count = outputGradients.size();
             CTensor input = new CTensor();
             if (inputGradient != null) {
                 input.set(pointer("input_gradient", inputGradient, inputShape), DTYPE_FLOAT32, inputShape, false);
@@ -1204,13 +1199,59 @@ public final class Backbone {
             long floats = gradients == null ? 0 : gradients.remaining();
             int flags = accumulate ? BACKWARD_ACCUMULATE : 0;
             tape.use(pointer -> {
-                call("backward", pointer, outputs[0].getPointer(), (long) count, ofInput, all, floats, flags);
+                call("backward", pointer, outputs[0].getPointer(), count, ofInput, all, floats, flags);
                 return null;
             });
             Reference.reachabilityFence(outputs);
             Reference.reachabilityFence(input);
             Reference.reachabilityFence(inputGradient);
             Reference.reachabilityFence(gradients);
+        }
+
+        // What C takes for the gradients of outputs, with room for one at least.
+        private static CTensor[] tensors(List<Feature> outputGradients) {
+            int count = outputGradients.size();
+            CTensor[] outputs = (CTensor[]) new CTensor().toArray(Math.max(count, 1));
+            for (int i = 0; i < count; i++) {
+                Feature gradient = outputGradients.get(i);
+                if (gradient == null) outputs[i].set(null, DTYPE_FLOAT32, new long[4], false);
+                else gradient.describe("output_gradients[" + i + "]", outputs[i]);
+            }
+            return outputs;
+        }
+
+        /**
+         * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from
+         * those of the outputs. Of outputs of frozen stages there are gradients only on a tape with inputGradient.
+         *
+         * @param outputGradients as for {@link #backward}
+         * @param inputShape the shape of the images
+         * @param out direct buffers that receive them, one for each of {@link #outputShapes}, NCHW; null for those that
+         *     are not wanted
+         */
+        public void featureGradients(
+                Tape tape, List<Feature> outputGradients, long[] inputShape, FloatBuffer... out) {
+            long[][] shapes = outputShapes(inputShape);
+            CTensor[] outputs = tensors(outputGradients);
+            CTensor[] features = (CTensor[]) new CTensor().toArray(outputCount);
+            // C takes one number for both.
+            if (outputGradients.size() != out.length) {
+                throw invalid("output_gradients and feature_gradients differ in number");
+            }
+            for (int i = 0; i < Math.min(out.length, outputCount); i++) {
+                String label = "feature_gradients[" + i + "]";
+                if (out[i] != null && out[i].isReadOnly()) throw invalid("%s is read-only", label);
+                Pointer data = out[i] == null ? null : pointer(label, out[i], shapes[i]);
+                features[i].set(data, DTYPE_FLOAT32, shapes[i], false);
+            }
+            tape.use(pointer -> {
+                Pointer first = features[0].getPointer();
+                call("feature_gradients", pointer, outputs[0].getPointer(), (long) out.length, first);
+                return null;
+            });
+            Reference.reachabilityFence(outputs);
+            Reference.reachabilityFence(features);
+            Reference.reachabilityFence(out);
         }
 
         /** Chooses which parameters outside of the frozen stages are trained: {@code TRAINABLE_*}. */

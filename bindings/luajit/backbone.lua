@@ -8,9 +8,10 @@
 -- libbackbone.so.1 by the system's loader.
 --
 -- Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close` or when it is
--- collected. Lua computes in one thread, and the library with as many as `threads` says. Every failure is an error
--- whose value is a table with `status` (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it)
--- and, for a checkpoint that does not fit, `report` (JSON).
+-- collected. A Lua state computes in one thread, and the library with as many as `threads` says; `backbone.cancel` in a
+-- state of another thread ends a call. Every failure is an error whose value is a table with `status`
+-- (backbone.STATUS_*), `message` (the library's own words; `tostring` gives it) and, for a checkpoint that does not
+-- fit, `report` (JSON).
 
 local ffi = require("ffi")
 
@@ -103,6 +104,7 @@ int32_t backbone_set_training(backbone *net, int32_t training);
 int32_t backbone_get_training(const backbone *net, int32_t *out);
 int32_t backbone_output_shapes(const backbone *net, const int64_t *input_shape, int64_t *out, size_t count);
 int32_t backbone_forward(backbone *net, const backbone_tensor *input, const backbone_tensor *outputs, size_t count);
+int32_t backbone_cancel(backbone *net);
 typedef struct backbone_tape backbone_tape;
 typedef struct backbone_tape_options {
     uint32_t struct_size;
@@ -119,6 +121,8 @@ int32_t backbone_forward_train(backbone *net, backbone_tape *tape, const backbon
 int32_t backbone_backward(backbone *net, backbone_tape *tape, const backbone_tensor *output_gradients, size_t count,
                           const backbone_tensor *input_gradient, float *gradients, size_t gradient_count,
                           uint32_t flags);
+int32_t backbone_feature_gradients(backbone *net, backbone_tape *tape, const backbone_tensor *output_gradients,
+                                   size_t count, const backbone_tensor *feature_gradients);
 int32_t backbone_trainable_count(const backbone *net, size_t *out);
 int32_t backbone_trainable_slot(const backbone *net, size_t index, size_t *offset, size_t *count);
 int32_t backbone_read_trainable(const backbone *net, float *out, size_t count);
@@ -171,11 +175,11 @@ local FUNCTIONS = {
     "version_string", "last_error_message", "options_init", "architecture_count", "architecture_name", "create", "free",
     "get_options", "init_weights", "load_options_init", "load_weights_with", "create_from_file", "save_weights",
     "save_weights_with", "report_to_json", "report_free", "freeze", "set_training", "get_training", "output_shapes",
-    "forward", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
-    "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable", "cross_entropy",
-    "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step", "optimizer_follow",
-    "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add", "statistics_commit",
-    "statistics_cancel",
+    "forward", "cancel", "tape_options_init", "tape_create", "tape_free", "tape_bytes", "forward_train", "backward",
+    "feature_gradients", "trainable_count", "trainable_slot", "read_trainable", "write_trainable", "set_trainable",
+    "cross_entropy", "optimizer_options_init", "optimizer_create", "optimizer_free", "optimizer_step",
+    "optimizer_follow", "clip_gradients", "save_training", "load_training", "statistics_begin", "statistics_add",
+    "statistics_commit", "statistics_cancel",
 }
 
 local backbone = {
@@ -569,6 +573,19 @@ function ResNet:close()
     lib.backbone_free(ffi.gc(pointer, nil))
 end
 
+--- Where the network is, a number: for `backbone.cancel` in the Lua state of another thread.
+function ResNet:address() return tonumber(ffi.cast("uintptr_t", handle(self))) end
+
+--- Ends the calls that have been entered on a network: they fail with STATUS_CANCELLED, and the network is as it was.
+-- Later calls are not affected. For Lua states of other threads, as lanes and luv have them; the network must be open
+-- until this returns.
+-- @param address  what the network's `address` gave
+function backbone.cancel(address)
+    if type(address) ~= "number" or address <= 0 then invalid("address is what ResNet.address gives") end
+    backbone.load()
+    lib.backbone_cancel(ffi.cast("backbone *", ffi.cast("uintptr_t", address)))
+end
+
 --- Draws new weights, which are the same for the same seed (0 to 2^53 - 1, or an uint64_t).
 function ResNet:init_weights(seed) check("init_weights", handle(self), seed) end
 
@@ -756,6 +773,15 @@ local function describe_feature(label, tensor, feature)
     describe(tensor, pointer_to(label, feature.data, "float", feature.shape), DTYPE_FLOAT32, feature.shape, "nchw")
 end
 
+-- What C takes for a gradient of each output, or false.
+local function describe_gradients(label, gradients)
+    local tensors = ffi.new("backbone_tensor[?]", math.max(#gradients, 1))
+    for index, gradient in ipairs(gradients) do
+        if gradient then describe_feature(("%s[%d]"):format(label, index - 1), tensors[index - 1], gradient) end
+    end
+    return tensors
+end
+
 --- Computes gradients from those of the outputs.
 -- @param tape              as forward_train filled it
 -- @param output_gradients  a table with {data = float[?], shape = {N, C, H, W}} for each output, or false for zeros
@@ -764,13 +790,7 @@ end
 --                          receives that of the input, which the tape must allow; `accumulate` adds to `gradients`
 function ResNet:backward(tape, output_gradients, options)
     options = options or {}
-    local count = #output_gradients
-    local outputs, input = ffi.new("backbone_tensor[?]", math.max(count, 1)), nil
-    for index, gradient in ipairs(output_gradients) do
-        if gradient then
-            describe_feature(("output_gradients[%d]"):format(index - 1), outputs[index - 1], gradient)
-        end
-    end
+    local outputs, input = describe_gradients("output_gradients", output_gradients), nil
     if options.input_gradient then
         input = ffi.new("backbone_tensor[1]")
         describe_feature("input_gradient", input[0], options.input_gradient)
@@ -778,8 +798,28 @@ function ResNet:backward(tape, output_gradients, options)
     local gradients = options.gradients
     local floats = gradients and count_of("gradients", gradients, "float") or 0
     self._used = {output_gradients, options}
-    local status, message = call("backward", handle(self), pointer_of(Tape, tape), outputs, count, input, gradients,
-        floats, options.accumulate and 1 or 0)
+    local status, message = call("backward", handle(self), pointer_of(Tape, tape), outputs, #output_gradients, input,
+        gradients, floats, options.accumulate and 1 or 0)
+    self._used = nil
+    if message then fail(status, message) end
+end
+
+--- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Of outputs of
+-- frozen stages there are gradients only on a tape with `input_gradient`.
+-- @param tape               as forward_train filled it
+-- @param output_gradients   as for `backward`
+-- @param feature_gradients  a table with {data = float[?], shape = that of the output} for each output, which receive
+--                           the gradients, or false for those that are not wanted
+function ResNet:feature_gradients(tape, output_gradients, feature_gradients)
+    local outputs = describe_gradients("output_gradients", output_gradients)
+    local features = describe_gradients("feature_gradients", feature_gradients)
+    -- C takes one number for both.
+    if #output_gradients ~= #feature_gradients then
+        invalid("output_gradients and feature_gradients differ in number")
+    end
+    self._used = {output_gradients, feature_gradients}
+    local status, message = call("feature_gradients", handle(self), pointer_of(Tape, tape), outputs,
+        #output_gradients, features)
     self._used = nil
     if message then fail(status, message) end
 end

@@ -13,9 +13,10 @@
  *
  * Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close`, or some time
  * after it was collected; it is large, so close it. `forwardAsync` computes beside JavaScript, in a thread of libuv's
- * pool; any number may run at a time, and a network that is closed meanwhile is freed after the last of them. Workers
- * need networks of their own. Every failure is an Error with the library's own message, its `status` (STATUS_*) and,
- * for a checkpoint that does not fit, `report` (JSON).
+ * pool; any number may run at a time, and a network that is closed meanwhile is freed after the last of them. All other
+ * calls compute on the thread that makes them, which does nothing else until they return: train in a worker
+ * (node:worker_threads), which needs a network of its own. Every failure is an Error with the library's own message,
+ * its `status` (STATUS_*) and, for a checkpoint that does not fit, `report` (JSON).
  */
 
 'use strict';
@@ -254,6 +255,15 @@ function checkedShape(label, { data, shape }) {
   return checked;
 }
 
+// What the addon takes for gradients of outputs, of which some are null: their elements, and four sizes for each.
+function gradientArguments(label, gradients) {
+  if (gradients.length > 7) throw invalid(`${label} has ${gradients.length} gradients; no network has so many outputs`);
+  const shapes = gradients.map((gradient, i) => (
+    gradient ? checkedShape(`${label}[${i}]`, gradient) : new BigInt64Array(4)));
+  const data = gradients.map((gradient) => (gradient ? gradient.data : null));
+  return [data, BigInt64Array.from(shapes.flatMap((shape) => Array.from(shape)))];
+}
+
 /**
  * The mean cross entropy of logits ({ data, shape } of shape [N, K, 1, 1]) and an array of N labels, and its gradient
  * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL do not count.
@@ -451,7 +461,10 @@ class ResNet {
     addon.forward(this.#handle, image.data, shape, Number(image.layout === 'nhwc'), Array.from(out), rows, 0, tape);
   }
 
-  /** Ends the calls of forwardAsync that are in progress: their promises are rejected with STATUS_CANCELLED. */
+  /**
+   * Ends the calls of forwardAsync that are in progress: their promises are rejected with STATUS_CANCELLED. Other calls
+   * have returned before this can be called.
+   */
   cancel() {
     addon.cancel(this.#handle);
   }
@@ -491,15 +504,28 @@ class ResNet {
    * must allow; `accumulate` adds to `gradients`.
    */
   backward(tape, outputGradients, { gradients = null, inputGradient = null, accumulate = false } = {}) {
-    const none = new BigInt64Array(4);
-    const shapes = outputGradients.map((gradient, i) => (
-      gradient ? checkedShape(`output_gradients[${i}]`, gradient) : none));
-    const rows = BigInt64Array.from(shapes.flatMap((shape) => Array.from(shape)));
-    const data = outputGradients.map((gradient) => (gradient ? gradient.data : null));
-    const inputShape = inputGradient ? checkedShape('input_gradient', inputGradient) : none;
+    const given = gradientArguments('output_gradients', outputGradients);
+    const inputShape = inputGradient ? checkedShape('input_gradient', inputGradient) : new BigInt64Array(4);
     const all = gradients === null ? null : floats('gradients', gradients);
     const input = inputGradient ? inputGradient.data : null;
-    addon.backward(this.#handle, tapeOf(tape), data, rows, input, inputShape, all, Number(Boolean(accumulate)));
+    addon.backward(this.#handle, tapeOf(tape), ...given, input, inputShape, all, Number(Boolean(accumulate)));
+  }
+
+  /**
+   * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5.
+   *
+   * `outputGradients` are those of `backward`. `featureGradients`, { data, shape } of the shape of each output, receive
+   * the gradients; null for those that are not wanted. No two may share memory. Of outputs of frozen stages there are
+   * gradients only on a tape with `inputGradient`.
+   */
+  featureGradients(tape, outputGradients, featureGradients) {
+    const given = gradientArguments('output_gradients', outputGradients);
+    const wanted = gradientArguments('feature_gradients', featureGradients);
+    // C takes one number for both.
+    if (outputGradients.length !== featureGradients.length) {
+      throw invalid('output_gradients and feature_gradients differ in number');
+    }
+    addon.featureGradients(this.#handle, tapeOf(tape), ...given, ...wanted);
   }
 
   /** Chooses which parameters outside of the frozen stages are trained: TRAINABLE_*. */

@@ -56,10 +56,10 @@ static napi_value fail(napi_env env, int32_t status, const char *message) {
     F(free) F(get_options) F(init_weights) F(load_options_init) F(load_weights_with) F(create_from_file)              \
     F(save_weights) F(save_weights_with) F(report_to_json) F(report_free) F(freeze) F(set_training) F(get_training)   \
     F(output_shapes) F(forward) F(cancel) F(tape_options_init) F(tape_create) F(tape_free) F(tape_bytes)              \
-    F(forward_train) F(backward) F(trainable_count) F(trainable_slot) F(read_trainable) F(write_trainable)            \
-    F(set_trainable) F(cross_entropy) F(optimizer_options_init) F(optimizer_create) F(optimizer_free)                 \
-    F(optimizer_step) F(optimizer_follow) F(clip_gradients) F(save_training) F(load_training) F(statistics_begin)     \
-    F(statistics_add) F(statistics_commit) F(statistics_cancel)
+    F(forward_train) F(backward) F(feature_gradients) F(trainable_count) F(trainable_slot) F(read_trainable)          \
+    F(write_trainable) F(set_trainable) F(cross_entropy) F(optimizer_options_init) F(optimizer_create)                \
+    F(optimizer_free) F(optimizer_step) F(optimizer_follow) F(clip_gradients) F(save_training) F(load_training)       \
+    F(statistics_begin) F(statistics_add) F(statistics_commit) F(statistics_cancel)
 
 #define F(name) __typeof__(backbone_##name) *name;
 static struct {
@@ -664,6 +664,20 @@ static napi_value backward(napi_env env, napi_callback_info info) {
                                    bytes / sizeof *gradients, (uint32_t)int32_of(env, a[7])));
 }
 
+/* featureGradients(handle, tape, outputGradients, rows, featureGradients, featureRows): as for backward, both of as
+ * many outputs. */
+static napi_value feature_gradients(napi_env env, napi_callback_info info) {
+    napi_value a[ARGUMENTS];
+    arguments_of(env, info, a);
+    struct handle *handle = handle_of(env, a[0]);
+    struct handle *tape = handle == NULL ? NULL : object_of(env, a[1], TAPE);
+    if (tape == NULL) return NULL;
+    backbone_tensor outputs[OUTPUTS], features[OUTPUTS];
+    size_t count = tensors_of(env, a[2], elements_of(env, a[3], NULL), outputs);
+    tensors_of(env, a[4], elements_of(env, a[5], NULL), features);
+    return check(env, lib.feature_gradients(handle->net, tape->tape, outputs, count, features));
+}
+
 static napi_value trainable_count(napi_env env, napi_callback_info info) {
     napi_value a[ARGUMENTS];
     arguments_of(env, info, a);
@@ -866,6 +880,7 @@ NAPI_MODULE_INIT() {
                      {"newTape", new_tape},
                      {"tapeBytes", tape_bytes},
                      {"backward", backward},
+                     {"featureGradients", feature_gradients},
                      {"trainableCount", trainable_count},
                      {"trainableSlot", trainable_slot},
                      {"readTrainable", read_trainable},

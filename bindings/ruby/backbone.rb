@@ -238,6 +238,7 @@ module Backbone
       tape_bytes: [INT32, [POINTER, POINTER, POINTER]],
       forward_train: [INT32, [POINTER, POINTER, POINTER, POINTER, SIZE]],
       backward: [INT32, [POINTER, POINTER, POINTER, SIZE, POINTER, POINTER, SIZE, UINT32]],
+      feature_gradients: [INT32, [POINTER, POINTER, POINTER, SIZE, POINTER]],
       trainable_count: [INT32, [POINTER, POINTER]],
       trainable_slot: [INT32, [POINTER, SIZE, POINTER, POINTER]],
       read_trainable: [INT32, [POINTER, POINTER, SIZE]],
@@ -434,6 +435,16 @@ module Backbone
 
       check_count(label, data, 4, feature.shape)
       tensor(data, DTYPE_FLOAT32, feature.shape, :nchw)
+    end
+
+    # The same for each output, of which some are nil.
+    def self.features(label, features)
+      tensors = features.each_with_index.map do |feature, index|
+        next tensor(0, DTYPE_FLOAT32, [0, 0, 0, 0], :nchw) unless feature
+
+        feature("#{label}[#{index}]", feature)
+      end
+      tensors.join
     end
 
     # A Fiddle::Pointer with a size and how many floats it has room for.
@@ -737,20 +748,38 @@ module Backbone
     # `accumulate` adds to them. `input_shape`, the shape of the images, asks for the gradient of the input, which the
     # tape must allow: a Feature, which is returned.
     def backward(tape, output_gradients, gradients: nil, accumulate: false, input_shape: nil)
-      # Copies that share the memory, but that no other thread can change.
-      given = output_gradients.map { |feature| feature && Feature.new(String.new(feature.data), feature.shape) }
-      tensors = given.each_with_index.map do |feature, index|
-        next C.tensor(0, C::DTYPE_FLOAT32, [0, 0, 0, 0], :nchw) unless feature
-
-        C.feature("output_gradients[#{index}]", feature)
-      end
-      input = input_shape && Feature.new("\0".b * (4 * input_shape.inject(:*)), input_shape)
+      given = shared(output_gradients)
+      tensors = C.features("output_gradients", given)
+      input = input_shape && zeros(input_shape)
       of_input = input && C.feature("input_gradient", input)
       all, count = gradients ? C.vector("gradients", gradients) : [nil, 0]
       with(Tape, tape) do |net, pointer|
-        C.check(:backward, net, pointer, tensors.join, tensors.size, of_input, all, count, accumulate ? 1 : 0)
+        C.check(:backward, net, pointer, tensors, given.size, of_input, all, count, accumulate ? 1 : 0)
       end
       input
+    end
+
+    # Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from those of
+    # the outputs: an Array of Feature, one for each of `wanted`, the indices of outputs (nil: of all).
+    #
+    # `output_gradients` are those of backward, `input_shape` is the shape of the images. Of outputs of frozen stages
+    # there are gradients only on a tape with `input_gradient`.
+    def feature_gradients(tape, output_gradients, input_shape:, wanted: nil)
+      given = shared(output_gradients)
+      shapes = output_shapes(input_shape)
+      wanted ||= (0...shapes.size).to_a
+      foreign = wanted - (0...shapes.size).to_a
+      raise Error, "wanted has #{foreign.first.inspect}; this network gives #{shapes.size} outputs" if foreign.any?
+      # C takes one number for both.
+      raise Error, "output_gradients and feature_gradients differ in number" if given.size != shapes.size
+
+      # Nobody else knows these strings yet, so that they stay where they are.
+      features = shapes.map.with_index { |shape, index| zeros(shape) if wanted.include?(index) }
+      with(Tape, tape) do |net, pointer|
+        tensors, written = C.features("output_gradients", given), C.features("feature_gradients", features)
+        C.check(:feature_gradients, net, pointer, tensors, given.size, written)
+      end
+      features.values_at(*wanted)
     end
 
     # Chooses which parameters outside of the frozen stages are trained: TRAINABLE_*.
@@ -866,6 +895,11 @@ module Backbone
       @handle.use { |net| object.send(:use) { |pointer| yield net, pointer } }
     end
 
+    def zeros(shape) = Feature.new("\0".b * (4 * shape.inject(:*)), shape)
+
+    # Copies of features, or nil, that share the memory, but that no other thread can change.
+    def shared(features) = features.map { |feature| feature && Feature.new(String.new(feature.data), feature.shape) }
+
     # A size_t that a block receives.
     def size
       out = C.new_pointer
@@ -877,7 +911,7 @@ module Backbone
     def features(name, pointers, image)
       shapes = shapes(pointers.first, image.shape)
       # Nobody else knows these strings yet, so that they stay where they are.
-      features = shapes.map { |shape| Feature.new("\0".b * (4 * shape.inject(:*)), shape) }
+      features = shapes.map { |shape| zeros(shape) }
       compute(name, pointers, image, shapes, features.map { |feature| Fiddle::Pointer[feature.data] })
       features
     end

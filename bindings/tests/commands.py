@@ -319,6 +319,11 @@ def training(folder):
         script.outputs[key] = f"{key}.raw"
         script.add(f"{command} {which} {accumulate} {{out}}/{script.outputs[key]}")
 
+    def feature_gradients(which, wanted):
+        key = "feature gradients", which, wanted
+        script.outputs[key] = f"{len(script.outputs)}.raw"
+        script.add(f"feature_gradients {which} {wanted} {{out}}/{script.outputs[key]}")
+
     def steps(count, rate):
         for _ in range(count):
             script.forward(len(script.outputs), image, "forward_train")
@@ -350,8 +355,11 @@ def training(folder):
     backward("features", command="backward_input")
     backward("loss", 1, "backward_input")
     backward("loss", 1)
+    for which in ("loss", "features"):
+        for wanted in ("11", "10", "01"):
+            feature_gradients(which, wanted)
     script.add("init 1")
-    script.add("backward loss 0 {out}/none")  # of a stale tape
+    script.add("backward loss 0 {out}/none", "feature_gradients loss 11 {out}/none")  # of a stale tape
     script.add("trainable 2", "step 0.1 0", "follow")
     steps(1, 0.1)
     script.add("spoil", "step 0.1 0", "clip inf", "step 0.1 1")

@@ -39,6 +39,8 @@
  *                                                      from the features as their own gradients. Writes the gradients
  *                                                      to OUTPUT
  *     backward_input ...                               the same, with the gradient of the input before the others
+ *     feature_gradients loss|features WANTED OUTPUT    ok; from the same gradients those with respect to outputs, of
+ *                                                      which WANTED has a 1 for each that is written, else a 0
  *     clip MAX_NORM                                    norm BITS
  *     optimizer KIND NESTEROV MOMENTUM DAMPENING BETA1 BETA2 EPSILON WEIGHT_DECAY GROUP...
  *                                                      ok; - is the default; a GROUP is
@@ -58,8 +60,13 @@
  *     open PATH                                        ok; opens the library
  *     functions                                        the names of all functions (Rust)
  *     forward_short, forward_fewer ...                 forward_into with outputs that lack an element, and with one
+ *     feature_gradients_short, ..._fewer ...           feature_gradients into memory that lacks an element, and of one
+ *                                                      output (not Ruby, which makes the memory)
  *     churn COUNT                                      networks that are lost with their first forward
  *     race                                             a network that is closed during a forward
+ *     cancel ...                                       a forward that another thread cancels; the words are those of
+ *                                                      forward
+ *     worker                                           training in another thread of JavaScript, and here (Node.js)
  *     churn_training COUNT                             tapes and optimisers that are lost with their first use
  */
 
@@ -454,19 +461,34 @@ static void loss(void) {
     say_bits(status, "loss", value);
 }
 
+static void given_gradients(backbone_tensor given[OUTPUTS]) {
+    memcpy(given, features, sizeof features);
+    if (strcmp(words[1], "loss") != 0) return;
+    for (int i = 0; i < feature_count; i++) given[i].data = NULL;
+    given[feature_count - 1] = loss_gradient;
+}
+
 static void backward(int with_input) {
     backbone_tensor given[OUTPUTS], input = {0};
-    memcpy(given, features, sizeof given);
-    if (strcmp(words[1], "loss") == 0) {
-        for (int i = 0; i < feature_count; i++) given[i].data = NULL;
-        given[feature_count - 1] = loss_gradient;
-    }
+    given_gradients(given);
     if (number(2) == 0) new_gradients();
     if (with_input) input = new_tensor(images.shape);
     backbone_status status = backbone_backward(net, tape, given, (size_t)feature_count, with_input ? &input : NULL,
                                                gradients, gradient_count, (uint32_t)number(2));
     if (status == BACKBONE_STATUS_OK) write_file(words[3], &input, with_input, gradients, gradient_count);
     free(input.data);
+    say(status, "ok", NULL);
+}
+
+static void feature_gradients(void) {
+    backbone_tensor given[OUTPUTS], wanted[OUTPUTS] = {{0}}, written[OUTPUTS];
+    int count = 0;
+    given_gradients(given);
+    for (int i = 0; i < feature_count; i++)
+        if (words[2][i] == '1') wanted[i] = written[count++] = new_tensor(features[i].shape);
+    backbone_status status = backbone_feature_gradients(net, tape, given, (size_t)feature_count, wanted);
+    if (status == BACKBONE_STATUS_OK) write_file(words[3], written, count, NULL, 0);
+    free_tensors(written, count);
     say(status, "ok", NULL);
 }
 
@@ -549,6 +571,8 @@ static int train(const char *command, int count) {
         backward(0);
     } else if (strcmp(command, "backward_input") == 0) {
         backward(1);
+    } else if (strcmp(command, "feature_gradients") == 0) {
+        feature_gradients();
     } else if (strcmp(command, "clip") == 0) {
         backbone_status status =
             backbone_clip_gradients(net, gradients, gradient_count, strtod(words[1], NULL), &norm);

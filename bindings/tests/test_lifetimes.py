@@ -92,6 +92,24 @@ def test_a_network_closed_during_a_call_is_freed_after_it(language, probe, count
     assert counts == [1, 1, 0, 0, 0]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_another_thread_cancels_a_call(language, probe, tmp_path):
+    script = commands.Script(tmp_path)
+    large = script.image("large", np.zeros((4, 3, 1024, 1024), np.float32), "nchw")
+    small = script.image("small", np.ones((1, 3, 32, 32), np.float32), "nchw")
+    script.add("build depth=50 base_channels=16 threads=2", f"forward {small} {{out}}/before")
+    script.add(f"cancel {large} {{out}}/x", f"forward {small} {{out}}/after", "close")
+    lines = result(probe(language), script, tmp_path).lines
+    assert lines == ["created", "ok", "error 8 the call was cancelled by backbone_cancel", "ok", "closed"]
+    assert (tmp_path / "after").read_bytes() == (tmp_path / "before").read_bytes()
+
+
+def test_node_trains_in_a_worker(probe, tmp_path):
+    script = commands.Script(tmp_path)
+    script.add("worker")
+    assert result(probe("node"), script, tmp_path).lines == ["the same values, many turns"]
+
+
 def test_rust_refuses_to_compile_a_use_after_the_end(tmp_path):
     shutil.copy(BINDINGS / "rust/backbone.rs", tmp_path)
     start = "mod backbone;\nfn main() {\n    let options = backbone::Options::new().unwrap();\n"

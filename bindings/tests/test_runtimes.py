@@ -170,6 +170,7 @@ def test_training_in_c_does_what_the_script_says(expected):
         ("slot", "1"),
         ("backward", "9"),
         ("backward", "9"),
+        ("feature_gradients", "9"),
         ("step", "9"),
         ("step", "10"),
         ("load_training", "6"),
@@ -190,6 +191,13 @@ def test_training_in_c_does_what_the_script_says(expected):
 
     assert np.array_equal(values("SGD"), values("loaded")) and not np.array_equal(values("SGD"), values("before"))
     assert np.isfinite(values("SGD")).all() and not np.isfinite(values("spoiled")).all()
+    # C3 and logits, each from what is given for both or for the logits alone.
+    c3, logits = np.split(values("retained"), [2 * 16 * 4 * 4])
+    for which in ("loss", "features"):
+        both = values(("feature gradients", which, "11"))
+        parts = [values(("feature gradients", which, wanted)) for wanted in ("10", "01")]
+        assert np.array_equal(both, np.concatenate(parts)) and parts[0].size == c3.size and parts[0].any()
+    assert np.array_equal(parts[1], logits) and not np.allclose(parts[0], c3)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -253,6 +261,25 @@ def test_what_c_could_not_notice_is_refused(language, probe, tmp_path):
         "ok",
         "closed",
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_feature_gradients_that_c_could_not_check_are_refused(language, probe, tmp_path):
+    script = commands.Script(tmp_path)
+    image = script.image("image", np.ones((1, 3, 32, 32), np.float32), "nchw")
+    script.add("build depth=18 base_channels=4", "tape 1 1", f"forward_train {image} {{out}}/x")
+    script.add("feature_gradients features 0110 {out}/y")
+    refused = []
+    if language != "ruby":
+        script.add("feature_gradients_short features 0110 {out}/x", "feature_gradients_fewer features 0110 {out}/x")
+        refused = [
+            "error 1 feature_gradients[1] has 127 elements; shape (1, 8, 4, 4) needs 128",
+            "error 1 output_gradients and feature_gradients differ in number",
+        ]
+    script.add("feature_gradients features 0110 {out}/z", "close")
+    run = result(probe(language), script, tmp_path)
+    assert run.lines == ["created", *["ok"] * 3, *refused, "ok", "closed"]
+    assert (tmp_path / "z").read_bytes() == (tmp_path / "y").read_bytes()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -34,7 +34,7 @@ class Measured:
 
     @property
     def operations(self) -> int:
-        """Multiplications of the convolutions for one image."""
+        """Multiplications of the convolutions and the classifier for one image."""
         return sum(layer.operations for layer in self.net.eval().profile(self.images[:1])) // 2
 
     def turn(self) -> None:

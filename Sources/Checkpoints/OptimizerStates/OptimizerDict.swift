@@ -15,6 +15,8 @@ public struct OptimizerDict: ~Copyable {
     package let tensors: StateDict
     /// How many parameters each group has.
     package let groups: UniqueArray<Int>
+    /// The options of each group.
+    package let options: UniqueArray<OptimizerGroupOptions>
     /// For each parameter.
     package let entries: UniqueArray<Entry>
 
@@ -86,6 +88,7 @@ public struct OptimizerDict: ~Copyable {
         }
         let tensors = try StateDict(file, container, builder.finish(), location)
         groups = members.groups
+        options = members.options
         self.entries = entries
         self.tensors = tensors
     }

@@ -8,16 +8,20 @@ import Runtime
 struct OptimizerMembers: ~Copyable {
     /// How many parameters each group has.
     let groups: UniqueArray<Int>
+    /// The options of each group.
+    let options: UniqueArray<OptimizerGroupOptions>
     /// For each parameter, in the order of the groups, the dict of what is kept for it; none if there is none.
     let values: UniqueArray<UInt32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {
         let dict = try OptimizerMembers.find(in: pickle)
         var groups = UniqueArray<Int>()
-        let keys = try OptimizerMembers.parameters(of: dict, pickle, &groups)
+        var options = UniqueArray<OptimizerGroupOptions>()
+        let keys = try OptimizerMembers.parameters(of: dict, pickle, &groups, &options)
         let state = try OptimizerMembers.part("state", of: dict, pickle)
         let values = try OptimizerMembers.values(of: keys, in: state, pickle)
         self.groups = groups
+        self.options = options
         self.values = values
     }
 
@@ -52,7 +56,8 @@ struct OptimizerMembers: ~Copyable {
 
     /// The keys of all parameters, which are integers, in the order of the groups.
     private static func parameters(
-        of dict: UInt32, _ pickle: borrowing Pickle, _ groups: inout UniqueArray<Int>
+        of dict: UInt32, _ pickle: borrowing Pickle, _ groups: inout UniqueArray<Int>,
+        _ options: inout UniqueArray<OptimizerGroupOptions>
     ) throws(BackboneError) -> UniqueArray<Int> {
         var keys = UniqueArray<Int>()
         let list = try part("param_groups", of: dict, pickle)
@@ -67,6 +72,7 @@ struct OptimizerMembers: ~Copyable {
             let before = keys.count
             try append(parametersOf: group, number: groups.count, pickle, to: &keys)
             try groups.append(keys.count - before)
+            try options.append(OptimizerGroupOptions(group, pickle))
         }
         return keys
     }

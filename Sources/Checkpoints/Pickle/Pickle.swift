@@ -118,6 +118,17 @@ struct Pickle: ~Copyable {
         return value.kind == .integer ? value.integer : nil
     }
 
+    /// A number, 0 and 1 for False and True; nil for any other value, and where the number is not known.
+    func number(_ index: UInt32) -> Double? {
+        let value = self[index]
+        switch value.kind {
+        case .integer: return Double(value.integer)
+        case .boolean: return Double(value.first)
+        case .number: return value.number.isNaN ? nil : value.number
+        default: return nil
+        }
+    }
+
     func isTrue(_ index: UInt32) -> Bool { self[index].kind == .boolean && self[index].first == 1 }
 
     /// What is known of an object of an unknown class; nil for any other value.

@@ -14,7 +14,8 @@ struct PickleValue {
         case none
         /// `first` is 0 or 1.
         case boolean
-        /// A floating-point number or an integer beyond Int64, whose value does not matter.
+        /// A floating-point number: `first` and `second` are the low and high half of a Double. None for both where the
+        /// value does not matter: of an integer beyond Int64, and of one that is written as text.
         case number
         /// `first` and `second` are the low and high half of an Int64.
         case integer
@@ -57,12 +58,18 @@ struct PickleValue {
         self.second = second
     }
 
-    init(integer: Int64) {
-        kind = .integer
-        let bits = UInt64(bitPattern: integer)
+    init(integer: Int64) { self.init(.integer, bits: UInt64(bitPattern: integer)) }
+
+    init(number: Double) { self.init(.number, bits: number.bitPattern) }
+
+    private init(_ kind: Kind, bits: UInt64) {
+        self.kind = kind
         first = UInt32(truncatingIfNeeded: bits)
         second = UInt32(truncatingIfNeeded: bits >> 32)
     }
 
-    var integer: Int { Int(Int64(bitPattern: UInt64(second) << 32 | UInt64(first))) }
+    private var bits: UInt64 { UInt64(second) << 32 | UInt64(first) }
+    var integer: Int { Int(Int64(bitPattern: bits)) }
+    /// NaN where it does not matter.
+    var number: Double { Double(bitPattern: bits) }
 }

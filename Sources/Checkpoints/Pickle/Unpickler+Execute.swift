@@ -28,8 +28,8 @@ extension Unpickler {
         case .long1: try pushLong(size: reader.uint8().map { Int($0) })
         case .long4: try pushLong(size: reader.uint32().map { Int($0) })
         case .binFloat:
-            guard reader.skip(8) else { throw cutOff() }
-            try push(.number)
+            guard let bits = try reader.uint64() else { throw cutOff() }
+            try push(PickleValue(number: Double(bitPattern: bits.byteSwapped)))
         case .int: try pushIntegerOfLine(mayBeBoolean: true)
         case .long: try pushIntegerOfLine(mayBeBoolean: false)
         case .float:

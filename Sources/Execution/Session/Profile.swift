@@ -20,7 +20,7 @@ package struct StepProfile: BitwiseCopyable {
     package let kernel: StaticString
     package let inputShape: Dimensions
     package let outputShape: Dimensions
-    /// Operations of the definition, two for each product; 0 where nothing is multiplied.
+    /// Operations of the definition, two for each product with a weight; 0 for steps that multiply by none.
     package let operations: Int
     /// Bytes of activations and weights that are read and written, each once.
     package let bytes: Int
@@ -57,7 +57,7 @@ extension Session {
             observe(arguments)
         }
         for step in 0..<count {
-            var profile = plan.pointee.profile(step, kernels, images: images)
+            var profile = plan.pointee.profile(step, kernels, network.pointee.graph, images: images)
             profile.nanoseconds = times[step]
             body(network.pointee, step, profile)
         }
@@ -66,7 +66,9 @@ extension Session {
 }
 
 extension Plan {
-    fileprivate func profile(_ index: Int, _ kernels: KernelTable, images: Int) -> StepProfile {
+    fileprivate func profile(
+        _ index: Int, _ kernels: KernelTable, _ graph: borrowing Graph, images: Int
+    ) -> StepProfile {
         let step = steps[index]
         // The converted image has the size of the caller's, and what goes to the caller that of what is computed.
         let from = step.source ?? step.target ?? 0
@@ -88,6 +90,11 @@ extension Plan {
             let pixels = checkedProduct(checkedProduct(images, shape.outputHeight), shape.outputWidth)
             operations = checkedProduct(checkedProduct(pixels, shape.weightCount), 2) ?? .max
             weights = convolutionKernel.packedCount(shape)
+        } else if step.kind == .linear || step.kind == .channelConvolution {
+            weights = graph.entry(.weight, ofNode: step.step.node)?.elementCount ?? 0
+            // Each weight of the filter along channels meets all of them.
+            let uses: Int? = step.kind == .linear ? images : checkedProduct(images, tensors[to].channels)
+            operations = checkedProduct(checkedProduct(uses, weights), 2) ?? .max
         }
         return StepProfile(
             kind: kind, kernel: kernel, inputShape: shape(from, images), outputShape: shape(to, images),

@@ -11,13 +11,20 @@ package struct LoadedOptimizerState: ~Copyable {
     let layoutID: UInt64
     /// How positions in the file were matched, and what has no state: one line.
     package let note: Message
+    /// Reasons to doubt that training goes on as it was.
+    package let warnings: UniqueArray<Message>
+
+    func describe(in report: inout LoadReport) throws(BackboneError) {
+        try report.set(.optimizer, note)
+        for index in 0..<warnings.count { try report.warn(warnings[index]) }
+    }
 }
 
 extension Optimizer {
     /// Reads the state that a file has for the parameters that are trainable now. Parameters that it has none of begin at
     /// their next gradient, and the state of frozen ones is skipped. Neither the optimiser nor the network changes.
     ///
-    /// Learning rates and other options in the file are not looked at: the caller's count.
+    /// Learning rates and other options in the file are ignored, since the caller's count: where they differ is a warning.
     ///
     /// - Throws: `stale`; `mismatch` where the parameters are not those of the network, or the optimiser is another;
     ///   `badCheckpoint` and other errors of reading.
@@ -30,7 +37,8 @@ extension Optimizer {
             let order = try match(file, network)
             var reading = try OptimizerReading(network, options)
             try reading.read(file, order, pool)
-            return reading.finish(order, layoutID)
+            let warnings = try options.differences(from: file, order, network.graph)
+            return try reading.finish(order, network.graph, layoutID, warnings)
         } catch {
             throw file.located(error)
         }

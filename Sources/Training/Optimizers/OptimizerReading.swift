@@ -15,6 +15,8 @@ struct OptimizerReading: ~Copyable {
     private let integerSteps: Buffer<Int64>
     /// Which of both has the step of a slot.
     private var sources: UniqueArray<StepSource>
+    /// What is wrong with the values of a slot.
+    private let faults: Buffer<ValueFaults>
     private var skippedCount = 0
 
     private enum StepSource: BitwiseCopyable {
@@ -26,7 +28,10 @@ struct OptimizerReading: ~Copyable {
         let floatSteps = try Buffer<Float>(count: state.layout.slots.count)
         let integerSteps = try Buffer<Int64>(count: state.layout.slots.count)
         let sources = try UniqueArray<StepSource>(repeating: .none, count: state.layout.slots.count)
+        let faults = try Buffer<ValueFaults>(count: state.layout.slots.count)
+        for slot in 0..<state.layout.slots.count { faults.start[slot] = ValueFaults() }
         self.state = state
+        self.faults = faults
         self.floatSteps = floatSteps
         self.integerSteps = integerSteps
         self.sources = sources
@@ -50,9 +55,13 @@ struct OptimizerReading: ~Copyable {
         }
         try file.tensors.read(destinations, pool)
         for slot in 0..<sources.count { try takeStep(slot) }
+        try checkSquares()
     }
 
-    consuming func finish(_ order: borrowing ParameterOrder, _ layoutID: UInt64) -> LoadedOptimizerState {
+    consuming func finish(
+        _ order: borrowing ParameterOrder, _ graph: borrowing Graph, _ layoutID: UInt64,
+        _ differences: consuming UniqueArray<Message>
+    ) throws(BackboneError) -> LoadedOptimizerState {
         var missing = 0
         for slot in 0..<state.layout.slots.count {
             let progress = state.progress[slot]
@@ -61,7 +70,9 @@ struct OptimizerReading: ~Copyable {
         var note: Message = "optimizer state of \(order.description)"
         if missing > 0 { note = "\(note); \(missing) trainable ones have none" }
         if skippedCount > 0 { note = "\(note); that of \(skippedCount) frozen ones was skipped" }
-        return LoadedOptimizerState(state: state, layoutID: layoutID, note: note)
+        var warnings = differences
+        if let spoiled = spoiledValues(graph) { try warnings.append(spoiled) }
+        return LoadedOptimizerState(state: state, layoutID: layoutID, note: note, warnings: warnings)
     }
 
     // MARK: - One parameter
@@ -86,7 +97,7 @@ struct OptimizerReading: ~Copyable {
         try checkFloats(tensor, file)
         // Without momentum there is no use for it.
         guard state.averages.count > 0 else { return }
-        try addDestination(tensor, state.averages.start + state.layout.slots[slot].offset)
+        try addDestination(tensor, state.averages.start + state.layout.slots[slot].offset, slot)
         state.progress[slot].hasBuffer = true
     }
 
@@ -98,8 +109,8 @@ struct OptimizerReading: ~Copyable {
         let square = try require("exp_avg_sq", position, file)
         try checkFloats(average, file)
         try checkFloats(square, file)
-        try addDestination(average, state.averages.start + offset)
-        try addDestination(square, state.squares.start + offset)
+        try addDestination(average, state.averages.start + offset, slot)
+        try addDestination(square, state.squares.start + offset, slot)
         if let step = file.entries[position].step {
             integerSteps.start[slot] = Int64(step)
             sources[slot] = .integer
@@ -120,7 +131,7 @@ struct OptimizerReading: ~Copyable {
             )
         }
         if dtype.isFloatingPoint {
-            try addDestination(tensor, floatSteps.start + slot)
+            try destinations.append(TensorDestination(tensor: tensor, float32: floatSteps.start + slot))
             sources[slot] = .float
         } else {
             try destinations.append(TensorDestination(tensor: tensor, int64: integerSteps.start + slot))
@@ -129,9 +140,34 @@ struct OptimizerReading: ~Copyable {
     }
 
     private mutating func addDestination(
-        _ tensor: Int, _ memory: UnsafeMutablePointer<Float>
+        _ tensor: Int, _ memory: UnsafeMutablePointer<Float>, _ slot: Int
     ) throws(BackboneError) {
-        try destinations.append(TensorDestination(tensor: tensor, float32: memory))
+        try destinations.append(TensorDestination(tensor: tensor, float32: memory, faults: faults.start + slot))
+    }
+
+    // MARK: - Values
+
+    /// - Throws: `badCheckpoint` where a mean of squares is negative: its root would make NaN of the parameter.
+    private func checkSquares() throws(BackboneError) {
+        for index in 0..<state.squares.count where state.squares.start[index] < 0 {
+            let square = Double(state.squares.start[index])
+            throw BackboneError(
+                .badCheckpoint, "an exp_avg_sq of its optimizer state is \(square), expected a mean of squares")
+        }
+    }
+
+    /// What to warn of where a state holds values that the next step spreads; nil if all are finite.
+    private func spoiledValues(_ graph: borrowing Graph) -> Message? {
+        for slot in 0..<state.layout.slots.count {
+            let seen = faults.start[slot]
+            guard seen.hasNaN || seen.hasInfinity || seen.hasOverflow else { continue }
+            let name = graph.name(of: graph.entries[state.layout.slots[slot].entry])
+            return """
+                the optimizer state of '\(name)' holds NaN or infinities, which the next step puts into the weights: load \
+                an earlier file
+                """
+        }
+        return nil
     }
 
     /// Checks the step that was read: the number of a step that a Double counts exactly.

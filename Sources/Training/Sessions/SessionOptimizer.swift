@@ -94,19 +94,24 @@ package struct SessionOptimizer {
     /// Puts the values of a network.
     package typealias Adoption = (consuming NetworkValues, borrowing UniqueArray<Bool>) throws(BackboneError) -> Void
 
+    /// Writes to a report what was read of the optimiser.
+    package typealias Description = (inout LoadReport) throws(BackboneError) -> Void
+
     /// Reads the state of the optimiser from a file, and puts it in its place together with the network's values.
     ///
-    /// - Parameter loadValues: reads the values. It is given the note for the report, and what it calls last with them.
+    /// - Parameter loadValues: reads the values. It is given what it lets write to its report before, and what it calls last
+    ///   with the values.
     /// - Throws: `stale`; what reading throws. Nothing has changed then.
     package func load(
         _ session: Session, from file: borrowing OptimizerDict, _ cancellation: Cancellation,
-        loadValues: (Message, Adoption) throws(BackboneError) -> Void
+        loadValues: (Description, Adoption) throws(BackboneError) -> Void
     ) throws(BackboneError) {
         try using(session) { optimizer throws(BackboneError) in
             let pending = try read(file, for: optimizer, session)
             var isAdopted = false
             defer { if isAdopted { Heap.deallocate(pending) } else { Heap.destroy(pending) } }
-            try loadValues(pending.pointee.note) { values, isLoaded throws(BackboneError) in
+            try loadValues({ report throws(BackboneError) in try pending.pointee.describe(in: &report) }) {
+                values, isLoaded throws(BackboneError) in
                 try session.adopt(
                     values, isLoaded: isLoaded, cancellation,
                     after: { network throws(BackboneError) in

@@ -152,7 +152,7 @@ def check_messages():
     whole = f"whole/epoch-{EPOCHS}.pth"
 
     expect(0, "Usage:", "--help")
-    expect(2, "no folder of images given", *start)
+    expect(2, "no folder given", *start)
     expect(2, "give --weights or --resume", "data")
     expect(2, "not both", "data", *start, "--resume", whole)
     expect(2, "unknown option '--epoch'", "data", "--epoch", 1)

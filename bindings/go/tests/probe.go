@@ -310,6 +310,22 @@ func race() string {
 	return fmt.Sprintf("closed %s the call\nthe call gave %d features", when, <-result)
 }
 
+func cancel(words []string) (string, error) {
+	result := make(chan error, 1)
+	go func() {
+		_, err := net.Forward(image(words))
+		result <- err
+	}()
+	for {
+		select {
+		case err := <-result:
+			return "not cancelled", err
+		case <-time.After(time.Millisecond):
+			net.Cancel()
+		}
+	}
+}
+
 var (
 	tape         *backbone.Tape
 	optimizer    *backbone.Optimizer
@@ -349,7 +365,7 @@ func newOptimizer(words []string) error {
 	return err
 }
 
-func backward(words []string, withInput bool) error {
+func givenGradients(words []string) []*backbone.Feature {
 	given := make([]*backbone.Feature, len(features))
 	for i := range features {
 		if words[1] == "features" {
@@ -359,6 +375,30 @@ func backward(words []string, withInput bool) error {
 	if words[1] == "loss" {
 		given[len(given)-1] = lossGradient
 	}
+	return given
+}
+
+func featureGradients(words []string, less, most int) error {
+	wanted := make([]*backbone.Feature, len(features))
+	var buffers [][]float32
+	for i, feature := range features {
+		if words[2][i] == '1' {
+			wanted[i] = &backbone.Feature{Data: make([]float32, len(feature.Data)-less), Shape: feature.Shape}
+			buffers = append(buffers, wanted[i].Data)
+		}
+	}
+	if most < len(wanted) {
+		wanted = wanted[:most]
+	}
+	if err := net.FeatureGradients(tape, givenGradients(words), wanted); err != nil {
+		return err
+	}
+	write(words[3], buffers)
+	return nil
+}
+
+func backward(words []string, withInput bool) error {
+	given := givenGradients(words)
 	if words[2] == "0" {
 		gradients = make([]float32, must(net.TrainableCount()))
 	}
@@ -430,6 +470,12 @@ func train(words []string) (string, error) {
 		return "ok", backward(words, false)
 	case "backward_input":
 		return "ok", backward(words, true)
+	case "feature_gradients":
+		return "ok", featureGradients(words, 0, 7)
+	case "feature_gradients_short":
+		return "ok", featureGradients(words, 1, 7)
+	case "feature_gradients_fewer":
+		return "ok", featureGradients(words, 0, 1)
 	case "clip":
 		norm, err := net.ClipGradients(gradients, float(words[1]))
 		return fmt.Sprint("norm ", math.Float64bits(norm)), err
@@ -543,6 +589,8 @@ func run(words []string) (string, error) {
 		return churn(words), nil
 	case "race":
 		return race(), nil
+	case "cancel":
+		return cancel(words)
 	case "close":
 		return "closed", net.Close()
 	}

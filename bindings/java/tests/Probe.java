@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
@@ -220,6 +221,20 @@ public class Probe {
         return "closed " + when + " the call\nthe call gave " + call.join() + " features";
     }
 
+    private static String cancel(String[] words) throws Exception {
+        Backbone.Image image = image(words);
+        CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> net.forward(image).size());
+        while (!call.isDone()) {
+            net.cancel();
+            Thread.sleep(1);
+        }
+        try {
+            return "not cancelled: " + call.join();
+        } catch (CompletionException exception) {
+            throw (Backbone.Failure) exception.getCause();
+        }
+    }
+
     // ---- Training ----
 
     private static Backbone.Tape tape;
@@ -260,12 +275,26 @@ public class Probe {
         optimizer = net.optimizer(o);
     }
 
-    private static void backward(String[] words, boolean withInput) throws IOException {
+    private static List<Backbone.Feature> givenGradients(String[] words) {
         List<Backbone.Feature> given = new ArrayList<>(features);
         if (words[1].equals("loss")) {
             given.replaceAll(feature -> null);
             given.set(given.size() - 1, lossGradient);
         }
+        return given;
+    }
+
+    private static void featureGradients(String[] words, int less, int most) throws IOException {
+        FloatBuffer[] wanted = new FloatBuffer[Math.min(features.size(), most)];
+        for (int i = 0; i < wanted.length; i++) {
+            if (words[2].charAt(i) == '1') wanted[i] = Backbone.floats(features.get(i).data().length - less);
+        }
+        net.featureGradients(tape, givenGradients(words), inputShape, wanted);
+        write(words[3], Arrays.stream(wanted).filter(buffer -> buffer != null).map(Probe::array).toList());
+    }
+
+    private static void backward(String[] words, boolean withInput) throws IOException {
+        List<Backbone.Feature> given = givenGradients(words);
         if (words[2].equals("0")) gradients = Backbone.floats(net.trainableCount());
         List<float[]> buffers = new ArrayList<>();
         if (withInput) {
@@ -311,6 +340,15 @@ public class Probe {
                 return "ok";
             case "backward_input":
                 backward(words, true);
+                return "ok";
+            case "feature_gradients":
+                featureGradients(words, 0, 7);
+                return "ok";
+            case "feature_gradients_short":
+                featureGradients(words, 1, 7);
+                return "ok";
+            case "feature_gradients_fewer":
+                featureGradients(words, 0, 1);
                 return "ok";
             case "clip":
                 double most = words[1].equals("inf") ? Double.POSITIVE_INFINITY : Double.parseDouble(words[1]);
@@ -421,6 +459,8 @@ public class Probe {
                 return collecting(Integer.parseInt(words[1]), () -> small().forward(black()));
             case "race":
                 return race();
+            case "cancel":
+                return cancel(words);
             case "close":
                 net.close();
                 return "closed";

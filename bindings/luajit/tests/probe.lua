@@ -235,6 +235,45 @@ end
 function commands.forward_short(words) forward_into(words, 1, 7) end
 function commands.forward_fewer(words) forward_into(words, 0, 1) end
 
+-- Another thread with a Lua state of its own, which cancels until it is told to stop.
+local canceller = [[
+    local ffi, backbone = require("ffi"), require("backbone")
+    ffi.cdef "int usleep(unsigned);"
+    local going = ffi.cast("int *", %d)
+    run = ffi.cast("void *(*)(void *)", function()
+        while going[0] == 1 do
+            backbone.cancel(%d)
+            ffi.C.usleep(1000)
+        end
+        return nil
+    end)
+    return tonumber(ffi.cast("uintptr_t", run))
+]]
+ffi.cdef [[
+typedef struct lua_State lua_State;
+lua_State *luaL_newstate(void);
+void luaL_openlibs(lua_State *state);
+int luaL_loadstring(lua_State *state, const char *text);
+int lua_pcall(lua_State *state, int arguments, int results, int handler);
+double lua_tonumber(lua_State *state, int index);
+int pthread_create(unsigned long *thread, const void *attributes, void *(*run)(void *), void *argument);
+int pthread_join(unsigned long thread, void **result);
+]]
+
+function commands.cancel(words)
+    local C, state, thread = ffi.C, ffi.C.luaL_newstate(), ffi.new("unsigned long[1]")
+    local going = ffi.new("int[1]", 1)
+    local text = canceller:format(tonumber(ffi.cast("uintptr_t", going)), net:address())
+    C.luaL_openlibs(state)
+    assert(C.luaL_loadstring(state, text) == 0 and C.lua_pcall(state, 0, 1, 0) == 0)
+    local run = ffi.cast("void *(*)(void *)", ffi.cast("uintptr_t", C.lua_tonumber(state, -1)))
+    assert(C.pthread_create(thread, nil, run, nil) == 0)
+    local good, failure = pcall(net.forward, net, image_of(words))
+    going[0] = 0
+    C.pthread_join(thread[0], nil)
+    return good and "not cancelled" or error(failure, 0)
+end
+
 -- Networks that are lost with their first forward.
 function commands.churn(words)
     for _ = 1, tonumber(words[2]) do
@@ -289,10 +328,34 @@ function commands.loss(words)
     return "loss " .. bits_of(loss)
 end
 
-local function backward(words, with_input)
-    local given, buffers, input_gradient = {}, {}, nil
+local function given_gradients(words)
+    local given = {}
     for index, feature in ipairs(features) do given[index] = words[2] == "features" and feature end
     if words[2] == "loss" then given[#given] = loss_gradient end
+    return given
+end
+
+local function feature_gradients(words, less, most)
+    local wanted, buffers = {}, {}
+    for index, feature in ipairs(features) do
+        if index <= most then wanted[index] = false end
+        if index <= most and words[3]:sub(index, index) == "1" then
+            local data = ffi.new("float[?]", ffi.sizeof(feature.data) / 4 - less)
+            wanted[index] = {data = data, shape = feature.shape}
+            buffers[#buffers + 1] = data
+        end
+    end
+    net:feature_gradients(tape, given_gradients(words), wanted)
+    write(words[4], buffers)
+    return "ok"
+end
+
+function commands.feature_gradients(words) return feature_gradients(words, 0, 7) end
+function commands.feature_gradients_short(words) return feature_gradients(words, 1, 7) end
+function commands.feature_gradients_fewer(words) return feature_gradients(words, 0, 1) end
+
+local function backward(words, with_input)
+    local given, buffers, input_gradient = given_gradients(words), {}, nil
     if words[3] == "0" then gradients = ffi.new("float[?]", net:trainable_count()) end
     if with_input then
         local s = input_shape

@@ -6,6 +6,7 @@
 'use strict';
 
 const fs = require('fs');
+const { Worker } = require('worker_threads');
 const { setImmediate: turn, setTimeout: sleep } = require('timers/promises');
 const backbone = require('./backbone.js');
 
@@ -61,9 +62,22 @@ let gradients;
 const bits64 = (value) => new BigUint64Array(Float64Array.of(value).buffer)[0];
 const infinite = (word) => (word === 'inf' ? Infinity : Number(word));
 
-function backward(words, withInput) {
+function givenGradients(words) {
   const given = words[1] === 'features' ? features : features.map(() => null);
   if (words[1] === 'loss') given[given.length - 1] = lossGradient;
+  return given;
+}
+
+function featureGradients(words, less = 0, most = 7) {
+  const wanted = features.slice(0, most).map(({ data, shape }, index) => (
+    words[2][index] === '1' ? { data: new Float32Array(data.length - less), shape } : null));
+  net.featureGradients(tape, givenGradients(words), wanted);
+  write(words[3], wanted.filter(Boolean).map(({ data }) => data));
+  return 'ok';
+}
+
+function backward(words, withInput) {
+  const given = givenGradients(words);
   if (words[2] === '0') gradients = new Float32Array(net.trainableCount);
   const inputGradient = withInput ? { data: new Float32Array(product(inputShape)), shape: inputShape } : undefined;
   net.backward(tape, given, { gradients, inputGradient, accumulate: words[2] === '1' });
@@ -98,6 +112,9 @@ const training = {
   },
   backward: (words) => backward(words, false),
   backward_input: (words) => backward(words, true),
+  feature_gradients: (words) => featureGradients(words),
+  feature_gradients_short: (words) => featureGradients(words, 1),
+  feature_gradients_fewer: (words) => featureGradients(words, 0, 1),
   clip: (words) => `norm ${bits64(net.clipGradients(gradients, infinite(words[1])))}`,
   optimizer(words) {
     const names = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
@@ -161,6 +178,26 @@ const training = {
     return `churned ${words[1]}`;
   },
 };
+
+// The parameters after a few steps. It is also sent to a worker, as text.
+function trained(binding) {
+  const network = new binding.ResNet({ depth: 18, baseChannels: 8, numClasses: 5, outStages: binding.STAGE_LOGITS });
+  network.setTraining(true);
+  const tape = network.newTape();
+  const optimizer = network.newOptimizer({ momentum: 0.9 });
+  const gradients = new Float32Array(network.trainableCount);
+  const pixels = Float32Array.from({ length: 4 * 3 * 96 * 96 }, (_, i) => Math.sin(i));
+  for (let i = 0; i < 10; i++) {
+    const [logits] = network.forwardTrain(tape, binding.float32(pixels, [4, 3, 96, 96]));
+    network.backward(tape, [binding.crossEntropy(logits, [0, 1, 2, 3]).gradient], { gradients });
+    network.step(optimizer, gradients, 0.05);
+  }
+  return network.readTrainable();
+}
+
+function sendTrained(path, train) {
+  require('worker_threads').parentPort.postMessage(train(require(path)));
+}
 
 const commands = {
   ...training,
@@ -256,6 +293,29 @@ const commands = {
     racer.close();
     const closed = `closed ${when} the call`;
     return `${closed}\nthe call gave ${await call} features`;
+  },
+  async cancel(words) {
+    let isDone = false;
+    const call = net.forwardAsync(image(words)).finally(() => { isDone = true; });
+    call.catch(() => {});
+    while (!isDone) {
+      net.cancel();
+      await sleep(1);
+    }
+    return `not cancelled: ${(await call).length}`;
+  },
+  // Training in a worker, while this thread goes on, and then here.
+  async worker() {
+    let turns = 0;
+    const timer = setInterval(() => { turns++; }, 1);
+    const [beside, during] = await new Promise((resolve, reject) => {
+      const worker = new Worker(`(${sendTrained})(${JSON.stringify(require.resolve('./backbone.js'))}, ${trained})`,
+        { eval: true });
+      worker.on('error', reject).on('message', (values) => resolve([values, turns]));
+    });
+    clearInterval(timer);
+    const same = Buffer.compare(Buffer.from(beside.buffer), Buffer.from(trained(backbone).buffer)) === 0;
+    return `${same ? 'the same' : 'other'} values, ${during > 10 ? 'many' : during} turns`;
   },
   close() {
     net.close();

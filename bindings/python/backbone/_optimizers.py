@@ -63,7 +63,6 @@ class Optimizer(Closing):
     reference.
 
     Attributes:
-        lr: the learning rate of the next step; may be set.
         net: the network.
     """
 
@@ -88,10 +87,19 @@ class Optimizer(Closing):
             check(lib.backbone_optimizer_create(handle, ctypes.byref(options), ctypes.byref(pointer)))
         assert pointer.value is not None
         self.net = net
-        self.lr = float(lr)
+        self.lr = lr
         self._owned = Owned(pointer.value, lib.backbone_optimizer_free, type(self).__name__)
         self._weight_decay = weight_decay
         self._groups = tuple(groups)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step; may be set to any number, of which a step refuses those below 0."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = float(value)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -164,7 +172,8 @@ class Optimizer(Closing):
         """Load the weights of the network and the state of the optimiser from a file of `save` or of PyTorch.
 
         The file is what `torch.save({"state_dict": ..., "optimizer": ...}, path)` writes. Options in it, the learning
-        rate too, are ignored. Either both are loaded or nothing changes.
+        rate too, are ignored: those of this optimiser count, and `warnings` of the report name those that differ, but
+        for the learning rate. Either both are loaded or nothing changes.
 
         Returns:
             The report; `optimizer` in it tells which parameters the state is for.

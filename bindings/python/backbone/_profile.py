@@ -21,7 +21,8 @@ class Layer:
         kernel: how it was computed: "convolutionF32_winograd4_avx2".
         input_shape: (N, C, H, W).
         output_shape: (N, C, H, W).
-        operations: of the layer's definition, two for each product; 0 where nothing is multiplied.
+        operations: of the definition of a convolution, of the classifier or of an ECA: two for each product with a
+            weight; 0 for other layers.
         bytes: activations and packed weights that are read or written, each once.
         seconds: what it took.
     """

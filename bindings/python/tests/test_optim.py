@@ -211,6 +211,38 @@ def test_losses_that_are_refused():
 # ---- Files ----
 
 
+def test_options_of_a_file_that_differ_are_told_of(new_net, tmp_path):
+    net = new_net(frozen_stages=1)
+    groups = [optim.Group(kinds=["norms"], weight_decay=0)]
+    first = optim.SGD(net, 0.1, momentum=0.9, weight_decay=1e-4, groups=groups)
+    first.step(random_like(net.read_trainable()))
+    first.save(tmp_path / "training.pth")
+    # The learning rate is the caller's.
+    same = optim.SGD(net, 0.3, momentum=0.9, weight_decay=1e-4, groups=groups)
+    before = same.load(tmp_path / "training.pth").warnings
+    other = optim.SGD(net, 0.1, momentum=0.8, weight_decay=1e-4, groups=[optim.Group(kinds=["norms"])])
+    with pytest.warns(backbone.BackboneWarning, match="goes on with 0.8"):
+        told = [text for text in other.load(tmp_path / "training.pth").warnings if text not in before]
+    assert told == [
+        f"the optimizer state was saved with {key} for '{name}', and goes on with {own}: options in files are ignored"
+        for key, name, own in (
+            ("momentum 0.9", "layer2.0.bn1.weight", 0.8),
+            ("weight_decay 0", "layer2.0.bn1.weight", 0.0001),
+        )
+    ]
+    assert not any("optimizer" in text for text in before)
+
+
+def test_learning_rates_are_numbers(new_net):
+    optimizer = optim.SGD(new_net(), 0.1)
+    for wrong in ("x", None, [1]):
+        with pytest.raises((TypeError, ValueError)):
+            optimizer.lr = wrong
+        assert optimizer.lr == 0.1
+    optimizer.lr = np.float32(0.5)
+    assert type(optimizer.lr) is float
+
+
 @pytest.mark.parametrize("kind", [lambda net: optim.SGD(net, 0.1, momentum=0.9), lambda net: optim.AdamW(net, 1e-2)])
 def test_training_goes_on_from_a_file(new_net, tmp_path, kind):
     net = new_net(frozen_stages=1)

@@ -44,6 +44,38 @@ def test_profile_lists_every_layer(depth):
         assert least <= stem.bytes <= least + border + 4096
 
 
+@pytest.mark.parametrize(
+    ("name", "layer", "weights", "uses"),
+    [
+        ("resnet18", "fc", 512 * 1000, 1),
+        ("seresnet50", "layer1.0.se.fc1", 256 * 16, 1),
+        ("resnet18", "layer4.1.conv2", 512 * 512 * 9, 49),
+        # A filter of 5 along 256 channels.
+        ("ecaresnet50d", "layer1.0.se.conv", 5, 256),
+    ],
+)
+def test_operations_are_two_for_each_product_with_a_weight(name, layer, weights, uses):
+    with backbone.ResNet(architecture=name, outputs=("C5", "logits")) as net:
+        profile = net.profile(np.zeros((3, 3, 224, 224), np.float32))
+        (found,) = [each for each in profile if each.name == layer]
+        assert found.operations == 2 * 3 * uses * weights
+        activations = sum(np.prod(shape) for shape in (found.input_shape, found.output_shape))
+        # Winograd's weights are larger, and some activations have borders.
+        assert found.bytes >= 4 * (activations + weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "total"),
+    # torchvision's counts at 224 x 224, with the classifier.
+    [("resnet18", 1_814_073_344), ("resnet50", 4_089_184_256), ("resnext50_32x4d", 4_230_479_872)],
+)
+def test_operations_of_a_classifier_are_torchvisions(name, total):
+    with backbone.ResNet(architecture=name, outputs=("logits",)) as net:
+        layers = net.profile(np.zeros((1, 3, 224, 224), np.float32))
+        assert sum(layer.operations for layer in layers) == 2 * total
+        assert [layer.name for layer in layers if not layer.operations][:2] == ["input", "maxpool"]
+
+
 def test_profile_of_an_empty_batch():
     with backbone.ResNet(18) as net:
         layers = net.profile(np.zeros((0, 3, 32, 32), np.float32))

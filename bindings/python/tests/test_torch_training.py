@@ -270,9 +270,11 @@ def test_activations_may_be_computed_again(torch, pair, depth):
 def test_gradients_of_gradients_are_refused(torch, pair):
     _, body = pair()
     x = batch(torch).requires_grad_()
-    (gradient,) = torch.autograd.grad(loss_of(body(x)), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.square().sum().backward()
+    # Of features whose gradients are constants too, as in gradient penalties.
+    for loss in (loss_of(body(x)), body(x)["layer4"].sum()):
+        with pytest.raises(RuntimeError, match=r"create_graph=True .* computes no gradients of gradients"):
+            torch.autograd.grad(loss, x, create_graph=True)
+        loss.backward()
 
 
 def test_changes_between_forward_and_backward(torch, pair):
@@ -376,6 +378,12 @@ def test_changes_reach_the_network_whichever_way_they_are_made(torch, pair):
     for place in [(0, 0, 0, 0), (3, 2, 1, 1), (7, 7, 2, 2)]:
         body.get_parameter("layer2.0.conv1.weight").data[place] += 1
         assert_seen()
+    # Values that change places, which the sum of a parameter does not tell.
+    for name, places in (("layer4.1.conv2.weight", [1, 2]), ("layer4.1.bn2.weight", [1, 3])):
+        data = body.get_parameter(name).data
+        assert not torch.equal(data[places[0]], data[places[1]])
+        data[places] = data[places[::-1]]
+        assert_seen()
     # Changed in training mode, before it is left.
     body.get_parameter("layer2.0.conv1.weight").data[5, 3, 1, 2] += 1
     body.eval()
@@ -400,6 +408,38 @@ def test_changes_reach_the_network_whichever_way_they_are_made(torch, pair):
     del body.bn1.bias
     with pytest.raises(RuntimeError, match="'bias' of this Backbone was removed"):
         body(x)
+
+
+def test_statistics_of_averaged_weights(torch, pair):
+    from torch.optim.swa_utils import AveragedModel, update_bn
+
+    averaged = []
+    for module in pair():
+        average = AveragedModel(module)
+        optimizer = torch.optim.SGD(module.parameters(), 0.05)
+        for step in range(3):
+            loss_of(module(batch(torch, f"averaged {step}"))).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            average.update_parameters(module)
+        averaged.append(average)
+    model, body = averaged
+    update_bn([batch(torch, "new")], model)
+    before = body.module.bn1.running_mean.clone()
+    assert body.module.collect_statistics([batch(torch, "new")]) == 1
+    assert not torch.equal(body.module.bn1.running_mean, before)
+    found = body.module.state_dict()
+    for name, expected in model.module.state_dict().items():
+        if "running" in name:
+            assert float((found[name] - expected).abs().max()) < 1e-3 * float(expected.abs().max()), name
+    body.eval()
+    model.eval()
+    with torch.no_grad():
+        features = zip(body(batch(torch)).values(), model(batch(torch)), strict=True)
+        for ours, theirs in features:
+            assert float((ours - theirs).abs().max()) < 1e-3 * float(theirs.abs().max())
+    with pytest.raises(ValueError):
+        body.module.collect_statistics([])
 
 
 # ---- A module like others ----
@@ -510,6 +550,18 @@ def test_copies_are_trained_apart(torch, pair):
     optimizer = torch.optim.SGD(body.parameters(), 0.1)
     module, copied = copy.deepcopy((body, optimizer))
     assert [id(p) for p in copied.param_groups[0]["params"]] == [id(p) for p in module.parameters()]
+    # What is copied before the module trains the copy too.
+    copied, module = copy.deepcopy((optimizer, body))
+    assert [id(p) for p in copied.param_groups[0]["params"]] == [id(p) for p in module.parameters()]
+    assert [p.requires_grad for p in module.parameters()] == [p.requires_grad for p in body.parameters()]
+    before = copy.deepcopy(body.state_dict())
+    first = loss_of(module(batch(torch)))
+    first.backward()
+    copied.step()
+    assert loss_of(module(batch(torch))) < first
+    weight = module.get_parameter("layer4.1.conv2.weight")
+    assert np.array_equal(module._net.get_entry("layer4.1.conv2.weight").data, weight.detach().numpy())
+    assert_same(body.state_dict(), before)
 
 
 def test_state_dicts_go_to_files(torch, pair, tmp_path):

@@ -180,9 +180,20 @@ class Probe
     "loss #{bits64(loss)}"
   end
 
-  def run_backward(words, input_shape = nil)
+  def given_gradients(words)
     missing = [nil] * (@features.size - 1)
-    given = words[1] == "features" ? @features : [*missing, @loss_gradient]
+    words[1] == "features" ? @features : [*missing, @loss_gradient]
+  end
+
+  def run_feature_gradients(words)
+    wanted = words[2].each_char.with_index.filter_map { |bit, index| index if bit == "1" }
+    made = @net.feature_gradients(@tape, given_gradients(words), input_shape: @input_shape, wanted: wanted)
+    File.binwrite(words[3], made.map(&:data).join)
+    "ok"
+  end
+
+  def run_backward(words, input_shape = nil)
+    given = given_gradients(words)
     @gradients = Backbone.floats(@net.trainable_count) if words[2] == "0"
     input = @net.backward(@tape, given, gradients: @gradients, accumulate: words[2] == "1", input_shape: input_shape)
     File.binwrite(words[3], "#{input&.data}#{@gradients[0, @gradients.size]}")
@@ -280,6 +291,16 @@ class Probe
     net.close
     during = call.alive? ? "during" : "after"
     "closed #{during} the call\nthe call gave #{call.value} features"
+  end
+
+  def run_cancel(words)
+    call = Thread.new { @net.forward(image(words)) }
+    call.report_on_exception = false
+    while call.alive?
+      @net.cancel
+      sleep 0.001
+    end
+    "not cancelled: #{call.value.size}"
   end
 
   def run_close(_words)

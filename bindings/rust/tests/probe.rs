@@ -252,19 +252,36 @@ fn optimizer(net: &ResNet, words: &[&str]) -> Result<Optimizer, Error> {
     net.optimizer(&o)
 }
 
+fn given_gradients<'a>(t: &'a Training, words: &[&str]) -> Vec<Option<&'a Feature>> {
+    if words[1] == "features" {
+        return t.features.iter().map(Some).collect();
+    }
+    let missing = t.features.len() - 1;
+    (0..missing).map(|_| None).chain([t.loss_gradient.as_ref()]).collect()
+}
+
+fn feature_gradients(net: &ResNet, t: &Training, words: &[&str], less: usize, most: usize) -> Result<(), Error> {
+    let mut wanted: Vec<Option<Feature>> = Vec::new();
+    for (feature, bit) in t.features.iter().zip(words[2].chars()).take(most) {
+        let data = vec![0.0; feature.data.len() - less];
+        wanted.push((bit == '1').then(|| Feature { data, shape: feature.shape }));
+    }
+    let mut written: Vec<Option<&mut Feature>> = wanted.iter_mut().map(Option::as_mut).collect();
+    net.feature_gradients(t.tape.as_ref().unwrap(), &given_gradients(t, words), &mut written)?;
+    write(words[3], &wanted.into_iter().flatten().collect::<Vec<_>>());
+    Ok(())
+}
+
 fn backward(net: &ResNet, t: &mut Training, words: &[&str], with_input: bool) -> Result<(), Error> {
-    let given: Vec<Option<&Feature>> = if words[1] == "features" {
-        t.features.iter().map(Some).collect()
-    } else {
-        let missing = t.features.len() - 1;
-        (0..missing).map(|_| None).chain([t.loss_gradient.as_ref()]).collect()
-    };
     if words[2] == "0" {
         t.gradients = vec![0.0; net.trainable_count()?];
     }
     let tape = t.tape.as_ref().unwrap();
     let mut input = with_input.then(|| Feature::new(t.input));
-    net.backward(tape, &given, input.as_mut(), Some(&mut t.gradients), words[2] == "1")?;
+    let mut gradients = std::mem::take(&mut t.gradients);
+    let result = net.backward(tape, &given_gradients(t, words), input.as_mut(), Some(&mut gradients), words[2] == "1");
+    t.gradients = gradients;
+    result?;
     let all = Feature { data: t.gradients.clone(), shape: [0; 4] };
     write(words[3], &input.into_iter().chain([all]).collect::<Vec<_>>());
     Ok(())
@@ -303,6 +320,9 @@ fn train(net: &ResNet, t: &mut Training, words: &[&str]) -> Result<String, Error
         }
         "backward" => backward(net, t, words, false).map(ok),
         "backward_input" => backward(net, t, words, true).map(ok),
+        "feature_gradients" => feature_gradients(net, t, words, 0, 7).map(ok),
+        "feature_gradients_short" => feature_gradients(net, t, words, 1, 7).map(ok),
+        "feature_gradients_fewer" => feature_gradients(net, t, words, 0, 1).map(ok),
         "clip" => Ok(format!("norm {}", net.clip_gradients(&mut t.gradients, number(words[1]))?.to_bits())),
         "optimizer" => {
             t.optimizer = Some(optimizer(net, words)?);
@@ -394,6 +414,14 @@ fn run(net: &mut Option<ResNet>, training: &mut Training, words: &[&str]) -> Res
             Ok("ok".into())
         }
         "forward_into" => forward_into(net, words, 0, 7).map(|features| write(words[8], &features)).map(ok),
+        "cancel" => std::thread::scope(|scope| {
+            let call = scope.spawn(|| with_image(words, |image| net.forward(image)));
+            while !call.is_finished() {
+                net.cancel();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            call.join().unwrap().map(|_| "not cancelled".into())
+        }),
         "forward_short" => forward_into(net, words, 1, 7).map(|_| "ok".into()),
         "forward_fewer" => forward_into(net, words, 0, 1).map(|_| "ok".into()),
         _ => train(net, training, words),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -40,11 +40,13 @@ class Backbone(torch.nn.Module):
       under autocast too.
     - Its parts (`body.layer1`, ...) hold parameters only. They cannot be called or replaced, and have no mode of their
       own: `norm_eval=True` keeps BatchNorms at their running statistics, `freeze` those of whole stages.
+    - Code that looks for layers by their class finds none: loops over `BatchNorm2d`, `convert_sync_batchnorm` and
+      `swa_utils.update_bn` do nothing. In place of the last one there is `collect_statistics`.
     - Parameters of frozen stages cannot be trained; `freeze` unfreezes them.
     - `load_state_dict` also takes the names of other libraries, as `ResNet.load_weights` does, and refuses
       `assign=True`.
     - A second backward pass through the same features needs `retain_graph=True` of the constructor. Gradients of
-      gradients are not computed.
+      gradients are not computed: a backward pass with `create_graph=True` raises RuntimeError.
     - In evaluation mode without grad mode, a change of few values through `Tensor.data` may go unseen; changes under
       `torch.no_grad()` never do.
     - In grad mode, as in other modules, a forward pass keeps activations unless no parameter needs a gradient: for
@@ -226,6 +228,22 @@ class Backbone(torch.nn.Module):
             self._pool.clear()
         return self
 
+    def collect_statistics(self, batches: Iterable[torch.Tensor]) -> int:
+        """Replace the running statistics of BatchNorms by those of new images, as `ResNet.collect_statistics`.
+
+        This is what PyTorch's `swa_utils.update_bn` is for: call it on an averaged model.
+
+        Args:
+            batches: inputs as for `forward`, of at least one image each.
+
+        Returns:
+            The number of batches. After a failure, in `batches` too, the statistics are as before.
+        """
+        self._weights.push(is_exact=True)
+        count = self._net.collect_statistics(x.detach() for x in batches)
+        self._weights.pull_statistics()
+        return count
+
     def _apply(self, fn: Any, recurse: bool = True) -> Backbone:
         # Children that were added to it are moved as usual; the network stays where it is.
         for child in self.children():
@@ -313,7 +331,8 @@ class Backbone(torch.nn.Module):
         other = type(self).__new__(type(self))
         memo[id(self)] = other
         other.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        # Optimisers that are copied with it have the new parameters then.
+        other._weights.adopt(memo, self._weights)
+        # Optimisers that are copied with it, before it or after it, have the new parameters then.
         for old, new in zip(self._weights.parameters(), other._weights.parameters(), strict=True):
             memo[id(old)] = new
         return other

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.autograd.function import once_differentiable
 
 from .._resnet import ResNet
 from .._tape import Tape
@@ -24,6 +23,11 @@ _POOLED = 4
 _SECOND = (
     "a second backward pass through the same features of a Backbone: the memory of the first was reused. Create the "
     "Backbone with retain_graph=True"
+)
+
+_CREATE_GRAPH = (
+    "a backward pass with create_graph=True through a Backbone: it computes no gradients of gradients. For losses that "
+    "are made of gradients use a network of torchvision"
 )
 
 
@@ -189,13 +193,6 @@ class Pass:
             self.release()
 
 
-def _backward(ctx: Any, *gradients: torch.Tensor | None) -> Any:
-    _, wants_input, *wanted = ctx.needs_input_grad
-    of_input, *parts = ctx.this.backward(gradients, wants_input, wanted)
-    shaped = [part if part is None else part.view(shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
-    return None, of_input, *shaped
-
-
 class Features(torch.autograd.Function):
     """The features of a network as a function of the input and the parameters."""
 
@@ -207,5 +204,17 @@ class Features(torch.autograd.Function):
         ctx.shapes = [parameter.shape for parameter in parameters]
         return tuple(this.forward(x, ctx.needs_input_grad[1]))
 
-    # The gradients of the input and of all parameters, which have none of their own.
-    backward = staticmethod(once_differentiable(_backward))
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> Any:
+        """The gradients of the input and of all parameters.
+
+        Raises:
+            RuntimeError: these are to have gradients themselves. Without that, a loss that is made of them would be
+                trained without its own gradient: PyTorch's once_differentiable sees no more than those of `gradients`.
+        """
+        if torch.is_grad_enabled():
+            raise RuntimeError(_CREATE_GRAPH)
+        _, wants_input, *wanted = ctx.needs_input_grad
+        of_input, *parts = ctx.this.backward(gradients, wants_input, wanted)
+        shaped = [part if part is None else part.view(shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
+        return None, of_input, *shaped
