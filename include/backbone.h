@@ -1319,7 +1319,7 @@ BACKBONE_API backbone_status backbone_optimizer_follow(const backbone *net, back
  * all if that is 1 or more (PyTorch's clip_grad_norm_). Uses the handle's threads and nothing else of it: any vector is
  * allowed, and the handle is not locked. The norm is summed in double precision; its bits do not depend on threads.
  *
- * @param gradients  changed in place.
+ * @param gradients  changed in place; may be NULL if there are none.
  * @param count      of them; 0 is allowed.
  * @param max_norm   at least 0; infinity to compute the norm alone.
  * @param out_norm   receives the norm before scaling; NULL if it is not wanted.

@@ -62,12 +62,12 @@ public func backbone_clip_gradients(
 ) -> backbone_status {
     status { () throws(BackboneError) in
         let session = try session(net)
-        let gradients = try require(gradients, "gradients")
         // C's type has no sign.
         guard count >= 0 else {
             throw BackboneError(
                 .invalidArgument, "count is \(UInt64(UInt(bitPattern: count))), more than memory can have")
         }
+        let gradients: UnsafeMutablePointer<Float>? = try count == 0 ? nil : require(gradients, "gradients")
         let norm: UnsafeMutablePointer<Double>? = out_norm
         try session.sharing { pool throws(BackboneError) in
             let value = try clipGradients(

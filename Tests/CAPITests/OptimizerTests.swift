@@ -271,6 +271,10 @@ struct OptimizerTests {
         try check(backbone_clip_gradients(net.handle, &values, 4, .infinity, nil))
         try check(backbone_clip_gradients(net.handle, &values, 0, 1, &norm))
         #expect(norm == 0)
+        norm = 7
+        try check(backbone_clip_gradients(net.handle, nil, 0, 1, &norm))
+        expectFailure(backbone_clip_gradients(net.handle, nil, 0, -1, &norm), Self.invalid, "max_norm is -1")
+        #expect(norm == 0)
         expectFailure(backbone_clip_gradients(net.handle, &values, 4, -1, &norm), Self.invalid, "max_norm is -1")
         expectFailure(backbone_clip_gradients(net.handle, &values, 4, .nan, &norm), Self.invalid, "max_norm is nan")
         expectFailure(backbone_clip_gradients(net.handle, nil, 4, 1, &norm), Self.invalid, "gradients is NULL")

@@ -14,12 +14,14 @@ import Runtime
 /// - Returns: the norm before scaling.
 /// - Throws: `invalidArgument` unless `maxNorm` is at least 0, infinity included; `outOfMemory`. Nothing has changed then.
 package func clipGradients(
-    _ gradients: UnsafeMutablePointer<Float>, count: Int, maxNorm: Double, kernels: OptimizerKernels,
+    _ gradients: UnsafeMutablePointer<Float>?, count: Int, maxNorm: Double, kernels: OptimizerKernels,
     pool: borrowing ThreadPool
 ) throws(BackboneError) -> Double {
     guard maxNorm >= 0 else {
         throw BackboneError(.invalidArgument, "max_norm is \(maxNorm), expected at least 0")
     }
+    // Nothing may have no address.
+    guard let gradients, count > 0 else { return 0 }
     let norm = try SquaredSums(gradients, count: count, kernels, pool).norm
     let quotient = maxNorm / (norm + 1e-6)
     let factor = quotient > 1 ? 1 : Float(quotient)
