@@ -36,10 +36,12 @@ extension Session {
         }
     }
 
-    /// Takes the lock with values: alone if running statistics will change.
+    /// Takes the lock with values: alone if running statistics will change. Gives back what earlier passes in evaluation mode
+    /// have left and the next one could not use.
     private func lockForTraining(_ cancellation: Cancellation) throws(BackboneError) {
         try lockShared(cancellation)
-        if network.pointee.hasValues && !network.pointee.usesBatchStatistics { return }
+        releaseWorkspaces()
+        if network.pointee.hasValues && !network.pointee.usesBatchStatistics && !hasUnneededWeights { return }
         unlock()
         try lockExclusive(cancellation)
         do throws(BackboneError) {
@@ -48,6 +50,7 @@ extension Session {
             unlock()
             throw error
         }
+        releaseUnneededWeights()
         if !network.pointee.usesBatchStatistics { downgrade() }
     }
 
