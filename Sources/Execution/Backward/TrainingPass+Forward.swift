@@ -125,7 +125,9 @@ extension TrainingPass {
         if isMeasuring { return }
         let start = shims_nanoseconds()
         let statistics = statistics(step)
-        let folding = Folding(convolution, network.pointee, step.usesBatchStatistics ? nil : statistics)
+        let kept = Folding.KeptStatistics(
+            mean: UnsafePointer(statistics.mean), variance: UnsafePointer(statistics.variance))
+        let folding = Folding(convolution, network.pointee, kept: step.usesBatchStatistics ? nil : kept)
         let task = WeightPackingTask(
             shape: shape, weights: folding.weights,
             scale: folding.compute(scales: statistics.scale, bias: temporary.bias), packed: temporary.packedWeights)

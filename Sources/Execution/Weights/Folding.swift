@@ -19,8 +19,8 @@ struct Folding {
     private enum Statistics {
         /// Of the network as it is.
         case running(mean: UnsafePointer<Float>, variance: UnsafePointer<Float>)
-        /// Of the network as it was, which a tape has kept.
-        case kept(TapeStatistics)
+        /// Of the network as it was, kept by a caller.
+        case kept(KeptStatistics)
 
         func mean(_ channel: Int) -> Double {
             switch self {
@@ -58,8 +58,14 @@ struct Folding {
                 variance: network.values(.runningVar, ofNode: node)))
     }
 
+    /// Statistics that a norm had, one of each for each channel.
+    struct KeptStatistics {
+        let mean: UnsafePointer<Double>
+        let variance: UnsafePointer<Double>
+    }
+
     /// - Parameter kept: The running statistics of the norm, nil if it uses those of the batch.
-    init(_ convolution: FusedConvolution, _ network: borrowing Network, _ kept: TapeStatistics?) {
+    init(_ convolution: FusedConvolution, _ network: borrowing Network, kept: KeptStatistics?) {
         self.init(convolution, network, kept.map { Statistics.kept($0) })
     }
 
