@@ -55,7 +55,7 @@
  * flags before it returns: the same input gives the same bits, and a call raises no flag.
  *
  * Ownership. Strings and pointers handed out belong to the library and live as long as the text of the function says.
- * No pointer that a caller passes is kept after the call returns.
+ * No pointer that a caller passes is kept after the call returns, except that of backbone_bind_parameters.
  */
 
 #ifndef BACKBONE_H
@@ -1144,6 +1144,35 @@ BACKBONE_API backbone_status backbone_read_trainable(const backbone *net, float 
  * @param count   floats of `values`: what backbone_trainable_count gives.
  */
 BACKBONE_API backbone_status backbone_write_trainable(backbone *net, const float *values, size_t count);
+
+/* ---- Training: parameters in the caller's memory ----------------------------------------------------------------- */
+
+/**
+ * Makes the network keep its parameters in memory of the caller, instead of a copy of its own: for programs that have
+ * them in tensors already. The values there become the network's. Loading, backbone_init_weights, backbone_write_entry
+ * and optimizer steps write to this memory; running statistics stay in the network. Filled tapes become stale.
+ *
+ * This is the one pointer that a network keeps. The memory must stay valid until it is replaced by another call of this
+ * function or until backbone_destroy, neither of which reads or writes it; only a call with NULL reads it.
+ *
+ * Write to the memory only while no other call uses the network, and call backbone_parameters_changed afterwards.
+ *
+ * @param parameters  all parameters, trainable or not, in the order of the state dict, without gaps; aligned to 4
+ *                    bytes. backbone_read_trainable fills such memory while nothing is frozen. NULL: copies the values
+ *                    back to memory of the network.
+ * @param count       floats of `parameters`; ignored for NULL.
+ * @return BACKBONE_STATUS_OUT_OF_MEMORY; BACKBONE_STATUS_INVALID_ARGUMENT. Nothing has changed then.
+ */
+BACKBONE_API backbone_status backbone_bind_parameters(backbone *net, float *parameters, size_t count);
+
+/**
+ * Reports that the caller has written to bound parameters. Forward passes use new values only after this call; filled
+ * tapes become stale.
+ *
+ * @param entries  the entries of the state dict that have changed, as for backbone_write_entry; NULL: all.
+ * @param count    number of `entries`; ignored for NULL.
+ */
+BACKBONE_API backbone_status backbone_parameters_changed(backbone *net, const size_t *entries, size_t count);
 
 /* ---- Training: what is trained ---------------------------------------------------------------------------------- */
 

@@ -831,6 +831,20 @@ public:
         check(backbone_write_trainable(c(), values.data(), values.size()));
     }
 
+    /// Keeps the parameters in memory of the caller, which must stay valid until the network ends or is bound to other
+    /// memory; {nullptr, 0} copies them back: backbone_bind_parameters.
+    void bind_parameters(Span<float> parameters) {
+        check(backbone_bind_parameters(c(), parameters.data(), parameters.size()));
+    }
+
+    /// Reports that the caller has written to all bound parameters: backbone_parameters_changed.
+    void parameters_changed() { check(backbone_parameters_changed(c(), nullptr, 0)); }
+
+    /// The same for some entries of the state dict.
+    void parameters_changed(Span<const std::size_t> entries) {
+        check(backbone_parameters_changed(c(), entries.data(), entries.size()));
+    }
+
     /// Scales gradients so that their Euclidean norm is at most `max_norm`; returns the norm before.
     double clip_gradients(Span<float> gradients, double max_norm) const {
         double norm = 0;

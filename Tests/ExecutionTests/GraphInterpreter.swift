@@ -43,7 +43,7 @@ struct GraphInterpreter {
             let node = network.graph.nodes[index]
             func values(_ role: StateEntry.Role) -> [Double] {
                 guard let entry = network.graph.entry(role, ofNode: index) else { return [] }
-                let start = network.floats + entry.valueOffset
+                let start = network.floats(of: entry)
                 return (0..<entry.elementCount).map { Double(start[$0]) }
             }
             let input = node.input < 0 ? image : results[node.input]

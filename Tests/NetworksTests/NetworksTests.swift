@@ -184,8 +184,9 @@ struct AdoptionTests {
                 #expect(address.load(as: Int64.self) == Int64(entry.valueOffset) + 1000)
             } else {
                 let start = address.assumingMemoryBound(to: Float.self)
-                let offset = start - network.floats
-                for element in 0..<entry.elementCount { #expect(start[element] == Float(offset + element) + 0.5) }
+                for element in 0..<entry.elementCount {
+                    #expect(start[element] == Float(entry.valueOffset + element) + 0.5)
+                }
             }
         }
     }

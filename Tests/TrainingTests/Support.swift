@@ -31,7 +31,7 @@ func makeNetwork(salt: Int = 0) throws -> Network {
     for index in 0..<layout.slots.count {
         let slot = layout.slots[index]
         for element in 0..<slot.count {
-            network.floats[network.graph.entries[slot.entry].valueOffset + element] = values[slot.offset + element]
+            network.floats(of: network.graph.entries[slot.entry])[element] = values[slot.offset + element]
         }
     }
     return network
@@ -52,7 +52,7 @@ func parameters(_ network: borrowing Network) throws -> [Float] {
     var values: [Float] = []
     for index in 0..<network.graph.entries.count where network.graph.entries[index].role.isParameter {
         let entry = network.graph.entries[index]
-        values += UnsafeBufferPointer(start: network.floats + entry.valueOffset, count: entry.elementCount)
+        values += UnsafeBufferPointer(start: network.floats(of: entry), count: entry.elementCount)
     }
     return values
 }

@@ -418,6 +418,8 @@ pub mod ffi {
         ) -> i32;
         fn backbone_read_trainable(net: *const Backbone, out: *mut f32, count: usize) -> i32;
         fn backbone_write_trainable(net: *mut Backbone, values: *const f32, count: usize) -> i32;
+        fn backbone_bind_parameters(net: *mut Backbone, parameters: *mut f32, count: usize) -> i32;
+        fn backbone_parameters_changed(net: *mut Backbone, entries: *const usize, count: usize) -> i32;
         fn backbone_set_trainable(net: *mut Backbone, which: i32) -> i32;
         fn backbone_cross_entropy(
             logits: *const Tensor, labels: *const i64, count: usize, label_smoothing: f64, out_loss: *mut f64,
@@ -1405,6 +1407,22 @@ impl ResNet {
     /// Copies a vector to all trainable parameters.
     pub fn write_trainable(&self, values: &[f32]) -> Result<(), Error> {
         check(self.lib, unsafe { (self.lib.backbone_write_trainable)(self.net, values.as_ptr(), values.len()) })
+    }
+
+    /// Keeps the parameters in memory of the caller; null copies them back.
+    ///
+    /// # Safety
+    ///
+    /// `parameters` points to all `count` parameters, in the order of the state dict, until the network is dropped or
+    /// bound to other memory; and nobody writes there while another call uses the network.
+    pub unsafe fn bind_parameters(&self, parameters: *mut f32, count: usize) -> Result<(), Error> {
+        check(self.lib, unsafe { (self.lib.backbone_bind_parameters)(self.net, parameters, count) })
+    }
+
+    /// Reports that bound parameters of some entries of the state dict were written; `None`: of all.
+    pub fn parameters_changed(&self, entries: Option<&[usize]>) -> Result<(), Error> {
+        let (start, count) = entries.map_or((std::ptr::null(), 0), |entries| (entries.as_ptr(), entries.len()));
+        check(self.lib, unsafe { (self.lib.backbone_parameters_changed)(self.net, start, count) })
     }
 
     /// Scales gradients so that their Euclidean norm is at most `max_norm`, and returns the norm before.

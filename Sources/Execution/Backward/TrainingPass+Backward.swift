@@ -18,7 +18,9 @@ extension TrainingPass {
             seed(step.value, state)
             writeFeatureGradient(step.value, &state)
             if state.isDone { return }
-            if state.has(step.gradient) { backward(step, state) }
+            guard state.has(step.gradient) else { continue }
+            restoreValues(step, state)
+            backward(step, state)
         }
         state.clearRest(network.pointee.graph)
         if let view = state.arguments?.inputGradient { writeInputGradient(view, state) }

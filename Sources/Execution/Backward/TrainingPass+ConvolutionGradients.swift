@@ -105,7 +105,10 @@ extension TrainingPass {
         let shape = DataGradient(definition, source: tensors, output: plan.pointee.tensors[step.value]).shape
         let kernel = kernels.convolutions[step.gradientAlgorithm, shape]
         let start = shims_nanoseconds()
-        if !isMeasuring { packTransposed(step, convolution, kernel, shape) }
+        if !isMeasuring {
+            packTransposed(step, convolution, kernel, shape)
+            temporary.bias.update(repeating: 0, count: shape.outputChannels)
+        }
         note(.packing, since: start)
         part = .dataGradients
         defer { part = .rest }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
+import CShims
 import Kernels
 import Networks
 import Runtime
@@ -46,6 +47,19 @@ extension TrainingPass {
         }
     }
 
+    /// Restores what the gradient of a step reads and was not kept.
+    mutating func restoreValues(_ step: TapeStep, _ state: BackwardState) {
+        let values = step.valuesReadBackward
+        for position in values.indices where values[position] >= 0 && !state.has(values[position]) {
+            let restorer = plan.pointee.restorers[values[position]]
+            if restorer < 0 { continue }
+            let norm = plan.pointee.steps[restorer]
+            clearBorder(norm.value)
+            normalize(norm, activation(isApart(norm) ? norm.convolved : norm.source), isAgain: true)
+            state.set(norm.value)
+        }
+    }
+
     /// - Parameter isAgain: Whether the statistics of the step's norm are known.
     private mutating func compute(_ step: TapeStep, isAgain: Bool) {
         switch step.step.kind {
@@ -87,22 +101,38 @@ extension TrainingPass {
         guard let convolution = step.step.convolution else { return }
         let (input, output) = (activation(step.source), activation(isApart(step) ? step.convolved : step.value))
         let shape = ConvolutionShape(convolution.definition, height: input.height, width: input.width)
-        let weights = engine.pointee.packedAddresses(
-            ConvolutionStep(convolution: convolution, algorithm: step.algorithm))
+        let kernel = kernels.convolutions[step.algorithm, shape]
+        // Kept on the tape, so that a step that is done again does the same in another mode of the network.
+        if !isApart(step) && step.step.norm != nil && !isAgain { noteRunningStatistics(step) }
+        pack(step, convolution, kernel, shape)
         part = .forward
         perform(
             BatchConvolution(
-                kernel: kernels.convolutions[step.algorithm, shape], shape: shape, weights: weights.weights,
-                bias: weights.bias, input: input,
+                kernel: kernel, shape: shape, weights: UnsafePointer(temporary.packedWeights),
+                bias: UnsafePointer(temporary.bias), input: input,
                 residual: isApart(step) || step.addend < 0 ? nil : activation(step.addend),
                 relu: step.step.function == .relu && !isApart(step), output: output),
             imagesTogether: step.imagesTogether)
         part = .rest
-        if isApart(step) {
-            if !isAlone { normalize(step, output, isAgain: isAgain) }
-        } else if step.step.norm != nil && !isAgain {
-            noteRunningStatistics(step)
-        }
+        if isApart(step) && !isAlone { normalize(step, output, isAgain: isAgain) }
+    }
+
+    /// Packs the weights of a convolution, folded with a norm that uses running statistics. They change with every step of an
+    /// optimiser, so that no copy is kept of them: the memory is that of the next convolution too.
+    private func pack(
+        _ step: TapeStep, _ convolution: FusedConvolution, _ kernel: ConvolutionKernel, _ shape: ConvolutionShape
+    ) {
+        if isMeasuring { return }
+        let start = shims_nanoseconds()
+        let statistics = statistics(step)
+        let kept = Folding.KeptStatistics(
+            mean: UnsafePointer(statistics.mean), variance: UnsafePointer(statistics.variance))
+        let folding = Folding(convolution, network.pointee, kept: step.usesBatchStatistics ? nil : kept)
+        let task = WeightPackingTask(
+            shape: shape, weights: folding.weights,
+            scale: folding.compute(scales: statistics.scale, bias: temporary.bias), packed: temporary.packedWeights)
+        Launch.run(kernel.packing, task, engine.pointee.pool, cancellation)
+        note(.packing, since: start)
     }
 
     /// Normalises with the statistics of the batch or with running ones, which are kept.

@@ -60,7 +60,7 @@ struct TrainingPass {
     mutating func use(_ memory: UnsafeMutableRawPointer, _ size: TapeSize) {
         let workspace = Workspace(block: memory, size: size.workspace)
         runner.memory = workspace
-        extra = TapeExtra(workspace, size, plan.pointee)
+        extra = TapeExtra(workspace, size)
     }
 
     mutating func perform<Task: KernelTask>(_ kernel: Kernel<Task>, _ task: Task) {
@@ -87,6 +87,9 @@ struct TrainingPass {
 
     /// What the trained part begins with.
     var boundary: Activation { activation(plan.pointee.steps[0].value) }
+
+    /// Bytes from the beginning of the memory to the end of that. It is needed before all else, so that it comes first.
+    var boundaryByteCount: Int { plan.pointee.tensors[plan.pointee.steps[0].value].end * MemoryLayout<Float>.stride }
 
     func activation(_ tensor: Int, image: Int) -> Activation { activation(tensor).image(image) }
 
@@ -115,14 +118,12 @@ struct TrainingPass {
 /// The memory of a tape that a step uses while it is done.
 struct TapeExtra: BitwiseCopyable {
     let packedWeights: UnsafeMutablePointer<Float>
-    /// Zeros.
     let bias: UnsafeMutablePointer<Float>
 
-    init(_ memory: Workspace, _ size: TapeSize, _ plan: borrowing TapePlan) {
+    init(_ memory: Workspace, _ size: TapeSize) {
         packedWeights = UnsafeMutableRawPointer(memory.statistics + size.workspace.statistics)
             .assumingMemoryBound(to: Float.self)
         bias = packedWeights + size.packed
-        bias.update(repeating: 0, count: plan.mostChannels)
     }
 
     init(nowhere: UnsafeMutableRawPointer) {

@@ -61,6 +61,8 @@ struct WorkspaceStore: ~Copyable {
         return try Buffer(count: byteCount)
     }
 
+    mutating func removeAll() { idle = UniqueArray() }
+
     /// Takes a block back. `take` has made room for it, so this cannot fail.
     mutating func giveBack(_ block: consuming Buffer<UInt8>) {
         guard idle.count < Self.maximumIdle else { return }

@@ -100,6 +100,15 @@ extension Engine {
         try weights?.update(network, for: plan, kernels.convolutions, pool.pointee, cancellation)
     }
 
+    func hasUnneededWeights(of network: borrowing Network) -> Bool {
+        switch weights {
+        case .some(let weights): weights.hasUnneeded(network, program)
+        case .none: false
+        }
+    }
+
+    mutating func releaseUnneededWeights(of network: borrowing Network) { weights?.dropUnneeded(network, program) }
+
     var packedByteCount: Int {
         switch weights {
         case .some(let weights): weights.packedByteCount

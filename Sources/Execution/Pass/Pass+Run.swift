@@ -12,20 +12,32 @@ extension Pass {
         let size = try measuredSize(on: engine)
         guard let byteCount = size.byteCount else { throw tooLarge }
         let memory = try Self.takeMemory(byteCount, of: engine)
-        if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
-        run(in: Workspace(block: memory.start, size: size))
-        if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
-        // Asked once: what is thrown and what is kept must agree.
-        let isCancelled = cancellation.isCancelled
-        if !isCancelled { keepStatistics() }
+        let isCancelled = compute(on: engine, in: Workspace(block: memory.start, size: size))
         engine.pointee.cacheLock.lock()
         engine.pointee.workspaces.giveBack(memory)
         engine.pointee.cacheLock.unlock()
         if isCancelled { try cancellation.check() }
     }
 
+    /// Computes the batch in memory of `measuredSize`.
+    ///
+    /// - Throws: `cancelled`, as above.
+    mutating func run(on engine: UnsafeMutablePointer<Engine>, in memory: Workspace) throws(BackboneError) {
+        if compute(on: engine, in: memory) { try cancellation.check() }
+    }
+
+    /// Returns whether it was cancelled. That is asked once: what is thrown and what is kept must agree.
+    private mutating func compute(on engine: UnsafeMutablePointer<Engine>, in memory: Workspace) -> Bool {
+        if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
+        run(in: memory)
+        if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
+        let isCancelled = cancellation.isCancelled
+        if !isCancelled { keepStatistics() }
+        return isCancelled
+    }
+
     /// The memory that the pass needs: found out once for each plan and number of images.
-    private mutating func measuredSize(on engine: UnsafeMutablePointer<Engine>) throws(BackboneError) -> WorkspaceSize {
+    mutating func measuredSize(on engine: UnsafeMutablePointer<Engine>) throws(BackboneError) -> WorkspaceSize {
         engine.pointee.cacheLock.lock()
         let known = engine.pointee.plans.size(of: plan, images: shareCount)
         engine.pointee.cacheLock.unlock()

@@ -36,10 +36,12 @@ extension Session {
         }
     }
 
-    /// Takes the lock with values: alone if running statistics will change.
+    /// Takes the lock with values: alone if running statistics will change. Gives back what earlier passes in evaluation mode
+    /// have left and the next one could not use.
     private func lockForTraining(_ cancellation: Cancellation) throws(BackboneError) {
         try lockShared(cancellation)
-        if network.pointee.hasValues && !network.pointee.usesBatchStatistics { return }
+        releaseWorkspaces()
+        if network.pointee.hasValues && !network.pointee.usesBatchStatistics && !hasUnneededWeights { return }
         unlock()
         try lockExclusive(cancellation)
         do throws(BackboneError) {
@@ -48,6 +50,7 @@ extension Session {
             unlock()
             throw error
         }
+        releaseUnneededWeights()
         if !network.pointee.usesBatchStatistics { downgrade() }
     }
 
@@ -66,21 +69,20 @@ extension Session {
         if let prefix = state.pointee.prefix {
             let run = try PrefixRun(prefix, network, arguments, cancellation)
             defer { run.end() }
-            let pass = try prepare(tape, arguments, run.boundary, cancellation)
-            let start = shims_nanoseconds()
-            try run.compute(to: pass.boundary)
-            state.pointee.times?.pointee.add(.frozen, since: start)
+            let pass = try prepare(tape, arguments, run.boundary, cancellation, run)
             try finish(tape, pass, arguments, cancellation)
         } else {
             let shape = arguments.input.shape
-            let pass = try prepare(tape, arguments, (shape.h, shape.w), cancellation)
+            let pass = try prepare(tape, arguments, (shape.h, shape.w), cancellation, nil)
             try finish(tape, pass, arguments, cancellation)
         }
     }
 
-    /// Plans a pass over the trained part, from an image of the boundary's size on, in the memory of the tape.
+    /// Plans a pass over the trained part, from an image of the boundary's size on, in the memory of the tape, and computes
+    /// what it begins with.
     private func prepare(
-        _ tape: Tape, _ arguments: ForwardArguments, _ size: (height: Int, width: Int), _ cancellation: Cancellation
+        _ tape: Tape, _ arguments: ForwardArguments, _ size: (height: Int, width: Int), _ cancellation: Cancellation,
+        _ prefix: PrefixRun?
     ) throws(BackboneError) -> TrainingPass {
         let (state, shape) = (tape.state, arguments.input.shape)
         guard let trained = state.pointee.trained else { preconditionFailure("engines are prepared first") }
@@ -104,9 +106,6 @@ extension Session {
         }
         guard let tapePlan = state.pointee.plan else { preconditionFailure("a plan was made") }
         if network.pointee.usesBatchStatistics { try network.pointee.checkBatchStatistics(tapePlan.pointee) }
-        let start = shims_nanoseconds()
-        try trained.pointee.prepare(plan, for: network, cancellation)
-        state.pointee.times?.pointee.add(.packing, since: start)
         var pass = TrainingPass(network: network, engine: trained, plan: tapePlan, cancellation: cancellation)
         pass.times = state.pointee.times
         if isNew {
@@ -114,11 +113,39 @@ extension Session {
             state.pointee.size = try pass.measure(arguments)
         }
         guard let size = state.pointee.size else { preconditionFailure("the pass was measured") }
-        try state.pointee.reserve(size.byteCount)
-        guard let memory = state.pointee.memory else { preconditionFailure("there is memory") }
+        let memory = try reserve(tape, for: pass, size, prefix)
         pass.use(memory, size)
+        if let prefix { try run(prefix, tape, pass, memory) }
         state.pointee.key = key
         return pass
+    }
+
+    /// Makes room for a pass in both directions, and before that for the frozen part.
+    private func reserve(
+        _ tape: Tape, for pass: TrainingPass, _ size: TapeSize, _ prefix: PrefixRun?
+    ) throws(BackboneError) -> UnsafeMutableRawPointer {
+        var byteCount = size.byteCount
+        if let prefix {
+            let prefixSize = try prefix.size(to: pass.boundary).byteCount
+            guard let count = checkedSum(pass.boundaryByteCount, prefixSize) else {
+                throw BackboneError(.outOfMemory, "cannot allocate the memory of a tape")
+            }
+            byteCount = max(byteCount, count)
+        }
+        try tape.state.pointee.reserve(byteCount)
+        guard let memory = tape.state.pointee.memory else { preconditionFailure("there is memory") }
+        return memory
+    }
+
+    /// Computes the frozen part, in the memory of the tape after its last result.
+    private func run(
+        _ prefix: PrefixRun, _ tape: Tape, _ pass: TrainingPass, _ memory: UnsafeMutableRawPointer
+    ) throws(BackboneError) {
+        let start = shims_nanoseconds()
+        let size = try prefix.size(to: pass.boundary)
+        try prefix.compute(
+            to: pass.boundary, in: Workspace(block: memory + pass.boundaryByteCount, size: size))
+        tape.state.pointee.times?.pointee.add(.frozen, since: start)
     }
 
     private func finish(

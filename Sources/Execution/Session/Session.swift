@@ -305,6 +305,19 @@ package struct Session {
         return engine.pointee.packedByteCount
     }
 
+    /// Gives back the memory of earlier passes.
+    func releaseWorkspaces() {
+        engine.pointee.cacheLock.lock()
+        defer { engine.pointee.cacheLock.unlock() }
+        engine.pointee.workspaces.removeAll()
+    }
+
+    /// Whether there are packed weights of values that have changed since or, in training mode, are about to; under the lock.
+    var hasUnneededWeights: Bool { engine.pointee.hasUnneededWeights(of: network.pointee) }
+
+    /// Gives back the memory of those; the caller has the lock alone.
+    func releaseUnneededWeights() { engine.pointee.releaseUnneededWeights(of: network.pointee) }
+
     func takePlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }

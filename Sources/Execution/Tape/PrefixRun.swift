@@ -5,7 +5,8 @@ import Kernels
 import Networks
 import Runtime
 
-/// A pass over the frozen part of a network, as in evaluation mode, whose last result goes to a tape.
+/// A pass over the frozen part of a network, as in evaluation mode, whose last result goes to a tape. It computes in the memory
+/// of the tape that nothing else is in yet.
 struct PrefixRun {
     private let engine: UnsafeMutablePointer<Engine>
     private let network: UnsafeMutablePointer<Network>
@@ -42,17 +43,27 @@ struct PrefixRun {
         return (tensor.height, tensor.width)
     }
 
+    /// The memory that it computes in.
+    func size(to out: Activation) throws(BackboneError) -> WorkspaceSize {
+        var pass = pass(to: out)
+        return try pass.measuredSize(on: engine)
+    }
+
     /// Computes the outputs of the frozen part, and the last result to the activations of a tape.
-    func compute(to out: Activation) throws(BackboneError) {
+    func compute(to out: Activation, in memory: Workspace) throws(BackboneError) {
+        var pass = pass(to: out)
+        try pass.run(on: engine, in: memory)
+    }
+
+    private func pass(to out: Activation) -> Pass {
         var outputs = arguments.outputs
         outputs[network.pointee.graph.outputs.count] = TensorView(
             data: out.origin, element: .float32,
             shape: Dimensions(arguments.input.shape.n, out.channels, out.height, out.width),
             strides: Dimensions(out.imageStride, 1, out.rowStride, out.channels))
-        var pass = Pass(
+        return Pass(
             network: network, engine: engine, plan: plan,
             arguments: ForwardArguments(input: arguments.input, outputs: outputs), usesBatchStatistics: false,
             cancellation: cancellation)
-        try pass.run(on: engine)
     }
 }

@@ -39,6 +39,20 @@ struct TapeStep: BitwiseCopyable {
     let statistics: Int
 }
 
+extension TapeStep {
+    /// The results of the forward pass that its gradient is computed from, but for what its convolution gives; -1 for none.
+    var valuesReadBackward: InlineArray<3, Int> {
+        // The mask of a ReLU is its result; SiLU is computed from its input, sigmoid from its result.
+        let result = step.function != nil ? value : -1
+        switch step.kind {
+        case .convolution, .normalization, .groupNormalization, .maxPooling, .linear, .channelConvolution:
+            return [source, -1, result]
+        case .elementwise: return [scale >= 0 || step.function == .silu ? source : -1, scale, result]
+        case .input, .output, .averagePooling, .globalPooling, .subsample, .blur: return [-1, -1, result]
+        }
+    }
+}
+
 /// The steps of a training pass for a batch of one size, and where their tensors are in the memory of a tape.
 ///
 /// Time runs through all steps forward and then backward. A tensor is kept from the step that writes it to the last that reads
@@ -53,10 +67,12 @@ struct TapePlan: ~Copyable {
     private(set) var gradients = UniqueArray<Int>()
     /// For each tensor, the output that it is; -1 for none.
     private(set) var outputs = UniqueArray<Int>()
+    /// For each tensor, the step that normalises again to restore it on the way back; -1 for those that are kept.
+    private(set) var restorers = UniqueArray<Int>()
     /// Floats of all tensors.
     private(set) var floatCount = 0
     private(set) var statisticsCount = 0
-    /// Floats of the largest packed weights of a gradient, and its output channels.
+    /// Floats of the largest packed weights of a convolution, in either direction, and of the largest bias.
     private(set) var mostPacked = 0
     private(set) var mostChannels = 0
 
@@ -92,9 +108,10 @@ struct TapePlan: ~Copyable {
         self.imageCount = imageCount
         height = plan.height
         width = plan.width
-        for index in 0..<program.steps.count { try addStep(index, plan, network) }
+        for index in 0..<program.steps.count { try addStep(index, plan, planner, network) }
         let forwardTensors = tensors.count
         if options.recomputes { for index in 1..<max(count, 1) { chooseAgain(index) } }
+        for index in 0..<count { chooseRestored(index) }
         for index in 0..<steps.count { useForward(index) }
         // The first step gives what the trained part reads, whose gradient nobody wants unless it is the image's.
         for index in stride(from: program.steps.count - 1, through: 0, by: -1) {
@@ -115,11 +132,12 @@ struct TapePlan: ~Copyable {
         try tensors.append(tensor)
         try gradients.append(-1)
         try outputs.append(-1)
+        try restorers.append(-1)
         return tensors.count - 1
     }
 
     private mutating func addStep(
-        _ index: Int, _ plan: borrowing Plan, _ network: borrowing Network
+        _ index: Int, _ plan: borrowing Plan, _ planner: Planner, _ network: borrowing Network
     ) throws(BackboneError) {
         let planned = plan.steps[index]
         let step = planned.step
@@ -152,10 +170,31 @@ struct TapePlan: ~Copyable {
             added.convolved = try add(
                 TapeTensor(height: tensor.height, width: tensor.width, channels: tensor.channels, border: 0))
         }
+        if let convolution = step.convolution?.definition {
+            let shape = ConvolutionShape(convolution, height: 1, width: 1)
+            notePacked(planner.kernels[planned.algorithm, shape].packedCount(shape), channels: shape.outputChannels)
+        }
         if step.norm != nil || step.kind == .convolution {
             statisticsCount += TapeStatistics.count(channels: step.channels)
         }
         try steps.append(added)
+    }
+
+    private mutating func notePacked(_ count: Int, channels: Int) {
+        mostPacked = max(mostPacked, count)
+        mostChannels = max(mostChannels, channels)
+    }
+
+    /// Chooses whether what a BatchNorm gives is restored on the way back from what it normalises, which is kept: one pass over
+    /// memory in place of memory that is held until then.
+    private mutating func chooseRestored(_ index: Int) {
+        let step = steps[index]
+        guard step.value >= 0, step.addend < 0, !step.computesValueAgain, !step.convolvesAgain else { return }
+        if step.convolved < 0 {
+            guard step.step.kind == .normalization, !tensors[step.source].isComputedAgain else { return }
+        }
+        restorers[step.value] = index
+        tensors[step.value].computeAgain(after: count)
     }
 
     /// Chooses whether a step is done again: in all segments but the last, if nothing after its segment reads what it gives.
@@ -251,7 +290,6 @@ struct TapePlan: ~Copyable {
     ) throws(BackboneError) {
         let step = steps[index]
         guard let convolution = step.step.convolution?.definition else { return }
-        mostChannels = max(mostChannels, convolution.inputChannels)
         let window = convolution.window
         let border = window.stride == 1 ? window.extent - 1 - window.padding : 0
         if step.convolved >= 0 && step.sharesGradient {
@@ -274,8 +312,8 @@ struct TapePlan: ~Copyable {
         }
         let shape = DataGradient(convolution, source: source, output: tensor).shape
         steps[index].gradientAlgorithm = planner.algorithm(for: shape)
-        mostPacked = max(
-            mostPacked, planner.kernels[steps[index].gradientAlgorithm, shape].packedCount(shape))
+        notePacked(
+            planner.kernels[steps[index].gradientAlgorithm, shape].packedCount(shape), channels: shape.outputChannels)
     }
 
     /// Notes what a step reads and writes on the way back.
@@ -294,16 +332,8 @@ struct TapePlan: ~Copyable {
         useGradient(of: step.source, at: time)
         useGradient(of: step.addend, at: time)
         useGradient(of: step.scale, at: time)
-        // The mask of a ReLU is its result; SiLU is computed from its input, sigmoid from its result.
-        if step.step.function != nil { useTensor(step.value, at: time) }
-        switch step.step.kind {
-        case .convolution, .normalization, .groupNormalization, .maxPooling, .linear, .channelConvolution:
-            useTensor(step.source, at: time)
-        case .elementwise:
-            if step.scale >= 0 || step.step.function == .silu { useTensor(step.source, at: time) }
-            useTensor(step.scale, at: time)
-        case .input, .output, .averagePooling, .globalPooling, .subsample, .blur: break
-        }
+        let values = step.valuesReadBackward
+        for position in values.indices { useTensor(values[position], at: time) }
     }
 }
 

@@ -7,7 +7,7 @@ import Runtime
 /// How much memory a tape needs.
 struct TapeSize: BitwiseCopyable {
     let workspace: WorkspaceSize
-    /// Floats of packed weights, and of the bias of nothing.
+    /// Floats of the packed weights and of the bias of one convolution.
     let packed: Int
     let bias: Int
     let byteCount: Int

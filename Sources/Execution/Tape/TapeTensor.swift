@@ -17,6 +17,8 @@ struct TapeTensor: BitwiseCopyable {
     private(set) var floatCount = 0
     /// Where it begins in the memory of the tape.
     var offset = 0
+    /// Where it ends.
+    var end: Int { offset + floatCount }
     /// When it is needed: once, or, if it is computed again on the way back, a second time.
     private var time = Lifetime()
     private var timeAgain = Lifetime()

@@ -12,9 +12,29 @@ struct Folding {
     private struct Norm {
         let weight: UnsafePointer<Float>
         let bias: UnsafePointer<Float>
-        let mean: UnsafePointer<Float>
-        let variance: UnsafePointer<Float>
+        let statistics: Statistics
         let epsilon: Double
+    }
+
+    private enum Statistics {
+        /// Of the network as it is.
+        case running(mean: UnsafePointer<Float>, variance: UnsafePointer<Float>)
+        /// Of the network as it was, kept by a caller.
+        case kept(KeptStatistics)
+
+        func mean(_ channel: Int) -> Double {
+            switch self {
+            case .running(let mean, _): Double(mean[channel])
+            case .kept(let statistics): statistics.mean[channel]
+            }
+        }
+
+        func variance(_ channel: Int) -> Double {
+            switch self {
+            case .running(_, let variance): Double(variance[channel])
+            case .kept(let statistics): statistics.variance[channel]
+            }
+        }
     }
 
     let weights: UnsafePointer<Float>
@@ -27,10 +47,33 @@ struct Folding {
 
     /// The values of the network must be there.
     init(_ convolution: FusedConvolution, _ network: borrowing Network) {
+        guard let node = convolution.norm, !network.usesBatchStatistics(node: node) else {
+            self.init(convolution, network, nil as Statistics?)
+            return
+        }
+        self.init(
+            convolution, network,
+            .running(
+                mean: network.values(.runningMean, ofNode: node),
+                variance: network.values(.runningVar, ofNode: node)))
+    }
+
+    /// Statistics that a norm had, one of each for each channel.
+    struct KeptStatistics {
+        let mean: UnsafePointer<Double>
+        let variance: UnsafePointer<Double>
+    }
+
+    /// - Parameter kept: The running statistics of the norm, nil if it uses those of the batch.
+    init(_ convolution: FusedConvolution, _ network: borrowing Network, kept: KeptStatistics?) {
+        self.init(convolution, network, kept.map { Statistics.kept($0) })
+    }
+
+    private init(_ convolution: FusedConvolution, _ network: borrowing Network, _ statistics: Statistics?) {
         channels = convolution.definition.outputChannels
         weights = network.values(.weight, ofNode: convolution.node)
         bias = convolution.definition.hasBias ? network.values(.bias, ofNode: convolution.node) : nil
-        guard let node = convolution.norm, !network.usesBatchStatistics(node: node),
+        guard let statistics, let node = convolution.norm,
             case .batchNorm(let definition) = network.graph.nodes[node].operation
         else {
             norm = nil
@@ -38,8 +81,7 @@ struct Folding {
         }
         norm = Norm(
             weight: network.values(.weight, ofNode: node), bias: network.values(.bias, ofNode: node),
-            mean: network.values(.runningMean, ofNode: node), variance: network.values(.runningVar, ofNode: node),
-            epsilon: definition.epsilon)
+            statistics: statistics, epsilon: definition.epsilon)
     }
 
     /// Writes what is added for each output channel, and returns what its weights are multiplied by, written to `scales`;
@@ -53,9 +95,9 @@ struct Folding {
                 out[channel] = own
                 continue
             }
-            let scale = Double(norm.weight[channel]) / (Double(norm.variance[channel]) + norm.epsilon).squareRoot()
+            let scale = Double(norm.weight[channel]) / (norm.statistics.variance(channel) + norm.epsilon).squareRoot()
             scales[channel] = scale
-            out[channel] = Float(Double(norm.bias[channel]) - (Double(norm.mean[channel]) - Double(own)) * scale)
+            out[channel] = Float(Double(norm.bias[channel]) - (norm.statistics.mean(channel) - Double(own)) * scale)
         }
         return norm == nil ? nil : UnsafePointer(scales)
     }

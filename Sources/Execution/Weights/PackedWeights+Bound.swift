@@ -83,6 +83,35 @@ extension PackedWeights {
         return uses
     }
 
+    /// Whether there are copies of values that have changed or, in training mode, are about to.
+    func hasUnneeded(_ network: borrowing Network, _ program: borrowing Program) -> Bool {
+        nextUnneeded(after: -1, network, program) != nil
+    }
+
+    /// Drops those copies. The caller has the handle alone.
+    mutating func dropUnneeded(_ network: borrowing Network, _ program: borrowing Program) {
+        var position = -1
+        while let next = nextUnneeded(after: position, network, program) {
+            drop(next.copy)
+            position = next.position
+        }
+    }
+
+    /// The next of those copies, and its position among the copies in the order of the steps.
+    private func nextUnneeded(
+        after position: Int, _ network: borrowing Network, _ program: borrowing Program
+    ) -> (position: Int, copy: Int)? {
+        for position in position + 1..<program.steps.count * ConvolutionAlgorithm.count {
+            let (step, algorithm) = position.quotientAndRemainder(dividingBy: ConvolutionAlgorithm.count)
+            guard let convolution = program.steps[step].convolution else { continue }
+            let index = convolution.index * ConvolutionAlgorithm.count + algorithm
+            if copies[index].isPacked && (network.isTraining || !copies[index].isCurrent(convolution, network)) {
+                return (position, index)
+            }
+        }
+        return nil
+    }
+
     private mutating func drop(_ index: Int) {
         copies[index].isPacked = false
         guard let start = copies[index].weights else { return }

@@ -11,8 +11,9 @@ package struct Graph: ~Copyable {
     /// In PyTorch's order of registration.
     package let entries: UniqueArray<StateEntry>
     package let outputs: UniqueArray<GraphOutput>
-    /// Floats, and counters, of all entries together.
+    /// Floats of all entries together, those of parameters among them, and counters.
     package let valueCount: Int
+    package let parameterCount: Int
     package let counterCount: Int
     /// Consecutive nodes between two points where a single result is alive: a unit of what is kept in a cache together.
     package let segmentCount: Int

@@ -14,6 +14,7 @@ package struct GraphBuilder: ~Copyable {
     private var sizes = UniqueArray<Int64>()
     private var windows = UniqueArray<Window>()
     private var valueCount = 0
+    private var parameterCount = 0
     private var counterCount = 0
     private var segment = 0
     private var freezeGroup = 0
@@ -42,7 +43,8 @@ package struct GraphBuilder: ~Copyable {
 
     package consuming func finish() -> Graph {
         Graph(
-            nodes: nodes, entries: entries, outputs: outputs, valueCount: valueCount, counterCount: counterCount,
+            nodes: nodes, entries: entries, outputs: outputs, valueCount: valueCount,
+            parameterCount: parameterCount, counterCount: counterCount,
             segmentCount: segment + 1, lastNormGroup: lastNormGroup, text: text, sizes: sizes, windows: windows)
     }
 
@@ -191,7 +193,8 @@ package struct GraphBuilder: ~Copyable {
         try sizes.append(shape.3)
         let entry = StateEntry(
             role: role, node: nodes.count, name: try addText("\(module)\(role.suffix)"), dimensions: dimensions,
-            shape: shape, shapeOffset: shapeOffset, valueOffset: role == .batchesTracked ? counterCount : valueCount)
+            shape: shape, shapeOffset: shapeOffset, valueOffset: role == .batchesTracked ? counterCount : valueCount,
+            parametersBefore: parameterCount)
         try entries.append(entry)
         if role == .batchesTracked {
             counterCount += 1
@@ -200,6 +203,7 @@ package struct GraphBuilder: ~Copyable {
                 throw BackboneError(.invalidArgument, "the network has more values than any memory")
             }
             valueCount = sum
+            if role.isParameter { parameterCount += entry.elementCount }
         }
     }
 

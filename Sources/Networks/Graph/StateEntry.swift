@@ -40,6 +40,8 @@ package struct StateEntry: BitwiseCopyable, Sendable {
     let shapeOffset: Int
     /// Where its values begin among all floats of a network, or its value among the counters.
     package let valueOffset: Int
+    /// Floats of the parameters before it: where it begins among all parameters, if it is one.
+    package let parametersBefore: Int
 
     package var elementCount: Int { Int(shape.0 * shape.1 * shape.2 * shape.3) }
 

@@ -117,8 +117,8 @@ extension Network {
             let countEntry = graph.entry(.batchesTracked, ofNode: node)
         else { return }
         for channel in 0..<graph.nodes[node].channels {
-            floats[meanEntry.valueOffset + channel] = Float(collected?.mean(ofNode: node, channel) ?? 0)
-            floats[varEntry.valueOffset + channel] = Float(collected?.variance(ofNode: node, channel) ?? 0)
+            floats(of: meanEntry)[channel] = Float(collected?.mean(ofNode: node, channel) ?? 0)
+            floats(of: varEntry)[channel] = Float(collected?.variance(ofNode: node, channel) ?? 0)
         }
         let tracked = counters + countEntry.valueOffset
         tracked.pointee = tracked.pointee &+ Int64(batches)

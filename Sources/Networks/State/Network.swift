@@ -13,6 +13,8 @@ package struct Network: ~Copyable {
 
     /// All values, once somebody needs them. Until then they are those of `initializeWeights` with seed 0.
     var values: NetworkValues?
+    /// The caller's memory that the parameters are in; nil while they are among the values. See `bindParameters`.
+    var boundParameters: UnsafeMutablePointer<Float>?
 
     /// For each node, how often its values have changed: packed copies note it to know when they are stale.
     package internal(set) var revisions: UniqueArray<Int>

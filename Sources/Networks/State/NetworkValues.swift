@@ -30,9 +30,15 @@ extension Graph {
 extension Network {
     /// Puts complete values in the place of the present ones.
     package mutating func replaceValues(_ new: consuming NetworkValues) {
-        values = consume new
-        valueRevision += 1
-        for node in 0..<revisions.count { revisions[node] += 1 }
+        if boundParameters == nil {
+            values = consume new
+        } else {
+            for index in 0..<graph.entries.count {
+                let entry = graph.entries[index]
+                address(of: entry).copyMemory(from: new.address(of: entry), byteCount: entry.byteCount)
+            }
+        }
+        noteChangeOfAll()
     }
 
     /// Puts values in the place of the present ones, of which those entries stay that were not loaded.
@@ -64,14 +70,6 @@ extension Network {
         values = consume fresh
     }
 
-    /// The address of all floats; `requireValues` must have succeeded.
-    package var floats: UnsafeMutablePointer<Float> {
-        switch values {
-        case .some(let present): present.floats.start
-        case .none: preconditionFailure("values are required first")
-        }
-    }
-
     /// The address of all counters; `requireValues` must have succeeded.
     package var counters: UnsafeMutablePointer<Int64> {
         switch values {
@@ -83,9 +81,19 @@ extension Network {
     /// Where an entry lies; `requireValues` must have succeeded.
     package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
         switch values {
-        case .some(let present): present.address(of: entry)
+        case .some(let present):
+            if let boundParameters {
+                boundAddress(of: entry, boundParameters, present)
+            } else {
+                present.address(of: entry)
+            }
         case .none: preconditionFailure("values are required first")
         }
+    }
+
+    /// The floats of an entry that is no counter; `requireValues` must have succeeded.
+    package func floats(of entry: StateEntry) -> UnsafeMutablePointer<Float> {
+        address(of: entry).assumingMemoryBound(to: Float.self)
     }
 
     /// The floats of a node's entry, which it must have; `requireValues` must have succeeded.
@@ -93,6 +101,6 @@ extension Network {
         guard let entry = graph.entry(role, ofNode: node) else {
             preconditionFailure("node \(node) has no entry of this role")
         }
-        return UnsafePointer(floats + entry.valueOffset)
+        return UnsafePointer(floats(of: entry))
     }
 }

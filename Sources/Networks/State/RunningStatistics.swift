@@ -19,8 +19,7 @@ extension Network {
             let varEntry = graph.entry(.runningVar, ofNode: node),
             let countEntry = graph.entry(.batchesTracked, ofNode: node)
         else { preconditionFailure("node \(node) is not a BatchNorm") }
-        let runningMean = floats + meanEntry.valueOffset
-        let runningVar = floats + varEntry.valueOffset
+        let (runningMean, runningVar) = (floats(of: meanEntry), floats(of: varEntry))
         let unbiased = Double(count) / Double(count - 1)
         let (keep, take) = (1 - BatchNorm.momentum, BatchNorm.momentum)
         for channel in 0..<graph.nodes[node].channels {

@@ -90,13 +90,13 @@ extension Optimizer {
                 dampening: options.dampening, isNesterov: options.isNesterov)
             tasks.appendReserved(
                 SGDStepTask(
-                    parameters: network.floats + network.graph.entries[slot.entry].valueOffset,
+                    parameters: network.floats(of: network.graph.entries[slot.entry]),
                     gradients: gradients + slot.offset,
                     momentumBuffer: options.hasAverages ? state.averages.start + slot.offset : nil, count: slot.count,
                     rule,
                     begins: !state.progress[index].hasBuffer))
         }
-        run(tasks.elements.baseAddress, network.floats, pool) { job, slot, block in
+        run(tasks.elements.baseAddress, pool) { job, slot, block in
             let tasks = job.tasks.assumingMemoryBound(to: SGDStepTask.self)
             job.kernels.pointee.sgdStep.runBlock(tasks[slot], 0, block, job.memory)
         }
@@ -116,25 +116,25 @@ extension Optimizer {
                 beta2: options.beta2, epsilon: options.epsilon)
             tasks.appendReserved(
                 AdamWStepTask(
-                    parameters: network.floats + network.graph.entries[slot.entry].valueOffset,
+                    parameters: network.floats(of: network.graph.entries[slot.entry]),
                     gradients: gradients + slot.offset, averages: state.averages.start + slot.offset,
                     squares: state.squares.start + slot.offset, count: slot.count, rule,
                     number: Double(state.progress[index].steps + 1)))
         }
-        run(tasks.elements.baseAddress, network.floats, pool) { job, slot, block in
+        run(tasks.elements.baseAddress, pool) { job, slot, block in
             let tasks = job.tasks.assumingMemoryBound(to: AdamWStepTask.self)
             job.kernels.pointee.adamWStep.runBlock(tasks[slot], 0, block, job.memory)
         }
     }
 
-    /// Runs a kernel on all blocks of all parameters.
-    ///
-    /// - Parameter memory: any address.
+    /// Runs a kernel, which needs no memory, on all blocks of all parameters.
     private func run(
-        _ tasks: UnsafeRawPointer?, _ memory: UnsafeMutablePointer<Float>, _ pool: borrowing ThreadPool,
+        _ tasks: UnsafeRawPointer?, _ pool: borrowing ThreadPool,
         _ body: @escaping StepJob.Body
     ) {
-        guard let tasks, let blocks = state.blocks.elements.baseAddress else { return }
+        guard let tasks, let blocks = state.blocks.elements.baseAddress,
+            let memory = UnsafeMutablePointer<Float>(bitPattern: Heap.alignment)
+        else { return }
         withUnsafePointer(to: kernels) { kernels in
             var job = StepJob(
                 tasks: tasks, kernels: kernels, blocks: blocks, memory: KernelMemory(shared: memory, own: memory),

@@ -497,6 +497,8 @@ static void null_is_an_error_everywhere(void) {
         {"read_trainable out", backbone_read_trainable(net, NULL, 9)},
         {"write_trainable", backbone_write_trainable(NULL, values, 9)},
         {"write_trainable values", backbone_write_trainable(net, NULL, 9)},
+        {"bind_parameters", backbone_bind_parameters(NULL, values, 9)},
+        {"parameters_changed", backbone_parameters_changed(NULL, NULL, 0)},
         {"set_trainable", backbone_set_trainable(NULL, 0)},
         {"cross_entropy", backbone_cross_entropy(NULL, labels, 1, 0, &real, NULL)},
         {"cross_entropy labels", backbone_cross_entropy(&output, NULL, 1, 0, &real, NULL)},

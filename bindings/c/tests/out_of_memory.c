@@ -290,6 +290,15 @@ static backbone_status try_statistics(backbone *net) {
     return status;
 }
 
+/* Parameters stay bound to the memory, with the values that they had, where there is none to copy them back to. */
+static float *bound;
+static backbone_status try_bind(backbone *net) {
+    backbone_status status = backbone_read_trainable(net, bound, gradient_count);
+    if (status == BACKBONE_STATUS_OK) status = backbone_bind_parameters(net, bound, gradient_count);
+    if (status == BACKBONE_STATUS_OK) status = backbone_bind_parameters(net, NULL, 0);
+    return status;
+}
+
 /* A file of the weights that every attempt begins with, and of an optimiser that has made a step. */
 static void prepare_training(void) {
     backbone *net = create();
@@ -297,6 +306,7 @@ static void prepare_training(void) {
     CHECK(mkstemps(training_path, 4) >= 0, "cannot write %s", training_path);
     CHECK(backbone_trainable_count(net, &gradient_count) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
     gradients = malloc(gradient_count * sizeof *gradients);
+    bound = malloc(gradient_count * sizeof *bound);
     for (size_t i = 0; i < gradient_count; i++) gradients[i] = (float)(i % 7) - 3;
     size_t count = 0;
     backbone_freeze(net, 3);
@@ -328,6 +338,7 @@ static const struct {
     {"forward_train, backward", try_pass}, {"the same in training mode", try_pass_in_training},
     {"optimizer_step", try_optimizer}, {"optimizer_follow", try_follow}, {"clip_gradients", try_clip},
     {"load_training", try_load_training}, {"save_training", try_save_training}, {"statistics", try_statistics},
+    {"bind_parameters", try_bind},
 };
 
 /* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
@@ -430,6 +441,7 @@ static void every_call(void) {
     }
     free(checkpoint);
     free(gradients);
+    free(bound);
     unlink(training_path);
     unlink(path);
     unlink(zip_path);

@@ -122,6 +122,8 @@ static void null_is_an_error_elsewhere(void) {
     CHECK_INVALID(backbone_trainable_slot(net, 0, NULL, &count));
     CHECK_INVALID(backbone_read_trainable(net, NULL, count));
     CHECK_INVALID(backbone_write_trainable(net, NULL, count));
+    CHECK_INVALID(backbone_bind_parameters(net, gradients, count - 1));
+    CHECK_INVALID(backbone_parameters_changed(net, &count, 1));
     CHECK_INVALID(backbone_set_trainable(NULL, 0));
     CHECK_INVALID(backbone_cross_entropy(NULL, labels, IMAGES, 0, NULL, NULL));
     CHECK_INVALID(backbone_cross_entropy(&logits, NULL, IMAGES, 0, NULL, NULL));

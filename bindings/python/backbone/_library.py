@@ -389,6 +389,8 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "backbone_trainable_slot": (_status, [_handle, c_size_t, POINTER(c_size_t), POINTER(c_size_t)]),
     "backbone_read_trainable": (_status, [_handle, c_void_p, c_size_t]),
     "backbone_write_trainable": (_status, [_handle, c_void_p, c_size_t]),
+    "backbone_bind_parameters": (_status, [_handle, c_void_p, c_size_t]),
+    "backbone_parameters_changed": (_status, [_handle, POINTER(c_size_t), c_size_t]),
     "backbone_set_trainable": (_status, [_handle, c_int32]),
     "backbone_cross_entropy": (
         _status,

@@ -47,6 +47,8 @@ class Training:
 
     _handle: Handle
     _outputs: tuple[str, ...]
+    # Keeps bound parameters alive: see backbone_bind_parameters.
+    _bound: Any = None
 
     if TYPE_CHECKING:
         # What ResNet has.

@@ -28,6 +28,7 @@ CTYPES = {
     "constfloat*": c_void_p,
     "size_t": c_size_t,
     "size_t*": POINTER(c_size_t),
+    "constsize_t*": POINTER(c_size_t),
     "void*": c_void_p,
     "constvoid*": c_void_p,
     "constint64_t[4]": POINTER(c_int64),

@@ -54,3 +54,35 @@ def test_a_deep_network_needs_much_less():
     _, kept, _ = step(net, x)
     _, recomputed, _ = step(net, x, recompute=True)
     assert recomputed < 0.6 * kept
+
+
+def floats_of(net, side):
+    """Floats for one image of so many pixels a side: what the gradients of a ResNet of Bottlenecks with batch
+    statistics cannot be computed without, and the results of norms within blocks. From shapes alone."""
+    needed, restored = 3 * side * side, 0
+    for name, array in net.state_dict().items():
+        if array.ndim != 4:
+            continue
+        if name == "conv1.weight" or ".0.conv2" in name and "layer1" not in name:
+            side //= 2
+        pixels = array.shape[0] * side * side
+        # What the norm after it reads.
+        needed += pixels
+        if name == "conv1.weight":
+            side //= 2
+            needed += array.shape[0] * side * side
+            restored += pixels
+        elif "conv3" in name:
+            needed += pixels
+        elif "downsample" not in name:
+            restored += pixels
+    return needed, restored
+
+
+def test_batch_statistics_keep_what_norms_read_and_restore_the_rest():
+    net = narrow("resnet50", norm_eval=False).train()
+    x = np.random.default_rng(4).standard_normal((4, 3, 192, 192)).astype(np.float32)
+    _, size, _ = step(net, x)
+    needed, restored = floats_of(net, 192)
+    # Gradients reuse the memory; the rest is what kernels compute in.
+    assert 16 * needed < size < 16 * (needed + restored)

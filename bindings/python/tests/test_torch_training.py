@@ -282,10 +282,14 @@ def test_changes_between_forward_and_backward(torch, pair):
     first = loss_of(body(batch(torch)))
     with torch.no_grad():
         body.conv1.weight.mul_(1.5)
-    # Another forward pass writes the new weights.
+    with pytest.raises(backbone.StaleError, match="changed since the forward pass"):
+        first.backward()
+    third = loss_of(body(batch(torch)))
+    # PyTorch counts no such change; another forward pass sees it.
+    body.conv1.weight.data.mul_(1.5)
     second = loss_of(body(batch(torch)))
     with pytest.raises(backbone.StaleError, match="weights were written"):
-        first.backward()
+        third.backward()
     body.freeze(1)
     with pytest.raises(backbone.StaleError, match="frozen"):
         second.backward()

@@ -135,6 +135,22 @@ void training_equals_that_of_c() {
     CHECK(net.trainable_slot(net.find("bn1.running_mean")).count == 0);
     net.write_trainable(first);
     CHECK(same(net.read_trainable(), first));
+
+    // In memory of the caller: what one writes there the other has.
+    std::vector<float> memory = all;
+    net.bind_parameters(memory);
+    CHECK(same(net.read_trainable(), all));
+    net.step(optimizer, gradients, 0.05);
+    CHECK(same(net.read_trainable(), memory) && !same(memory, all));
+    net.forward_train(tape, images, outputs);
+    memory[slot.offset] += 1;
+    net.parameters_changed(backbone::Span<const std::size_t>(&index, 1));
+    net.parameters_changed();
+    CHECK(net.read("layer4.0.conv1.weight")[0] == memory[slot.offset]);
+    CHECK_THROWS(BACKBONE_STATUS_STALE, "weights", net.backward(tape, outputs.outputs(), gradients));
+    net.bind_parameters({nullptr, 0});
+    memory.assign(memory.size(), 0);
+    CHECK(net.read("layer4.0.conv1.weight")[0] != 0);
 }
 
 void gradients_are_missing_added_and_of_inputs() {

@@ -137,8 +137,8 @@ class Backbone(torch.nn.Module):
             TypeError, ValueError: `x` is no such tensor; and what `ResNet.forward` raises.
             RuntimeError: a parameter of a frozen stage needs a gradient, or a parameter was removed.
 
-        A backward pass raises StaleError if parameters were changed and another forward pass has used the new values,
-        or if `freeze` was called; and RuntimeError if it is the second one.
+        A backward pass raises StaleError if parameters were changed since the forward pass, or if `freeze` was called;
+        and RuntimeError if it is the second one. Changes through `Tensor.data` go unseen, as in other modules.
         """
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"x is a {type(x).__name__}; it must be a torch.Tensor")
@@ -179,9 +179,10 @@ class Backbone(torch.nn.Module):
             std = self._options.get("std")
             scale = None if std is None else 1 / torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1)
             is_reversed = self._options.get("channel_order") == "reversed"
+        versions = self._weights.versions()
         offsets = self._weights.offsets
         options = (self.retain_graph, self.recompute)
-        return Pass(self._net, self._pool, x, layout, offsets, scale, is_reversed, *options)
+        return Pass(self._net, self._pool, x, layout, versions, offsets, scale, is_reversed, *options)
 
     @property
     def feature_info(self) -> FeatureInfo:

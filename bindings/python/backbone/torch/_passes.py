@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .._errors import StaleError
 from .._resnet import ResNet
 from .._tape import Tape
 
@@ -23,6 +24,10 @@ _POOLED = 4
 _SECOND = (
     "a second backward pass through the same features of a Backbone: the memory of the first was reused. Create the "
     "Backbone with retain_graph=True"
+)
+_CHANGED = (
+    "a parameter of a Backbone was changed since the forward pass of these features: call the Backbone again, or "
+    "change parameters after all backward passes"
 )
 
 _CREATE_GRAPH = (
@@ -97,6 +102,7 @@ class Pass:
         pool: its tapes.
         x: the input.
         layout: of the features.
+        versions: the trainable parameters and their versions.
         offsets: of each parameter the place of its gradient and its length; None if it is frozen.
         input_scale: what the gradient of the input is multiplied by; None for 1.
         is_reversed: whether the network's channels are those of the input in reverse.
@@ -110,6 +116,7 @@ class Pass:
         pool: TapePool,
         x: torch.Tensor,
         layout: torch.memory_format,
+        versions: Sequence[tuple[torch.Tensor, int]],
         offsets: Sequence[tuple[int, int] | None],
         input_scale: torch.Tensor | None,
         is_reversed: bool,
@@ -120,6 +127,7 @@ class Pass:
         self._pool = pool
         self._shape = x.shape
         self._layout = layout
+        self._versions = versions
         self._offsets = offsets
         self._input_scale = input_scale
         self._is_reversed = is_reversed
@@ -166,6 +174,9 @@ class Pass:
         tape = self._tape
         if tape is None:
             raise RuntimeError(_SECOND)
+        # The library computes with the memory of the parameters.
+        if any(tensor._version != version for tensor, version in self._versions):
+            raise StaleError(_CHANGED)
         of_input = torch.empty(self._shape) if wants_input else None
         vector = self._pool.vector(self._net.trainable_count) if wants_parameters else None
         if vector is not None:

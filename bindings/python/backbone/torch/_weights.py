@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Part(torch.nn.Module):
 
 
 class _Slot:
-    """Where one entry of the network is: in PyTorch and in the flat tensor that the library is written from."""
+    """Where one entry of the network is: in PyTorch and in the flat tensor that the library reads."""
 
     __slots__ = ("copied", "index", "key", "seen", "segment", "tensors")
 
@@ -160,8 +161,9 @@ def _sums(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 class Weights:
     """The parameters and buffers of a module, and their way to the network and back.
 
-    All parameters are views of one flat tensor in the order of the state dict, so that the trainable ones are one block
-    of memory, laid out as the library has them; so are the buffers. Each view counts its changes by itself.
+    All parameters are views of one flat tensor in the order of the state dict, and the library computes with this
+    memory: there is no copy. Only while PyTorch has parameters elsewhere, as within `functional_call`, has the library
+    memory of its own. Buffers are copied. Each view counts its changes by itself.
     """
 
     def __init__(self, module: torch.nn.Module, net: ResNet) -> None:
@@ -177,6 +179,8 @@ class Weights:
             self._counts, self._count_buffers = _views(module, counts, False)
             self._known = self._statistics.clone(), self._counts.clone()
         self._places = _Places(self._parameters)
+        # Where the library has the parameters; None while it has memory of its own.
+        self._address: int | None = None
         self.follow()
         self.pull()
 
@@ -206,12 +210,6 @@ class Weights:
         by_name = {entry.name: (offset, count) for entry, offset, count in self._net._slots()}
         # Of each parameter the place of its gradient and its length; None if it is frozen.
         self.offsets = [by_name.get(entries[slot.index].name) for slot in self._parameters]
-        start = next((slot for slot, place in zip(self._parameters, self.offsets, strict=True) if place), None)
-        self._first = start
-        self._is_block = start is not None and all(
-            place is None or slot.segment.storage_offset() - start.segment.storage_offset() == place[0]
-            for slot, place in zip(self._parameters, self.offsets, strict=True)
-        )
         for position, (slot, place) in enumerate(zip(self._parameters, self.offsets, strict=True)):
             if before is None or (before[position] is None) != (place is None):
                 slot.tensor.requires_grad_(place is not None)
@@ -219,7 +217,7 @@ class Weights:
     # ---- To the network ----
 
     def push(self, is_exact: bool) -> None:
-        """Write to the network what has changed in PyTorch since the last time.
+        """Have the network use what has changed in PyTorch since the last time.
 
         PyTorch counts the changes of a parameter, but not those through `Tensor.data` and through arrays that share the
         memory. These are found by comparing some values of each parameter.
@@ -233,6 +231,7 @@ class Weights:
                 for position, slot in enumerate(self._parameters)
                 if slot.gather() or slot.tensor._version != slot.seen
             }
+            self._bind(all(slot.copied is None for slot in self._parameters))
             marks = self._marks(is_exact or bool(changed))
             changed |= marks.differing(self._seen)
             if changed:
@@ -248,18 +247,32 @@ class Weights:
         for slot in self._parameters:
             slot.seen = slot.tensor._version
 
-    def _write(self, changed: set[int]) -> None:
-        trainable = {position for position, place in enumerate(self.offsets) if place is not None}
-        # A step of an optimiser changes all of them.
-        is_inside = all(self._parameters[position].copied is None for position in trainable)
-        if is_inside and self._is_block and self._first is not None and 2 * len(changed & trainable) > len(trainable):
-            count = self._net.trainable_count
-            with self._net._handle as net:
-                check(lib.backbone_write_trainable(net, self._first.segment.data_ptr(), count))
-            changed = changed - trainable
-        self._write_entries(self._parameters[position] for position in changed)
+    def _bind(self, is_inside: bool) -> None:
+        """Have the library keep the parameters in the flat tensor, or, if some are outside, in memory of its own."""
+        address = self._flat.data_ptr()
+        # `share_memory_` moves it.
+        if self._address != address and (is_inside or self._address is not None):
+            self._bind_to(address)
+        if not is_inside and self._address is not None:
+            self._bind_to(None)
 
-    def _write_entries(self, slots: Iterator[_Slot]) -> None:
+    def _bind_to(self, address: int | None) -> None:
+        count = sum(slot.segment.numel() for slot in self._parameters)
+        with self._net._handle as net:
+            check(lib.backbone_bind_parameters(net, address, count))
+        # The memory must live as long as the network.
+        self._net._bound = None if address is None else self._flat
+        self._address = address
+
+    def _write(self, changed: set[int]) -> None:
+        slots = [self._parameters[position] for position in sorted(changed)]
+        if self._address is None:
+            return self._write_entries(slots)
+        entries = (ctypes.c_size_t * len(slots))(*(slot.index for slot in slots))
+        with self._net._handle as net:
+            check(lib.backbone_parameters_changed(net, entries, len(slots)))
+
+    def _write_entries(self, slots: Iterable[_Slot]) -> None:
         with self._net._handle as net:
             for slot in slots:
                 check(lib.backbone_write_entry(net, slot.index, slot.source.data_ptr(), slot.source.nbytes))
@@ -286,6 +299,11 @@ class Weights:
             self._remember(self._marks(True))
             self._read(self._buffers)
             self._remember_buffers()
+
+    def versions(self) -> list[tuple[torch.Tensor, int]]:
+        """The trainable parameters, and how often PyTorch has changed each."""
+        tensors = (slot.tensor for slot, place in zip(self._parameters, self.offsets, strict=True) if place)
+        return [(tensor, tensor._version) for tensor in tensors]
 
     def pull_statistics(self) -> None:
         """Read the buffers, which a forward pass in training mode has changed."""
