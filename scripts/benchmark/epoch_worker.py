@@ -42,31 +42,6 @@ class Case:
         return self.files / f"resnet{self.depth}.pth"
 
 
-def weights(self) -> Path:
-        return self.files / f"resnet{self.depth}.pth"
-
-
-class Waiting:
-    """Counts the seconds in which the next batch was not there yet."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def over(self, items: Iterable[Any]) -> Iterator[Any]:
-        iterator = iter(items)
-        while True:
-            started = time.perf_counter()
-            item = next(iterator, None)
-            self.seconds += time.perf_counter() - started
-            if item is None:
-                return
-            yield item
-
-    def take(self) -> float:
-        seconds, self.seconds = self.seconds, 0.0
-        return seconds
-
-
 def weights(case: Case, channel: Channel) -> None:
     from backbone.training import read_dataset
 

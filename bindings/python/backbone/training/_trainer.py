@@ -222,8 +222,8 @@ class Trainer:
             result = evaluate(
                 self._net, self._data.validation, self._view, batch=size, decoders=decoders, on_batch=on_batch
             )
-        except FloatingPointError as error:
-            raise FloatingPointError(f"epoch {self.progress.epoch + 1}, validation: {error}; {_DIVERGED}") from None
+        except FloatingPointError as unfit:
+            raise FloatingPointError(f"epoch {self.progress.epoch + 1}, validation: {unfit}; {_DIVERGED}") from None
         for example, error in result.failed:
             self._note(example.path, error)
         return {
