@@ -19,7 +19,7 @@ import os
 import statistics
 from pathlib import Path
 
-from .arguments import positive
+from .arguments import choices, positive
 from .children import Child, ChildError, end_all, python, run
 from .page import Page
 from .photographs import write_photographs
@@ -29,7 +29,9 @@ TIMEOUT = 1200.0
 ROUNDS = 5
 BATCH = 8
 ENGINES = {"ours": "backbone train", "pytorch": "PyTorch, DataLoader, channels_last"}
-CASES = [(50, "norm_eval"), (50, "batch"), (18, "norm_eval"), (18, "batch")]
+CASES = {
+    f"resnet{depth}-{norms}": (depth, norms) for depth in (50, 18) for norms in ("norm_eval", "batch")
+}
 # Of the mean loss of the first epoch, as a part of it.
 LOSSES_DIFFER = 0.15
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--runs", type=positive)
+    parser.add_argument("--only", type=choices("case", CASES), default=list(CASES))
     parser.add_argument("--images", type=positive, default=160)
     parser.add_argument("--batch", type=positive, default=BATCH)
     parser.add_argument("--quick", action="store_true")
@@ -54,8 +57,8 @@ def main() -> None:
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
     )
     try:
-        for depth, norms in CASES[2 if arguments.quick else 0 :]:
-            page.write(*measure(folder, depth, norms, arguments.batch, rounds, environment))
+        for case in arguments.only[-2:] if arguments.quick else arguments.only:
+            page.write(*measure(folder, *CASES[case], arguments.batch, rounds, environment))
     except ChildError as error:
         raise SystemExit(f"error: {error}") from None
     finally:

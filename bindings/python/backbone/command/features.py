@@ -181,7 +181,7 @@ def command(
         )
     else:
         rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
-        done = f"{run.computed} computed{rate}, {there} were there, {len(failed)} failed"
+        done = f"{run.computed} computed{rate}, {there} skipped, {len(failed)} failed"
         click.echo(f"{counted_images(len(sources))}: {done}")
     for failure in failed:
         click.echo(f"error: {printable(failure['reason'])}", err=True)
