@@ -35,6 +35,21 @@ def torchvision_resnet():
     return resnet
 
 
+def train_but_the_first(model: torch.nn.Module, norm_eval: bool) -> None:
+    """Put a ResNet into training mode, but for its stem and layer1.
+
+    Args:
+        norm_eval: BatchNorms keep their running statistics.
+    """
+    model.train()
+    for frozen in (model.conv1, model.bn1, model.layer1):
+        frozen.eval().requires_grad_(False)
+    if norm_eval:
+        for norm in model.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.eval()
+
+
 def _new(network: str) -> torch.nn.Module:
     """A network of torchvision, or else of timm, as it is made."""
     resnet = torchvision_resnet()
@@ -95,6 +110,16 @@ def new_weights(network: str, path: Path) -> None:
         for batch in range(CALIBRATION_BATCHES):
             features(torch.from_numpy(images((4, 3, 224, 224), SEED + batch)))
     torch.save(features.model.state_dict(), path)
+
+
+def new_classifier(network: str, path: Path, classes: int) -> None:
+    """Save such weights with a random classifier for so many classes."""
+    new_weights(network, path)
+    state = torch.load(path, weights_only=True)
+    features = state["fc.weight"].shape[1]
+    state["fc.weight"] = torch.nn.init.normal_(torch.empty(classes, features), 0, 0.01)
+    state["fc.bias"] = torch.zeros(classes)
+    torch.save(state, path)
 
 
 def load(network: str, path: Path) -> Features:

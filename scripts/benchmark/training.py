@@ -12,7 +12,6 @@ given, tells what a step here is made of.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import re
 import statistics
@@ -21,11 +20,9 @@ from pathlib import Path
 
 from .arguments import positive
 from .children import Child, end_all, python
-from .machine import machine
+from .page import Page
 
-ROOT = Path(__file__).resolve().parents[2]
-LOGS = ROOT / ".build" / "bench"
-SAVED = ROOT / "scripts" / "benchmark" / "results" / "training.md"
+LOGS = Path(__file__).resolve().parents[2] / ".build" / "bench"
 TIMEOUT = 300.0
 ROUNDS = 7
 ENGINES = {"ours": "libbackbone", "module": "torch.Backbone", "pytorch": "PyTorch, channels_last"}
@@ -51,12 +48,8 @@ def main() -> None:
     parser.add_argument("--save", action="store_true")
     arguments = parser.parse_args()
     environment = dict(os.environ, BACKBONE_LIBRARY=str(arguments.library), OMP_NUM_THREADS="2")
-    about = machine()
-    page = Page()
+    page = Page("scripts/bench --training", arguments.runs)
     page.write(
-        f"{about['cpu']} (family {about['cpu_family']}, model {about['cpu_model']}), {about['busy_percent']} % busy, "
-        f"{datetime.date.today()}; medians of {arguments.runs} rounds: `scripts/bench --training`",
-        "",
         "| network | norms | engine | ms | of PyTorch | peak MiB | of PyTorch |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: |",
     )
@@ -69,19 +62,7 @@ def main() -> None:
         page.write("", f"What a step is made of, in ms (GFLOP/s of the definition), two threads; {limit(tool)}:", "")
         page.write(*breakdown(tool, arguments.runs))
     if arguments.save:
-        SAVED.write_text("# Training steps\n\n" + "\n".join(page.lines) + "\n")
-        print(f"\nwritten: {SAVED.relative_to(ROOT)}")
-
-
-class Page:
-    """Lines that are printed as they come, and kept."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, *lines: str) -> None:
-        self.lines += lines
-        print(*lines, sep="\n", flush=True)
+        page.save("training.md", "Training steps")
 
 
 def measure(depth: int, norms: str, rounds: int, environment: dict[str, str]) -> list[str]:

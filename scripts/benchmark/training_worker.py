@@ -67,16 +67,11 @@ def pytorch(depth: int, norm_eval: bool) -> Callable[[], None]:
     import torch
     from torch import nn
 
-    from .models import torchvision_resnet
+    from .models import torchvision_resnet, train_but_the_first
 
     torch.set_num_threads(2)
-    model = getattr(torchvision_resnet(), f"resnet{depth}")().to(memory_format=torch.channels_last).train()
-    for frozen in (model.conv1, model.bn1, model.layer1):
-        frozen.eval().requires_grad_(False)
-    if norm_eval:
-        for norm in model.modules():
-            if isinstance(norm, nn.BatchNorm2d):
-                norm.eval()
+    model = getattr(torchvision_resnet(), f"resnet{depth}")().to(memory_format=torch.channels_last)
+    train_but_the_first(model, norm_eval)
 
     def features(x: torch.Tensor) -> list[torch.Tensor]:
         y = model.maxpool(model.relu(model.bn1(model.conv1(x))))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 COLUMNS = ("network", "step", "epoch", "lr", "loss", "train_error", "test_error")
+# Characters of a note below a panel.
+_NOTE = 70
 # Depth by colour, as in the paper; shortcuts have colours of their own.
 COLOURS = {
     "plain20": "#4f81a8",
@@ -73,6 +76,8 @@ def draw(panels: dict[str, list[dict[str, Any]]], path: Path, note: str) -> None
         if records:
             axis.legend(frameon=False, fontsize=8)
     axes[0, 0].set_ylabel("error, %")
+    # A figure of one panel is narrower than the note.
+    note = textwrap.fill(note, _NOTE * len(panels))
     figure.supxlabel(f"{note}\nBold: test error. Dashed: error on the augmented training images.", fontsize=8)
     save(figure, path)
 

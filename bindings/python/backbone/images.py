@@ -17,6 +17,7 @@ Example::
 from __future__ import annotations
 
 import os
+import stat
 from typing import SupportsIndex
 
 import numpy as np
@@ -167,7 +168,8 @@ def resized_shape(shape: tuple[int, ...], size: Size | None, max_size: int | Non
 def files_in(folder: str | os.PathLike[str]) -> list[str]:
     """The paths of the images in a folder and in those below it, hidden ones excepted, by their suffixes.
 
-    Folder by folder, in the order of names.
+    Folder by folder, in the order of names. Links that lead nowhere are among them: opening one is an error that names
+    it. Pipes, sockets and devices are not: reading one may never end.
 
     Raises:
         OSError: a folder cannot be read.
@@ -180,8 +182,17 @@ def files_in(folder: str | os.PathLike[str]) -> list[str]:
     for path, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         images = (name for name in sorted(names) if os.path.splitext(name)[1].lower() in SUFFIXES)
-        found += [os.path.join(path, name) for name in images if not name.startswith(".")]
+        paths = (os.path.join(path, name) for name in images if not name.startswith("."))
+        found += [image for image in paths if not _is_special(image)]
     return found
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is known not to be a regular file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _resized(picture: Image.Image, shape: tuple[int, int], max_pixels: int | None, option: str) -> Image.Image:

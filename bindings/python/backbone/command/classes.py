@@ -14,18 +14,21 @@ import numpy.typing as npt
 from .. import ResNet
 
 
-def names_of(path: str | None, net: ResNet) -> list[str]:
+def names_of(path: str | None, net: ResNet, known: list[str] | None = None) -> list[str]:
     """A name for each class.
 
     Args:
-        path: a text file with a name in each line; None: numbers are the names.
+        path: a text file with a name in each line; None: `known`, else numbers are the names.
         net: the network with the classifier.
+        known: the names that the checkpoint holds.
 
     Raises:
         click.ClickException: the file has another number of names.
         OSError: it cannot be read.
     """
     if path is None:
+        if known is not None and len(known) == net.num_classes:
+            return known
         return [str(index) for index in range(net.num_classes)]
     with open(path, encoding="utf-8", errors="backslashreplace") as file:
         names = [line.strip() for line in file.read().rstrip().splitlines()]
@@ -43,7 +46,7 @@ def class_of(text: str, names: list[str], path: str | None) -> int:
     Args:
         text: what --class says.
         names: of all classes.
-        path: the file of the names; None: it was not given.
+        path: the file of the names; None: they are numbers.
 
     Raises:
         click.UsageError: it means none of the classes, or several.
@@ -60,8 +63,8 @@ def class_of(text: str, names: list[str], path: str | None) -> int:
         if path is None:
             raise click.UsageError(f"--class is {text!r}; names need --classes FILE, a number does not") from None
         near = difflib.get_close_matches(text, names, 3) or [name for name in names if text.lower() in name.lower()][:3]
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "pass one of its lines or a number"
-        raise click.UsageError(f"--class {text!r} is not a line of {path}; {hint}") from None
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "pass one of them or a number"
+        raise click.UsageError(f"--class {text!r} is not a class of {path}; {hint}") from None
     if not 0 <= number < len(names):
         raise click.UsageError(f"--class is {number}; the network has classes 0 to {len(names) - 1}")
     return number

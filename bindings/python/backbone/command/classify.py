@@ -18,6 +18,7 @@ from .group import message_of
 from .inputs import Source, sources_of
 from .network import NetworkOptions, title
 from .options import Preparation, json_option, network_options, preparation_options
+from .saved import as_trained
 from .terminal import print_json, printable, progress
 
 
@@ -36,7 +37,8 @@ class _Class(NamedTuple):
     "--classes",
     "names_file",
     metavar="FILE",
-    help="A text file with the name of a class in each line, in the classifier's order.  [default: numbers]",
+    show_default="those of the training, else numbers",
+    help="A text file with the name of a class in each line, in the classifier's order.",
 )
 @click.option("--top", type=click.IntRange(1), metavar="N", default=5, help="Classes that are listed for each image.")
 @preparation_options
@@ -66,8 +68,9 @@ def command(
     sources = sources_of(images, None)
     found: dict[str, list[_Class]] = {}
     failures: list[Failure] = []
+    network, known = as_trained(network)
     with network.open(("logits",)) as net:
-        names = names_of(names_file, net)
+        names = names_of(names_file, net, known)
         with (
             progress("classify", len(sources)) as advance,
             closing(Batches(sources, preparation.load, batch, decoders).run()) as items,

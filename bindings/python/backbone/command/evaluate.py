@@ -19,7 +19,7 @@ from .labelled import known_classes, labelled_examples
 from .network import NetworkOptions, title
 from .options import json_option, network_options
 from .saved import settings_of, with_saved
-from .terminal import print_json, print_table, printable, progress, warn
+from .terminal import counted_images, print_json, print_table, printable, progress, warn
 
 # Classes that are listed for people: those that are recognised least.
 _LISTED = 5
@@ -129,7 +129,7 @@ def command(
             }
         )
     else:
-        click.echo(f"{name}, {result.count} images of {len(classes)} classes")
+        click.echo(f"{name}, {counted_images(result.count)} of {len(classes)} classes")
         click.echo(f"top-1 {100 * result.top1:6.2f} %   top-5 {100 * result.top5:6.2f} %   loss {result.loss:.4f}")
         _print_least(result, classes)
         if written:

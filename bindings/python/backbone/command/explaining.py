@@ -63,12 +63,19 @@ class Asked:
                 "stage with --feature, as in C4:17, or pass a checkpoint with the classifier"
             ) from None
 
-    def target(self, net: ResNet) -> tuple[int | Feature | None, list[str]]:
-        """The target, and the names of all classes."""
+    def target(self, net: ResNet, weights: str, known: list[str] | None) -> tuple[int | Feature | None, list[str]]:
+        """The target, and the names of all classes.
+
+        Args:
+            net: the network.
+            weights: the file that it is from.
+            known: the names that this file holds.
+        """
         if self.feature is not None:
             return self.feature, []
-        names = names_of(self.names_file, net)
-        return None if self.name is None else class_of(self.name, names, self.names_file), names
+        names = names_of(self.names_file, net, known)
+        file = weights if self.names_file is None and names == known else self.names_file
+        return None if self.name is None else class_of(self.name, names, file), names
 
 
 def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +92,8 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--classes",
             "names_file",
             metavar="FILE",
-            help="A text file with the name of a class in each line, in the classifier's order.  [default: numbers]",
+            show_default="those of the training, else numbers",
+            help="A text file with the name of a class in each line, in the classifier's order.",
         ),
         click.option(
             "--feature",

@@ -29,7 +29,7 @@ from .network import NetworkOptions, report_of
 from .options import Preparation, json_option, network_options, preparation_options, stages_option
 from .outputs import Arrays, remove_abandoned, write_features
 from .parameters import STAGES
-from .terminal import print_json, printable, progress
+from .terminal import counted_images, print_json, printable, progress
 
 # Errors that the next output would have as well.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -181,7 +181,8 @@ def command(
         )
     else:
         rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
-        click.echo(f"{len(sources)} images: {run.computed} computed{rate}, {there} were there, {len(failed)} failed")
+        done = f"{run.computed} computed{rate}, {there} skipped, {len(failed)} failed"
+        click.echo(f"{counted_images(len(sources))}: {done}")
     for failure in failed:
         click.echo(f"error: {printable(failure['reason'])}", err=True)
     return 1 if failed else 0

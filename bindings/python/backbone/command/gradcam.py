@@ -11,6 +11,7 @@ from ..explain import STAGES, gradcam, last_stage
 from .explaining import Asked, Report, output_of, smoothed, target_options
 from .network import NetworkOptions
 from .options import Preparation, json_option, network_options, opacity_option, preparation_options
+from .saved import as_trained
 
 
 @click.command(short_help="Draw what speaks for a class over an image.")
@@ -48,9 +49,10 @@ def command(
     """
     out = output_of(image, out, "gradcam")
     picture = preparation.shown(image)
+    network, known = as_trained(network)
     outputs = STAGES[: 1 + max(STAGES.index(asked.feature.stage), STAGES.index(stage or "C2"))] if asked.feature else ()
     with asked.open(network, outputs or (*STAGES, "logits")) as net:
-        target, names = asked.target(net)
+        target, names = asked.target(net, network.weights, known)
         layer = stage or (asked.feature.stage if asked.feature else last_stage(net))
         found = gradcam(net, picture.transpose(2, 0, 1)[None], target, layer)
         stride = net.out_strides[net.outputs.index(layer)]

@@ -104,7 +104,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
 def message_of(error: BaseException) -> str:
     """An error as people read it."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+        if error.filename is None:
+            return error.strerror
+        return f"{error.filename}: {error.strerror}" if error.filename != "" else f"'': {error.strerror}"
     text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
     if isinstance(error, MismatchError):
         # The options of a load by their names here.

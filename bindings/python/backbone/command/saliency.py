@@ -12,6 +12,7 @@ from ..explain import saliency
 from .explaining import Asked, Report, output_of, target_options
 from .network import NetworkOptions
 from .options import Preparation, json_option, network_options, opacity_option, preparation_options
+from .saved import as_trained
 
 
 @click.command(short_help="Draw the pixels that change a class's score.")
@@ -42,8 +43,9 @@ def command(
     """
     out = output_of(image, out, "saliency")
     picture = preparation.shown(image)
+    network, known = as_trained(network)
     with asked.open(network, asked.outputs) as net:
-        target, names = asked.target(net)
+        target, names = asked.target(net, network.weights, known)
         found = saliency(net, picture.transpose(2, 0, 1)[None], target)
         heat = found.heat[0]
         # Of a map with few values above 0 the percentile may be 0.

@@ -12,7 +12,7 @@ from typing import Any, cast
 import click
 from click.core import ParameterSource
 
-from ..training import StateError
+from ..training import StateError, read_notes
 from .network import NetworkOptions
 
 # What a network that was saved has to be created with again.
@@ -34,6 +34,19 @@ def with_saved(network: NetworkOptions, settings: Mapping[str, Any]) -> NetworkO
 
     checkpoint = dataclasses.replace(network.checkpoint, **chosen(_OF_CHECKPOINT))
     return dataclasses.replace(network, checkpoint=checkpoint, **chosen(_OF_NETWORK))
+
+
+def as_trained(network: NetworkOptions) -> tuple[NetworkOptions, list[str] | None]:
+    """The options, with the settings of the training that wrote the checkpoint, and the names of its classes.
+
+    None in place of the names, and the options as they are, for a checkpoint that `backbone train` did not write.
+
+    Raises:
+        OSError: the file cannot be read.
+        StateError: what it says of the training is damaged.
+    """
+    notes = read_notes(network.weights) if isinstance(network.content, str) else None
+    return with_saved(network, settings_of(notes)), classes_of(notes)
 
 
 def settings_of(notes: Mapping[str, Any] | None) -> dict[str, Any]:

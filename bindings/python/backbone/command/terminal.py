@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted_images(count: int) -> str:
+    """ "1 image", "2 images"."""
+    return f"{count} image" if count == 1 else f"{count} images"
+
+
 def print_json(value: Any) -> None:
     """Write one JSON object."""
     click.echo(json.dumps(value, indent=2))

@@ -18,7 +18,7 @@ from .group import Interrupted
 from .network import NetworkOptions, title
 from .options import initial_network_options, json_option
 from .recipe import recipe_options
-from .terminal import print_json, printable
+from .terminal import counted_images, print_json, printable
 from .training_display import Display
 from .training_network import new_network, saved_network
 from .training_settings import beside_recipe, check_classes, check_same, chosen_settings, recipe_of
@@ -101,7 +101,7 @@ def command(
         check_classes(last, notes, data)
         net = saved_network(last, notes, network, settings, len(data.classes))
     with net:
-        counts = f"{len(data.train)} images to train with, {len(data.validation)} for validation"
+        counts = f"{counted_images(len(data.train))} to train with, {len(data.validation)} for validation"
         heading = f"{title(net)}, {len(data.classes)} classes: {counts}"
         display = Display(recipe.epochs, len(data.train), len(data.validation), None if as_json else heading)
         trainer = Trainer(

@@ -25,7 +25,10 @@ def check_settings(path: str, before: Mapping[str, Any], now: Mapping[str, Any])
     names = [name for name in {**before, **present} if before.get(name) != present.get(name)]
     if names:
         listed = ", ".join(f"{name}: {_short(before.get(name))}, now {_short(present.get(name))}" for name in names)
-        raise StateError(f"{path}: the training has other settings ({listed}); resume it with the same ones")
+        raise StateError(
+            f"{path}: the training has other settings ({listed}); resume it with the same ones, or begin another "
+            "training with its weights"
+        )
 
 
 def _short(value: object) -> str:

@@ -119,7 +119,9 @@ def write_checkpoint(path: str, save: Callable[[str], None], notes: dict[str, An
         os.replace(partial, path)
         _sync_folder(folder)
     except OSError as error:
-        reason = error.strerror or str(error).replace(partial, path)
+        # The library's own text begins with the path.
+        reason = error.strerror or str(error)
+        reason = reason.removeprefix(f"{partial}: ").removeprefix("cannot write it: ").replace(partial, path)
         raise OSError(error.errno or 0, f"cannot be written: {reason}", path) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -34,6 +34,8 @@ from ._tables import paths_of_curves, write_classes, write_curves
 
 LAST, BEST, CLASSES = "last.pth", "best.pth", "classes.txt"
 
+_DIVERGED = "the training diverged: lower lr, or set clip or warmup"
+
 
 class Trainer:
     """Trains a classifier on a data set.
@@ -108,8 +110,8 @@ class Trainer:
             resume: go on from last.pth, or begin if there is none.
 
         Raises:
-            StateError: there is a last.pth and `resume` is false; or it was made with other settings; or another
-                training writes to this folder.
+            StateError: there is a last.pth with at least one step and `resume` is false; or it was made with other
+                settings; or another training writes to this folder.
             Stopped: `Observer.is_stopped` was true; last.pth has the state.
             FloatingPointError: a gradient was NaN or infinite; last.pth is from before.
             ValueError: none of the images could be decoded.
@@ -118,7 +120,7 @@ class Trainer:
         with locked(self._output):
             remove_abandoned(self._output)
             path = self._path(LAST)
-            if os.path.exists(path):
+            if os.path.exists(path) and (resume or not _has_no_step(path)):
                 if not resume:
                     raise StateError(f"{path}: a training is there; resume it, or write to another folder")
                 self._load(path)
@@ -196,9 +198,10 @@ class Trainer:
         try:
             self._optimizer.step(self._gradients)
         except FloatingPointError as error:
+            # Without the advice after the semicolon, which is for those who call the optimiser themselves.
+            found = str(error).partition(";")[0]
             raise FloatingPointError(
-                f"epoch {progress.epoch + 1}, step {progress.step + 1}: {error}; the training diverged: lower lr, or "
-                "set clip or warmup"
+                f"epoch {progress.epoch + 1}, step {progress.step + 1}: {found}; {_DIVERGED}"
             ) from None
         progress.loss += loss * len(labels)
         progress.correct += int((logits.reshape(len(labels), -1).argmax(1) == labels).sum())
@@ -215,9 +218,12 @@ class Trainer:
 
         self._net.eval()
         size, decoders = self._recipe.batch, self._decoders
-        result = evaluate(
-            self._net, self._data.validation, self._view, batch=size, decoders=decoders, on_batch=on_batch
-        )
+        try:
+            result = evaluate(
+                self._net, self._data.validation, self._view, batch=size, decoders=decoders, on_batch=on_batch
+            )
+        except FloatingPointError as unfit:
+            raise FloatingPointError(f"epoch {self.progress.epoch + 1}, validation: {unfit}; {_DIVERGED}") from None
         for example, error in result.failed:
             self._note(example.path, error)
         return {
@@ -273,3 +279,12 @@ class Trainer:
                 plot_curves(picture, history)
             except PlotError as error:
                 self._observer.on_missing_plot(picture, error)
+
+
+def _has_no_step(path: str) -> bool:
+    """Whether a last.pth holds nothing that was trained: its training failed before the first save."""
+    try:
+        progress = progress_of(path, read_notes(path))
+    except StateError:
+        return False
+    return progress.epoch == progress.step == 0

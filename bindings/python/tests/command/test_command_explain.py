@@ -158,7 +158,7 @@ def test_small_images_are_enlarged(tmp_path, weights):
         (["x.png", "--class", "6"], 2, "--class is 6; the network has classes 0 to 5"),
         (["x.png", "--class", "-1"], 2, "--class is -1; the network has classes 0 to 5"),
         (["x.png", "--classes", "names.txt", "--class", "gray cat"], 2, "did you mean 'grey cat'"),
-        (["x.png", "--classes", "names.txt", "--class", "zebra"], 2, "pass one of its lines or a number"),
+        (["x.png", "--classes", "names.txt", "--class", "zebra"], 2, "pass one of them or a number"),
         (["x.png", "--classes", "names.txt", "--class", "ship"], 2, "names the classes 3, 5 of names.txt"),
         (["x.png", "--classes", "absent.txt"], 1, "absent.txt: No such file"),
         (["x.png", "--classes", "short.txt"], 1, "short.txt has 2 names, but the network has 6 classes"),

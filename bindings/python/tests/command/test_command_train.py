@@ -53,6 +53,14 @@ def test_one_command_trains_a_network(tmp_path):
     classified = run_json("classify", image, "-w", tmp_path / "out/best.pth", "--classes", tmp_path / "out/classes.txt")
     assert [row["name"] for row in classified["images"][0]["classes"]] != names
     assert {row["name"] for row in classified["images"][0]["classes"]} == set(names)
+    # The weights know the names.
+    assert run_json("classify", image, "-w", tmp_path / "out/best.pth") == classified
+    for method in ("gradcam", "saliency"):
+        target = ("--class", "south east", "-w", tmp_path / "out/best.pth", "-o", tmp_path / "heat.png")
+        found = run_json(method, image, *target)["class"]
+        # In the order of the names.
+        assert (found["name"], found["index"]) == ("south east", 3)
+    assert "--class 'south' is not a class of " in error_of("gradcam", image, *target[2:], "--class", "south", status=2)
     assert sorted(os.listdir(tmp_path / "out")) == ["best.pth", "classes.txt", "curves.csv", "curves.png", "last.pth"]
 
 
@@ -68,6 +76,20 @@ def test_json_tells_what_was_done(tmp_path, folder):
         if name.endswith(("weight", "bias"))
     )
     assert report["skipped"] == []
+
+
+def test_other_commands_normalise_as_the_training_did(tmp_path, folder):
+    """Weights and classes are the same, mean and std are not those of ImageNet."""
+    scale = ("--mean", "90,100,110", "--std", "40,50,60")
+    run("train", folder, *QUICK, *scale, "-o", tmp_path / "out")
+    image = folder / "a/000.png"
+    weights = ("-w", tmp_path / "out/last.pth")
+    told = run_json("classify", image, *weights, *scale)
+    assert run_json("classify", image, *weights) == told
+    imagenet = ("--mean", "123.675,116.28,103.53", "--std", "58.395,57.12,57.375")
+    assert run_json("classify", image, *weights, *imagenet) != told
+    out = ("-o", tmp_path / "heat.png")
+    assert run_json("saliency", image, *weights, *out) == run_json("saliency", image, *weights, *out, *scale)
 
 
 def test_another_folder_for_validation_and_a_limit_of_pixels(tmp_path, folder):

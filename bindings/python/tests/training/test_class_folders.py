@@ -40,6 +40,17 @@ def test_a_tenth_of_each_class_is_held_out(tmp_path):
     assert read_dataset(folder, fraction=0).validation == ()
 
 
+def test_pipes_and_devices_are_no_images(tmp_path):
+    """A training that opened the pipe would wait for ever."""
+    folder = write_folders(tmp_path / "all", {"a": 2, "b": 2})
+    os.mkfifo(folder / "a/pipe.png")
+    (folder / "a/zero.png").symlink_to("/dev/zero")
+    (folder / "b/nowhere.png").symlink_to("absent.png")
+    (folder / "b/link.png").symlink_to("000.png")
+    found = names(read_dataset(folder, fraction=0).train)
+    assert found == ["a/000.png", "a/001.png", "b/000.png", "b/001.png", "b/link.png", "b/nowhere.png"]
+
+
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "test"])
 def test_folders_of_train_and_validation(tmp_path, name):
     write_folders(tmp_path / "all/train", {"a": 3, "b": 4})
