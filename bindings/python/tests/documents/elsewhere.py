@@ -39,5 +39,6 @@ NOT_RUN = {
     "pip install './bindings/python[ray]'": "500 MB; scripts/setup --ray installs the same packages",
     "pip install './bindings/python[train]'": "scripts/setup installs the same Matplotlib",
     "pip install './bindings/python[ray,torch]'": "PyTorch and 500 MB; scripts/setup installs the same packages",
+    "swift run -c release backbone-bench kernels --architecture resnet50": "the same tool as below",
     "swift run -c release backbone-bench peak": "a tool for developers, which is another build of everything",
 }
