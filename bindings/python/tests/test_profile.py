@@ -106,12 +106,16 @@ def test_winograd_is_for_3x3_and_can_be_declined():
         kernels = {layer.name: layer.kernel for layer in fast.profile(x)}
         assert "winograd" in kernels["layer1.0.conv2"]
         assert "winograd" in kernels["layer4.2.conv2"]
-        assert "winograd" in kernels["layer2.0.conv2"]  # of stride 2
+        # Of stride 2, its input from a ReLU: zeros are skipped instead.
+        assert "direct" in kernels["layer2.0.conv2"]
         for name in ("conv1", "layer1.0.conv1", "layer1.0.downsample.0"):
             assert "direct" in kernels[name]
         assert not any("winograd" in layer.kernel for layer in direct.profile(x))
         for left, right in zip(fast(x), direct(x), strict=True):
             assert not np.array_equal(left, right)
+    with backbone.ResNet(18) as net:
+        # Of stride 2, its input from a sum.
+        assert "winograd" in {layer.name: layer.kernel for layer in net.profile(x)}["layer2.0.conv1"]
 
 
 @pytest.mark.skipif(not HAS_AVX2, reason="the portable kernels have one algorithm")
