@@ -1153,7 +1153,7 @@ BACKBONE_API backbone_status backbone_write_trainable(backbone *net, const float
  * and optimizer steps write to this memory; running statistics stay in the network. Filled tapes become stale.
  *
  * This is the one pointer that a network keeps. The memory must stay valid until it is replaced by another call of this
- * function or until backbone_destroy, neither of which reads or writes it; only a call with NULL reads it.
+ * function or until backbone_free, neither of which reads or writes it; only a call with NULL reads it.
  *
  * Write to the memory only while no other call uses the network, and call backbone_parameters_changed afterwards.
  *
