@@ -28,6 +28,7 @@ func instructions(_ options: String...) -> [SwiftSetting] {
 }
 
 // The targets of instruction sets: each compiles `Sources/VectorKernels`, to which its folder has a link, for its vectors.
+// A library has those of its own architecture.
 let instructionSets: [Target] = [
     .target(
         name: "KernelsAVX2", dependencies: ["CShims"],
@@ -35,7 +36,18 @@ let instructionSets: [Target] = [
     .target(
         name: "KernelsAVX512", dependencies: ["CShims"],
         swiftSettings: library + instructions("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprfchw")),
+    // Every ARM of 64 bits has it.
+    .target(name: "KernelsNEON", dependencies: ["CShims"], swiftSettings: library + instructions()),
 ]
+
+#if arch(arm64)
+    let isARM = true
+#else
+    // `scripts/build --arm64` sets this, which compiles the targets one by one for another machine than this.
+    let isARM = Context.environment["BACKBONE_ARCHITECTURE"] == "arm64"
+#endif
+
+func isOurs(_ instructionSet: Target) -> Bool { (instructionSet.name == "KernelsNEON") == isARM }
 
 // The targets stand in the order in which data flows through them, from the C entry points down.
 let package = Package(
@@ -65,7 +77,8 @@ let package = Package(
             name: "Execution", dependencies: ["Networks", "Kernels", "Runtime", "CShims"], swiftSettings: library),
         .target(name: "Networks", dependencies: ["Runtime", "CShims"], swiftSettings: library),
         .target(
-            name: "Kernels", dependencies: instructionSets.map { .byName(name: $0.name) } + ["Runtime", "CShims"],
+            name: "Kernels",
+            dependencies: instructionSets.filter(isOurs).map { .byName(name: $0.name) } + ["Runtime", "CShims"],
             swiftSettings: library),
         .target(name: "Runtime", dependencies: ["CShims"], swiftSettings: library),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("m")]),
@@ -90,7 +103,7 @@ let package = Package(
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Checkpoints", "Kernels", "Networks", "Runtime"]),
         .testTarget(name: "CAPITests", dependencies: ["Backbone", "CBackbone"]),
-    ] + instructionSets,
+    ] + instructionSets.filter(isOurs),
     swiftLanguageModes: [.v6]
 )
 

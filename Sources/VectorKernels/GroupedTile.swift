@@ -148,14 +148,19 @@ extension Sums {
     ) {
         let left = load(b)
         let right = load(b + lanes)
-        for row in 0..<rows {
-            let address = a.address(of: row)
-            vectors[unchecked: 2 &* row] = addProduct(
-                vectors[unchecked: 2 &* row], spread(load(address), index), left)
-            vectors[unchecked: 2 &* row &+ 1] = addProduct(
-                vectors[unchecked: 2 &* row &+ 1], spread(load(address + lanes), index), right)
-        }
+        // Two loops: one of more than four rows would stay a loop where a vector is two registers.
+        for row in 0..<min(rows, 4) { addSpread(row, a.address(of: row), index, left, right) }
+        for row in min(rows, 4)..<rows { addSpread(row, a.address(of: row), index, left, right) }
         b += panelWidth
+    }
+
+    @inline(__always)
+    private mutating func addSpread(
+        _ row: Int, _ address: UnsafePointer<Float>, _ index: Int, _ left: Vector, _ right: Vector
+    ) {
+        vectors[unchecked: 2 &* row] = addProduct(vectors[unchecked: 2 &* row], spread(load(address), index), left)
+        vectors[unchecked: 2 &* row &+ 1] = addProduct(
+            vectors[unchecked: 2 &* row &+ 1], spread(load(address + lanes), index), right)
     }
 
     /// Adds the products of a channel of one group, and of the same of a second, each with a vector of the panel.

@@ -84,11 +84,11 @@ int shims_cpu_has_avx512(void);
 /* Bytes of a core's first-level data cache; 0 where the system does not tell. */
 long shims_first_level_cache(void);
 
-/* Whether the CPU multiplies polynomials over GF(2) (PCLMULQDQ): 1 or 0. */
-int shims_cpu_multiplies_carryless(void);
+/* Whether the CPU has what shims_crc32_fold uses, PCLMULQDQ on x86-64 and CRC32 on ARM: 1 or 0. */
+int shims_cpu_folds_crc32(void);
 /*
  * Sixteen bytes that have, with a state of 0 before them, the same CRC-32 (polynomial 0xEDB88320) as `count` bytes with
- * `state` before them; `count` is a multiple of 64 above 0. For a CPU that multiplies carryless.
+ * `state` before them; `count` is a multiple of 64 above 0. For a CPU that has the instructions.
  */
 void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
 
@@ -170,6 +170,8 @@ struct shims_blas_scope *shims_the_blas_scope(void);
 static inline void shims_spin_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __builtin_arm_yield();
 #endif
 }
 

@@ -6,8 +6,8 @@ import Runtime
 
 /// The CRC-32 of zip archives (ISO 3309, reflected polynomial 0xEDB88320).
 ///
-/// A CPU that multiplies polynomials folds 64 bytes a step into sixteen. Elsewhere, and for the rest, sixteen bytes a step
-/// are looked up: table `k` holds, for each byte, its remainder after `k` further zero bytes, so sixteen look-ups that do
+/// A CPU with instructions for it brings 64 bytes a step into sixteen. Elsewhere, and for the rest, sixteen bytes a step are
+/// looked up: table `k` holds, for each byte, its remainder after `k` further zero bytes, so sixteen look-ups that do
 /// not wait for each other replace sixteen that do ("slicing"; Kounavis and Berry, 2005).
 struct CRC32: ~Copyable {
     private let tables: UniqueArray<UInt32>
@@ -15,7 +15,7 @@ struct CRC32: ~Copyable {
 
     /// - Parameter folds: For tests; false for look-ups alone.
     init(folds: Bool = true) throws(BackboneError) {
-        self.folds = folds && shims_cpu_multiplies_carryless() != 0
+        self.folds = folds && shims_cpu_folds_crc32() != 0
         var tables = try UniqueArray<UInt32>(repeating: 0, count: 16 * 256)
         let table = tables.mutableElements
         for byte in 0..<256 {

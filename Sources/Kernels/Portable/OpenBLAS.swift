@@ -10,7 +10,16 @@ enum OpenBLAS {
     static func load() throws(BackboneError) {
         guard let reason = shims_load_blas(Int32(clamping: ThreadLimit.defaultCount)) else { return }
         throw BackboneError(
-            .io, "this CPU lacks AVX2 or FMA, and OpenBLAS, which computes without them, is not to be had: \(reason)")
+            .io, "\(cause), and OpenBLAS, which computes without them, is not to be had: \(reason)")
+    }
+
+    /// Why the kernels for any CPU were chosen.
+    private static var cause: StaticString {
+        #if arch(arm64)
+            "the CPU's vector instructions are disabled"
+        #else
+            "this CPU lacks AVX2 or FMA"
+        #endif
     }
 
     /// Its functions; `load` must have succeeded.

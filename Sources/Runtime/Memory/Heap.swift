@@ -43,7 +43,8 @@ public enum Heap {
         return memory
     }
 
-    /// Of x86-64, in bytes.
+    /// Of x86-64, and of ARM with pages of 4 KB, in bytes. Where ARM has pages of 64 KB, so much of them in a row is one
+    /// entry of the TLB.
     private static var hugePage: Int { 2 << 20 }
 
     /// Gives back what `allocate` gave. The elements must have been deinitialised.

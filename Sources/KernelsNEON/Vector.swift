@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The libbackbone authors
+
+import CShims
+
+// The file of the same name in `KernelsAVX2` says what these are.
+
+/// The contents of two registers. There are 32: with the sums of six rows in 24 of them and a step's weights in four, its
+/// inputs have four.
+typealias Vector = SIMD8<Float>
+
+/// The sums of the highest tile, six rows of two vectors.
+typealias TileVectors = InlineArray<12, Vector>
+
+package enum Leaves {
+    @inlinable package static var lanes: Int { 8 }
+    @inlinable package static var mostProductRows: Int { 6 }
+    @inlinable package static var columnsPerPrefetch: Int { 1 }
+}
+
+@inline(__always)
+func spread(_ vector: Vector, _ index: Int) -> Vector { shims_spread8(vector, index) }
+
+@inline(__always)
+func squareRoots(_ vector: Vector) -> Vector { shims_square_roots8(vector) }
