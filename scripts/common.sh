@@ -11,6 +11,7 @@ venv=$root/.build/venv
 python=$venv/bin/python
 library=$root/.build/release/libbackbone.so
 embedded_library=$root/.build/embedded/release/libbackbone.so
+arm64_library=$root/.build/arm64/libbackbone.so
 cd "$root"
 
 # SwiftPM takes CC and CXX for its own compiler and gives them options that gcc does not know.

@@ -11,6 +11,7 @@ An entry that no document needs any more fails the test.
 LONG_SCRIPTS = {
     "scripts/bench": "20 minutes on a machine that does nothing else: measuring is no test",
     "scripts/build": "step build of scripts/test",
+    "scripts/check": "step check of scripts/test",
     "scripts/degradation": "test_degradation.py runs small ones, test_parity_theory.py compares with PyTorch",
     "scripts/demo": "test_demo.py runs the program behind it",
     "scripts/docs": "step docs of scripts/test",
