@@ -57,7 +57,8 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg]
         copy.chmod(0o755)
         # Five megabytes of symbols are for debuggers. A machine without binutils keeps them.
         strip = shutil.which("strip") or shutil.which("llvm-strip")
-        if strip:
+        # The library for another architecture comes without them.
+        if strip and "_PYTHON_HOST_PLATFORM" not in os.environ:
             subprocess.run([strip, "--strip-unneeded", copy], check=True)
         return copy
 
