@@ -51,7 +51,7 @@ struct TrainableTests {
         #expect(own.contains { $0 != 0 })
     }
 
-    /// In evaluation mode nothing before the head is kept.
+    /// In evaluation mode nothing before the head is kept: the tape is the memory that inference computes in.
     @Test func theHeadAloneNeedsNoActivations() throws {
         let net = try Net.small()
         func bytes() throws -> Int {
@@ -63,7 +63,7 @@ struct TrainableTests {
         }
         let all = try bytes()
         try check(backbone_set_trainable(net.handle, Self.head))
-        #expect(try bytes() * 4 < all)
+        #expect(try bytes() * 2 < all)
         // With the statistics of batches the whole network is part of the pass.
         try check(backbone_set_training(net.handle, 1))
         #expect(try bytes() * 2 > all)
