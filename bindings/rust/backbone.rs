@@ -1416,7 +1416,7 @@ impl ResNet {
     /// `parameters` points to all `count` parameters, in the order of the state dict, until the network is dropped or
     /// bound to other memory; and nobody writes there while another call uses the network.
     pub unsafe fn bind_parameters(&self, parameters: *mut f32, count: usize) -> Result<(), Error> {
-        check(self.lib, unsafe { (self.lib.backbone_bind_parameters)(self.net, parameters, count) })
+        check(self.lib, (self.lib.backbone_bind_parameters)(self.net, parameters, count))
     }
 
     /// Reports that bound parameters of some entries of the state dict were written; `None`: of all.

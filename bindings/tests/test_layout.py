@@ -54,6 +54,7 @@ RUST_TYPES = {
     "double*": "*mut f64",
     "size_t": "usize",
     "size_t*": "*mut usize",
+    "constsize_t*": "*const usize",
     "backbone_status": "i32",
 }
 RUST_STRUCTS = {
