@@ -6,6 +6,7 @@ import CBackbone
 /// A network through the C interface, with an image and memory for its features.
 final class BenchNetwork {
     let net: OpaquePointer
+    let outputCount: Int
     private let image: [Float]
     private let inputShape: [Int64]
     private let features: [UnsafeMutablePointer<Float>]
@@ -27,9 +28,12 @@ final class BenchNetwork {
         guard let handle else { throw BenchError(message: "no handle") }
         net = handle
         inputShape = [Int64(options.batch), 3, Int64(options.height), Int64(options.width)]
-        var rows = [Int64](repeating: 0, count: 16)
-        try check(backbone_output_shapes(net, inputShape, &rows, 4))
-        shapes = (0..<4).map { Array(rows[4 * $0..<4 * $0 + 4]) }
+        // CIFAR-10's networks have three stages.
+        try check(backbone_get_options(net, &settings))
+        outputCount = settings.out_stages.nonzeroBitCount
+        var rows = [Int64](repeating: 0, count: 4 * outputCount)
+        try check(backbone_output_shapes(net, inputShape, &rows, outputCount))
+        shapes = (0..<outputCount).map { Array(rows[4 * $0..<4 * $0 + 4]) }
         features = shapes.map { .allocate(capacity: Int($0.reduce(1, *))) }
         var random = BenchRandom(seed: 1)
         image = (0..<Int(inputShape.reduce(1, *))).map { _ in random.next() }
@@ -42,15 +46,15 @@ final class BenchNetwork {
     }
 
     func forward() throws {
-        try withTensors { input, outputs in try check(backbone_forward(net, input, outputs, 4)) }
+        try withTensors { input, outputs in try check(backbone_forward(net, input, outputs, outputCount)) }
     }
 
     func profile() throws -> [backbone_layer] {
         var count = 0
-        try withTensors { input, outputs in try check(backbone_profile(net, input, outputs, 4, nil, 0, &count)) }
+        try withTensors { input, outputs in try check(backbone_profile(net, input, outputs, outputCount, nil, 0, &count)) }
         var layers = [backbone_layer](repeating: backbone_layer(), count: count)
         try withTensors { input, outputs in
-            try check(backbone_profile(net, input, outputs, 4, &layers, layers.count, &count))
+            try check(backbone_profile(net, input, outputs, outputCount, &layers, layers.count, &count))
         }
         return layers
     }

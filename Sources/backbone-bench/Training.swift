@@ -30,9 +30,9 @@ func measureTraining(_ options: Options) throws {
         if run == 0 { Tape(handle: tape).measure(parts) }
         let start = shims_nanoseconds()
         try network.withTensors { input, outputs in
-            try check(backbone_forward_train(network.net, tape, input, outputs, 4))
+            try check(backbone_forward_train(network.net, tape, input, outputs, network.outputCount))
             // Any gradients will do: the features themselves.
-            try check(backbone_backward(network.net, tape, outputs, 4, nil, gradients, count, 0))
+            try check(backbone_backward(network.net, tape, outputs, network.outputCount, nil, gradients, count, 0))
         }
         let updateStart = shims_nanoseconds()
         // A learning rate of 0 leaves the weights; they are packed anew all the same.
