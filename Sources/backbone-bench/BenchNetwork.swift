@@ -51,7 +51,9 @@ final class BenchNetwork {
 
     func profile() throws -> [backbone_layer] {
         var count = 0
-        try withTensors { input, outputs in try check(backbone_profile(net, input, outputs, outputCount, nil, 0, &count)) }
+        try withTensors { input, outputs in
+            try check(backbone_profile(net, input, outputs, outputCount, nil, 0, &count))
+        }
         var layers = [backbone_layer](repeating: backbone_layer(), count: count)
         try withTensors { input, outputs in
             try check(backbone_profile(net, input, outputs, outputCount, &layers, layers.count, &count))
