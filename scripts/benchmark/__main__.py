@@ -16,7 +16,7 @@ from pathlib import Path
 from . import artifacts, children, machine, plot, report, session, startup
 from .arguments import choices, output_folder, positive, thread_counts
 from .columns import BY_KEY, COLUMNS, FAMILY, STARTUP_COLUMN
-from .engines import OURS, PEERS, engine
+from .engines import OURS, PEERS, VARIANTS, engine
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build" / "bench"
@@ -43,7 +43,9 @@ def main() -> int:
         children.end_all()
     print(report.markdown(results), end="")
     print(f"==> written to {out}", file=sys.stderr)
-    failed = any(cell["failure"] for column in results["columns"] for cell in column["cells"])
+    failed = any(
+        cell["failure"] for column in results["columns"] for cell in (*column["cells"], *column["variants"])
+    )
     return 1 if failed or not any(column["cells"] for column in results["columns"]) else 0
 
 
@@ -79,7 +81,7 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
     needed = list(arguments.columns)
     if not arguments.no_startup and STARTUP_COLUMN not in needed:
         needed.append(STARTUP_COLUMN)
-    unprepared = artifacts.prepare_all(WORK / "models", names, needed, child_environment(None, None), logs)
+    unprepared = artifacts.prepare_all(WORK / "models", [*names, *VARIANTS], needed, child_environment(None, None), logs)
     # One that cannot be converted for one column is left out of all: what its row means stays simple.
     left_out |= unprepared
     names = [name for name in names if name not in left_out]
@@ -112,7 +114,9 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
         results["startup"] = startup.measure(names, processes, arguments.library, WORK, environment, logs)
         write(results, out)
     for column in arguments.columns:
-        contestants = [session.Contestant(name, threads) for threads in arguments.threads for name in names]
+        contestants = [
+            session.Contestant(name, threads) for threads in arguments.threads for name in [*names, *VARIANTS]
+        ]
         runs = arguments.runs or (QUICK_RUNS if arguments.quick else column.runs)
         results["columns"].append(session.measure(column, contestants, runs, WORK / "models", environment, logs))
         results["ratios"] = report.compare(results["columns"])
