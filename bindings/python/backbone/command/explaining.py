@@ -194,7 +194,7 @@ class Report:
         at = min(int(row) * self.stride, height - 1), min(int(column) * self.stride, width - 1)
         return float(self.heat.max()), at
 
-    def tell(self, net: ResNet, out: str, as_json: bool) -> None:
+    def tell(self, net: ResNet, network: NetworkOptions, out: str, as_json: bool) -> None:
         """Write the numbers to the terminal."""
         target, score = self.explanation.targets[0], float(self.explanation.scores[0])
         largest, at = self.largest
@@ -216,6 +216,8 @@ class Report:
                     "out": out,
                     "network": {"architecture": net.architecture, "title": title(net)},
                     "size": self.picture.shape[:2],
+                    "mean": list(network.mean),
+                    "std": list(network.std),
                     **described,
                     **({"stage": self.stage} if self.stage else {}),
                     "shape": self.heat.shape,
@@ -225,6 +227,7 @@ class Report:
                 }
             )
             return
+        network.print_normalization()
         click.echo(f"{'feature' if isinstance(target, Feature) else 'class'}: {printable(self.caption)}")
         if largest > 0:
             click.echo(f"strongest: row {at[0]}, column {at[1]}")

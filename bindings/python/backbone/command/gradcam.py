@@ -61,4 +61,4 @@ def command(
         strength = smoothed(heat, stride, picture.shape[:2])
         report = Report(found, names, layer, heat, stride, picture, strength, float(heat.max()))
         report.save(out, opacity)
-        report.tell(net, out, as_json)
+        report.tell(net, network, out, as_json)

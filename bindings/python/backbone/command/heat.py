@@ -73,4 +73,5 @@ def nearest(heat: npt.NDArray[np.floating], stride: int, size: tuple[int, ...]) 
         np.minimum((np.arange(length) + stride // 2) // stride, positions - 1)
         for length, positions in zip(size, heat.shape, strict=True)
     )
-    return heat.astype(np.float64)[rows[:, None], columns]
+    values: npt.NDArray[np.float64] = heat.astype(np.float64)[rows[:, None], columns]
+    return values

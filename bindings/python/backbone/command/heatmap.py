@@ -83,8 +83,10 @@ def command(
             name: {"shape": shapes[name], "stride": heat.stride, "low": heat.low, "high": heat.high}
             for name, heat in maps.items()
         }
-        print_json({"out": out, "size": picture.shape[:2], "measure": measure, "stages": rows})
+        pixels = {"size": picture.shape[:2], "mean": list(network.mean), "std": list(network.std)}
+        print_json({"out": out, **pixels, "measure": measure, "stages": rows})
         return
+    network.print_normalization()
     print_table(
         ("stage", "shape (C, H, W)", ">stride", ">darkest at", ">brightest at"),
         [(name, shapes[name], heat.stride, heat.low, heat.high) for name, heat in maps.items()],

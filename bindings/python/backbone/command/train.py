@@ -15,7 +15,7 @@ import click
 from ..images import MAX_PIXELS
 from ..training import Stopped, Trainer, read_dataset, read_notes
 from .group import Interrupted
-from .network import NetworkOptions, title
+from .network import NetworkOptions, print_normalization, title
 from .options import initial_network_options, json_option
 from .recipe import recipe_options
 from .terminal import counted_images, print_json, printable
@@ -103,6 +103,8 @@ def command(
     with net:
         counts = f"{counted_images(len(data.train))} to train with, {len(data.validation)} for validation"
         heading = f"{title(net)}, {len(data.classes)} classes: {counts}"
+        if not as_json:
+            print_normalization(settings["mean"], settings["std"])
         display = Display(recipe.epochs, len(data.train), len(data.validation), None if as_json else heading)
         trainer = Trainer(
             net,
