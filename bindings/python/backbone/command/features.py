@@ -175,7 +175,7 @@ def command(
         )
     else:
         rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
-        if loaded:
+        if run.computed:
             network.print_normalization()
         done = f"{run.computed} computed{rate}, {there} skipped, {len(failed)} failed"
         click.echo(f"{counted_images(len(sources))}: {done}")

@@ -103,8 +103,6 @@ def command(
     with net:
         counts = f"{counted_images(len(data.train))} to train with, {len(data.validation)} for validation"
         heading = f"{title(net)}, {len(data.classes)} classes: {counts}"
-        if not as_json:
-            print_normalization(settings["mean"], settings["std"])
         display = Display(recipe.epochs, len(data.train), len(data.validation), None if as_json else heading)
         trainer = Trainer(
             net,
@@ -118,6 +116,8 @@ def command(
             observer=display,
         )
         rows = _run(trainer, display, resume, last)
+        if rows and not as_json:
+            print_normalization(settings["mean"], settings["std"])
         best = trainer.progress.best
         if as_json:
             print_json(
