@@ -9,12 +9,11 @@ import json
 import sys
 from pathlib import Path
 
+import demo
 import numpy as np
 from backbone.command.sheet import THEMES, sheet_of
 from benchmark import plot
 from PIL import Image
-
-import demo
 
 _RESULTS = Path(__file__).resolve().parent / "benchmark" / "results" / "results.json"
 _NETWORK = "resnet50-224"

@@ -19,7 +19,8 @@ package enum BLASThreading {
         defer { pthread_mutex_unlock(&scope.pointee.mutex) }
         let (sum, overflows) = scope.pointee.threads.addingReportingOverflow(Int32(clamping: threads))
         guard !overflows, shims_reserve_blas_buffers(scope, sum) == 0 else {
-            throw BackboneError(.outOfMemory, "no memory for the buffers of OpenBLAS, one of 128 MiB for each of \(threads) threads")
+            throw BackboneError(
+                .outOfMemory, "no memory for OpenBLAS, which needs 128 MiB for each of \(threads) threads: use fewer")
         }
         scope.pointee.threads = sum
         if scope.pointee.users == 0 {

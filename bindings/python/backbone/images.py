@@ -91,8 +91,8 @@ def prepare(
 ) -> Pixels:
     """Resize, then crop, to the pixel as torchvision's `Resize` and `CenterCrop` do with PIL images.
 
-    `size=256, crop=224` are torchvision's evaluation transforms for ResNets. `size=800, max_size=1333` give the sizes of
-    mmdetection and detectron2. Resizing is Pillow's bilinear filter, whose triangle widens where the image shrinks
+    `size=256, crop=224` are torchvision's evaluation transforms for ResNets. `size=800, max_size=1333` give the sizes
+    of mmdetection and detectron2. Resizing is Pillow's bilinear filter, whose triangle widens where the image shrinks
     (antialias), as in detectron2; mmdetection's has no antialias.
 
     Args:

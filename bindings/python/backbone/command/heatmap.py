@@ -54,7 +54,7 @@ def command(
     width: int | None,
     as_json: bool,
 ) -> None:
-    """Draw how strongly each stage responds at each position: a PNG with IMAGE, and C2 to C5 in colours over it in gray.
+    """Draw how strongly each stage responds at each position: a PNG with IMAGE, and C2 to C5 in colours over gray.
 
     Each stage has its own scale, from percentile 1 (dark violet) to percentile 99.5 (pale yellow), with its values
     below. Images longer than 640 pixels are scaled down to that, unless --resize, --crop or --max-size say otherwise.

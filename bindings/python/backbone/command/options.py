@@ -267,7 +267,8 @@ def _network_options(function: Callable[..., Any], required: bool) -> Callable[.
             callback=parameters.numbers,
             show_default="ImageNet's",
             metavar="R,G,B",
-            help="Subtracted from pixels of 0 to 255, in the network's order of channels. C and Python have no default.",
+            help="Subtracted from pixels of 0 to 255, in the network's order of channels. "
+            "The C and Python interfaces subtract nothing by default.",
         ),
         click.option(
             "--std",
