@@ -292,7 +292,8 @@ typedef struct backbone_options {
     int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for the inputs that `normalization` names; default as given */
     const float *mean;         /**< in_channels values subtracted from the inputs that `normalization` names, in the
                                     order of the network's channels; NULL: 0 */
-    const float *std_dev;      /**< in_channels positive values they are then divided by; NULL: 1 */
+    const float *std_dev;      /**< in_channels positive values they are then divided by; NULL: 1. The command and
+                                    backbone.ray use ImageNet's mean and deviation where nothing is given */
     int32_t arithmetic;        /**< BACKBONE_ARITHMETIC_*; default fast */
     int32_t style;             /**< BACKBONE_STYLE_*; default pytorch; of no effect on networks of BasicBlocks and on
                                     pre-activation networks */
@@ -907,7 +908,7 @@ BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tens
  *   - float32 pixels, from 0 to 255 or from 0 to 1, while `mean` and `std_dev` are set but apply to uint8 alone
  *     (options.normalization)
  *   - float32 or uint8 inputs that reach the network as pixels from 0 to 255, while the loaded stem (first convolution)
- *     seems to expect inputs of deviation 1
+ *     seems to expect inputs of deviation 1; uint8 pixels while `std_dev` is NULL and the stem does not tell
  *   - float32 inputs around 0 or from 0 to 1, while the loaded stem, or `mean` and `std_dev`, are for pixels
  *   - NaN or infinities in the input or in the features
  *

@@ -90,9 +90,16 @@ struct backbone final {
         return {product(product(shape[1], shape[2]), shape[3]), product(shape[2], shape[3]), shape[3], 1};
     }
 
-    /// Strides, in elements, of a contiguous tensor whose channels lie innermost, as image decoders write them.
+    /// Strides, in elements, of a contiguous tensor whose channels are innermost, as image decoders write them. Of a
+    /// cv::Mat only where isContinuous() is true.
     static constexpr Shape nhwc(const Shape &shape) noexcept {
-        return {product(product(shape[2], shape[3]), shape[1]), 1, product(shape[3], shape[1]), shape[1]};
+        return nhwc(shape, product(shape[3], shape[1]));
+    }
+
+    /// The same with rows that may be padded: the first elements of two rows are `row_stride` elements apart, of a
+    /// cv::Mat step1(). The next image follows the last row.
+    static constexpr Shape nhwc(const Shape &shape, std::int64_t row_stride) noexcept {
+        return {product(shape[2], row_stride), 1, row_stride, shape[1]};
     }
 
     /// The version of the library in use, "major.minor.patch"; static.

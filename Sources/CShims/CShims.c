@@ -127,7 +127,26 @@ static char blas_error[256];
 static int blas_is_loaded;
 static int blas_cpus;
 
-/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. */
+/* Whether the system would give OpenBLAS so many buffers: 128 MiB each on 64-bit machines, and some to align them. */
+static int has_memory_for_blas_buffers(size_t count) {
+    size_t size = count * ((size_t)160 << 20);
+    void *probe = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return 0;
+    munmap(probe, size);
+    return 1;
+}
+
+/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. Each
+ * takes a buffer, and tries for ever where there is no memory for it. */
+static int has_memory_for_blas_threads(void) {
+    size_t size;
+    cpu_set_t *mask = shims_affinity_mask(&size);
+    if (mask == NULL) return 0;
+    size_t count = (size_t)CPU_COUNT_S(size, mask);
+    CPU_FREE(mask);
+    return has_memory_for_blas_buffers(count);
+}
+
 static void *open_without_threads(const char *path) {
     size_t size;
     cpu_set_t *mask = shims_affinity_mask(&size);
@@ -142,7 +161,7 @@ static void *open_without_threads(const char *path) {
  * An OpenBLAS that travels with this library, as in a Python wheel, lies in the folder `openblas` beside it; it is then
  * the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the system's,
  * and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which OpenBLAS
- * does not know of, is no room for more than one.
+ * does not know of, is no room for more than one, and neither is too little memory for their buffers.
  *
  * A relative path, by which a program or LD_LIBRARY_PATH may have named this library, is one from the folder that the
  * process was in when it was loaded. That may be another now, with somebody else's `openblas` in it: nothing is then
@@ -159,7 +178,7 @@ static void *open_blas(void) {
             return open_without_threads(path);
     }
     const char *system = "libopenblas.so.0";
-    int is_alone = __atomic_load_n(&blas_cpus, __ATOMIC_RELAXED) == 1;
+    int is_alone = __atomic_load_n(&blas_cpus, __ATOMIC_RELAXED) == 1 || !has_memory_for_blas_threads();
     return is_alone ? open_without_threads(system) : dlopen(system, RTLD_NOW | RTLD_LOCAL);
 }
 
@@ -169,6 +188,8 @@ static void load_blas(void) {
         *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
         *(void **)&blas.get_num_threads = dlsym(library, "openblas_get_num_threads");
         *(void **)&blas.set_num_threads = dlsym(library, "openblas_set_num_threads");
+        *(void **)&blas.take_buffer = dlsym(library, "blas_memory_alloc");
+        *(void **)&blas.give_back_buffer = dlsym(library, "blas_memory_free");
         blas_is_loaded = blas.sgemm != NULL && blas.get_num_threads != NULL && blas.set_num_threads != NULL;
     }
     if (blas_is_loaded) return;
@@ -186,6 +207,28 @@ const struct shims_blas *shims_blas(void) {
 const char *shims_load_blas(int cpus) {
     __atomic_store_n(&blas_cpus, cpus, __ATOMIC_RELAXED);
     return shims_blas() == NULL ? blas_error : NULL;
+}
+
+/* Takes as many as are needed at once, so that OpenBLAS maps those that it lacks, and gives all back. Each begins with the
+ * address of the one before. */
+int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count) {
+    if (count <= scope->buffers || blas.take_buffer == NULL || blas.give_back_buffer == NULL) return 0;
+    void **taken = NULL;
+    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        void **buffer = has_memory_for_blas_buffers(1) ? blas.take_buffer(0) : NULL;
+        failed = buffer == NULL;
+        if (failed) break;
+        *buffer = taken;
+        taken = buffer;
+        if (i >= scope->buffers) scope->buffers = i + 1;
+    }
+    while (taken != NULL) {
+        void **next = *taken;
+        blas.give_back_buffer(taken);
+        taken = next;
+    }
+    return failed ? -1 : 0;
 }
 
 long shims_first_level_cache(void) {

@@ -152,8 +152,14 @@ def command_line(arguments: argparse.Namespace) -> str:
 def write(results: dict, out: Path) -> None:
     report.write_json(results, out / "results.json")
     report.write_markdown(results, out / "results.md")
-    if not plot.draw(results, out / "results.png"):
-        (out / "results.png").unlink(missing_ok=True)
+    draw(results, out)
+
+
+def draw(results: dict, out: Path) -> None:
+    """Write results.png and results-dark.png, or remove those of earlier results."""
+    for theme, name in (("light", "results.png"), ("dark", "results-dark.png")):
+        if not plot.draw(results, out / name, theme):
+            (out / name).unlink(missing_ok=True)
 
 
 def redraw(out: Path) -> int:
@@ -164,7 +170,7 @@ def redraw(out: Path) -> int:
         print(f"error: cannot read {path}: {error}", file=sys.stderr)
         return 1
     report.write_markdown(results, out / "results.md")
-    plot.draw(results, out / "results.png")
+    draw(results, out)
     print(f"==> written to {out}", file=sys.stderr)
     return 0
 

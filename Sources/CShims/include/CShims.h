@@ -149,6 +149,9 @@ struct shims_blas {
                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
     int (*get_num_threads)(void);
     void (*set_num_threads)(int count);
+    /* The buffer that a product works in, and its return; NULL in builds that do not export them. */
+    void *(*take_buffer)(int);
+    void (*give_back_buffer)(void *buffer);
 };
 
 /* Loads it at the first call: openblas/libopenblas.so.0 beside this library, else the system's. NULL where it cannot be
@@ -164,8 +167,18 @@ struct shims_blas_scope {
     pthread_mutex_t mutex;
     int users;
     int saved_threads;
+    /* Threads of all users, each of which needs a buffer of OpenBLAS; and buffers that OpenBLAS has made for us. */
+    int threads;
+    int buffers;
 };
 struct shims_blas_scope *shims_the_blas_scope(void);
+/*
+ * Makes OpenBLAS map buffers until `count` products can run at once; it keeps them for ever. Returns 0, or -1 if the
+ * system has no memory for one: OpenBLAS is then not asked, for it would end the process or try for ever. What other
+ * users of the same OpenBLAS do meanwhile is not known here. Call it with the scope's mutex, as the fields are.
+ */
+int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count);
+
 /* Tells the CPU that a loop waits for another thread. */
 static inline void shims_spin_pause(void) {
 #if defined(__x86_64__)

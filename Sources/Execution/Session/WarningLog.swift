@@ -12,7 +12,7 @@ enum ForwardWarning: Int32 {
     case floatsTooLarge
     /// Floats are far smaller than the loaded stem, or the means and deviations, expect.
     case floatsTooSmall
-    /// uint8 values are far larger than the loaded stem expects.
+    /// uint8 values are far larger than the loaded stem expects, or nothing says that they are to be used as they are.
     case bytesTooLarge
     case inputNotFinite
     case featuresNotFinite
