@@ -34,7 +34,8 @@ static const char options[] = "{help h usage ? |     | print this }"
 /// The pixels of an image, which must live as long as the view: no copy, whatever the padding of its rows.
 static backbone::Pixels view(const cv::Mat &image) {
     CV_Assert(image.type() == CV_8UC3);
-    return {image.data, {1, 3, image.rows, image.cols}, {0, 1, static_cast<std::int64_t>(image.step), 3}};
+    const backbone::Shape shape = {1, 3, image.rows, image.cols};
+    return {image.data, shape, backbone::nhwc(shape, static_cast<std::int64_t>(image.step))};
 }
 
 /// What the network sees, and by which factor it is larger than the image.
