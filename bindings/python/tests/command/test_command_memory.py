@@ -14,14 +14,14 @@ MIB = 1 << 20
 
 def test_memory_has_the_weights_twice_and_the_features():
     # By the shapes: 11.2 million weights, in PyTorch's layout and packed, and the features.
-    report = run_json("memory", "resnet18", "--size", "64", "--size", "800x1344", "--threads", 2)
+    report = run_json("memory", "resnet18", "--size", "64", "--size", "320x480", "--threads", 2)
     small, large = report["bytes"]
     with backbone.ResNet(18) as net:
         weights = sum(4 * value.size for value in net.state_dict().values())
-        features = [4 * sum(map(np.prod, net.output_shapes((1, 3, *size)))) for size in ((64, 64), (800, 1344))]
+        features = [4 * sum(map(np.prod, net.output_shapes((1, 3, *size)))) for size in ((64, 64), (320, 480))]
     assert [row["weights"] for row in (small, large)] == [weights, weights]
     assert [row["features"] for row in (small, large)] == features
-    assert [row["input"] for row in (small, large)] == [[1, 3, 64, 64], [1, 3, 800, 1344]]
+    assert [row["input"] for row in (small, large)] == [[1, 3, 64, 64], [1, 3, 320, 480]]
     # Winograd's weights are larger than PyTorch's, by at most 2.5 times.
     assert 1.9 * weights < small["peak"] < 4.5 * weights
     assert large["peak"] > small["peak"] + features[1] - features[0]
