@@ -25,7 +25,7 @@ def test_memory_has_the_weights_twice_and_the_features():
     # Winograd's weights are larger than PyTorch's, by at most 2.5 times.
     assert 1.9 * weights < small["peak"] < 4.5 * weights
     assert large["peak"] > small["peak"] + features[1] - features[0]
-    # Larger tiles have larger weights, which add to those of small ones; C1 alone has twice the bytes of C2 to C5 together.
+    # Larger tiles have larger weights, which add to those of small ones; C1 has twice the bytes of C2 to C5 together.
     assert large["peak"] < small["peak"] + 2.5 * weights + 8 * features[1]
 
 
