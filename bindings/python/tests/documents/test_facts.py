@@ -59,7 +59,8 @@ def test_containers_of_checkpoints():
 
 
 def test_statuses():
-    table = {row[0].strip("`"): row[2].split("`")[1] for row in rows("docs/abi.md", "BACKBONE_STATUS_IO")}
+    listed = rows("docs/reference/messages.md", "BACKBONE_STATUS_IO")
+    table = {row[0].strip("`"): row[2].split("`")[1] for row in listed}
     values = {name: getattr(_library, name.removeprefix("BACKBONE_")) for name in table}
     assert {values[name]: exception for name, exception in table.items()} == {
         status: exception.__name__ for status, exception in _errors._EXCEPTIONS.items()
@@ -70,7 +71,7 @@ def test_statuses():
     ("title", "bounds"), [("allowed, fast", accuracy.BOUNDS), ("allowed, direct", accuracy.DIRECT_BOUNDS)]
 )
 def test_bounds_of_accuracy(title, bounds):
-    table = {row[0]: [float(cell) for cell in row[1:]] for row in rows("docs/speed.md", "allowed, fast")}
+    table = {row[0]: [float(cell) for cell in row[1:]] for row in rows("docs/benchmarks.md", "allowed, fast")}
     assert table[title] == list(bounds)
     kind = title.split(", ")[1]
     for row, errors in table.items():
