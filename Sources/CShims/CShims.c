@@ -136,8 +136,8 @@ static int has_memory_for_blas_buffers(size_t count) {
     return 1;
 }
 
-/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. Each
- * takes a buffer, and tries for ever where there is no memory for it. */
+/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it.
+ * Each takes a buffer, and tries for ever where there is no memory for it. */
 static int has_memory_for_blas_threads(void) {
     size_t size;
     cpu_set_t *mask = shims_affinity_mask(&size);
@@ -209,8 +209,8 @@ const char *shims_load_blas(int cpus) {
     return shims_blas() == NULL ? blas_error : NULL;
 }
 
-/* Takes as many as are needed at once, so that OpenBLAS maps those that it lacks, and gives all back. Each begins with the
- * address of the one before. */
+/* Takes as many as are needed at once, so that OpenBLAS maps those that it lacks, and gives all back. Each begins with
+ * the address of the one before. */
 int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count) {
     if (count <= scope->buffers || blas.take_buffer == NULL || blas.give_back_buffer == NULL) return 0;
     void **taken = NULL;

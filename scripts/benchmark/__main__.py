@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
     needed = list(arguments.columns)
     if not arguments.no_startup and STARTUP_COLUMN not in needed:
         needed.append(STARTUP_COLUMN)
-    unprepared = artifacts.prepare_all(WORK / "models", [*names, *VARIANTS], needed, child_environment(None, None), logs)
+    given = child_environment(None, None)
+    unprepared = artifacts.prepare_all(WORK / "models", [*names, *VARIANTS], needed, given, logs)
     # One that cannot be converted for one column is left out of all: what its row means stays simple.
     left_out |= unprepared
     names = [name for name in names if name not in left_out]
