@@ -130,7 +130,10 @@ extension NetworkRequest {
         guard options.block_width_count >= 0, (options.block_widths != nil) == (options.block_width_count > 0) else {
             throw BackboneError(
                 .invalidArgument,
-                "block_width_count is \(options.block_width_count), but block_widths is \(options.block_widths == nil ? "NULL" : "set" as StaticString)"
+                """
+                block_width_count is \(options.block_width_count), but block_widths is \
+                \(options.block_widths == nil ? "NULL" : "set" as StaticString); set both or neither
+                """
             )
         }
         blockWidths = options.block_widths.map {

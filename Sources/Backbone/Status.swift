@@ -44,7 +44,7 @@ func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
 
 /// A pointer argument that must not be NULL.
 func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(BackboneError) -> Pointer {
-    guard let pointer else { throw BackboneError(.invalidArgument, "\(name) is NULL") }
+    guard let pointer else { throw BackboneError(.invalidArgument, "\(name) is NULL, expected a pointer") }
     return pointer
 }
 
@@ -52,9 +52,13 @@ func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(Backbone
 func requireMemory(_ data: UnsafeRawPointer?, _ size: Int) throws(BackboneError) -> UnsafeRawBufferPointer {
     // C's type has no sign.
     guard size >= 0 else {
-        throw BackboneError(.invalidArgument, "size is \(UInt64(UInt(bitPattern: size))), more than memory can have")
+        throw BackboneError(
+            .invalidArgument,
+            "size is \(UInt64(UInt(bitPattern: size))), more than fits into memory; pass the bytes of data")
     }
-    guard data != nil || size == 0 else { throw BackboneError(.invalidArgument, "data is NULL, but size is \(size)") }
+    guard data != nil || size == 0 else {
+        throw BackboneError(.invalidArgument, "data is NULL, but size is \(size), expected 0 or a pointer")
+    }
     return UnsafeRawBufferPointer(start: data, count: size)
 }
 

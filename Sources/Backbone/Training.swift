@@ -130,6 +130,6 @@ public func backbone_write_trainable(
 private func checkTrainable(_ count: Int, _ expected: Int) throws(BackboneError) {
     guard count == expected else {
         throw BackboneError(
-            .invalidArgument, "count is \(count), expected \(expected): see backbone_trainable_count")
+            .invalidArgument, "count is \(count), expected \(expected); call backbone_trainable_count")
     }
 }

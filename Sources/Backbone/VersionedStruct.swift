@@ -36,7 +36,11 @@ struct VersionedStruct {
         for offset in min(size, self.size)..<size where source.load(fromByteOffset: offset, as: UInt8.self) != 0 {
             throw BackboneError(
                 .invalidArgument,
-                "options.struct_size is \(size) and byte \(offset) is set: this library knows \(self.size) bytes")
+                """
+                options.struct_size is \(size) and byte \(offset) is set, expected 0 after byte \(self.size); fill the \
+                struct with its init function, or use a newer library
+                """
+            )
         }
     }
 

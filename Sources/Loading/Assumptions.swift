@@ -16,7 +16,7 @@ extension LoadReport {
             try set(.architecture, "\(architecture.cName)")
             try set(.depth, "")
         }
-        let dilation: StaticString = configuration.dilation.stages == 0 ? "no dilation" : "dilation as asked for"
+        let dilation: StaticString = configuration.dilation.stages == 0 ? "no dilation" : "dilation as requested"
         let smoothing: StaticString =
             switch architecture.antiAliasing {
             case .none: "no anti-aliasing"
@@ -37,13 +37,13 @@ extension LoadReport {
         case .none: text = "\(text), no pooling after the stem"
         case .convolution: break
         }
-        if architecture.norm == .group { text = "\(text), GroupNorm of 32 groups and weights as they are" }
+        if architecture.norm == .group { text = "\(text), GroupNorm of 32 groups and unchanged weights" }
         try set(.assumed, text)
         guard architecture.norm == .group && !isNamed else { return }
         try warn(
             """
-            its norms have no running statistics and were taken for GroupNorms, but a file may lack those of BatchNorms; \
-            naming the architecture settles it
+            its norms have no running statistics and were loaded as GroupNorms, but a file may lack those of \
+            BatchNorms; set architecture to decide
             """)
     }
 }

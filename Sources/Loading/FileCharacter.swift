@@ -59,11 +59,11 @@ struct FileCharacter {
         if stateDict.origin == .caffe {
             (style, reason) = (.caffe, "its author is MSRA, Caffe2 or Detectron")
         } else if Dialect(of: stateDict) == .caffe2 {
-            (style, reason) = (.caffe, "its names are Caffe2's")
+            (style, reason) = (.caffe, "it has Caffe2's names")
         } else if stateDict.origin == .pytorch {
             (style, reason) = (.pytorch, "its author is torchvision or timm")
         } else if expectsPixels == true {
-            (style, reason) = (.caffe, "its stem expects pixels less their mean, not divided")
+            (style, reason) = (.caffe, "its stem expects pixels minus their mean, not divided")
         } else if expectsPixels == false && outline.network.hasCounts {
             (style, reason) = (.pytorch, "its stem expects inputs of deviation 1, and its norms were PyTorch's")
         } else {
@@ -96,7 +96,10 @@ extension LoadReport {
         if let classes = outline.network.classes { try set(.classes, "\(classes)") }
         if defaultCount > 0 {
             try warn(
-                "its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are affine"
+                """
+                its BatchNorms have no running statistics: means are 0 and variances 1 - norm_eps, so that they are \
+                affine
+                """
             )
         }
         if let head = stateDict.segmentationHead { try warn("it has '\(head)', \(SegmentationHead.doubt)") }
@@ -117,7 +120,10 @@ extension LoadReport {
     ) throws(BackboneError) {
         guard network.outputs.hasLogits, let classes = outline.network.classes else { return }
         try warn(
-            "the head of the file, of \(classes) classes, is ignored: the network's own, of \(network.classes), keeps its values"
+            """
+            the head of the file, of \(classes) classes, is ignored: that of the network, of \(network.classes), keeps \
+            its values
+            """
         )
     }
 
@@ -126,7 +132,10 @@ extension LoadReport {
         try set(.style, "\(character.styleName)")
         guard let style = character.style, network.architecture.hasStyles, style != network.style else { return }
         try warn(
-            "the weights seem to be of style \(character.styleName), as \(character.reason); the network's style is \(network.style.name)"
+            """
+            the weights seem to be of style \(character.styleName), as \(character.reason); the network's style is \
+            \(network.style.name)
+            """
         )
     }
 
@@ -142,22 +151,37 @@ extension LoadReport {
         }
         if character.expectsPixels == true && divides {
             try warn(
-                "the stem seems to expect pixels less their mean, not divided, but std_dev of the network divides them")
+                """
+                the stem seems to expect pixels minus their mean, not divided, but std_dev of the network divides \
+                them; set std_dev to 1
+                """
+            )
         }
         if character.expectsPixels == false && hasMeans && !divides {
             try warn(
-                "the stem seems to expect inputs of deviation 1, but std_dev of the network does not divide pixels")
+                """
+                the stem seems to expect inputs of deviation 1, but std_dev of the network does not divide pixels; set \
+                std_dev
+                """
+            )
         }
         // ImageNet's mean is highest in red. Means are in the order of the network's channels.
         guard channels == 3, hasMeans, let style = character.style else { return }
         let difference = means[0] - means[2]
         if style == .caffe && difference > 5 {
             try warn(
-                "weights of style caffe expect BGR, but mean of the network is highest in its first channel, as of RGB")
+                """
+                weights of style caffe expect BGR, but mean of the network is highest in its first channel, as for \
+                RGB; reverse mean
+                """
+            )
         }
         if style == .pytorch && difference < -5 {
             try warn(
-                "weights of style pytorch expect RGB, but mean of the network is highest in its last channel, as of BGR"
+                """
+                weights of style pytorch expect RGB, but mean of the network is highest in its last channel, as for \
+                BGR; reverse mean
+                """
             )
         }
     }

@@ -45,11 +45,11 @@ package enum InputConversion {
         case .sum where networkChannels != 1:
             throw BackboneError(
                 .invalidArgument,
-                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), not 1")
+                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), expected 1")
         case .map(let map) where map.count != networkChannels:
             throw BackboneError(
                 .invalidArgument,
-                "channel_map_length is \(map.count), but in_channels of the network is \(networkChannels)")
+                "channel_map_length is \(map.count), expected \(networkChannels), the in_channels of the network")
         default: return
         }
     }

@@ -120,7 +120,11 @@ package struct NetworkRequest {
         guard mean == nil && standardDeviation == nil else {
             throw BackboneError(
                 .invalidArgument,
-                "in_channels is \(inChannels) and mean or std_dev is set, but the stem in the file has \(channels)")
+                """
+                in_channels is \(inChannels) and mean or std_dev is set, expected \(channels), the channels of the \
+                file's stem
+                """
+            )
         }
         request.inChannels = channels
         return request

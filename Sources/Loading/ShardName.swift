@@ -10,7 +10,7 @@ func shardHint(_ path: UnsafePointer<CChar>) -> Message? {
     while !rest.isEmpty {
         _ = rest.takePart(before: UInt8(ascii: "-"))
         if let (number, count) = shard(rest), number >= 1, count > 1, number <= count {
-            return "it seems to be one of \(count) shards: load the index (.index.json)"
+            return "it seems to be one of \(count) shards; load the index (.index.json)"
         }
     }
     return nil

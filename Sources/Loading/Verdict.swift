@@ -44,8 +44,8 @@ struct Verdict {
         if report.count(of: .mismatched) == 0 {
             advice =
                 allowsMissing || report.count(of: .missing) == 0
-                ? ". To load the rest all the same, set ignore_modules"
-                : ". To load the rest all the same, set ignore_modules and set allow_missing"
+                ? ". To load the rest anyway, set ignore_modules"
+                : ". To load the rest anyway, set ignore_modules and allow_missing"
         }
         return BackboneError(
             .mismatch,
@@ -68,7 +68,7 @@ struct Verdict {
 
     private func checkLoaded(_ report: borrowing LoadReport) throws(BackboneError) {
         guard report.count(of: .loaded) == 0 else { return }
-        var message: Message = "\(path: report.location): no name in it belongs to the network"
+        var message: Message = "\(path: report.location): none of its names belongs to the network"
         if let found = report.entry(.unexpected, 0), let wanted = report.entry(.missing, 0) {
             message = "\(message): the first is '\(found.name)', expected '\(wanted.name)'"
         }
@@ -84,18 +84,24 @@ struct Verdict {
             hint = shard
         } else if outline.network.hasNorms && !outline.network.hasStatistics {
             hint = """
-                its norms have no running statistics, as GroupNorm; build the network that has it, as resnet50_gn, or create \
-                it from the file. BatchNorms that were folded want running_mean 0 and running_var 1 - norm_eps
+                its norms have no running statistics, like GroupNorm; build a network with GroupNorm, such as \
+                resnet50_gn, or create it from the file. Folded BatchNorms need running_mean 0 and running_var 1 - \
+                norm_eps
                 """
         } else if !outline.network.hasNorms && !outline.network.hasStatistics {
-            hint = "it has no norms: were they folded into the convolutions? Save the network before that"
+            hint =
+                """
+                it has no norms, perhaps because they were folded into the convolutions; save the network before \
+                folding
+                """
         } else {
-            hint = "to keep the network's values for them, set allow_missing"
+            hint = "set allow_missing to keep the network's values for them"
         }
         throw BackboneError(
             .mismatch,
             """
-            \(path: report.location): names of the network are missing: '\(first.name)'\(others(report, .missing)); \(hint)
+            \(path: report.location): names of the network are missing: '\(first.name)'\(others(report, .missing)); \
+            \(hint)
             """)
     }
 

@@ -37,7 +37,7 @@ struct PickledText: ~Copyable {
             // None becomes more than one byte.
             let part = min(end - next, count - done)
             guard let decoded = decoder.decode(piece.start + next, count: part, to: out + done) else {
-                throw BackboneError(.badCheckpoint, "a character in it is no byte")
+                throw BackboneError(.badCheckpoint, "a character in it is not a byte")
             }
             next += part
             done += decoded

@@ -32,7 +32,7 @@ package enum Container: Sendable {
     ///
     /// - Throws: `badCheckpoint` that names what the file is instead, where that is easily told.
     static func recognize(_ file: FileReference) throws(BackboneError) -> Container {
-        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty") }
+        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty; download or save it again") }
         let beginning = try file.read(at: 0, count: min(file.size, 512))
         let bytes = beginning.elements
         if bytes.hasPrefix("PK\u{3}\u{4}") { return .zip }

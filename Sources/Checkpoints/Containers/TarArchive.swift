@@ -35,7 +35,8 @@ struct TarArchive: ~Copyable {
                 throw BackboneError(.badCheckpoint, "the tar archive has more than \(Limits.tarMembers) members")
             }
             guard let header = TarHeader(block.elements) else {
-                throw BackboneError(.badCheckpoint, "the tar archive is damaged at byte \(position)")
+                throw BackboneError(
+                    .badCheckpoint, "the tar archive is damaged at byte \(position); download or save it again")
             }
             let start = position + TarArchive.blockSize
             let size = header.isExtension ? header.size : attributes.size ?? header.size
@@ -44,8 +45,8 @@ struct TarArchive: ~Copyable {
                 throw BackboneError(
                     .badCheckpoint,
                     """
-                    the tar archive is cut off: \(size) bytes belong to a member at byte \(start), and \
-                    \(file.size - start) are left
+                    the tar archive is cut off: the member at byte \(start) has \(size) bytes, of which \
+                    \(file.size - start) are left; download or save it again
                     """)
             }
             if header.isExtension {
@@ -77,7 +78,8 @@ struct TarArchive: ~Copyable {
         }
         guard let found else {
             throw BackboneError(
-                .badCheckpoint, "it is a tar archive, but no checkpoint: there is no member '\(name)' in it")
+                .badCheckpoint,
+                "tar archive without a checkpoint: no member '\(name)'; unpack it and load the file in it")
         }
         return found
     }

@@ -17,7 +17,7 @@ private let zip64ExtraID: UInt16 = 1
 private let unreadableFlags: UInt16 = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13
 
 func damagedZip(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message)")
+    BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message); download or save it again")
 }
 
 /// Where the central directory lies, from the records at the end of the file.
@@ -69,7 +69,11 @@ struct ZipDirectoryLocation {
         guard memberCount <= Limits.zipMembers, size <= Limits.zipDirectoryBytes else {
             throw BackboneError(
                 .badCheckpoint,
-                "the zip archive has \(memberCount) members in a directory of \(size) bytes, more than is read here")
+                """
+                the zip archive has \(memberCount) members in a directory of \(size) bytes, more than is supported; \
+                save it again with torch.save
+                """
+            )
         }
     }
 
@@ -107,7 +111,7 @@ private struct Zip64End {
         guard reader.uint32() == end64LocatorSignature else { return nil }
         guard let disk = reader.uint32(), let position = reader.uint64(), let disks = reader.uint32(), disk == 0,
             disks == 1, locator >= end64Size, position == UInt64(tailStart + locator - end64Size)
-        else { throw damagedZip("its zip64 end record is not where its locator says") }
+        else { throw damagedZip("its zip64 end record is not at the place that its locator names") }
         var record = ByteReader(tail.slice(locator - end64Size, end64Size))
         guard record.uint32() == end64Signature, record.uint64() == UInt64(end64Size - 12), record.take(4) != nil,
             record.uint32() == 0, record.uint32() == 0, let countHere = record.uint64(), let count = record.uint64(),
@@ -137,12 +141,17 @@ func parseZipDirectory(_ directory: Bytes, count: Int) throws(BackboneError) -> 
             reader.take(Int(commentSize)) != nil
         else { throw damagedZip("member \(members.count) of its directory is cut off") }
         guard flags & unreadableFlags == 0 else {
-            throw BackboneError(.badCheckpoint, "the member '\(name)' of the zip archive is encrypted")
+            throw BackboneError(
+                .badCheckpoint, "the member '\(name)' of the zip archive is encrypted; decrypt it first")
         }
         guard method == ZipArchive.storedMethod || method == ZipArchive.deflatedMethod else {
             throw BackboneError(
                 .badCheckpoint,
-                "the member '\(name)' of the zip archive is compressed by method \(Int(method)), only deflate is read")
+                """
+                the member '\(name)' of the zip archive is compressed by method \(Int(method)), expected 0 (stored) or \
+                8 (deflate)
+                """
+            )
         }
         var wide = Zip64Extra(extra)
         guard let size = wide.widen(size), let packedSize = wide.widen(packedSize), let header = wide.widen(header),

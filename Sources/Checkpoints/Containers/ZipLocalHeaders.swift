@@ -29,11 +29,11 @@ func resolveLocalHeaders(
         let name = names.slice(member.name)
         // A gap holds at most the sizes that follow a member, never another local header.
         guard member.header >= previousEnd, member.header - previousEnd < (position == 0 ? 1 : localSize) else {
-            throw damagedZip("its member '\(name)' overlaps another, or there is a gap before it")
+            throw damagedZip("its member '\(name)' overlaps another or follows a gap")
         }
         let headerSize = localSize + name.count
         guard let nameEnd = checkedSum(member.header, headerSize), nameEnd <= end else {
-            throw damagedZip("its member '\(name)' lies outside of it")
+            throw damagedZip("its member '\(name)' is outside of it")
         }
         try file.read(at: member.header, count: headerSize, into: buffer)
         let header = Bytes(start: buffer, count: headerSize)
@@ -42,11 +42,11 @@ func resolveLocalHeaders(
         }
         guard let payload = checkedSum(nameEnd, extraSize), let payloadEnd = checkedSum(payload, member.packedSize),
             payloadEnd <= end
-        else { throw damagedZip("its member '\(name)' lies outside of it") }
+        else { throw damagedZip("its member '\(name)' is outside of it") }
         members[index].payload = payload
         previousEnd = payloadEnd
     }
-    guard end - previousEnd < localSize else { throw damagedZip("there is a gap before its directory") }
+    guard end - previousEnd < localSize else { throw damagedZip("a gap precedes its directory") }
 }
 
 /// The size of the extra field of a local header that agrees with the directory, nil if it does not.

@@ -104,7 +104,8 @@ struct FileReference: BitwiseCopyable {
     func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
             throw BackboneError(
-                .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
+                .badCheckpoint,
+                "it ends at byte \(size), expected \(count) bytes at byte \(offset); download or save it again")
         }
         try cancellation.check()
         switch place {
@@ -122,7 +123,9 @@ struct FileReference: BitwiseCopyable {
             if got > 0 {
                 done += got
             } else if got == 0 {
-                throw BackboneError(.badCheckpoint, "it was shortened to \(offset + done) bytes while it was read")
+                throw BackboneError(
+                    .badCheckpoint,
+                    "it was shortened to \(offset + done) bytes during the load; load it again once it is complete")
             } else if shims_errno() != EINTR {
                 throw BackboneError.system("cannot read it", shims_errno())
             }

@@ -20,7 +20,7 @@ public struct Descriptor: ~Copyable {
         var opened = shims_open_for_reading(path)
         if opened < 0 && shims_errno() == ENXIO {
             guard inherited >= 0 else {
-                throw BackboneError(.io, "it is a socket or a missing device; pass a regular file or a pipe")
+                throw BackboneError(.io, "socket or missing device; pass a regular file or a pipe")
             }
             // A socket cannot be opened by a path.
             opened = shims_duplicate(inherited)
@@ -59,7 +59,7 @@ public struct Descriptor: ~Copyable {
         var status = status
         if shims_is_directory(&status) != 0 { throw BackboneError(.io, folderMessage(number)) }
         if shims_is_block_device(&status) != 0 {
-            throw BackboneError(.io, "it is a block device, not a file; copy the checkpoint to a file")
+            throw BackboneError(.io, "block device, not a file; copy the checkpoint to a file")
         }
     }
 }

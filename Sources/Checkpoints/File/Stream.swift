@@ -39,8 +39,8 @@ struct Stream: ~Copyable {
                 throw BackboneError(
                     .io,
                     """
-                    the stream has more than \(most) bytes, the limit of max_stream_bytes; raise that, or load from a \
-                    file
+                    the stream has more than \(most) bytes, the limit of max_stream_bytes; raise the limit or load \
+                    from a file
                     """)
             }
             try bytes.append(Bytes(start: piece.start, count: count))

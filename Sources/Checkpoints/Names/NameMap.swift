@@ -40,7 +40,8 @@ struct NameMap: ~Copyable {
             throw BackboneError(
                 .badCheckpoint,
                 equal(a, b)
-                    ? "it has two tensors '\(a)'" : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
+                    ? "it has two tensors '\(a)'; keep one"
+                    : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
         }
     }
 

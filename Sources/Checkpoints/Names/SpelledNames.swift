@@ -21,7 +21,8 @@ package struct SpelledNames: ~Copyable {
         let isSpelled = try rules.spell(name, to: &text)
         guard isSpelled || mayBeAbsent else {
             throw BackboneError(
-                .invalidArgument, "names is '\(rules.grammar.name)', whose writers have no name for '\(name)'")
+                .invalidArgument,
+                "names is '\(rules.grammar.name)', which has no name for '\(name)'; pass NULL for PyTorch's names")
         }
         try names.append(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
         if !equal(self[names.count - 1], name) { differs = true }
@@ -36,7 +37,8 @@ package struct SpelledNames: ~Copyable {
             return
         }
         throw BackboneError(
-            .invalidArgument, "names is '\(rules.grammar.name)', whose writers have no network of such names")
+            .invalidArgument,
+            "names is '\(rules.grammar.name)', which does not fit this network; pass NULL for PyTorch's names")
     }
 
     private func contains(_ name: Bytes) -> Bool {

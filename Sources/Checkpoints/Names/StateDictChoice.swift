@@ -100,7 +100,7 @@ struct StateDictChoice: ~Copyable {
     ) throws(BackboneError) -> Range<Int> {
         guard let key else { return 0..<candidates.count }
         for index in 0..<candidates.count where equal(candidates[index].key.elements, key) { return index..<index + 1 }
-        var message: Message = "there is no dict of tensors under the key '\(key)'; there is one under "
+        var message: Message = "key is '\(key)', expected the key of a dict of tensors: "
         for index in 0..<candidates.count {
             let separator: StaticString = index == 0 ? "" : ", "
             message = "\(message)\(separator)\(describe(candidates[index]))"
@@ -124,7 +124,7 @@ struct StateDictChoice: ~Copyable {
     private static func ambiguous(
         _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
     ) -> BackboneError {
-        var message: Message = places.count == 2 ? "it holds two state dicts" : "it holds \(places.count) state dicts"
+        var message: Message = places.count == 2 ? "it has two state dicts" : "it has \(places.count) state dicts"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? ", under " : index == places.count - 1 ? " and " : ", "
             message = "\(message)\(separator)\(describe(candidates[places[index].candidate]))"
@@ -137,7 +137,7 @@ struct StateDictChoice: ~Copyable {
     private static func absentPrefix(
         _ prefix: Bytes, _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
     ) -> BackboneError {
-        var message: Message = "no name of the network begins with the prefix '\(prefix)'"
+        var message: Message = "prefix is '\(prefix)', with which no name of a ResNet begins"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? "; found: " : ", "
             message =

@@ -61,7 +61,7 @@ public struct OptimizerDict: ~Copyable {
         do throws(BackboneError) {
             guard stateDict.files.count == 1 else {
                 throw BackboneError(
-                    .badCheckpoint, "checkpoints in shards have no optimizer state; load one of torch.save")
+                    .badCheckpoint, "a checkpoint in shards has no optimizer state; load a file of torch.save")
             }
             var location = UniqueArray<CChar>()
             try location.append(stateDict.location.elements)
@@ -76,7 +76,7 @@ public struct OptimizerDict: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file.reference)
         guard container != .safetensors && container != .index else {
-            throw BackboneError(.badCheckpoint, "safetensors files have no optimizer state; load one of torch.save")
+            throw BackboneError(.badCheckpoint, "a safetensors file has no optimizer state; load a file of torch.save")
         }
         let checkpoint = try PickledCheckpoint(file.reference, container)
         let members = try OptimizerMembers(checkpoint.pickle)

@@ -35,7 +35,7 @@ struct OptimizerMembers: ~Copyable {
         guard let found else {
             throw BackboneError(
                 .badCheckpoint,
-                "it holds no optimizer state, expected one under 'optimizer', 'optimizer_state_dict' or 'optim'")
+                "it has no optimizer state, expected one under 'optimizer', 'optimizer_state_dict' or 'optim'")
         }
         guard pickle[found].kind == .dict else {
             throw BackboneError(

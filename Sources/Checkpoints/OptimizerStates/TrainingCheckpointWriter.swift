@@ -15,7 +15,7 @@ package func writeTrainingCheckpoint(
         guard Container(forWriting: path) == .zip else {
             throw BackboneError(
                 .invalidArgument,
-                "the state of an optimizer is written to .pth, .pt, .bin or .pth.tar, not to this file")
+                "this format cannot store optimizer state; choose a name that ends in .pth, .pt, .bin or .pth.tar")
         }
         var pickle = try PickleWriter()
         try pickle.write(.emptyDict)

@@ -127,7 +127,7 @@ extension Unpickler {
     /// What was appended to the text of the pickle from `start` on.
     func range(from start: Int) throws(BackboneError) -> TextRange {
         guard pickle.text.count <= Limits.pickleBytes else {
-            throw damaged("its texts have more than \(Limits.pickleBytes) bytes")
+            throw damaged("its strings have more than \(Limits.pickleBytes) bytes")
         }
         return TextRange(start: UInt32(start), count: UInt32(pickle.text.count - start))
     }

@@ -64,7 +64,7 @@ extension Unpickler {
         guard tuple.kind == .tuple else { throw damaged("a call without a tuple of arguments") }
         let function = pickle[callable]
         if function.kind == .opaque || function.kind == .unread { return try makeOpaque(callable, arguments) }
-        guard function.kind == .global else { throw damaged("a call of what is no function") }
+        guard function.kind == .global else { throw damaged("a call of a value that is not a function") }
         if pickle.meaning(callable) == .rebuildFromType {
             // `_rebuild_from_type_v2(function, type, arguments, state)`, which does not call itself.
             guard let inner = pickle.item(0, of: tuple), let type = pickle.item(1, of: tuple),
@@ -188,7 +188,7 @@ extension Unpickler {
         while position != PickleValue.none {
             let entry = pickle.pairs[Int(position)]
             position = entry.next
-            guard let (key, value) = pickle.pair(entry.value) else { throw damaged("a dict of what are no pairs") }
+            guard let (key, value) = pickle.pair(entry.value) else { throw damaged("a dict whose items are not pairs") }
             try append(key: key, value, to: dict)
         }
         return dict

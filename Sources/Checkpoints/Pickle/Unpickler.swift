@@ -65,7 +65,8 @@ struct Unpickler: ~Copyable {
     }
 
     func damaged(_ message: Message) -> BackboneError {
-        BackboneError(.badCheckpoint, "its pickle is damaged at byte \(instruction): \(message)")
+        BackboneError(
+            .badCheckpoint, "its pickle is damaged at byte \(instruction): \(message); download or save it again")
     }
 
     func cutOff() -> BackboneError { damaged("it is cut off") }
@@ -88,12 +89,12 @@ extension Unpickler {
     var height: Int { stack.count - (marks.isEmpty ? 0 : marks[marks.count - 1]) }
 
     mutating func pop() throws(BackboneError) -> UInt32 {
-        guard height > 0 else { throw damaged("nothing is on the stack") }
+        guard height > 0 else { throw damaged("the stack is empty") }
         return stack.removeLast()
     }
 
     func top(_ depth: Int = 0) throws(BackboneError) -> UInt32 {
-        guard height > depth else { throw damaged("nothing is on the stack") }
+        guard height > depth else { throw damaged("the stack is empty") }
         return stack[stack.count - 1 - depth]
     }
 
@@ -101,7 +102,7 @@ extension Unpickler {
 
     /// Takes the last mark away; the values above it, that many, stay on the stack.
     mutating func popMark() throws(BackboneError) -> Int {
-        guard !marks.isEmpty else { throw damaged("no mark is on the stack") }
+        guard !marks.isEmpty else { throw damaged("the stack has no mark") }
         return stack.count - marks.removeLast()
     }
 
@@ -135,7 +136,7 @@ extension Unpickler {
 extension Unpickler {
     /// Makes a tuple of the `count` values on top.
     mutating func pushTuple(of count: Int) throws(BackboneError) {
-        guard height >= count else { throw damaged("nothing is on the stack") }
+        guard height >= count else { throw damaged("the stack is empty") }
         let first = pickle.items.count
         for index in stack.count - count..<stack.count { try pickle.items.append(stack[index]) }
         try drop(count)

@@ -49,9 +49,10 @@ extension PickledCheckpoint {
         guard pickle[pickle.root].kind == .dict else {
             throw BackboneError(
                 .badCheckpoint,
-                "it holds \(pickle.describe(pickle.root)), not a state dict; save model.state_dict() instead")
+                "it contains \(pickle.describe(pickle.root)), expected a state dict; save model.state_dict()")
         }
-        throw BackboneError(.badCheckpoint, "it holds no state dict: \(pickle.contents(of: pickle.root))")
+        throw BackboneError(
+            .badCheckpoint, "it has no state dict; save model.state_dict(). Found: \(pickle.contents(of: pickle.root))")
     }
 }
 

@@ -29,7 +29,7 @@ extension CatalogBuilder {
         guard size == actual else {
             throw BackboneError(
                 .badCheckpoint,
-                "array '\(name)' has \(actual) bytes, which is not \(shape: sizes.elements) of \(dtype.name)")
+                "array '\(name)' has \(actual) bytes, expected those of \(shape: sizes.elements) \(dtype.name)")
         }
         if case .transposed(let tuple) = tensor.order {
             let axes = try integers(tuple, of: name, checkpoint)
@@ -89,7 +89,7 @@ extension CatalogBuilder {
             try permuted.append(numbers[Int(axes[position])])
         }
         guard permuted.count == numbers.count, axes.count == numbers.count else {
-            throw BackboneError(.badCheckpoint, "the axes of array '\(name)' have no order: \(shape: axes)")
+            throw BackboneError(.badCheckpoint, "the axes of array '\(name)' are \(shape: axes), expected each once")
         }
         return permuted
     }
@@ -106,7 +106,7 @@ extension CatalogBuilder {
         }
         for position in 0..<Int(value.second) {
             guard let number = checkpoint.pickle.integer(checkpoint.pickle.items[Int(value.first) + position]) else {
-                throw BackboneError(.badCheckpoint, "a size or stride of tensor '\(tensor)' is no number")
+                throw BackboneError(.badCheckpoint, "a size or stride of tensor '\(tensor)' is not a number")
             }
             try numbers.append(Int64(number))
         }

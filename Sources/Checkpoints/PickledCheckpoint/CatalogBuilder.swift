@@ -71,7 +71,7 @@ struct CatalogBuilder: ~Copyable {
         guard let known else {
             return try catalog.addUnreadable(
                 name: name,
-                what: "a tensor that was not written by torch.save, in a form that is not read; save it with torch.save"
+                what: "a tensor in an unsupported form that torch.save does not write; save it with torch.save"
             )
         }
         try add(name, tensor, tensor.dtype ?? known.dtype, known, view: view(storage, name), checkpoint)
@@ -95,7 +95,8 @@ extension CatalogBuilder {
         let key = checkpoint.pickle.texts[Int(text)].value.map { checkpoint.pickle.text($0) }
         guard let key, let index = checkpoint.places.find(key) else {
             let key = key ?? Bytes(start: nil, count: 0)
-            throw BackboneError(.badCheckpoint, "the storage '\(key)' of tensor '\(name)' is missing")
+            throw BackboneError(
+                .badCheckpoint, "the storage '\(key)' of tensor '\(name)' is missing; download or save the file again")
         }
         let known = try place(index, storage, name, checkpoint)
         guard known.dtype == storage.dtype, known.elementCount == storage.elementCount else {
@@ -156,7 +157,7 @@ extension CatalogBuilder {
         if !checkpoint.pickle.memory.isEmpty {
             let start = catalog.memory.count
             guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {
-                throw BackboneError(.badCheckpoint, "the numbers of array '\(name)' are no bytes")
+                throw BackboneError(.badCheckpoint, "the data of array '\(name)' are not bytes")
             }
             return TensorCatalog.Storage(
                 position: start, size: catalog.memory.count - start, checksum: nil, place: .memory)

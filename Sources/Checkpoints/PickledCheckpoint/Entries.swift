@@ -66,7 +66,7 @@ extension Pickle {
 
     /// What a message says of a dict that holds nothing that is wanted.
     func contents(of dict: UInt32) -> Message {
-        var text: Message = "there are no tensors in it"
+        var text: Message = "no tensors"
         var pair = self[dict].first
         var count = 0
         while pair != PickleValue.none && count < 5 {

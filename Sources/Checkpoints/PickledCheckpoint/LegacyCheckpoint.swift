@@ -21,7 +21,7 @@ func readLegacyCheckpoint(
 ) throws(BackboneError) -> PickledCheckpoint {
     let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
     guard isLegacyCheckpoint(beginning.elements) else {
-        throw BackboneError(.badCheckpoint, "it does not begin as a file of torch.save does")
+        throw BackboneError(.badCheckpoint, "it does not begin like a file of torch.save")
     }
     var unpickler = try Unpickler(PickleReader(file, range))
     _ = try unpickler.read()
@@ -57,7 +57,7 @@ private func onlyStorage(
         let key = checkpoint.pickle.texts[Int(text)].value,
         let index = checkpoint.places.find(checkpoint.pickle.text(key)), storage.view == nil,
         checkedProduct(count, dtype.size) == checkpoint.places[index].size
-    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or not as many as it says") }
+    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or their number differs from its size") }
     return (checkpoint.places[index], dtype)
 }
 
@@ -67,7 +67,7 @@ private func readPlaces(
 ) throws(BackboneError) -> StoragePlaces {
     var places = StoragePlaces()
     guard unpickler.pickle[keys].kind == .list else {
-        throw BackboneError(.badCheckpoint, "its storages have no list of keys")
+        throw BackboneError(.badCheckpoint, "it has no list of the storages' keys")
     }
     let claims = try StorageClaims(unpickler.pickle)
     var pair = unpickler.pickle[keys].first
@@ -75,7 +75,7 @@ private func readPlaces(
         let entry = unpickler.pickle.pairs[Int(pair)]
         pair = entry.next
         guard let key = unpickler.pickle.string(entry.value), let size = claims.elementSize(key, unpickler.pickle)
-        else { throw BackboneError(.badCheckpoint, "a storage that no tensor has is in its list of keys") }
+        else { throw BackboneError(.badCheckpoint, "its list of keys has a storage that no tensor uses") }
         let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
         try places.add(place, key: key)
     }

@@ -79,7 +79,9 @@ extension StateDict {
         }
         guard dtype.isFloatingPoint else {
             throw located(
-                BackboneError(.badCheckpoint, "tensor '\(name)' is of \(dtype.name), expected floating point"))
+                BackboneError(
+                    .badCheckpoint, "tensor '\(name)' is \(dtype.name), expected floating point; save it after .float()"
+                ))
         }
     }
 

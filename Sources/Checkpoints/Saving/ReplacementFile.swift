@@ -37,7 +37,7 @@ public struct ReplacementFile: ~Copyable {
             // Left over from a process of the same number that was killed.
             let error = shims_errno()
             guard error == EINTR || error == EEXIST, attempt < 100 else {
-                throw BackboneError.system("cannot write beside it", error)
+                throw BackboneError.system("cannot write to its folder", error)
             }
             if error == EEXIST { attempt += 1 }
         }
@@ -59,7 +59,9 @@ public struct ReplacementFile: ~Copyable {
         // A rename would put a file into the place of a device or an empty folder as well.
         guard shims_is_regular_file(&status) != 0 else {
             throw BackboneError(
-                .io, shims_is_directory(&status) != 0 ? "it is a folder, not a file" : "it is no regular file")
+                .io,
+                shims_is_directory(&status) != 0
+                    ? "folder, not a file; choose another name" : "not a regular file; choose another name")
         }
         guard access(path, W_OK) == 0 else { throw BackboneError.system("cannot write it", shims_errno()) }
         return status.st_mode & 0o7777
@@ -86,7 +88,7 @@ public struct ReplacementFile: ~Copyable {
             if written > 0 {
                 done += written
             } else if written == 0 {
-                throw BackboneError(.io, "cannot write it: nothing more is taken")
+                throw BackboneError(.io, "cannot write it: the system accepts no more bytes")
             } else if shims_errno() != EINTR {
                 throw BackboneError.system("cannot write it", shims_errno())
             }
@@ -99,14 +101,14 @@ public struct ReplacementFile: ~Copyable {
     ///   name outlasts a loss of power.
     mutating func commit() throws(BackboneError) {
         if let permissions, fchmod(descriptor, permissions) != 0 {
-            throw BackboneError.system("cannot give it the permissions of the older file", shims_errno())
+            throw BackboneError.system("cannot give it the permissions of the existing file", shims_errno())
         }
         try ReplacementFile.synchronize(descriptor)
         // Who may not list a folder may still write to it, and then does without that last step.
         let folder = try openFolder()
         defer { if folder >= 0 { close(folder) } }
         guard rename(temporaryPath.elements.baseAddress, path.elements.baseAddress) == 0 else {
-            throw BackboneError.system("cannot put it into its place", shims_errno())
+            throw BackboneError.system("cannot rename the complete file to it", shims_errno())
         }
         isInPlace = true
         if folder >= 0 { try ReplacementFile.synchronize(folder) }
@@ -118,7 +120,7 @@ public struct ReplacementFile: ~Copyable {
             case EINTR: continue
             // There are file systems that cannot, above all for folders.
             case EINVAL, ENOTSUP: return
-            default: throw BackboneError.system("cannot write it to the disk", shims_errno())
+            default: throw BackboneError.system("cannot sync it to the disk", shims_errno())
             }
         }
     }

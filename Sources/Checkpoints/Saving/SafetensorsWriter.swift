@@ -36,7 +36,7 @@ private func safetensorsHeader(
         let tensor = tensors[index]
         let start = tensor.dtype == .int64 ? nextWide : next
         guard let start, let end = checkedSum(start, tensor.size) else {
-            throw BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large to be written")
+            throw BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large for the format")
         }
         if tensor.dtype == .int64 { nextWide = end } else { next = end }
         try json.append(",")

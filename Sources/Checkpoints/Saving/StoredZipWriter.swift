@@ -41,7 +41,8 @@ struct StoredZipWriter: ~Copyable {
         guard memberCount < Int(UInt16.max), let payloadEnd = checkedSum(end + padding, count),
             payloadEnd < Int(UInt32.max)
         else {
-            throw BackboneError(.invalidArgument, "the weights are too large for a .pth file; write .safetensors")
+            throw BackboneError(
+                .invalidArgument, "the weights are too large for a .pth file; choose a name that ends in .safetensors")
         }
         let checksum = crc.update(0, memory, count: count)
         header.removeAll()
@@ -69,7 +70,8 @@ struct StoredZipWriter: ~Copyable {
     /// Writes the directory and puts the file into its place.
     mutating func finish() throws(BackboneError) {
         guard let end = checkedSum(position, directory.count), end < Int(UInt32.max) else {
-            throw BackboneError(.invalidArgument, "the weights are too large for a .pth file; write .safetensors")
+            throw BackboneError(
+                .invalidArgument, "the weights are too large for a .pth file; choose a name that ends in .safetensors")
         }
         let size = directory.count
         try directory.append("PK\u{5}\u{6}")

@@ -105,7 +105,7 @@ extension PickleWriter {
     }
 
     private func tooLarge(_ tensor: TensorSource) -> BackboneError {
-        BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large to be written")
+        BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large for the format")
     }
 
     /// The attribute `_metadata` of a state dict. `load_state_dict` looks into it for the version of a BatchNorm's

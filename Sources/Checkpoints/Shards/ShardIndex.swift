@@ -62,7 +62,7 @@ struct ShardIndex: ~Copyable {
         // No index leads out of its folder.
         guard !file.isEmpty, !file.contains(UInt8(ascii: "/")), !equal(file, "."), !equal(file, "..") else {
             throw BackboneError(
-                .badCheckpoint, "the index says that '\(name)' is in '\(file)', expected a file beside the index")
+                .badCheckpoint, "the index has '\(name)' in '\(file)', expected a file in the folder of the index")
         }
         try entries.append(Entry(name: try add(text: name), file: try number(of: file)))
     }
@@ -116,6 +116,6 @@ extension JSONReader {
     }
 
     private var damaged: BackboneError {
-        BackboneError(.badCheckpoint, "the JSON is damaged at byte \(position)")
+        BackboneError(.badCheckpoint, "the JSON is damaged at byte \(position); download or save it again")
     }
 }

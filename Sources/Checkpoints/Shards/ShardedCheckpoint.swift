@@ -57,7 +57,8 @@ struct ShardedCheckpoint: ~Copyable {
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
             guard let tensor = taken.find(name, in: shard) else {
-                throw BackboneError(.badCheckpoint, "it lacks '\(name)', which the index expects in it")
+                throw BackboneError(
+                    .badCheckpoint, "it lacks '\(name)', which the index expects in it; download it again")
             }
             try catalog.take(tensor, from: shard, file: Int32(number), &taken)
         }

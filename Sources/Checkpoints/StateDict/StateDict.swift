@@ -119,7 +119,7 @@ public struct StateDict: ~Copyable {
         case .safetensors: chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection, rules)
         case .index:
             throw BackboneError(
-                .badCheckpoint, "an index of shards in memory; load it by its path, with the shards beside it")
+                .badCheckpoint, "index of shards in memory; load it by its path, with the shards in its folder")
         default: chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection, rules)
         }
         var files = UniqueArray<ByteFile>()

@@ -96,7 +96,8 @@ struct StorageReader: ~Copyable {
             }
         } catch {
             guard error.kind == .badCheckpoint else { throw error }
-            throw BackboneError(error.kind, "the storage of tensor '\(name)' is damaged: \(error.message)")
+            throw BackboneError(
+                error.kind, "the storage of tensor '\(name)' is damaged: \(error.message); download or save it again")
         }
     }
 }

@@ -201,7 +201,10 @@ extension TensorCatalog {
             guard shape[axis] >= 0, strides[axis] >= 0 else {
                 throw BackboneError(
                     .badCheckpoint,
-                    "tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \(shape: strides)"
+                    """
+                    tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \
+                    \(shape: strides)
+                    """
                 )
             }
             if shape[axis] == 0 { isEmpty = true }
@@ -213,7 +216,8 @@ extension TensorCatalog {
             }
         }
         guard let count, count <= Limits.elements else {
-            throw BackboneError(.badCheckpoint, "tensor '\(name(index))' has an absurd shape: \(shape: shape)")
+            throw BackboneError(
+                .badCheckpoint, "tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory")
         }
         if isEmpty { return }
         guard let last, last < stored else {
@@ -228,7 +232,7 @@ extension TensorCatalog {
 
     private mutating func add(name: Bytes) throws(BackboneError) -> TextRange {
         guard entries.count < Limits.tensors else {
-            throw BackboneError(.badCheckpoint, "it holds more than \(Limits.tensors) tensors")
+            throw BackboneError(.badCheckpoint, "it has more than \(Limits.tensors) tensors")
         }
         guard name.count <= Limits.nameBytes else {
             throw BackboneError(.badCheckpoint, "a name of \(name.count) bytes is too long")

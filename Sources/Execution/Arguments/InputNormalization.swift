@@ -29,10 +29,13 @@ package struct InputNormalization: ~Copyable {
     ) throws(BackboneError) {
         for channel in 0..<channels {
             if let mean, !mean[channel].isFinite {
-                throw BackboneError(.invalidArgument, "mean[\(channel)] is not a finite number")
+                throw BackboneError(
+                    .invalidArgument, "mean[\(channel)] is \(Double(mean[channel])), expected a finite number")
             }
             if let standardDeviation, !(standardDeviation[channel].isFinite && standardDeviation[channel] > 0) {
-                throw BackboneError(.invalidArgument, "std_dev[\(channel)] is not a positive finite number")
+                throw BackboneError(
+                    .invalidArgument,
+                    "std_dev[\(channel)] is \(Double(standardDeviation[channel])), expected a finite number above 0")
             }
         }
         let means = try Self.copy(mean, count: channels, default: 0)

@@ -31,7 +31,10 @@ extension Network {
             guard output.h > 0 && output.w > 0 else {
                 throw BackboneError(
                     .invalidArgument,
-                    "input.shape \(dimensions: shape): H and W are too small for the poolings before \(graph.outputs[index].name)"
+                    """
+                    input.shape \(dimensions: shape): H and W are too small for the poolings before \
+                    \(graph.outputs[index].name)
+                    """
                 )
             }
         }
@@ -71,8 +74,8 @@ extension BackboneError {
         BackboneError(
             .invalidArgument,
             """
-            input.shape: a branch of \(branch.0) x \(branch.1) and a shortcut of \(shortcut.0) x \(shortcut.1) pixels cannot \
-            be added; H and W that 32 divides always fit
+            input.shape: a branch of \(branch.0) x \(branch.1) and a shortcut of \(shortcut.0) x \(shortcut.1) pixels \
+            cannot be added; multiples of 32 for H and W always fit
             """)
     }
 }

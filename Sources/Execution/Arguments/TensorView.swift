@@ -56,10 +56,11 @@ package struct TensorView: BitwiseCopyable {
     func checkAddresses(_ name: Message) throws(BackboneError) {
         if isEmpty { return }
         guard let data else {
-            throw BackboneError(.invalidArgument, "\(name).data is NULL")
+            throw BackboneError(.invalidArgument, "\(name).data is NULL, expected a pointer")
         }
         guard Int(bitPattern: data) % elementSize == 0 else {
-            throw BackboneError(.invalidArgument, "\(name).data is not aligned to \(elementSize) bytes")
+            throw BackboneError(
+                .invalidArgument, "\(name).data is not aligned, expected a multiple of \(elementSize) bytes")
         }
         var span: Int? = elementSize
         for index in 0..<4 where shape[index] > 1 {
@@ -99,7 +100,10 @@ package struct TensorView: BitwiseCopyable {
             guard strides[smallest] >= span else {
                 throw BackboneError(
                     .invalidArgument,
-                    "\(name).strides \(dimensions: strides) make elements of shape \(dimensions: shape) overlap: stride \(strides[smallest]) is below \(span)"
+                    """
+                    \(name).strides \(dimensions: strides) make elements of shape \(dimensions: shape) overlap: stride \
+                    \(strides[smallest]), expected at least \(span)
+                    """
                 )
             }
             span += (shape[smallest] - 1) * strides[smallest]

@@ -52,7 +52,12 @@ struct TrainingPass {
             let size = TapeSize(plan.pointee, scratch: runner.scratchCount, shared: runner.sharedCount, engine.pointee)
         else {
             throw BackboneError(
-                .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be trained on")
+                .invalidArgument,
+                """
+                input.shape \(dimensions: arguments.input.shape) is too large for training; use fewer or smaller \
+                images
+                """
+            )
         }
         return size
     }

@@ -68,7 +68,8 @@ struct Pass {
 
     var tooLarge: BackboneError {
         BackboneError(
-            .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be computed")
+            .invalidArgument,
+            "input.shape \(dimensions: arguments.input.shape) is too large; use fewer or smaller images")
     }
 
     /// Once cancelled it ends soon, with anything in the outputs.

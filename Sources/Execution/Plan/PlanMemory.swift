@@ -25,7 +25,8 @@ struct PlanMemory: ~Copyable {
         for tensor in 0..<tensors.count {
             let offset = lowestFreeOffset(for: tensor, tensors)
             guard let offset, let end = checkedSum(offset, tensors[tensor].floatCount) else {
-                throw BackboneError(.invalidArgument, "input is too large to be addressed")
+                throw BackboneError(
+                    .invalidArgument, "input is too large for the address space; use fewer or smaller images")
             }
             tensors[tensor].offset = offset
             size = max(size, end)

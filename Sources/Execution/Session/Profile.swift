@@ -49,7 +49,8 @@ extension Session {
         let count = plan.pointee.steps.count
         guard let capacity else { return count }
         guard capacity >= count else {
-            throw BackboneError(.invalidArgument, "capacity is \(capacity), the plan has \(count) layers")
+            throw BackboneError(
+                .invalidArgument, "capacity is \(capacity), expected at least \(count), the number of layers")
         }
         var times = try UniqueArray(repeating: 0, count: count)
         if computes {

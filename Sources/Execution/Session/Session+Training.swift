@@ -32,7 +32,7 @@ extension Session {
 
     private func checkOwner(_ tape: Tape) throws(BackboneError) {
         guard tape.state.pointee.session == identity else {
-            throw BackboneError(.stale, "the tape was made for another network: make one for this network")
+            throw BackboneError(.stale, "the tape belongs to another network; create one for this network")
         }
     }
 
@@ -61,7 +61,8 @@ extension Session {
         // Before engines are made: one for nothing cannot be.
         guard network.pointee.trainableCount > 0 || state.pointee.options.wantsInputGradient else {
             throw BackboneError(
-                .invalidArgument, "nothing is trained: freeze fewer stages, or make a tape for the input's gradient")
+                .invalidArgument,
+                "no parameter is trainable; freeze fewer stages, or create the tape with the option input_gradient")
         }
         try withEngine { engine throws(BackboneError) in
             try state.pointee.prepareEngines(network.pointee, engine.pointee)
@@ -181,16 +182,16 @@ extension Session {
         guard state.pointee.isFull, let key = state.pointee.key, let plan = state.pointee.plan,
             let trained = state.pointee.trained, let memory = state.pointee.memory, let size = state.pointee.size
         else {
-            throw BackboneError(.stale, "the tape is empty: call backbone_forward_train first")
+            throw BackboneError(.stale, "the tape is empty; call backbone_forward_train first")
         }
         guard key.layoutRevision == network.pointee.layoutRevision else {
             throw BackboneError(
                 .stale,
-                "other stages or parameters were frozen since the tape was filled: call backbone_forward_train again")
+                "other stages or parameters were frozen since the tape was filled; call backbone_forward_train again")
         }
         guard state.pointee.valueRevision == network.pointee.valueRevision else {
             throw BackboneError(
-                .stale, "weights were written since the tape was filled: call backbone_forward_train again")
+                .stale, "weights were written since the tape was filled; call backbone_forward_train again")
         }
         let input = Dimensions(key.imageCount, network.pointee.graph.inputChannels, key.height, key.width)
         try network.pointee.check(

@@ -33,7 +33,10 @@ extension Session {
             {
                 log.add(
                     .featuresNotFinite,
-                    "outputs[\(index)] has values that are not finite (NaN or infinity): check the weights, and the input"
+                    """
+                    outputs[\(index)] has values that are not finite (NaN or infinity); check the weights and the \
+                    input
+                    """
                 )
             }
         }
@@ -71,7 +74,10 @@ extension WarningLog {
         if sample.notFiniteCount > 0 {
             add(
                 .inputNotFinite,
-                "input has values that are not finite (NaN or infinity), \(sample.notFiniteCount) of \(InputSample.count) sampled: check how it was made"
+                """
+                input has values that are not finite (NaN or infinity), \(sample.notFiniteCount) of \
+                \(InputSample.count) sampled; check how it was made
+                """
             )
         }
         if sample.isConstant { return }
@@ -99,7 +105,10 @@ extension WarningLog {
                 : "pass values from 0 to 1 and set normalization to 1 (all; in Python normalize=\"all\"), or normalise before the call"
             add(
                 .floatsNotNormalized,
-                "float32 input reaches \(rounded: sample.largest), as pixels do, but mean and std_dev were not applied: they apply to uint8 inputs alone; \(cure)"
+                """
+                float32 input reaches \(rounded: sample.largest), as pixels do, but mean and std_dev were not applied: \
+                they apply to uint8 inputs alone; \(cure)
+                """
             )
         } else if sample.isFractionOfOne && normalization.smallestResult < -0.5 {
             let cure: StaticString =
@@ -108,7 +117,10 @@ extension WarningLog {
                 : "normalise before the call, or set normalization to 1 (all; in Python normalize=\"all\")"
             add(
                 .floatsNotNormalized,
-                "float32 input has values from 0 to 1, as images do before they are normalised, but mean and std_dev were not applied: they apply to uint8 inputs alone; \(cure)"
+                """
+                float32 input has values from 0 to 1, as images do before they are normalised, but mean and std_dev \
+                were not applied: they apply to uint8 inputs alone; \(cure)
+                """
             )
         } else if sample.isBelowPixels {
             warnOfSmallFloats(normalization, false, expectsPixels: expectsPixels)
@@ -119,12 +131,19 @@ extension WarningLog {
         if isNormalized {
             add(
                 .floatsTooLarge,
-                "float32 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the weights seem to expect a deviation of 1: give mean and std_dev in the units of the input"
+                """
+                float32 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the weights \
+                seem to expect a deviation of 1; give mean and std_dev in the units of the input
+                """
             )
         } else {
             add(
                 .floatsTooLarge,
-                "float32 input reaches \(rounded: sample.reach), but the loaded weights seem to expect a deviation of 1: set mean and std_dev with normalization 1 (all; in Python normalize=\"all\"), or normalise before the call"
+                """
+                float32 input reaches \(rounded: sample.reach), but the loaded weights seem to expect a deviation of \
+                1; set mean and std_dev with normalization 1 (all; in Python normalize=\"all\"), or normalise before \
+                the call
+                """
             )
         }
     }
@@ -135,12 +154,18 @@ extension WarningLog {
         if isNormalized && normalization.isOfPixels {
             add(
                 .floatsTooSmall,
-                "float32 input seems to be normalised already, or to have values from 0 to 1, but mean and std_dev for pixels from 0 to 255 were applied: pass pixels, or set normalization to 0 (uint8)"
+                """
+                float32 input seems to be normalised already, or to have values from 0 to 1, but mean and std_dev for \
+                pixels from 0 to 255 were applied; pass pixels, or set normalization to 0 (uint8)
+                """
             )
         } else if !isNormalized && expectsPixels == true {
             add(
                 .floatsTooSmall,
-                "float32 input has values around 0 or from 0 to 1, but the loaded weights seem to expect pixels less their mean, not divided: do not divide by 255 or std_dev"
+                """
+                float32 input has values around 0 or from 0 to 1, but the loaded weights seem to expect pixels minus \
+                their mean, not divided; do not divide by 255 or std_dev
+                """
             )
         }
     }
@@ -149,17 +174,26 @@ extension WarningLog {
         if !isNormalized {
             add(
                 .bytesTooLarge,
-                "uint8 input has no mean and std_dev, but the loaded weights seem to expect a deviation of 1: set them (ImageNet: BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV)"
+                """
+                uint8 input has no mean and std_dev, but the loaded weights seem to expect a deviation of 1; set them \
+                (ImageNet: BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV)
+                """
             )
         } else if isOfPixels {
             add(
                 .bytesTooLarge,
-                "uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the loaded weights seem to expect a deviation of 1: set std_dev (ImageNet: BACKBONE_IMAGENET_STD_DEV)"
+                """
+                uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the loaded \
+                weights seem to expect a deviation of 1; set std_dev (ImageNet: BACKBONE_IMAGENET_STD_DEV)
+                """
             )
         } else {
             add(
                 .bytesTooLarge,
-                "uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied: they are for pixels from 0 to 255; multiply those for values from 0 to 1 by 255"
+                """
+                uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, which must be for \
+                pixels from 0 to 255; multiply those for values from 0 to 1 by 255
+                """
             )
         }
     }

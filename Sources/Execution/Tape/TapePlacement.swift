@@ -30,7 +30,8 @@ struct TapePlacement: ~Copyable {
             guard tensors[index].isUsed else { continue }
             let offset = lowestFreeOffset(position, tensors)
             guard let offset, let end = checkedSum(offset, tensors[index].floatCount) else {
-                throw BackboneError(.invalidArgument, "input is too large to be addressed")
+                throw BackboneError(
+                    .invalidArgument, "input is too large for the address space; use fewer or smaller images")
             }
             tensors[index].offset = offset
             size = max(size, end)

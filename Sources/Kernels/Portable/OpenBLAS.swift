@@ -10,7 +10,12 @@ enum OpenBLAS {
     static func load() throws(BackboneError) {
         guard let reason = shims_load_blas(Int32(clamping: ThreadLimit.defaultCount)) else { return }
         throw BackboneError(
-            .io, "\(cause), and OpenBLAS, which computes without them, is not to be had: \(reason)")
+            .io,
+            """
+            \(cause), and OpenBLAS, which the portable kernels need, could not be loaded: \(reason); install it \
+            (Debian: libopenblas0)
+            """
+        )
     }
 
     /// Why the kernels for any CPU were chosen.

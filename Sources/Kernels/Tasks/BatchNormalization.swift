@@ -33,7 +33,7 @@ package struct BatchStatisticsTask: KernelTask {
 
 extension BatchStatisticsTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         assert(abs(variance - mean) >= input.channels, "mean and variance overlap")
     }

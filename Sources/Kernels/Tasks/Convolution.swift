@@ -104,7 +104,7 @@ package struct ConvolutionTask: KernelTask {
 extension ConvolutionTask {
     package func assertContract() {
         shape.assertContract()
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         output.assertContract(imageCount: imageCount)
         assert(

@@ -69,11 +69,11 @@ package struct Architecture: BitwiseCopyable, Sendable {
         guard let architecture = isCustom ? Architecture() : ArchitectureTable.network(named: name) else {
             throw BackboneError(
                 .invalidArgument,
-                "architecture is '\(name)', which is not a known name; backbone_architecture_name lists them")
+                "architecture is '\(name)', which is unknown; backbone_architecture_name lists the names")
         }
         guard depth == 0 || depth == architecture.depth else {
             throw BackboneError(
-                .invalidArgument, "depth is \(depth), but architecture is '\(name)': set depth to 0")
+                .invalidArgument, "depth is \(depth), but architecture is '\(name)'; set depth to 0")
         }
         self = architecture
     }

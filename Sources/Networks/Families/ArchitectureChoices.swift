@@ -72,7 +72,8 @@ package struct ArchitectureChoices: BitwiseCopyable {
     private func applyCounts(to result: inout Architecture) throws(BackboneError) {
         guard blockCounts[0] != 0 else {
             for stage in 1..<Architecture.mostStages where blockCounts[stage] != 0 {
-                throw BackboneError(.invalidArgument, "block_counts[0] is 0, but later ones are not")
+                throw BackboneError(
+                    .invalidArgument, "block_counts[0] is 0, but later ones are not; set it to 1 to 1000")
             }
             return
         }
@@ -110,11 +111,14 @@ extension Architecture {
         guard stageCount > 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "architecture is 'custom', which is known from its file alone: create it from that, or set block_counts and block"
+                """
+                architecture is 'custom' without a description; set block_counts and block, or create the network from \
+                its file
+                """
             )
         }
         guard cardinality == 1 && baseWidth == 64 || hasBottlenecks else {
-            throw BackboneError(.invalidArgument, "groups and width_per_group: BasicBlocks have 1 and 64")
+            throw BackboneError(.invalidArgument, "groups and width_per_group: expected 1 and 64 for BasicBlocks")
         }
     }
 

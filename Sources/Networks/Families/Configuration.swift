@@ -56,8 +56,8 @@ package struct Configuration: BitwiseCopyable, Sendable {
             throw BackboneError(
                 .invalidArgument,
                 """
-                out_stages is \(outStages), expected a sum of 1 (C2), 2 (C3), 4 (C4), 8 (C5), 16 (C1), 32 (pooled) and 64 \
-                (logits), with one that the network has
+                out_stages is \(outStages), expected a sum of 1 (C2), 2 (C3), 4 (C4), 8 (C5), 16 (C1), 32 (pooled) and \
+                64 (logits), with at least one output that the network has
                 """)
         }
         guard classes >= 0 && classes <= Self.maximumClasses else {
@@ -91,7 +91,9 @@ package struct Configuration: BitwiseCopyable, Sendable {
     /// - Throws: `invalidArgument` if it is not finite and positive.
     private static func epsilon(_ value: Float) throws(BackboneError) -> Double {
         guard value > 0 && value.isFinite else {
-            throw BackboneError(.invalidArgument, "norm_eps must be finite and positive, default 1e-5")
+            throw BackboneError(
+                .invalidArgument,
+                "norm_eps is \(Double(value)), expected a finite number above 0, by default 1e-5")
         }
         return value == BatchNorm.defaultEpsilon ? 1e-5 : Double(value)
     }

@@ -54,7 +54,7 @@ package struct Dilation: BitwiseCopyable, Sendable {
         }
         guard stages == 0 || stages == implied else {
             throw BackboneError(
-                .invalidArgument, "output_stride is \(outputStride), but dilated_stages is \(stages): set one to 0")
+                .invalidArgument, "output_stride is \(outputStride), but dilated_stages is \(stages); set one to 0")
         }
         self.init(stages: implied, rule: rule)
     }

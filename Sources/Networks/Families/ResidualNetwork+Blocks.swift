@@ -54,7 +54,11 @@ extension ResidualNetwork {
         guard channels % groups == 0 && graph.channels(input) % groups == 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "groups is \(groups), but a convolution is from \(graph.channels(input)) to \(channels) channels")
+                """
+                groups is \(groups), expected a divisor of \(graph.channels(input)) and \(channels), the channels of a \
+                convolution
+                """
+            )
         }
         let isSmoothed = architecture.antiAliasing != .none && geometry.changes
         let window = Window(

@@ -18,7 +18,11 @@ extension ResidualNetwork {
             guard graph.channels(input) <= width.output else {
                 throw BackboneError(
                     .invalidArgument,
-                    "shortcut: one that subsamples cannot go from \(graph.channels(input)) to \(width.output) channels")
+                    """
+                    shortcut is 3 (subsample), which cannot go from \(graph.channels(input)) to \(width.output) \
+                    channels; choose another
+                    """
+                )
             }
             return try graph.subsample(input, to: width.output, stride: geometry.stride)
         }

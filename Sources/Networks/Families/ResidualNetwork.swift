@@ -22,11 +22,12 @@ extension Configuration {
         case .projection, .average, .none: break
         case .subsample, .everywhere, .wide:
             throw BackboneError(
-                .invalidArgument, "shortcut: pre-activation networks have projections, average poolings or none")
+                .invalidArgument, "shortcut: expected projection, average or none for a pre-activation network")
         }
         guard architecture.antiAliasing == .none && architecture.pooling != .convolution else {
             throw BackboneError(
-                .invalidArgument, "anti_aliasing and stem_pooling: pre-activation networks have max pooling alone")
+                .invalidArgument,
+                "anti_aliasing and stem_pooling: expected none, and max or none, for a pre-activation network")
         }
     }
 }
@@ -123,7 +124,10 @@ struct ResidualNetwork: ~Copyable {
         guard graph.channels(input) % groups == 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "norm: GroupNorm divides channels into \(groups) groups, but a convolution gives \(graph.channels(input))"
+                """
+                norm is 2 (GroupNorm), but a convolution has \(graph.channels(input)) channels, expected a multiple of \
+                \(groups)
+                """
             )
         }
         return try graph.groupNorm(name, input, groups: groups, epsilon: epsilon, initialWeight: initialWeight)

@@ -11,7 +11,7 @@ extension NetworkOutline {
         if isPreactivation == true && !hasFirstNorms {
             throw BackboneError(
                 .badCheckpoint,
-                "its blocks are in stages, as a pre-activation network's, but have no norm1: it is no ResNet")
+                "not a ResNet: its blocks are in stages, as in pre-activation networks, but have no norm1")
         }
         // One that has nothing of a ResNet is compared with the usual one, for the reasons that a load gives.
         guard let architecture = deepest == 0 ? .usual : architecture else {
@@ -25,7 +25,8 @@ extension NetworkOutline {
                 """)
         }
         if deepest == 0 && (stem.isKnown || stem.isDeep) {
-            throw BackboneError(.badCheckpoint, "it has a stem and no blocks, which tells no depth")
+            throw BackboneError(
+                .badCheckpoint, "it has a stem but no blocks, so its depth is unknown; name the architecture")
         }
         try checkStandardisation(architecture)
         return try configuration(architecture)
@@ -41,7 +42,7 @@ extension NetworkOutline {
                 outStages: deepest == 0 ? OutputSet.stages : UInt32(1) << UInt32(deepest) - 1,
                 classes: knownClasses, normEval: 0, zeroInitResidual: 0)
         } catch {
-            throw BackboneError(.badCheckpoint, "its stem or head is none that is built here: \(error.message)")
+            throw BackboneError(.badCheckpoint, "its stem or head is not supported: \(error.message)")
         }
         // A short file may describe a network that has no end, or one of parts that do not go together.
         if architecture.isCustom || architecture.norm == .group { try configuration.checkDescribed(BlockWidths()) }
@@ -60,7 +61,7 @@ extension NetworkOutline {
         throw BackboneError(
             .badCheckpoint,
             """
-            its stem is none that is built here: base_channels is \(stem.widths.2), expected 1 to \
+            its stem is not supported: base_channels is \(stem.widths.2), expected 1 to \
             \(Configuration.maximumBaseChannels)
             """)
     }
@@ -87,8 +88,8 @@ extension NetworkOutline {
         throw BackboneError(
             .badCheckpoint,
             """
-            a pre-activation network with GroupNorm and a stem of one convolution, as BiT's, which standardise the weights \
-            of their convolutions: that is not computed
+            pre-activation network with GroupNorm and a stem of one convolution, like BiT, which standardises the \
+            weights of its convolutions: not supported
             """)
     }
 }
@@ -103,7 +104,7 @@ extension Configuration {
             count = try makeGraph(widths).valueCount
         } catch {
             guard error.kind == .invalidArgument else { throw error }
-            throw BackboneError(.badCheckpoint, "it describes a network that is not built here: \(error.message)")
+            throw BackboneError(.badCheckpoint, "its network is not supported: \(error.message)")
         }
         guard count <= Self.mostDescribedValues else {
             throw BackboneError(

@@ -81,7 +81,7 @@ extension Network {
     package func requireCollected() throws(BackboneError) {
         if collected == nil {
             throw BackboneError(
-                .invalidArgument, "no statistics are being collected: call backbone_statistics_begin first")
+                .invalidArgument, "no statistics are being collected; call backbone_statistics_begin first")
         }
         try requireBatchNorm()
     }
@@ -90,7 +90,7 @@ extension Network {
         for node in 0..<graph.nodes.count where collectsStatistics(node: node) { return }
         throw BackboneError(
             .invalidArgument,
-            "the network has no BatchNorm outside of frozen stages, whose statistics could be collected")
+            "no BatchNorm is outside of the frozen stages; freeze fewer stages")
     }
 
     /// Puts what was collected in the place of the running statistics of the BatchNorms outside of frozen stages.
@@ -104,7 +104,7 @@ extension Network {
         }
         guard batches > 0 else {
             throw BackboneError(
-                .invalidArgument, "no images were added: call backbone_statistics_add before the commit")
+                .invalidArgument, "no images were added; call backbone_statistics_add first")
         }
         for node in 0..<graph.nodes.count where collectsStatistics(node: node) { replaceStatistics(node: node) }
         collected = nil

@@ -80,7 +80,7 @@ extension Network {
             guard let last = graph.entries.elements.last, graph.isHead(last) else {
                 throw BackboneError(
                     .invalidArgument,
-                    "which is 2 (head), but the network has no classifier: set BACKBONE_STAGE_LOGITS in out_stages")
+                    "which is 2 (head), but the network has no classifier; set BACKBONE_STAGE_LOGITS in out_stages")
             }
         }
         if trainables != which { layoutRevision += 1 }

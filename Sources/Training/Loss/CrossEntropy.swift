@@ -57,7 +57,7 @@ package struct CrossEntropy {
         }
         guard counted > 0 else {
             throw BackboneError(
-                .invalidArgument, "none of \(count) labels counts, expected one that is not -100 (ignored)")
+                .invalidArgument, "all \(count) labels are -100 (ignored), expected at least one class")
         }
         return counted
     }

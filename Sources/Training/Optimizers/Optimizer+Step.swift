@@ -40,7 +40,7 @@ extension Optimizer {
         guard count == state.layout.count else {
             throw BackboneError(
                 .invalidArgument,
-                "count is \(count), expected \(state.layout.count) gradients: see backbone_trainable_count")
+                "count is \(count), expected \(state.layout.count) gradients; call backbone_trainable_count")
         }
     }
 
@@ -51,7 +51,11 @@ extension Optimizer {
             guard Float(learningRate * options.groups[index].rateFactor).isFinite else {
                 throw BackboneError(
                     .invalidArgument,
-                    "learning_rate is \(learningRate), which the factor of group \(index) makes infinite")
+                    """
+                    learning_rate is \(learningRate), which the factor of group \(index) makes infinite; lower one of \
+                    them
+                    """
+                )
             }
         }
     }

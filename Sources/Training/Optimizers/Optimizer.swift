@@ -48,8 +48,8 @@ package struct Optimizer: ~Copyable {
             throw BackboneError(
                 .stale,
                 """
-                other parameters of the network are trainable than when the optimizer was made: call \
-                backbone_optimizer_follow after freezing
+                the trainable parameters have changed since the optimizer was created; call backbone_optimizer_follow \
+                after freezing
                 """)
         }
     }

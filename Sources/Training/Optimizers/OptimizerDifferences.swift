@@ -25,8 +25,8 @@ extension OptimizerOptions {
                     // A caller may have had either of them as a Float.
                     guard let own, Float(own) != Float(saved) else { continue }
                     warning = """
-                        the optimizer state was saved with \(all[index].key) \(saved) for '\(graph.name(of: entry))', and \
-                        goes on with \(own): options in files are ignored
+                        the optimizer state was saved with \(all[index].key) \(saved) for '\(graph.name(of: entry))', \
+                        and continues with \(own): options in files are ignored
                         """
                 }
             }

@@ -127,7 +127,10 @@ struct OptimizerReading: ~Copyable {
         guard shape.isEmpty || shape.count == 1 && shape[0] == 1 else {
             throw BackboneError(
                 .badCheckpoint,
-                "'\(file.tensors.nameInFile(tensor))' of its optimizer state has shape \(shape: shape), expected one number"
+                """
+                '\(file.tensors.nameInFile(tensor))' of its optimizer state has shape \(shape: shape), expected one \
+                number
+                """
             )
         }
         if dtype.isFloatingPoint {
@@ -163,8 +166,8 @@ struct OptimizerReading: ~Copyable {
             guard seen.hasNaN || seen.hasInfinity || seen.hasOverflow else { continue }
             let name = graph.name(of: graph.entries[state.layout.slots[slot].entry])
             return """
-                the optimizer state of '\(name)' holds NaN or infinities, which the next step puts into the weights: load \
-                an earlier file
+                the optimizer state of '\(name)' has NaN or infinities, which the next step would put into the \
+                weights; load an earlier file
                 """
         }
         return nil
@@ -202,7 +205,8 @@ struct OptimizerReading: ~Copyable {
             throw BackboneError(
                 .badCheckpoint,
                 """
-                '\(file.tensors.nameInFile(tensor))' of its optimizer state is a tensor of \(dtype.name), expected floating \
+                '\(file.tensors.nameInFile(tensor))' of its optimizer state is a tensor of \(dtype.name), expected \
+                floating \
                 point
                 """)
         }
@@ -212,7 +216,8 @@ struct OptimizerReading: ~Copyable {
         BackboneError(
             .badCheckpoint,
             """
-            '\(file.tensors.nameInFile(tensor))' of its optimizer state is \(file.tensors.obstacle(tensor)), expected a \
+            '\(file.tensors.nameInFile(tensor))' of its optimizer state is \(file.tensors.obstacle(tensor)), expected \
+            a \
             tensor
             """)
     }

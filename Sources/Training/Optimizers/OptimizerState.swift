@@ -39,7 +39,7 @@ package struct OptimizerState: ~Copyable {
         let layout = try TrainableLayout(network)
         guard layout.count > 0 else {
             throw BackboneError(
-                .invalidArgument, "the network has no trainable parameters: all of its stages are frozen")
+                .invalidArgument, "no parameter is trainable; freeze fewer stages")
         }
         let progress = try OptimizerState.progress(layout, options.groups, network.graph)
         let blocks = try OptimizerState.blocks(layout)

@@ -47,7 +47,7 @@ package struct SessionOptimizer {
         _ session: Session, _ body: (inout Optimizer) throws(BackboneError) -> Void
     ) throws(BackboneError) {
         guard state.pointee.session == session.identity else {
-            throw BackboneError(.stale, "the optimizer was made for another network: make one for this network")
+            throw BackboneError(.stale, "the optimizer belongs to another network; create one for this network")
         }
         state.pointee.lock.lock()
         defer { state.pointee.lock.unlock() }

@@ -53,7 +53,7 @@ package struct AdamWStepTask: KernelTask {
 
 extension AdamWStepTask {
     package func assertContract() {
-        assert(step.count >= 1, "there are no parameters")
+        assert(step.count >= 1, "no parameters")
     }
 
     var blockCount: Int { parameterBlockCount(step.count) }

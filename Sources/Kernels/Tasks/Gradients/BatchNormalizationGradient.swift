@@ -44,7 +44,7 @@ package struct BatchNormalizationGradientTask: KernelTask {
 
 extension BatchNormalizationGradientTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         gradient.assertContract(imageCount: imageCount)
         input.assertContract(imageCount: imageCount)
         inputGradient.assertContract(imageCount: imageCount)

@@ -41,7 +41,7 @@ package struct NormGradientSumsTask: KernelTask {
 
 extension NormGradientSumsTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         gradient.assertContract(imageCount: imageCount)
         if let result { assert(result.hasSize(of: gradient), "result and gradient differ in size") }
         if result != nil { assert(masked.hasSize(of: gradient), "masked and gradient differ in size") }

@@ -50,7 +50,7 @@ package struct SGDStepTask: KernelTask {
 
 extension SGDStepTask {
     package func assertContract() {
-        assert(step.count >= 1, "there are no parameters")
+        assert(step.count >= 1, "no parameters")
         assert(step.momentum_buffer != nil || step.momentum == 0, "momentum has no buffer")
     }
 

@@ -49,7 +49,7 @@ package struct WeightGradientTask: KernelTask {
 extension WeightGradientTask {
     package func assertContract() {
         shape.assertContract()
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         outputGradient.assertContract(imageCount: imageCount)
         assert(
