@@ -45,7 +45,7 @@ struct Verdict {
             advice =
                 allowsMissing || report.count(of: .missing) == 0
                 ? ". To load the rest anyway, set ignore_modules"
-                : ". To load the rest anyway, set ignore_modules and allow_missing"
+                : ". To load the rest anyway, set ignore_modules and set allow_missing"
         }
         return BackboneError(
             .mismatch,

@@ -247,7 +247,7 @@ import Testing
         ("cycle", .badCheckpoint, "a key of 'state' is a string"),
         ("cycle-groups", .badCheckpoint, "group 1 of its optimizer state has no list 'params'"),
         ("list", .badCheckpoint, "its optimizer is a list, expected a dict"),
-        ("nothing", .badCheckpoint, "it holds no optimizer state"),
+        ("nothing", .badCheckpoint, "it has no optimizer state"),
     ].map { (case_: (String, BackboneError.Kind, String)) in Bad(name: "bad-" + case_.0, kind: case_.1, text: case_.2) }
 
     @Test(arguments: bad) func hostileStatesAreRefusedAndChangeNothing(_ testCase: Bad) throws {

@@ -216,7 +216,7 @@ def test_unknown_names(name):
 
 
 def test_custom_is_no_name():
-    with pytest.raises(ValueError, match="known from its file alone"):
+    with pytest.raises(ValueError, match="architecture is 'custom'"):
         backbone.ResNet("custom")
     with pytest.raises(TypeError):
         backbone.ResNet(architecture=50)

@@ -185,7 +185,7 @@ def faulty(state, dtype):
 
 WORDS = {
     "NaN": ("hold NaN", ["layer1.0.conv1.weight", "layer2.1.bn2.bias"]),
-    "infinities": ("hold infinities", ["layer1.1.conv2.weight"]),
+    "infinities": ("are infinite", ["layer1.1.conv2.weight"]),
     "overflow": ("float64 beyond float32", ["layer4.0.downsample.0.weight"]),
     "negative": ("negative variances", ["layer3.0.bn1.running_var"]),
 }
@@ -292,7 +292,7 @@ def test_an_index_does_not_lead_out_of_its_folder(net, shards, file):
     path, index, _ = shards
     index["weight_map"]["conv1.weight"] = file
     path.write_text(json.dumps(index))
-    refused(net, path, backbone.CheckpointError, "expected a file beside the index")
+    refused(net, path, backbone.CheckpointError, "expected a file in the folder of the index")
 
 
 def test_a_broken_shard_changes_nothing(net, state, shards):

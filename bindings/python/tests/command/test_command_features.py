@@ -179,7 +179,7 @@ def test_an_image_that_is_named_twice_is_computed_once(tmp_path, photos, monkeyp
         (["photos", "--resize", "100", "--max-size", "90"], 2, "--max-size is 90 and size 100"),
         (["photos", "--stages", "C6"], 2, "'C6' is not a list of C2, C3, C4, C5"),
         (["photos", "--mean", "1,2"], 2, "'1,2' is not three numbers"),
-        (["photos", "--std", "0,1,1"], 1, "std_dev[0] is not a positive"),
+        (["photos", "--std", "0,1,1"], 1, "std_dev[0] is 0, expected"),
         (["photos", "--batch", "0"], 2, "Invalid value for '--batch'"),
         (["photos", "--input-channels", "all"], 2, "neither 'exact', 'sum' nor 'repeat'"),
         (["photos", "--key", "model"], 1, "model"),
