@@ -50,7 +50,7 @@ public func backbone_cancel(_ net: OpaquePointer!) -> backbone_status {
     return backbone_status(BACKBONE_STATUS_OK)
 }
 
-/// The arguments of a forward as callers pass them.
+/// The arguments of a forward pass as callers pass them.
 func forwardArguments(
     _ session: Session, _ input: UnsafePointer<backbone_tensor>?, _ outputs: UnsafePointer<backbone_tensor>?,
     _ count: Int

@@ -7,7 +7,7 @@ import Kernels
 import Runtime
 import Training
 
-/// The optimiser behind a handle.
+/// The optimiser of a handle.
 func requireOptimizer(_ optimizer: OpaquePointer?) throws(BackboneError) -> SessionOptimizer {
     SessionOptimizer(handle: try require(optimizer, "optimizer"))
 }

@@ -25,7 +25,7 @@ extension backbone_options {
         return options
     }
 
-    /// The options of a session as they stand now.
+    /// The current options of a session.
     init(_ session: Session) {
         let configuration = session.configuration
         self = .defaults

@@ -5,7 +5,7 @@ import CBackbone
 import Checkpoints
 import Runtime
 
-/// The report behind a handle.
+/// The report of a handle.
 private func report(_ handle: OpaquePointer?) throws(BackboneError) -> UnsafePointer<LoadReport> {
     UnsafePointer(try require(handle, "report"))
 }

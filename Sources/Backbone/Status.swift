@@ -48,7 +48,7 @@ func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(Backbone
     return pointer
 }
 
-/// Memory that is only read: NULL is no bytes.
+/// Memory that is only read: NULL stands for zero bytes.
 func requireMemory(_ data: UnsafeRawPointer?, _ size: Int) throws(BackboneError) -> UnsafeRawBufferPointer {
     // C's type has no sign.
     guard size >= 0 else {

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// A struct of the header whose size grows from version to version and stands in its first field.
+/// A struct of the header that grows from version to version and has its size in its first field.
 struct VersionedStruct {
     /// In messages.
     let name: StaticString

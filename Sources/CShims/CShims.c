@@ -38,7 +38,7 @@ int shims_awaits_writer(int file, int inherited) {
     const long pipes = 0x50495045; /* PIPEFS_MAGIC: of pipes without a name, which no writer can open. */
     if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return 0;
     if (fstatfs(file, &system) != 0 || (long)system.f_type == pipes) return 0;
-    /* Linux reports a hang-up only where there was a writer since the pipe was opened, here or by who started us. */
+    /* Linux reports a hang-up only if the pipe had a writer since it was opened, here or by the parent process. */
     if (inherited >= 0 && fstat(inherited, &other) == 0 && other.st_dev == status.st_dev &&
         other.st_ino == status.st_ino)
         entry.fd = inherited;
@@ -139,10 +139,10 @@ static void *open_without_threads(const char *path) {
 }
 
 /*
- * An OpenBLAS that travels with this library, as in a Python wheel, lies in the folder `openblas` beside it; it is then
- * the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the system's,
- * and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which OpenBLAS
- * does not know of, is no room for more than one.
+ * An OpenBLAS that is shipped with this library, as in a Python wheel, is in the folder `openblas` beside it; it is
+ * then the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the
+ * system's, and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which
+ * OpenBLAS does not know of, has room for one thread only.
  *
  * A relative path, by which a program or LD_LIBRARY_PATH may have named this library, is one from the folder that the
  * process was in when it was loaded. That may be another now, with somebody else's `openblas` in it: nothing is then

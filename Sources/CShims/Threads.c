@@ -61,7 +61,7 @@ __attribute__((constructor)) static void count_forks(void) {
 }
 
 int shims_fork_generation(void) {
-    /* If there was no memory for the handler, process numbers must do. */
+    /* If the handler could not be allocated, process numbers must suffice. */
     return forks_are_counted ? __atomic_load_n(&fork_generation, __ATOMIC_RELAXED) : (int)getpid();
 }
 

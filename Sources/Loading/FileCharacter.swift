@@ -8,11 +8,11 @@ import Runtime
 
 /// What the numbers of a stem say of the inputs that it was trained for.
 ///
-/// A stem whose BatchNorm uses its running statistics computes `x -> weight * gamma / sqrt(var + eps) * x + ...`. Features
-/// behind it are of about the same size in all trained networks, so the gain, the root mean square over output channels
-/// of the length of their folded kernels, is inverse to the deviation of the inputs: around 0.4 for torchvision's inputs
-/// of deviation 1 (and 0.3 for new weights), around 0.007 for pixels less their mean, of deviation 58. Between these the
-/// limit is the geometric mean.
+/// A stem whose BatchNorm uses its running statistics computes `x -> weight * gamma / sqrt(var + eps) * x + ...`.
+/// Features after it have about the same size in all trained networks, so the gain, the root mean square over output
+/// channels of the length of their folded kernels, is inverse to the deviation of the inputs: around 0.4 for
+/// torchvision's inputs of deviation 1 (and 0.3 for new weights), around 0.007 for pixels less their mean, of deviation
+/// 58. Between these the limit is the geometric mean.
 struct StemScale {
     private let gain: Double
 
@@ -47,7 +47,8 @@ struct StemScale {
     var expectsPixels: Bool? { gain.isFinite && gain > 0 ? gain < StemScale.limit : nil }
 }
 
-/// What a file is, as far as it can be told: where the stride of its Bottlenecks sat, and what its inputs were.
+/// What a file is, as far as it can be told: which convolution of its Bottlenecks had the stride, and what its inputs
+/// were.
 struct FileCharacter {
     let style: Style?
     /// Why, for a message.
@@ -75,7 +76,7 @@ struct FileCharacter {
 }
 
 extension StateDict {
-    /// The name of a convolution in a head of a network for segmentation; nil if there is none.
+    /// The name of a convolution in a head of a network for segmentation; nil if it has none.
     fileprivate var segmentationHead: Bytes? {
         for index in 0..<count where shape(index).count == 4 {
             if SegmentationHead.contains(nameInFile(index)) { return nameInFile(index) }

@@ -29,7 +29,7 @@ extension Dialect {
 /// read or not.
 struct FileOutline: BitwiseCopyable {
     private(set) var network = NetworkOutline()
-    /// The type of all convolutions' weights; nil if there is none.
+    /// The type of all convolutions' weights; nil if it has none.
     private(set) var dtype: DType?
     /// Whether they are of different types.
     private(set) var hasMixedTypes = false

@@ -6,7 +6,7 @@ import Networks
 import Runtime
 
 extension ForeignModules {
-    /// The largest bias that is looked at: there is one value for each output channel.
+    /// The largest bias that is looked at: each output channel has one value.
     private static var mostBiasValues: Int { 1 << 16 }
 
     /// Reads all biases of convolutions, to know which are zero. Files of Caffe have such, and they change nothing.

@@ -9,14 +9,14 @@ import Runtime
 /// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them the
 /// file's features are of another network, whatever of it fits.
 struct ForeignModules: ~Copyable {
-    /// A kind of module that was found: the first tensor of it, and how many there are.
+    /// A kind of module that was found: its first tensor, and the number of its tensors.
     struct Finding: BitwiseCopyable {
         let kind: ForeignKind
         let tensor: Int
         var count: Int
     }
 
-    /// The most certain one; nil if there is none.
+    /// The most certain one; nil if it has none.
     private(set) var finding: Finding?
     private let names: ForeignNames
     /// For each tensor of the file whether it is a bias of zeros.

@@ -62,7 +62,7 @@ extension StateDict {
     /// The network that names and shapes describe, up to its deepest stage.
     ///
     /// - Parameter architecture: What it is known to be.
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Throws: `badCheckpoint` if it is not supported.
     fileprivate borrowing func describedConfiguration(
         _ architecture: Architecture?
     ) throws(BackboneError) -> Configuration {

@@ -11,7 +11,7 @@ package struct LoadRequest {
     package var isStrict = false
     /// Entries that the file lacks keep their values.
     package var allowsMissing = false
-    /// Modules of the file that the network does not compute are no obstacle.
+    /// Modules of the file that the network does not compute do not fail the load.
     package var ignoresModules = false
     package var selection = StateDictSelection()
     package var conversion = InputConversion.exact

@@ -13,7 +13,7 @@ import Runtime
 ///   - isNamed: Whether the caller named its architecture all the same.
 ///   - describe: adds to the report what comes from the same file.
 ///   - out: receives the report if it is wanted, also where that says why nothing was loaded.
-///   - adopt: puts the values in the place of the session's: the last thing that can fail.
+///   - adopt: replaces the session's values: the last thing that can fail.
 package func load(
     _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
     isNamed: Bool = false, _ out: UnsafeMutablePointer<OpaquePointer?>?,

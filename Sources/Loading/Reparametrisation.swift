@@ -118,7 +118,7 @@ private struct Slices {
     let count: Int
     private let sizes: UnsafeBufferPointer<Int64>
     private let shape: UnsafeBufferPointer<Int64>
-    /// Elements of a slice, where these are one behind the other; else 0.
+    /// Elements of a slice, if these are contiguous; else 0.
     private let run: Int
 
     init(_ sizes: UnsafeBufferPointer<Int64>, _ shape: UnsafeBufferPointer<Int64>) {

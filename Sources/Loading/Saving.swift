@@ -42,7 +42,7 @@ package func save(
 extension Dialect {
     /// The grammar of the first dialect that reports call so.
     ///
-    /// - Throws: `invalidArgument` that lists the names there are.
+    /// - Throws: `invalidArgument` that lists the valid names.
     fileprivate static func grammar(named name: UnsafePointer<CChar>) throws(BackboneError) -> NameGrammar {
         var message: Message = "names is '\(name)', expected one of"
         var last: StaticString = ""

@@ -16,7 +16,7 @@ func shardHint(_ path: UnsafePointer<CChar>) -> Message? {
     return nil
 }
 
-/// "00001-of-00002", with anything behind it.
+/// "00001-of-00002", with anything after it.
 private func shard(_ text: Bytes) -> (number: Int, count: Int)? {
     guard text.count >= 14, let number = decimal(text.slice(0, 5)), text.slice(5, 4).hasPrefix("-of-"),
         let count = decimal(text.slice(9, 5))

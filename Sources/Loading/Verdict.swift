@@ -39,7 +39,7 @@ struct Verdict {
         _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
     ) -> BackboneError {
         let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
-        // Where shapes differ too there is no rest to load.
+        // If shapes differ too, the rest cannot be loaded.
         var advice: StaticString = ""
         if report.count(of: .mismatched) == 0 {
             advice =
@@ -105,7 +105,7 @@ struct Verdict {
             """)
     }
 
-    /// How many more names of a class there are than the first.
+    /// The number of names of a class after the first.
     private func others(_ report: borrowing LoadReport, _ nameClass: LoadReport.NameClass) -> Message {
         let count = report.count(of: nameClass)
         return count > 1 ? " and \(count - 1) more" : ""

@@ -99,15 +99,15 @@ int shims_all_finite(const float *values, long count);
  * through macros. */
 int shims_affinity_cpu_count(void);
 
-/* A variable of the environment, NULL where there is none or where the process has more rights than its caller. */
+/* A variable of the environment; NULL if it is not set or the process has more rights than its caller. */
 const char *shims_environment(const char *name);
 
 /*
- * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. A counter,
- * which the child's side of fork() raises, tells the processes apart: process numbers are used again, and different PID
- * namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before first use.
- * shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end. It
- * returns 0 to all others, once the state is made.
+ * Threads and locks do not survive a fork: the child of a process has one thread, and locks in the state that they had.
+ * A counter, which the child's side of fork() raises, tells the processes apart: process numbers are used again, and
+ * different PID namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before
+ * first use. shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end.
+ * It returns 0 to all others, once the state is made.
  */
 int shims_fork_begin(int *owner);
 void shims_fork_end(int *owner);
@@ -117,9 +117,8 @@ int shims_fork_generation(void);
 /* *counter += 1, atomically; the value before. Relaxed: whoever shares the counter orders the rest by a lock. */
 long shims_atomic_next(long *counter);
 
-/* Loads and stores that order what stands before the store in one thread before what follows the load in another. */
-int shims_atomic_load(const int *value);
-void shims_atomic_store(int *value, int desired);
+/* Release stores and acquire loads: writes before the store in one thread happen before reads after the load in
+another. */ int shims_atomic_load(const int *value); void shims_atomic_store(int *value, int desired);
 
 /* *value += 1, atomically, before whatever the thread does next. Safe in a signal handler. */
 void shims_atomic_increment(int *value);

@@ -70,7 +70,7 @@ struct shims_winograd_output {
 struct shims_norm_gradient {
     const float *gradient;
     const float *result; /* of the ReLU, or NULL for none */
-    float *masked;       /* written where there is a result; may be the gradient */
+    float *masked;       /* written where it has a result; may be the gradient */
     const float *input;  /* of the norm, or NULL if no sums of products are wanted */
     const double *mean;  /* a value for each channel, read with an input alone */
     long channels;       /* a multiple of 8 */
@@ -123,7 +123,7 @@ struct shims_adamw_step {
 /*
  * Tiles of F(m, 3) at the edge of an image, which have fewer than m pixels in a direction, need fewer points: those of
  * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. These two tell which n that is
- * for so many pixels, and which points it has, as bits. At stride 2 there is m alone.
+ * for so many pixels, and which points it has, as bits. At stride 2 only m exists.
  */
 static inline long shims_winograd_outputs(long m, long stride, long wanted) {
     if (stride != 1) return m;

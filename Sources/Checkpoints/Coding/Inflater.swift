@@ -111,7 +111,7 @@ struct Inflater: ~Copyable {
         matchLength -= part
     }
 
-    /// Unpacks codes until `count` bytes are there, a match or the end of the block.
+    /// Unpacks codes until `count` bytes are unpacked, or up to a match or the end of the block.
     private mutating func decode(
         to out: UnsafeMutablePointer<UInt8>, _ done: inout Int, _ count: Int
     ) throws(BackboneError) {

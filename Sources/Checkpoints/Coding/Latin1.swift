@@ -4,7 +4,7 @@
 /// Turns UTF-8 of characters below 256 into these, one byte each.
 ///
 /// Every second byte of numbers is written as two, so there is arithmetic in place of branches, which could not be
-/// foreseen: each byte becomes what it stands for together with the one in front of it, many at a time, and then those
+/// foreseen: each byte becomes what it stands for together with the previous one, many at a time, and then those
 /// are left out that only begin a character.
 ///
 /// - Parameters:
@@ -16,7 +16,7 @@ func decodeLatin1(
     _ source: UnsafePointer<UInt8>, count: Int, after previous: UInt8, to out: UnsafeMutablePointer<UInt8>
 ) -> Int? {
     guard count > 0 else { return 0 }
-    // More would not fit on the stack where temporary memory lies.
+    // More would not fit on the stack, which holds temporary memory.
     let blockSize = 512
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * blockSize) { scratch -> Int? in
         guard let values = scratch.baseAddress else { return nil }
@@ -44,7 +44,7 @@ func decodeLatin1(
 /// - Parameters:
 ///   - value: receives the character that the byte ends.
 ///   - step: receives 0 if the byte begins a character of two bytes, else 1.
-/// - Returns: other bits than 0 if it cannot stand there.
+/// - Returns: other bits than 0 if it is not valid there.
 @inline(__always)
 private func decode(_ byte: UInt8, after previous: UInt8, _ value: inout UInt8, _ step: inout UInt8) -> UInt8 {
     // Of two bytes, the first is 0xc2 or 0xc3, and the second from 0x80 to 0xbf.

@@ -20,7 +20,7 @@ struct PickledBytes {
 
     /// The byte that one more byte as written completes.
     ///
-    /// - Returns: nil if there is none yet; a number above 255 if it cannot stand there.
+    /// - Returns: nil before the first; a number above 255 if it is not valid there.
     @inline(__always)
     mutating func take(_ byte: UInt8) -> UInt32? {
         switch form {
@@ -35,7 +35,7 @@ struct PickledBytes {
     /// Turns many bytes as written back at a time.
     ///
     /// - Parameter out: has room for `count` bytes.
-    /// - Returns: how many there are now, nil if they are none.
+    /// - Returns: their number, nil if they are not valid.
     mutating func decode(
         _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
     ) -> Int? {

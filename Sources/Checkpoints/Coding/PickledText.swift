@@ -28,7 +28,7 @@ struct PickledText: ~Copyable {
 
     /// Decodes the next `count` bytes.
     ///
-    /// - Throws: `badCheckpoint` if there are not so many, or other characters than bytes; `io`.
+    /// - Throws: `badCheckpoint` if the text has fewer, or characters other than bytes; `io`.
     mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         let out = memory.assumingMemoryBound(to: UInt8.self)
         var done = 0

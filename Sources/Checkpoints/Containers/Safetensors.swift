@@ -144,7 +144,7 @@ struct SafetensorsHeader: ~Copyable {
         try catalog.add(name: name, dtype: dtype, storage: storage, offset: 0, shape: shape, strides: nil)
     }
 
-    /// Checks that the tensors lie one after the other and fill the file but for zeros, so that it hides nothing.
+    /// Checks that the tensors follow each other and fill the file, except for zeros, so that it hides nothing.
     private func checkCoverage(_ file: FileReference) throws(BackboneError) {
         let storages = catalog.storages.elements
         let order = try sorted(count: storages.count) {

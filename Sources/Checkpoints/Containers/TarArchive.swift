@@ -67,9 +67,9 @@ struct TarArchive: ~Copyable {
         }
     }
 
-    /// Where the bytes of a file of the archive lie.
+    /// The position of the bytes of a file in the archive.
     ///
-    /// - Throws: `badCheckpoint` if there is none of that name, or more than one.
+    /// - Throws: `badCheckpoint` if the archive has no member of that name, or several.
     func find(_ name: StaticString) throws(BackboneError) -> Range<Int> {
         var found: Range<Int>?
         for index in 0..<members.count where equal(names.elements.slice(members[index].name), name) {

@@ -9,7 +9,7 @@ import Runtime
 /// Readers of zip archives disagree where an archive contradicts itself, which is how files have been made that a
 /// scanner and a loader see differently. So everything that says the same thing twice must say the same: the end
 /// record is unique, the central directory is authoritative, each local header agrees with it, members neither repeat
-/// nor overlap, and between them there is no room for another. (Format: PKWARE APPNOTE.TXT 6.3.)
+/// nor overlap, and no gap between them could hold another. (Format: PKWARE APPNOTE.TXT 6.3.)
 struct ZipArchive: ~Copyable {
     static var storedMethod: UInt16 { 0 }
     static var deflatedMethod: UInt16 { 8 }
@@ -58,7 +58,7 @@ struct ZipArchive: ~Copyable {
         search(order.elements) { compare(self.name(Int($0)), name) }
     }
 
-    /// Where the bytes of a member lie.
+    /// The position of the bytes of a member.
     func storage(_ index: Int) -> TensorCatalog.Storage {
         let member = members[index]
         return TensorCatalog.Storage(

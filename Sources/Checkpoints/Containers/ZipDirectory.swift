@@ -20,7 +20,7 @@ func damagedZip(_ message: Message) -> BackboneError {
     BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message); download or save it again")
 }
 
-/// Where the central directory lies, from the records at the end of the file.
+/// The position of the central directory, from the records at the end of the file.
 struct ZipDirectoryLocation {
     let start: Int
     let size: Int
@@ -79,7 +79,7 @@ struct ZipDirectoryLocation {
 
     /// The position of the one end record whose comment reaches to the end of the file, but for zeros.
     ///
-    /// - Parameter lastByte: how many bytes of the tail there are up to the last that is not zero.
+    /// - Parameter lastByte: the number of bytes of the tail up to the last that is not zero.
     private static func findEnd(in tail: Bytes, lastByte: Int) throws(BackboneError) -> Int {
         var found: Int?
         var position = min(tail.count - endSize, lastByte)
@@ -105,7 +105,7 @@ private struct Zip64End {
     let size: Int
     let start: Int
 
-    /// Nil if there is no locator where it would have to be.
+    /// Nil if no locator is at its place.
     init?(_ tail: Bytes, locator: Int, tailStart: Int) throws(BackboneError) {
         var reader = ByteReader(tail.slice(locator, end64LocatorSize))
         guard reader.uint32() == end64LocatorSignature else { return nil }
@@ -198,6 +198,6 @@ private struct Zip64Extra {
         return numbers.uint64().flatMap { Int(exactly: $0) }
     }
 
-    /// Whether there was nothing else in the field.
+    /// Whether the field had nothing else.
     var isUsedUp: Bool { isSound && numbers.remaining == 0 }
 }

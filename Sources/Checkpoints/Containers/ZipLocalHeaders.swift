@@ -9,8 +9,8 @@ private let localSize = 30
 /// Sizes and checksum follow the member, so the local header need not know them.
 private let descriptorFlag: UInt16 = 1 << 3
 
-/// Reads the local headers, which alone tell where the bytes of a member begin, and checks that they agree with the
-/// directory and that the members lie one after the other.
+/// Reads the local headers, which alone record where the bytes of a member begin, and checks that they agree with the
+/// directory and that the members follow each other.
 func resolveLocalHeaders(
     of members: inout UniqueArray<ZipArchive.Member>, in file: FileReference, names: Bytes, end: Int
 ) throws(BackboneError) {

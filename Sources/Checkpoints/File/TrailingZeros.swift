@@ -23,7 +23,7 @@ extension FileReference {
         return end
     }
 
-    /// How many bytes of a piece of the file there are up to the last that is not zero.
+    /// The number of bytes of a piece of the file up to the last that is not zero.
     private func countWithoutTrailingZeros(from start: Int, to end: Int) throws(BackboneError) -> Int {
         let piece = try read(at: start, count: end - start)
         let bytes = piece.elements

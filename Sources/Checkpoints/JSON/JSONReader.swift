@@ -22,7 +22,7 @@ struct JSONReader {
 
     var isAtEnd: Bool { reader.remaining == 0 }
 
-    /// The next byte that is no space; nil at the end.
+    /// The next byte that is not a space; nil at the end.
     var next: UInt8? {
         mutating get {
             skipSpace()
@@ -129,7 +129,7 @@ struct JSONReader {
         case UInt8(ascii: "u"):
             guard let unit = hexadecimal() else { return nil }
             guard (0xd800...0xdfff).contains(unit) else { return unit }
-            // The first half of a pair (RFC 8259, section 7); a second half alone is none.
+            // The first half of a pair (RFC 8259, section 7); a second half alone is not one.
             guard unit < 0xdc00, reader.uint8() == UInt8(ascii: "\\"), reader.uint8() == UInt8(ascii: "u"),
                 let second = hexadecimal(), (0xdc00...0xdfff).contains(second)
             else { return nil }

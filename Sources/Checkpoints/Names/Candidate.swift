@@ -46,7 +46,7 @@ struct Candidate: ~Copyable {
     /// none, as in safetensors files, whose tensors never share bytes.
     func identity(_ index: Int) -> TensorIdentity? { tensors[index].identity }
 
-    /// Whether there is a tensor of the name that two parts make.
+    /// Whether a tensor has the name that two parts make.
     func contains(_ prefix: Bytes, _ name: Bytes) -> Bool {
         search(count: tensors.count) { compare(tensors[$0].name, prefix, name) } != nil
     }

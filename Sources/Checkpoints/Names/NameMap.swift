@@ -5,7 +5,7 @@ import Runtime
 
 /// Our names for the tensors of a file, and a way to find a tensor by them.
 struct NameMap: ~Copyable {
-    /// Our name of each tensor in `text`; an empty one where there is none.
+    /// Our name of each tensor in `text`; an empty one for names without one.
     private var names = UniqueArray<TextRange>()
     /// Whether the grammar knows a tensor as one without a use.
     private var isDropped = UniqueArray<Bool>()

@@ -9,7 +9,7 @@ struct NameRules: ~Copyable {
     struct Place: BitwiseCopyable {
         let first: Bytes
         let second: Bytes
-        /// Names that a network of another grammar has there; empty where there is none such.
+        /// Names that a network of another grammar has there; empty if no name has it.
         let absent: (Bytes, Bytes)
     }
 
@@ -22,13 +22,13 @@ struct NameRules: ~Copyable {
 
     /// What a name is.
     enum Translation {
-        /// Of no network.
+        /// Not of a network.
         case unknown
         /// Of a network, without a use.
         case dropped
-        /// Of whatever else stands beside a network, under its own name.
+        /// Of anything else next to a network, under its own name.
         case verbatim
-        /// Of a network, or of what stands inside it.
+        /// Of a network, or of anything inside it.
         case known
     }
 
@@ -82,7 +82,8 @@ struct NameRules: ~Copyable {
         return false
     }
 
-    /// Appends the name that a file of this grammar has for one of ours; false if there is none that is read back as it.
+    /// Appends the name that a file of this grammar has for one of ours; false if no such name would be read back as
+    /// ours.
     func spell(_ ours: Bytes, to out: inout UniqueArray<UInt8>) throws(BackboneError) -> Bool {
         var fields = NameFields()
         var back = UniqueArray<UInt8>()

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// Names of ours as the files of a grammar spell them.
+/// Our names in the spelling of a grammar's files.
 package struct SpelledNames: ~Copyable {
     private var text = UniqueArray<UInt8>()
     private var names = UniqueArray<TextRange>()

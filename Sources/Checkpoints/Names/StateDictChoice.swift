@@ -37,8 +37,8 @@ struct StateDictChoice: ~Copyable {
     /// Where none does, as in a file of a few layers, the names must begin with the given prefix, with "module." or with
     /// nothing, and exactly one candidate must have any that a grammar knows.
     ///
-    /// - Throws: `invalidArgument` if the key or the prefix that was asked for is not there, `badCheckpoint` if the choice
-    ///   is not clear, naming what there is in both cases; `outOfMemory`.
+    /// - Throws: `invalidArgument` if the requested key or prefix is missing, `badCheckpoint` if the choice
+    ///   is not clear, naming what the file has in both cases; `outOfMemory`.
     static func choose(
         from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection,
         _ grammars: borrowing UniqueArray<NameRules>

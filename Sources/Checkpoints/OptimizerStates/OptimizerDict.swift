@@ -11,7 +11,7 @@ import Runtime
 /// identities instead of numbers.
 // Public: see UniqueArray.
 public struct OptimizerDict: ~Copyable {
-    /// Tensors, and whatever else there is under a name, as `POSITION.KEY`: "3.exp_avg".
+    /// Tensors, and any other values under a name, as `POSITION.KEY`: "3.exp_avg".
     package let tensors: StateDict
     /// How many parameters each group has.
     package let groups: UniqueArray<Int>
@@ -22,7 +22,7 @@ public struct OptimizerDict: ~Copyable {
 
     /// What is kept for a parameter beside tensors.
     package struct Entry: BitwiseCopyable, Sendable {
-        /// Whether there is anything.
+        /// Whether it holds anything.
         package var isPresent = false
         /// A step that is not a tensor, as PyTorch wrote it before 1.12.
         package var step: Int?

@@ -10,7 +10,7 @@ struct OptimizerMembers: ~Copyable {
     let groups: UniqueArray<Int>
     /// The options of each group.
     let options: UniqueArray<OptimizerGroupOptions>
-    /// For each parameter, in the order of the groups, the dict of what is kept for it; none if there is none.
+    /// For each parameter, in the order of the groups, the dict of what is kept for it; none if it is missing.
     let values: UniqueArray<UInt32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {
@@ -136,7 +136,7 @@ struct OptimizerMembers: ~Copyable {
         return values
     }
 
-    /// Adds the tensors of a parameter, and whatever stands under other keys than a step that is an integer.
+    /// Adds the tensors of a parameter, and the values of other keys, except a step that is an integer.
     func addEntry(
         _ position: Int, _ checkpoint: borrowing PickledCheckpoint, to builder: inout CatalogBuilder
     ) throws(BackboneError) -> OptimizerDict.Entry {

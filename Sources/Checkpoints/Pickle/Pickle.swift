@@ -20,7 +20,7 @@ struct Pickle: ~Copyable {
         var meaning: PickleGlobal
     }
 
-    /// A string or bytes, as they lie in the file.
+    /// A string or bytes, as stored in the file.
     struct Text {
         /// Of its first byte as written, in the file or in `memory`.
         var position: Int
@@ -33,9 +33,9 @@ struct Pickle: ~Copyable {
     /// The numbers of tensors: what a persistent id names, or the bytes of an array.
     struct Storage {
         enum Source {
-            /// A key of the container's: a text, none if it is none.
+            /// A key of the container: a text, none if it is not one.
             case key(UInt32)
-            /// A place of the container's.
+            /// A place in the container.
             case place(Int)
             /// Bytes of the pickle: a text.
             case bytes(UInt32)

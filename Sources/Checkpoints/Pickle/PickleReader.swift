@@ -17,7 +17,7 @@ struct PickleReader: ~Copyable {
     /// How many bytes of the window are read in, and how many of those are taken.
     private var filled: Int
     private var taken = 0
-    /// The place behind the last byte.
+    /// The place after the last byte.
     private let end: Int
 
     /// - Parameter range: of bytes that the file has.
@@ -46,7 +46,7 @@ struct PickleReader: ~Copyable {
     // `position` never passes `end`.
     var remaining: Int { end &- position }
 
-    /// Whether the next `count` bytes are in the window, where they are brought if there are so many.
+    /// Whether the next `count` bytes are in the window; reads them into it if the file has so many.
     @inline(__always)
     private mutating func has(_ count: Int) throws(BackboneError) -> Bool {
         if count <= filled &- taken { return true }
@@ -73,7 +73,7 @@ struct PickleReader: ~Copyable {
         return window.elements.slice(taken, count)
     }
 
-    /// Takes bytes without a look at them.
+    /// Skips bytes without looking at them.
     mutating func skip(_ count: Int) -> Bool {
         guard count >= 0, count <= remaining else { return false }
         if count <= filled &- taken {
@@ -100,7 +100,7 @@ struct PickleReader: ~Copyable {
         return Integer(littleEndian: UnsafeRawPointer(bytes + taken).loadUnaligned(as: Integer.self))
     }
 
-    /// Takes the bytes up to the next line feed, and that too.
+    /// Reads the bytes up to and including the next line feed.
     ///
     /// - Parameter text: gets them appended, as far as they are no more than `limit`.
     /// - Returns: how many they are.

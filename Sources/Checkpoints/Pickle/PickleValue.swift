@@ -25,7 +25,7 @@ struct PickleValue {
         case bytes
         /// Items `first ..< first + second` of `items`.
         case tuple
-        /// A list or set. Chain in `pairs`, whose keys are none, from `first` to `second`.
+        /// A list or set. Chain in `pairs`, whose keys are unused, from `first` to `second`.
         case list
         /// Chain in `pairs` from `first` to `second`.
         case dict

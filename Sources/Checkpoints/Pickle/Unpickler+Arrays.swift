@@ -3,7 +3,7 @@
 
 import Runtime
 
-// Arrays and scalars of NumPy, whose numbers lie in the pickle itself.
+// Arrays and scalars of NumPy, whose values are in the pickle itself.
 extension Unpickler {
     /// `dtype('f4', align, copy)`; nil if the code is not a text.
     mutating func makeArrayType(_ code: UInt32) throws(BackboneError) -> UInt32? {

@@ -106,7 +106,7 @@ extension Unpickler {
         try push(PickleValue(integer: Int64(bitPattern: bits)))
     }
 
-    /// A string or bytes, whose length stands before it.
+    /// A string or bytes, preceded by its length.
     private mutating func pushText(
         _ kind: PickleValue.Kind, _ form: TextForm, size: Int?
     ) throws(BackboneError) {

@@ -171,7 +171,7 @@ extension Unpickler {
         return try make(PickleValue(.bytes, pickle.texts.count - 1))
     }
 
-    /// The bytes that a string of characters below 256 stands for; nil if it is no string.
+    /// The bytes that a string of characters below 256 stands for; nil if it is not a string.
     private mutating func encode(_ string: UInt32) throws(BackboneError) -> UInt32? {
         let value = pickle[string]
         if value.kind == .bytes { return string }

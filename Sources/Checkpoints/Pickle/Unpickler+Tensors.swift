@@ -123,7 +123,7 @@ extension Unpickler {
         return try make(storage)
     }
 
-    /// `_load_from_bytes(bytes)`; nil if they are none.
+    /// `_load_from_bytes(bytes)`; nil if they are not valid.
     mutating func makeStorage(ofFile bytes: UInt32) throws(BackboneError) -> UInt32? {
         guard pickle[bytes].kind == .bytes else { return nil }
         return try make(Pickle.Storage(source: .file(pickle[bytes].first)))

@@ -14,7 +14,7 @@ struct Unpickler: ~Copyable {
     /// What persistent ids stand for where they are numbers.
     var objects = PersistentObjects()
     private var stack = UniqueArray<UInt32>()
-    /// Heights of the stack at which a MARK stands.
+    /// Heights of the stack at which a MARK is.
     private var marks = UniqueArray<Int>()
     private var memo = UniqueArray<UInt32>()
     private var memoCount = 0
@@ -25,7 +25,7 @@ struct Unpickler: ~Copyable {
         self.reader = reader
     }
 
-    /// Reads the only pickle that there is.
+    /// Reads the only pickle of the file.
     ///
     /// - Throws: `badCheckpoint` with the place of the fault, `io`, `outOfMemory`.
     static func readOne(_ reader: consuming PickleReader) throws(BackboneError) -> Pickle {
@@ -57,7 +57,7 @@ struct Unpickler: ~Copyable {
         return try pop()
     }
 
-    /// What the pickles describe, without what reading them took.
+    /// What the pickles describe, without the memory used for reading them.
     consuming func finish() -> Pickle {
         var pickle = pickle
         pickle.memory = reader.memory()
@@ -85,7 +85,7 @@ extension Unpickler {
         return UInt32(pickle.values.count - 1)
     }
 
-    /// How many values lie above the last mark.
+    /// The number of values above the last mark.
     var height: Int { stack.count - (marks.isEmpty ? 0 : marks[marks.count - 1]) }
 
     mutating func pop() throws(BackboneError) -> UInt32 {

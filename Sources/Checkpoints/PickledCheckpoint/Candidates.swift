@@ -40,7 +40,7 @@ extension PickledCheckpoint {
     /// depth of `Limits.candidateDepth`. Outer ones come first, then the order of the file counts. What is found in two
     /// places is listed once.
     ///
-    /// - Throws: `badCheckpoint` that says what there is if there is none; `outOfMemory`.
+    /// - Throws: `badCheckpoint` that says what the file has, if it has none; `outOfMemory`.
     func candidates() throws(BackboneError) -> Candidates {
         var search = try CandidateSearch(self)
         try search.run(self)

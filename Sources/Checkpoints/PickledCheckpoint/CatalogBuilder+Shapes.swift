@@ -62,8 +62,8 @@ extension CatalogBuilder {
         return size
     }
 
-    /// The strides of elements that follow each other, the last axis first or the first. Those of an absurd shape are
-    /// of no consequence: it is refused.
+    /// The strides of elements that follow each other, the last axis first or the first. Strides of an absurd shape
+    /// have no effect: it is refused.
     private func consecutive(
         _ sizes: UnsafeBufferPointer<Int64>, isColumnMajor: Bool
     ) throws(BackboneError) -> UniqueArray<Int64> {

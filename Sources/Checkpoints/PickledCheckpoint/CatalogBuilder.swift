@@ -52,7 +52,7 @@ struct CatalogBuilder: ~Copyable {
         for index in 0..<entries.values.count { try add(entries.name(index), entries.values[index], checkpoint) }
     }
 
-    /// Adds a tensor, or whatever else stands there under its name.
+    /// Adds a tensor, or any other value under its name.
     mutating func add(
         _ name: Bytes, _ value: UInt32, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) {

@@ -125,7 +125,7 @@ struct ModuleWalk: ~Copyable {
         }
     }
 
-    /// Adds the parameters or buffers of one module, but those that are None or not to be saved.
+    /// Adds the parameters or buffers of one module, except those that are None or not saved.
     private mutating func addTensors(
         under key: StaticString, of state: UInt32, _ checkpoint: borrowing PickledCheckpoint,
         _ list: inout ModuleEntries

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// A checkpoint that a pickle describes, whatever container it is in: the pickle, and where the numbers of its storages
-/// lie.
+/// A checkpoint that a pickle describes, whatever container it is in: the pickle, and the positions of its storages'
+/// values.
 struct PickledCheckpoint: ~Copyable {
     let pickle: Pickle
     let places: StoragePlaces

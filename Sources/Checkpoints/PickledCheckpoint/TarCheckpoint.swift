@@ -32,7 +32,7 @@ private func requireEnd(_ unpickler: borrowing Unpickler) throws(BackboneError) 
     guard count == 0 else { throw damaged("a member has \(count) bytes too many at byte \(position)") }
 }
 
-/// Reads a number that stands before as many descriptions.
+/// Reads the number of the descriptions that follow.
 private func readCount(_ unpickler: inout Unpickler) throws(BackboneError) -> Int {
     let value = try unpickler.read()
     guard let count = unpickler.pickle.integer(value), count >= 0 else {

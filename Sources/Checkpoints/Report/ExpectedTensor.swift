@@ -16,9 +16,9 @@ package struct ExpectedTensor: BitwiseCopyable {
     package let name: Bytes
     package let shape: UnsafeBufferPointer<Int64>
     package let kind: Kind
-    /// Whether it is of no consequence if the file lacks it: `num_batches_tracked` before PyTorch 0.4.1.
+    /// Whether the file may lack it without effect: `num_batches_tracked` before PyTorch 0.4.1.
     package let mayBeMissing: Bool
-    /// Whether it has a default that may stand in where a file has no statistics at all.
+    /// Whether it has a default for files without any statistics.
     package let isStatistic: Bool
     /// The largest size that dimension 1, the input channels, may have in a file whose tensor the caller converts; nil where it must be that of `shape`.
     package let mostChannels: Int64?

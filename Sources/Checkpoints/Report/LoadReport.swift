@@ -91,7 +91,7 @@ public struct LoadReport: ~Copyable {
     private let locationStart: Int
 
     init(of dict: borrowing StateDict) throws(BackboneError) {
-        // In front of the location lies the empty text, which properties have until they are set.
+        // Before the location is the empty text, which properties have until they are set.
         locationStart = 1
         try text.append(0)
         for index in 0..<dict.location.count { try text.append(UInt8(bitPattern: dict.location[index])) }
@@ -184,7 +184,7 @@ extension LoadReport {
         return Int(order[starts[Int(nameClass.rawValue)] + index])
     }
 
-    /// Name `index` of a class, in the network's order, then in the file's; nil if there are not so many.
+    /// Name `index` of a class, in the network's order, then in the file's; nil if the report has fewer.
     package func entry(_ nameClass: NameClass, _ index: Int) -> Entry? {
         guard let position = recordIndex(nameClass, index), let sizes = shapes.elements.baseAddress else { return nil }
         let record = records[position]
@@ -216,7 +216,7 @@ extension LoadReport {
 
     package var warningCount: Int { warnings.count }
 
-    /// Warning `index` as a string that lives as long as the report; nil if there are not so many.
+    /// Warning `index` as a string that lives as long as the report; nil if the report has fewer.
     package func warning(_ index: Int) -> UnsafePointer<CChar>? {
         index >= 0 && index < warnings.count ? string(at: warnings[index]) : nil
     }

@@ -104,7 +104,7 @@ package func sameSizes(_ a: UnsafeBufferPointer<Int64>, _ b: UnsafeBufferPointer
 }
 
 extension UnsafeBufferPointer where Element == UInt8 {
-    /// What stands after the last dot.
+    /// The part after the last dot.
     fileprivate var lastPart: Bytes {
         var start = count
         while start > 0 && self[start - 1] != UInt8(ascii: ".") { start -= 1 }

@@ -75,7 +75,7 @@ struct PickleWriter: ~Copyable {
         try bytes.append(littleEndian: number.bitPattern.byteSwapped)
     }
 
-    /// A number that is not negative, in the shortest form that there is for it.
+    /// A number that is not negative, in its shortest form.
     mutating func write(natural number: Int) throws(BackboneError) {
         if let byte = UInt8(exactly: number) {
             try write(.binInt1)

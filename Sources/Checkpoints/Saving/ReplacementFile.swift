@@ -4,21 +4,21 @@
 import CShims
 import Runtime
 
-/// A file that takes the place of another only when it is complete: it is written under another name in the same
+/// A file that replaces another only when it is complete: it is written under another name in the same
 /// folder, brought to the disk, and renamed. Until then, and if anything fails, the older file is as it was.
 // Public: see UniqueArray.
 public struct ReplacementFile: ~Copyable {
     private let descriptor: Int32
-    /// Of the file to replace, behind all links.
+    /// Of the file to replace, after all links.
     private let path: UniqueArray<CChar>
     private let temporaryPath: UniqueArray<CChar>
-    /// Of the file to replace, nil if there is none.
+    /// Of the file to replace, nil if it does not exist.
     private let permissions: mode_t?
     private var isInPlace = false
 
-    /// - Parameter path: of the file to replace or make. If it is a symbolic link, the file behind it is replaced. A
+    /// - Parameter path: of the file to replace or make. If it is a symbolic link, its target is replaced. A
     ///   file that exists must be one that could be written to; its permissions go over to the new one.
-    /// - Throws: `fileNotFound` if there is no such folder, `io`, `outOfMemory`.
+    /// - Throws: `fileNotFound` if the folder does not exist, `io`, `outOfMemory`.
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
         let target = try followingLinks(path)
         let permissions = try ReplacementFile.permissions(of: target.elements.baseAddress)
@@ -48,7 +48,7 @@ public struct ReplacementFile: ~Copyable {
         if !isInPlace, let temporary = temporaryPath.elements.baseAddress { unlink(temporary) }
     }
 
-    /// The permissions of the file to replace, nil if there is none.
+    /// The permissions of the file to replace, nil if it does not exist.
     private static func permissions(of path: UnsafePointer<CChar>?) throws(BackboneError) -> mode_t? {
         var status = stat()
         guard let path else { return nil }
@@ -118,7 +118,7 @@ public struct ReplacementFile: ~Copyable {
         while fsync(descriptor) != 0 {
             switch shims_errno() {
             case EINTR: continue
-            // There are file systems that cannot, above all for folders.
+            // Some file systems cannot, above all for folders.
             case EINVAL, ENOTSUP: return
             default: throw BackboneError.system("cannot sync it to the disk", shims_errno())
             }

@@ -5,8 +5,8 @@ import Runtime
 
 /// Writes tensors to a safetensors file, which appears at `path` only when it is complete.
 ///
-/// Names stand in the header in the order given. Numbers of eight bytes come first in the file and the header is padded
-/// to a multiple of eight, so that every number lies at a multiple of its size for those who map the file.
+/// The header has the names in the order given. Numbers of eight bytes come first in the file and the header is padded
+/// to a multiple of eight, so that every number is at a multiple of its size in a mapped file.
 ///
 /// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
 func writeSafetensors(

@@ -5,7 +5,7 @@ import Runtime
 
 /// 1.0: members are neither compressed nor folders.
 private let zipVersion: UInt16 = 10
-/// 1980-01-01, the first day there is.
+/// 1980-01-01, the first valid day.
 private let zipDate: UInt16 = 0x21
 
 /// Writes a zip archive of stored members whose bytes begin at multiples of 64, as PyTorch maps them.

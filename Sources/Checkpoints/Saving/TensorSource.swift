@@ -26,7 +26,7 @@ package struct TensorSource: BitwiseCopyable {
         self.memory = UnsafeRawPointer(memory)
     }
 
-    /// How many numbers there are; nil where that, or their size in bytes, has no place in an Int.
+    /// The number of values; nil if that, or their size in bytes, overflows Int.
     var elementCount: Int? {
         var count: Int? = 1
         for axis in 0..<shape.count { count = checkedProduct(count, Int(shape[axis])) }

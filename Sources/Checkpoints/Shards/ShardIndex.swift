@@ -86,7 +86,7 @@ struct ShardIndex: ~Copyable {
 
     var fileCount: Int { files.count }
 
-    /// The name of a file, which lies in the folder of the index.
+    /// The name of a file in the folder of the index.
     func file(_ index: Int) -> Bytes { text.elements.slice(files[index]) }
 
     var count: Int { entries.count }
@@ -100,7 +100,7 @@ struct ShardIndex: ~Copyable {
 extension JSONReader {
     /// Reads an object; `body` reads the value of each key and tells whether it could.
     ///
-    /// - Throws: `badCheckpoint` where there is no object, and what `body` throws.
+    /// - Throws: `badCheckpoint` if the value is not an object, and what `body` throws.
     fileprivate mutating func readObject(
         key: inout UniqueArray<UInt8>,
         _ body: (inout JSONReader, borrowing UniqueArray<UInt8>) throws(BackboneError) -> Bool

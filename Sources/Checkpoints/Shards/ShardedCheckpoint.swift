@@ -14,7 +14,7 @@ struct ShardedCheckpoint: ~Copyable {
     /// Opens all files of an index.
     ///
     /// - Parameters:
-    ///   - path: of the index; the files lie in its folder.
+    ///   - path: of the index; the files are in its folder.
     ///   - cancellation: ends whatever reads the files, now and later.
     /// - Throws: what opening and reading a file throws, with its path; `badCheckpoint` naming a tensor that is not where
     ///   the index says.

@@ -155,7 +155,7 @@ public struct StateDict: ~Copyable {
     /// Whether the load that this is read for was cancelled.
     package var cancellation: Cancellation { files[0].reference.cancellation }
 
-    /// How many names there are, in the order of the file.
+    /// The number of names.
     package var count: Int { catalog.entries.count }
 
     /// How many of them are tensors that can be read.
@@ -171,7 +171,7 @@ public struct StateDict: ~Copyable {
     /// The name of tensor `index` as the file spells it.
     package func nameInFile(_ index: Int) -> Bytes { catalog.name(index) }
 
-    /// The type of tensor `index`; nil if what has that name is no tensor that can be read.
+    /// The type of tensor `index`; nil if the value of that name is not a readable tensor.
     package func dtype(_ index: Int) -> DType? {
         catalog.entries[index].isTensor ? catalog.entries[index].dtype : nil
     }
@@ -185,7 +185,7 @@ public struct StateDict: ~Copyable {
     /// The file that has a storage.
     func file(of storage: TensorCatalog.Storage) -> FileReference { files[Int(storage.file)].reference }
 
-    /// What stands under a name instead of a tensor that can be read.
+    /// The value of a name that is not a readable tensor.
     package func obstacle(_ index: Int) -> Bytes { catalog.obstacle(index) }
 
     /// Whether tensor `index` belongs to another part of the model: its name lacks the network's prefix.

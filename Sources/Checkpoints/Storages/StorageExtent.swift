@@ -45,7 +45,7 @@ struct StorageExtent {
 }
 
 extension TensorCatalog {
-    /// Where the elements of a tensor lie in its storage, in bytes; empty for a tensor without elements.
+    /// The positions of a tensor's elements in its storage, in bytes; empty for a tensor without elements.
     func byteRange(_ index: Int) -> Range<Int> {
         let entry = entries[index]
         let shape = shape(index)

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// Destinations by the storages in which their tensors lie, so that each storage is read once.
+/// Destinations grouped by the storages of their tensors, so that each storage is read once.
 struct StorageGroups: ~Copyable {
     /// Indices of destinations, those of a group side by side.
     private var order = UniqueArray<Int32>()
@@ -62,7 +62,7 @@ struct StorageGroups: ~Copyable {
         }
     }
 
-    /// The storage in which the tensors of a group lie.
+    /// The storage of the tensors of a group.
     private func storage(
         of group: Int, _ list: UnsafeBufferPointer<TensorDestination>, _ catalog: borrowing TensorCatalog
     ) -> TensorCatalog.Storage {

@@ -10,7 +10,7 @@ struct StorageReader: ~Copyable {
     /// One for each thread.
     private let pieces: Buffer<UInt8>
 
-    /// - Parameter workers: how many threads there are.
+    /// - Parameter workers: the number of threads.
     init(workers: Int) throws(BackboneError) {
         let crc = try CRC32()
         guard let count = checkedProduct(workers, Limits.chunkBytes) else {
@@ -45,7 +45,7 @@ struct StorageReader: ~Copyable {
         try read(storage, range, of: name, from: catalog, file, to: { _ in piece }, use: use)
     }
 
-    /// The same, with as many bytes at a time as there is room for, where they are needed; for one thread.
+    /// The same, directly into the destination, with as many bytes at a time as fit; for one thread.
     ///
     /// - Parameter window: a multiple of `Limits.chunkBytes`.
     func read(

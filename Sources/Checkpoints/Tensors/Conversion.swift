@@ -7,7 +7,7 @@ import Runtime
 /// nearest even, everything else is exact, NaNs keep the bits that fit.
 ///
 /// - Parameters:
-///   - source: the first element, aligned to its size; `stride` elements lie between two.
+///   - source: the first element, aligned to its size; `stride` elements are between two.
 ///   - out: consecutive.
 func convert(
     _ dtype: DType, _ source: UnsafeRawPointer, stride: Int, count: Int, to out: UnsafeMutablePointer<Float>

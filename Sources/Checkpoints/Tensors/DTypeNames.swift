@@ -12,7 +12,7 @@ package struct DTypeNames: BitwiseCopyable, Sendable {
     let safetensors: StaticString
     /// The code of a NumPy dtype without its byte order; empty if NumPy lacks the type.
     let numpy: StaticString
-    /// What the classes of storages and tensors begin with, as "Float" in `torch.FloatStorage`; empty if there are none.
+    /// What the classes of storages and tensors begin with, as "Float" in `torch.FloatStorage`; empty without any.
     let classPrefix: StaticString
 
     private init(
@@ -62,7 +62,7 @@ package struct DTypeNames: BitwiseCopyable, Sendable {
         }
     }
 
-    /// The row whose `column` is a name; nil if there is none.
+    /// The row whose `column` is a name; nil if it has none.
     static func row(of name: Bytes, _ column: (DTypeNames) -> StaticString) -> Int? {
         guard name.count > 0 else { return nil }
         for index in 0..<count where equal(name, column(DTypeNames(row: index))) { return index }

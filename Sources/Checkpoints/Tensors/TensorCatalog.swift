@@ -3,15 +3,15 @@
 
 import Runtime
 
-/// What a state dict in a file holds, whatever the kind of file: names, shapes, and where the numbers lie.
+/// What a state dict in a file holds, whatever the kind of file: names, shapes, and the positions of the values.
 ///
 /// Tables of plain numbers that refer to each other by index: a container's parser fills them, matching and reading
-/// know nothing of containers. Every tensor in it has been checked to lie inside its storage.
+/// know nothing of containers. Every tensor in it has been checked to be inside its storage.
 struct TensorCatalog: ~Copyable {
     /// One name of the state dict.
     struct Entry {
         var name: TextRange
-        /// What stands there instead of a tensor that can be read; empty if one does.
+        /// The kind of a value that is not a readable tensor; empty if one does.
         var obstacle: TextRange
         var dtype = DType.float32
         /// Index of the first size in `dimensions`; as many strides follow the sizes.
@@ -45,7 +45,7 @@ struct TensorCatalog: ~Copyable {
         /// The CRC-32 of the bytes, nil if the file tells none.
         var checksum: UInt32?
         var place = Place.file
-        /// The size of the numbers whose bytes come in the opposite order; 1 if there are none such.
+        /// The size of the numbers whose bytes come in the opposite order; 1 without such.
         var reversedSize = 1
     }
 
@@ -111,7 +111,7 @@ extension TensorCatalog {
         return Int32(storages.count - 1)
     }
 
-    /// Adds a name under which something lies that is no readable tensor; an error only if the network needs it.
+    /// Adds a name whose value is not a readable tensor; an error only if the network needs it.
     ///
     /// - Parameter obstacle: what it is instead; at most `Limits.obstacleBytes` of it are kept.
     mutating func addUnreadable(name: Bytes, obstacle: Bytes) throws(BackboneError) {
@@ -131,8 +131,8 @@ extension TensorCatalog {
     ///
     /// - Parameters:
     ///   - strides: in elements; nil for row-major order.
-    ///   - view: the elements of the storage among which it must lie and from whose first `offset` counts; nil for all.
-    /// - Throws: `badCheckpoint` naming the tensor if any of its elements lies outside of its storage or view.
+    ///   - view: the elements of the storage that it must be within and from whose first `offset` counts; nil for all.
+    /// - Throws: `badCheckpoint` naming the tensor if any of its elements is outside of its storage or view.
     mutating func add(
         name: Bytes, dtype: DType, storage: Int32, offset: Int, shape: UnsafeBufferPointer<Int64>,
         strides: UnsafeBufferPointer<Int64>?, view: Range<Int>? = nil

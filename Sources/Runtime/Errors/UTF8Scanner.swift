@@ -3,8 +3,9 @@
 
 /// Finds the characters of a text that may be anything: a path is bytes, and a name in a hostile file too.
 enum UTF8Scanner {
-    /// The bytes of the character at the start of a text; nil if they are none, by the table of well-formed sequences
-    /// (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing beyond U+10FFFF, nothing that is cut off.
+    /// The bytes of the character at the start of a text; nil if they are not valid, by the table of well-formed
+    /// sequences (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing beyond U+10FFFF, nothing that is
+    /// cut off.
     ///
     /// - Parameter byte: The byte at an index, nil beyond the end; asked for no further than necessary.
     @inline(__always)
@@ -30,6 +31,6 @@ enum UTF8Scanner {
         return length
     }
 
-    /// Whether a byte can only stand within a character.
+    /// Whether a byte can only be inside a character.
     static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xc0 == 0x80 }
 }

@@ -3,13 +3,13 @@
 
 import CShims
 
-/// The one place where the library asks for memory. Swift's own allocations end the process when there is none left;
+/// The one place where the library asks for memory. Swift's own allocations end the process when memory has run out;
 /// these throw.
 public enum Heap {
-    /// Alignment of every allocation in bytes: a cache line, and the widest vector there is.
+    /// Alignment of every allocation in bytes: a cache line, and the widest vector.
     @inlinable public static var alignment: Int { 64 }
 
-    /// `count` rounded up so that what follows so many elements is aligned too; nil where that has no place in an Int.
+    /// `count` rounded up so that what follows so many elements is aligned too; nil if that overflows Int.
     @inlinable public static func aligned<Element>(_ count: Int, _ type: Element.Type) -> Int? {
         let unit = alignment / MemoryLayout<Element>.stride
         guard let sum = checkedSum(count, unit - 1) else { return nil }

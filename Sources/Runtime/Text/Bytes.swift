@@ -3,7 +3,7 @@
 
 import CShims
 
-/// A name or other text as it lies in a file or a table; nothing promises that it is UTF-8.
+/// A name or other text in a file or a table; nothing promises that it is UTF-8.
 @usableFromInline package typealias Bytes = UnsafeBufferPointer<UInt8>
 
 // Inlinable, as a file compares each of its names with many others: calls took a tenth of a load of 60,000 names.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where a text lies in a table of bytes: what tables keep instead of pointers, which growing makes invalid.
+/// The position of a text in a table of bytes: what tables keep instead of pointers, which growing makes invalid.
 ///
 /// 32 bits suffice: whoever fills a table bounds it far below 4 GB.
 @usableFromInline package struct TextRange: BitwiseCopyable, Sendable {

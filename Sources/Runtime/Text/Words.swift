@@ -3,7 +3,7 @@
 
 // Tables are written as texts, one row a line with words between spaces.
 extension UnsafeBufferPointer where Element == UInt8 {
-    /// Takes what stands before the first `separator`, which goes too; all if there is none.
+    /// Removes and returns the text before the first `separator`, which goes too; all if there is none.
     package mutating func takePart(before separator: UInt8) -> Bytes {
         let end = position(of: separator) ?? count
         let part = slice(0, end)

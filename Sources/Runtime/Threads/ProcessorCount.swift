@@ -17,8 +17,8 @@ package enum ProcessorCount {
         return max(min(affinity, quota ?? affinity), 1)
     }
 
-    /// The smallest quota of the process's control groups and the groups around them, in CPUs rounded up; nil where
-    /// there is none or none can be read.
+    /// The smallest quota of the process's control groups and the groups around them, in CPUs rounded up; nil without a
+    /// limit, or if it cannot be read.
     ///
     /// - Parameters:
     ///   - hierarchy: Where control groups are mounted: the unified hierarchy (version 2) itself, or a folder for each
@@ -48,7 +48,7 @@ package enum ProcessorCount {
         }
     }
 
-    /// Whether a word stands in a list with commas between the words.
+    /// Whether a comma-separated list contains a word.
     private static func lists(_ list: UnsafeBufferPointer<UInt8>, _ word: StaticString) -> Bool {
         var matched: Int? = 0
         for index in 0..<list.count {

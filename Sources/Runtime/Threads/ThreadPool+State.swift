@@ -78,9 +78,9 @@ struct ThreadPoolWorker: BitwiseCopyable {
     var thread = pthread_t()
 }
 
-// All of these take the state's address: it is shared, so it never stands in a Swift variable.
+// All of these take the state's address: it is shared, so it is never in a Swift variable.
 extension ThreadPoolState {
-    /// Announces a job, unless there is one already or there is nobody to share it with. The first `parts` threads get a
+    /// Announces a job, unless another one runs or no thread can share it. The first `parts` threads get a
     /// share of its indices.
     static func open(
         _ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, count: Int, parts: Int
@@ -143,8 +143,9 @@ extension ThreadPoolState {
         pthread_mutex_unlock(&state.pointee.mutex)
     }
 
-    /// Starts the threads at the first call. Fewer than wanted, or none, are no error: the caller does what they do not.
-    /// A process may be short of threads for a moment only, so that later calls ask again, at longer and longer intervals.
+    /// Starts the threads at the first call. Fewer than requested, or none, are not an error: the caller does what they
+    /// do not. A process may be short of threads for a moment only, so that later calls ask again, at longer and longer
+    /// intervals.
     private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         let wanted = state.pointee.shares.count - 1
         guard state.pointee.startedCount < wanted else { return }
@@ -169,7 +170,7 @@ extension ThreadPoolState {
         state.pointee.jobsAfterRefusal = min(2 * state.pointee.jobsAfterRefusal, mostJobsAfterRefusal)
     }
 
-    /// About the jobs of one forward, and of some hundred.
+    /// About the jobs of one forward pass, times some hundred.
     private static var firstJobsAfterRefusal: Int { 64 }
     private static var mostJobsAfterRefusal: Int { 1 << 13 }
 

@@ -5,7 +5,7 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// The state of an optimiser that was read from a file, until it takes the place of the present one.
+/// The state of an optimiser that was read from a file, until it replaces the present one.
 package struct LoadedOptimizerState: ~Copyable {
     let state: OptimizerState
     let layoutID: UInt64

@@ -9,7 +9,7 @@ extension Optimizer {
     /// Writes a network and the state of its optimiser as `torch.save({'state_dict': ..., 'optimizer': ...})` does, for
     /// `torch.load` and the `load_state_dict` of an optimiser of PyTorch with the same groups, of trainable parameters alone.
     ///
-    /// Groups without parameters are left out, and the parameters of no group come last.
+    /// Groups without parameters are left out, and the parameters outside of all groups come last.
     ///
     /// - Parameters:
     ///   - stateDict: what to write of the network; `stateDictSources` for all of it under its own names.
@@ -21,7 +21,7 @@ extension Optimizer {
     ) throws(BackboneError) {
         try checkLayout(network, layoutID)
         try checkLearningRate(learningRate)
-        // One number for each parameter: a tensor of no dimensions.
+        // One number for each parameter: a tensor without dimensions.
         let steps = try Buffer<Float>(count: state.layout.slots.count)
         var source = OptimizerSource()
         for group in 0...options.groups.count {
@@ -91,7 +91,7 @@ extension Optimizer {
     }
 }
 
-/// All entries of a network under its own names, for `Optimizer.save`. Its values must be there, and neither change nor
+/// All entries of a network under its own names, for `Optimizer.save`. Its values must exist, and neither change nor
 /// move until the file is written.
 package func stateDictSources(
     of network: borrowing Network

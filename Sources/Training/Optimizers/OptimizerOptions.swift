@@ -21,7 +21,7 @@ package struct OptimizerOptions: ~Copyable {
     package var beta2 = 0.999
     package var epsilon = 1e-8
 
-    /// Of the parameters that belong to no group.
+    /// For parameters outside of all groups.
     package var weightDecay: Double
     package var groups = ParameterGroups()
 
@@ -56,7 +56,7 @@ package struct OptimizerOptions: ~Copyable {
         try groups.check()
     }
 
-    /// Whether there is an average of each gradient.
+    /// Whether it keeps an average of each gradient.
     var hasAverages: Bool { kind == .adamW || momentum != 0 }
 
     /// The learning rate and the weight decay of a group; of the parameters that belong to none if it is `groups.count`.

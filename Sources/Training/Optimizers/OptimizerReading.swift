@@ -95,7 +95,7 @@ struct OptimizerReading: ~Copyable {
     ) throws(BackboneError) {
         guard let tensor = try file.find(position, "momentum_buffer") else { return }
         try checkFloats(tensor, file)
-        // Without momentum there is no use for it.
+        // Without momentum it is not used.
         guard state.averages.count > 0 else { return }
         try addDestination(tensor, state.averages.start + state.layout.slots[slot].offset, slot)
         state.progress[slot].hasBuffer = true

@@ -11,7 +11,7 @@ package struct OptimizerState: ~Copyable {
     package struct Progress: BitwiseCopyable, Sendable {
         /// In the groups of the options; their count for the parameters that belong to none.
         package let group: Int
-        /// How many steps there have been.
+        /// The number of steps so far.
         package internal(set) var steps = 0
         /// Whether the momentum buffer has values: it begins at the parameter's first gradient.
         package internal(set) var hasBuffer = false

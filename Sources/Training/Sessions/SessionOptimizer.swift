@@ -33,7 +33,7 @@ package struct SessionOptimizer {
         }
     }
 
-    /// The optimiser behind a handle that `handle` gave out.
+    /// The optimiser of a handle that `handle` gave out.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
