@@ -33,7 +33,7 @@ RULES = (
         rf"\b(?:is|are|was|were|be|been|of|by|in|into|on|from|under|to|becomes?) no (?!(?:{COMPARATIVES})\b)[\w`{{%-]+",
         "say what it is not: `is not a`",
     ),
-    rule(r"\b(?:is|are|was|were|be) none\b", "say what is missing"),
+    rule(r"\b(?:is|are|was|were|be) (?-i:none)\b", "say what is missing"),
     rule(r"\bbehind\b", "of time or order: after, before, following"),
     rule(r"\bin front of\b", "of time or order: before; a prefix: prefixed with"),
     rule(

@@ -3,9 +3,9 @@
 
 /// Turns UTF-8 of characters below 256 into these, one byte each.
 ///
-/// Every second byte of numbers is written as two, so there is arithmetic in place of branches, which could not be
-/// foreseen: each byte becomes what it stands for together with the previous one, many at a time, and then those
-/// are left out that only begin a character.
+/// Every second byte of numbers is written as two, so arithmetic replaces branches, which could not be predicted: each
+/// byte becomes what it stands for together with the previous one, many at a time, and then those are left out that
+/// only begin a character.
 ///
 /// - Parameters:
 ///   - count: of the bytes; they may begin and end within a character.

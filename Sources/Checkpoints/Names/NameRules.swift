@@ -82,8 +82,8 @@ struct NameRules: ~Copyable {
         return false
     }
 
-    /// Appends the name that a file of this grammar has for one of ours; false if no such name would be read back as
-    /// ours.
+    /// Appends the name that a file of this grammar has for one of our names; false if no such name would be read back
+    /// as ours.
     func spell(_ ours: Bytes, to out: inout UniqueArray<UInt8>) throws(BackboneError) -> Bool {
         var fields = NameFields()
         var back = UniqueArray<UInt8>()

@@ -3,7 +3,8 @@
 
 // Tables are written as texts, one row a line with words between spaces.
 extension UnsafeBufferPointer where Element == UInt8 {
-    /// Removes and returns the text before the first `separator`, which goes too; all if there is none.
+    /// Removes the text up to and including the first `separator`, or all of it, and returns the part before the
+    /// separator.
     package mutating func takePart(before separator: UInt8) -> Bytes {
         let end = position(of: separator) ?? count
         let part = slice(0, end)
