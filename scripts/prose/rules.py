@@ -56,7 +56,7 @@ RULES = (
     rule(r"\bwhat (?:[\w`']+ ){1,4}(?:takes?|took)\b", "name it: `the time of each layer`, `the accepted shapes`"),
     rule(
         r"\b(?:an?|one|each|every|first|second|last|next|this|per|two|three|several|many|all) forwards?\b"
-        r"(?![(_`]| (?:pass|passes|function|functions|call|calls|and backward|or backward|hook|method)\b)",
+        r"(?![(_`]| (?:pass|passes|function|functions|call|calls|(?:and|or) (?:a )?backward|hook|method)\b)",
         "the standard term: `forward pass`",
     ),
     rule(r"\bhas no (?:place|room) in\b", "the standard term: `overflows`"),

@@ -54,7 +54,7 @@ struct PlanMemory: ~Copyable {
     private func lowestFreeOffset(for tensor: Int, _ tensors: borrowing UniqueArray<PlanTensor>) -> Int? {
         var offset = 0
         var moved = true
-        // Each round moves behind at least one more tensor, so there are at most as many rounds as tensors.
+        // Each round moves past at least one more tensor, so it takes at most as many rounds as tensors.
         while moved {
             moved = false
             for other in 0..<tensor where livesWith(tensor, other) {
