@@ -39,8 +39,8 @@ extension Network {
             }
         }
     }
-    /// - Throws: `invalidArgument` for an input of such a size that the terms of a sum differ in theirs, as a forward would:
-    ///   pooling and striding round sizes that are odd in their own ways.
+    /// - Throws: `invalidArgument` for an input for which the terms of a sum would differ in size, as a forward pass
+    ///   would: pooling and striding round sizes that are odd in their own ways.
     package borrowing func checkSums(_ shape: Dimensions) throws(BackboneError) {
         // What is read from before a segment is the last node before it.
         var (last, height, width) = (0, shape.h, shape.w)

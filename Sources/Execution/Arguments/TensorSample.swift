@@ -24,7 +24,7 @@ extension TensorView {
         }
     }
 
-    /// The index in 0..<size that lies so many 2^32ths of the way along.
+    /// The index in 0..<size at so many 2^32ths of the way.
     private static func part(_ fraction: UInt32, of size: Int) -> Int {
         Int(truncatingIfNeeded: (UInt64(fraction) << 32).multipliedFullWidth(by: UInt64(size.magnitude)).high)
     }

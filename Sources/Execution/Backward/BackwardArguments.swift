@@ -16,7 +16,7 @@ package struct BackwardArguments {
     package let inputGradient: TensorView?
     /// Receives the gradients of all trainable entries, in the order of `TrainableCursor`; nil if they are not wanted.
     package let gradients: UnsafeMutablePointer<Float>?
-    /// Whether they are added to what is there.
+    /// Whether they are added to the values in memory.
     package let accumulates: Bool
 
     package init(
@@ -89,7 +89,7 @@ struct BackwardState {
         return offsets[index] >= 0
     }
 
-    /// Where the gradient of an entry goes, and whether it is added to what is there; nil if it is not wanted.
+    /// The place of an entry's gradient, and whether it is added to the value in memory; nil if it is not wanted.
     func slot(
         _ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph
     ) -> (start: UnsafeMutablePointer<Float>, accumulates: Bool)? {

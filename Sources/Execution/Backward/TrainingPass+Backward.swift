@@ -57,8 +57,8 @@ extension TrainingPass {
         state.set(gradient)
     }
 
-    /// The tensor that the gradient of another is in, and whether something is there already; nil if nobody wants it. The
-    /// caller writes to it.
+    /// The tensor with the gradient of another, and whether it already has a value; nil if the gradient is not needed.
+    /// The caller writes to it.
     mutating func contribution(to value: Int, _ state: BackwardState) -> (tensor: Int, accumulates: Bool)? {
         guard value >= 0, plan.pointee.gradients[value] >= 0 else { return nil }
         let gradient = plan.pointee.gradients[value]

@@ -20,7 +20,7 @@ extension TrainingPass {
         if step.value >= 0 { clearBorder(step.value) }
         switch step.step.kind {
         case .input:
-            // What another program has computed is there already.
+            // Another program has already written its results.
             if step.step.node == 0 { for image in visitedImages { convert(step, arguments, image) } }
         case .output:
             for image in visitedImages {

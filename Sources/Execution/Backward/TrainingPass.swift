@@ -78,7 +78,7 @@ struct TrainingPass {
     /// Adds what began at `start` to a part.
     func note(_ part: TrainingPart, since start: Int) { times?.pointee.add(part, since: start) }
 
-    // While memory is measured, addresses are of no meaning: nobody looks at them.
+    // While memory is measured, addresses are meaningless: nobody looks at them.
     private static var nowhere: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(bitPattern: Heap.alignment).unsafelyUnwrapped
     }

@@ -69,7 +69,7 @@ package struct ProgramStep: BitwiseCopyable {
     let window: Window
     /// Whether an average counts the padding.
     let countsPadding: Bool
-    /// Of the graph; of no meaning for other steps than outputs.
+    /// Of the graph; meaningless for steps other than outputs.
     package let output: Int
     /// Of what it gives.
     let channels: Int

@@ -81,7 +81,7 @@ struct PlanCache: ~Copyable {
         return UnsafePointer(entries[index].plan)
     }
 
-    /// Frees plans that nobody uses, the longest unused first, until there is room for one more.
+    /// Frees unused plans, the longest unused first, until one more fits.
     private mutating func evict() {
         while entries.count >= Self.capacity {
             var oldest = -1

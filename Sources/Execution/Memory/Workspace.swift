@@ -16,7 +16,7 @@ struct WorkspaceSize: BitwiseCopyable {
     /// Doubles for the statistics of a batch: mean and variance of all BatchNorms.
     let statistics: Int
 
-    /// Everything together in bytes, nil where it has no place in an Int.
+    /// Everything together in bytes, nil if it overflows Int.
     var byteCount: Int? {
         let floats = checkedSum(checkedSum(activations, shared), checkedProduct(scratch, workers))
         return checkedSum(

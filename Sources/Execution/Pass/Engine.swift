@@ -21,7 +21,7 @@ package struct Engine: ~Copyable {
     var workspaces = WorkspaceStore()
 
     /// - Parameters:
-    ///   - threads: How many one forward may use; 0 for as many as the system leaves to this process
+    ///   - threads: The number that one forward pass may use; 0 for as many as the system leaves to this process
     ///     and the environment allows.
     ///   - planner: For the same kernels.
     package init(
@@ -82,7 +82,7 @@ private struct SharedThreads: ~Copyable {
 }
 
 extension Engine {
-    /// Whether a forward over a plan can run on the weights as they are packed.
+    /// Whether a forward pass with a plan can use the weights as they are packed now.
     func isReady(_ plan: borrowing Plan, for network: borrowing Network) -> Bool {
         switch weights {
         case .some(let weights): weights.isCurrent(network, for: plan)

@@ -53,8 +53,8 @@ extension Pass {
         isInPlace ? target(step, rows, image) : source(step, rows.rows, rows, image)
     }
 
-    /// Has the network take the statistics of the batch into its running ones: at the end, so that a forward that is
-    /// cancelled leaves those as they were.
+    /// Has the network take the statistics of the batch into its running ones: at the end, so that a cancelled forward
+    /// pass leaves them as they were.
     func keepStatistics() {
         for index in 0..<plan.pointee.steps.count {
             let step = plan.pointee.steps[index]

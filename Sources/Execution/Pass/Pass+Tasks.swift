@@ -8,7 +8,7 @@ import Runtime
 
 // What the steps of a plan are to the kernels.
 extension Pass {
-    /// Some rows of a tensor of one of the share's images, or of that and the ones behind it: each image has a block of
+    /// Some rows of a tensor of one of the share's images, or of that and the following ones: each image has a block of
     /// memory of its own for all its tensors, so that groups of images may be at different steps.
     ///
     /// - Parameter firstRow: of those that are kept.
@@ -85,7 +85,7 @@ extension Pass {
         let from = plan.pointee.tensors[step.source.unsafelyUnwrapped]
         let to = plan.pointee.tensors[step.target.unsafelyUnwrapped]
         let first = rows.rows.lowerBound * window.stride
-        // What lies below the rows of a band is to it what the border is to the last one.
+        // The rows below a band have the role that the border has for the last band.
         let end =
             rows.rows.upperBound == to.height
             ? from.height : (rows.rows.upperBound - 1) * window.stride + window.extent - 2 * window.padding

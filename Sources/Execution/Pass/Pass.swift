@@ -8,8 +8,8 @@ import Runtime
 
 /// A batch of images on its way through a plan.
 ///
-/// The images go through in shares, for each of which there is memory at the same time, and in each section of the plan
-/// in groups: see `PlanSection`. Where BatchNorms need the statistics of the batch all images go together.
+/// The images go through in shares, each with all its memory at once, and in each section of the plan in groups: see
+/// `PlanSection`. Where BatchNorms need the statistics of the batch all images go together.
 struct Pass {
     let network: UnsafeMutablePointer<Network>
     let engine: UnsafePointer<Engine>
@@ -162,7 +162,7 @@ struct Pass {
     }
 
     /// The images that are gone through one by one; a single one while the pass is measured, since all need the same
-    /// memory and there may be any number of them.
+    /// memory and their number is not limited.
     func visited(_ images: Range<Int>) -> Range<Int> {
         memory == nil ? images.lowerBound..<images.lowerBound + 1 : images
     }

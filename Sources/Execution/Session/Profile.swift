@@ -5,7 +5,7 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a step of a plan is, and what it took.
+/// A step of a plan, and its time.
 package struct StepProfile: BitwiseCopyable {
     package enum Kind: BitwiseCopyable {
         case input
@@ -28,11 +28,11 @@ package struct StepProfile: BitwiseCopyable {
 }
 
 extension Session {
-    /// Computes a forward and passes each of its steps to `body`.
+    /// Computes a forward pass and passes each of its steps to `body`.
     ///
     /// - Parameter capacity: The most steps that `body` can take; nil to be told their number and nothing else.
-    /// - Returns: How many steps there are.
-    /// - Throws: As `forward`; `invalidArgument` if there are more than `capacity`.
+    /// - Returns: The number of steps.
+    /// - Throws: As `forward`; `invalidArgument` for more than `capacity`.
     package func profile(
         _ arguments: ForwardArguments, capacity: Int?, _ cancellation: Cancellation,
         _ body: (borrowing Network, Int, StepProfile) -> Void
@@ -71,7 +71,7 @@ extension Plan {
         _ index: Int, _ kernels: KernelTable, _ graph: borrowing Graph, images: Int
     ) -> StepProfile {
         let step = steps[index]
-        // The converted image has the size of the caller's, and what goes to the caller that of what is computed.
+        // The converted image has the size of the caller's image, and an output that of its tensor.
         let from = step.source ?? step.target ?? 0
         let to = step.target ?? from
         var (operations, weights) = (0, 0)
@@ -87,7 +87,7 @@ extension Plan {
             let shape = ConvolutionShape(definition, height: tensors[from].height, width: tensors[from].width)
             let convolutionKernel = kernels.convolutions[convolution.algorithm, shape]
             kernel = convolutionKernel.name
-            // The images first: of none there are no operations, however many one would take.
+            // The images first: without images the product is 0, however many operations one would need.
             let pixels = checkedProduct(checkedProduct(images, shape.outputHeight), shape.outputWidth)
             operations = checkedProduct(checkedProduct(pixels, shape.weightCount), 2) ?? .max
             weights = convolutionKernel.packedCount(shape)
@@ -106,7 +106,7 @@ extension Plan {
         Dimensions(images, tensors[tensor].channels, tensors[tensor].height, tensors[tensor].width)
     }
 
-    /// Of some tensors, and of weights; a number below 0 is no tensor. What has no place in an Int is the largest Int.
+    /// Of some tensors, and of weights; a number below 0 is not a tensor. A size that overflows Int is the largest Int.
     private func bytes(_ indices: InlineArray<3, Int>, _ images: Int, weights: Int = 0) -> Int {
         var floats: Int? = weights
         for index in 0..<3 where indices[index] >= 0 {
@@ -117,7 +117,7 @@ extension Plan {
 }
 
 extension KernelTable {
-    /// The name of the kernel of a step that is not a convolution, of which there are several.
+    /// The name of the kernel of a step that is not a convolution; those have several kernels.
     fileprivate func name(of kind: StepKind) -> StaticString {
         switch kind {
         case .input: inputConversion.name

@@ -52,14 +52,14 @@ package struct Session {
             Heap.destroy(networkMemory)
             throw error
         }
-        // If there is no memory for the state, it ends, and with it all three.
+        // If the state cannot be allocated, the lock ends, and with it all three.
         state = try Heap.make(
             State(
                 lock: lock, network: networkMemory, engine: engineMemory, cancelCount: cancelCount,
                 warnings: warnings, nanoseconds: shims_nanoseconds()))
     }
 
-    /// The session behind a handle that `handle` gave out.
+    /// The session of a handle that `handle` returned.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
@@ -153,7 +153,7 @@ package struct Session {
         return try body(&network.pointee)
     }
 
-    /// Runs `body` while nobody changes the network, whose values are there.
+    /// Runs `body` while no call changes the network, after making sure that its values exist.
     package func readingValues<Result>(
         _ body: (borrowing Network) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result {
@@ -312,7 +312,7 @@ package struct Session {
         engine.pointee.workspaces.removeAll()
     }
 
-    /// Whether there are packed weights of values that have changed since or, in training mode, are about to; under the lock.
+    /// Whether packed weights are of values that have changed since or, in training mode, are about to; under the lock.
     var hasUnneededWeights: Bool { engine.pointee.hasUnneededWeights(of: network.pointee) }
 
     /// Gives back the memory of those; the caller has the lock alone.

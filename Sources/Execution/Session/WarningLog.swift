@@ -27,7 +27,7 @@ enum ForwardWarning: Int32 {
 /// pass that has nothing to warn of takes no lock.
 struct WarningLog: ~Copyable {
     private let lock: Mutex
-    /// How many texts there are, which kinds were given, and the expected scale. Written with `lock` held, but for the
+    /// The number of texts, the kinds given so far, and the expected scale. Written with `lock` held, but for the
     /// last; read without it.
     private let atomics: Buffer<Int32>
     private let texts: Buffer<CChar>
@@ -47,7 +47,7 @@ struct WarningLog: ~Copyable {
         self.texts = texts
     }
 
-    /// How many there are so far.
+    /// The number of warnings so far.
     var textCount: Int { Int(shims_atomic_load(count)) }
 
     /// One of those that `textCount` has counted.

@@ -17,14 +17,14 @@ package struct Tape {
         state = try Heap.make(TapeState(lock: lock, options: options, session: session))
     }
 
-    /// The tape behind a handle that `handle` gave out.
+    /// The tape of a handle that `handle` returned.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
 
     package func destroy() { Heap.destroy(state) }
 
-    /// Has its passes add what they take to `times`, which must outlive them; for benchmarks.
+    /// Makes its passes add their times to `times`, which must outlive them; for benchmarks.
     package func measure(_ times: UnsafeMutablePointer<TrainingTimes>) { state.pointee.times = times }
 }
 
@@ -67,7 +67,7 @@ struct TapeState: ~Copyable {
     var isSet = UniqueArray<Bool>()
     var isWritten = UniqueArray<Bool>()
 
-    /// Whether there is something to go back over, and the values of the network that it was computed with.
+    /// Whether a forward pass can be gone back over, with the network values that it used.
     var isFull = false
     var times: UnsafeMutablePointer<TrainingTimes>?
     var valueRevision = 0
@@ -108,7 +108,7 @@ struct TapeState: ~Copyable {
         (prefix, trained) = (nil, nil)
     }
 
-    /// Makes room for so many bytes; what was there is lost.
+    /// Makes room for so many bytes; earlier contents are lost.
     mutating func reserve(_ count: Int) throws(BackboneError) {
         if count <= byteCount { return }
         if let memory { free(memory) }

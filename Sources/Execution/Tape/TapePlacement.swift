@@ -44,7 +44,7 @@ struct TapePlacement: ~Copyable {
         let tensor = tensors[order[position]]
         var offset = 0
         var moved = true
-        // Each round moves past at least one more tensor, so there are at most as many rounds as tensors.
+        // Each round moves past at least one more tensor, so it needs at most as many rounds as tensors.
         while moved {
             moved = false
             for other in 0..<position {

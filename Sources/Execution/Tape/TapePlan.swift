@@ -78,8 +78,8 @@ struct TapePlan: ~Copyable {
 
     private var count: Int { steps.count }
 
-    /// When a step is done backward. What is computed again of a segment comes before its way back, for which there is as much
-    /// time.
+    /// The time of a step in the backward pass. Recomputing a segment precedes its backward steps and has as many time
+    /// steps.
     private func backward(_ step: Int) -> Int {
         let segment = segment(of: step)
         return count + 2 * (count - segment.upperBound) + segment.count + (segment.upperBound - 1 - step)

@@ -7,7 +7,7 @@ import Runtime
 /// What a convolution multiplies by and adds once the BatchNorm after it is part of it, in Double and rounded once:
 /// `weight * gamma / sqrt(var + epsilon)` and `beta + (bias - mean) * gamma / sqrt(var + epsilon)`.
 ///
-/// Before a norm that uses the statistics of the batch, and where there is none, weights and bias are as they are.
+/// Before a norm that uses the statistics of the batch, and without a norm, weights and bias stay unchanged.
 struct Folding {
     private struct Norm {
         let weight: UnsafePointer<Float>
@@ -45,7 +45,7 @@ struct Folding {
     /// Whether the running statistics of a norm are part of it.
     var isFolded: Bool { norm != nil }
 
-    /// The values of the network must be there.
+    /// The values of the network must exist.
     init(_ convolution: FusedConvolution, _ network: borrowing Network) {
         guard let node = convolution.norm, !network.usesBatchStatistics(node: node) else {
             self.init(convolution, network, nil as Statistics?)

@@ -83,7 +83,7 @@ extension PackedWeights {
         return uses
     }
 
-    /// Whether there are copies of values that have changed or, in training mode, are about to.
+    /// Whether copies are of values that have changed or, in training mode, are about to.
     func hasUnneeded(_ network: borrowing Network, _ program: borrowing Program) -> Bool {
         nextUnneeded(after: -1, network, program) != nil
     }

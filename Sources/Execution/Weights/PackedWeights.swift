@@ -30,8 +30,8 @@ struct PackedWeights: ~Copyable {
 
     /// Of convolution `index / ConvolutionAlgorithm.count` for algorithm `index % ConvolutionAlgorithm.count`.
     var copies: UniqueArray<Copy>
-    /// What the copies lie in: a block for all that a plan needed and no earlier one had, in the order of its steps. A copy
-    /// keeps its place; one that is dropped gives back the pages.
+    /// The memory of the copies: a block for all that a plan needed and no earlier one had, in the order of its steps.
+    /// A copy keeps its place; a dropped one gives back its pages.
     private var blocks = UniqueArray<Buffer<Float>>()
 
     init(convolutionCount: Int) throws(BackboneError) {
@@ -50,7 +50,7 @@ struct PackedWeights: ~Copyable {
         return (UnsafePointer(copy.weights.unsafelyUnwrapped), UnsafePointer(copy.bias.unsafelyUnwrapped))
     }
 
-    /// Whether all that a plan needs is there, made from the network's present values.
+    /// Whether all copies that a plan needs exist, made from the network's present values.
     func isCurrent(_ network: borrowing Network, for plan: borrowing Plan) -> Bool {
         for index in 0..<plan.steps.count {
             guard let step = plan.steps[index].convolution else { continue }
@@ -117,8 +117,8 @@ struct PackedWeights: ~Copyable {
         blocks.appendReserved(block)
     }
 
-    /// Lays the copies that have no room yet one behind the other, from `start` on if there is one, and returns how many
-    /// floats they take; nil where that has no place in an Int.
+    /// Places the copies that have no memory yet one after the other, from `start` on unless it is nil, and returns how
+    /// many floats they need; nil if that overflows Int.
     private mutating func place(
         _ plan: borrowing Plan, _ kernels: ConvolutionKernels, in start: UnsafeMutablePointer<Float>?
     ) -> Int? {

@@ -2,12 +2,12 @@
 // Copyright 2026 The libbackbone authors
 
 /// The kernels of a table that compute convolutions: for each algorithm one that can do what its instruction set can, and
-/// perhaps one with wider vectors for the shapes that fill them. So which algorithms there are for a shape, and with them
-/// the bits of the result, does not depend on how wide the vectors of the CPU are.
+/// perhaps one with wider vectors for the shapes that fill them. So the algorithms for a shape, and with them the bits
+/// of the result, do not depend on the width of the CPU's vectors.
 package struct ConvolutionKernels: Sendable {
     /// Those for every shape.
     let kernels: AlgorithmKernels
-    /// The same where there are none for wider vectors.
+    /// The same where wider vectors have none.
     private let wide: AlgorithmKernels
 
     init(_ kernels: AlgorithmKernels) { self.init(kernels, wide: kernels) }
@@ -31,7 +31,7 @@ package struct ConvolutionKernels: Sendable {
         return kernels.grouped.supports(shape) ? kernels.grouped : PortableGroupedConvolution.kernel
     }
 
-    /// Whether there is a kernel of the algorithm that can compute convolutions of the shape.
+    /// Whether a kernel of the algorithm can compute convolutions of the shape.
     package func have(_ algorithm: ConvolutionAlgorithm, for shape: ConvolutionShape) -> Bool {
         kernels.have(algorithm, for: shape)
     }

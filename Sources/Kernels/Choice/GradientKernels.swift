@@ -4,7 +4,7 @@
 /// The kernels of the backward pass, one field per kind of task.
 package struct GradientKernels: Sendable {
     let weights: Kernel<WeightGradientTask>
-    /// For the shapes that Winograd's algorithm gains from; the other one where there is none.
+    /// For the shapes that Winograd's algorithm gains from; the other one if it is missing.
     let winogradWeights: Kernel<WeightGradientTask>
     package let normSums: Kernel<NormGradientSumsTask>
     package let batchNormalization: Kernel<BatchNormalizationGradientTask>

@@ -5,9 +5,9 @@
 /// shape alone.
 ///
 /// Each block is one matrix product of its own, for which OpenBLAS rearranges both factors: the weights of its channels
-/// once more for every range of pixels, the windows of its pixels once more for every range of channels. So there are
-/// only as many blocks as it takes to fit scratch memory and keep several threads busy, and of the ways to get that many
-/// the one that moves the least is taken.
+/// once more for every range of pixels, the windows of its pixels once more for every range of channels. So it uses
+/// just enough blocks to fit scratch memory and keep several threads busy, and among the ways to get that many chooses
+/// the one that moves the least.
 struct PortableBlocking {
     /// Length of the sums: the depth of the matrix product.
     let depth: Int

@@ -48,7 +48,7 @@ package struct BatchNormalizationTask: KernelTask {
     package let epsilon: Double
     package let weight: UnsafePointer<Float>
     package let bias: UnsafePointer<Float>
-    /// Added before the ReLU if there is one; of the shape of the output, with a border of its own.
+    /// Added, before the ReLU if any; of the shape of the output, with a border of its own.
     package let residual: Activation?
     package let relu: Bool
     /// Only its pixels are written. It may be the input or the residual.

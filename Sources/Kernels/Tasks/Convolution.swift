@@ -70,7 +70,7 @@ package struct ConvolutionTask: KernelTask {
     package let packedWeights: UnsafePointer<Float>
     /// One value per output channel.
     package let bias: UnsafePointer<Float>
-    /// Added before the ReLU if there is one; of the shape of the output, with a border of its own.
+    /// Added, before the ReLU if any; of the shape of the output, with a border of its own.
     package let residual: Activation?
     package let relu: Bool
     /// Only its pixels are written, never its border.

@@ -16,8 +16,8 @@ package protocol KernelTask: BitwiseCopyable, SendableMetatype {
 /// depends on the task's sizes alone and no sum is split across blocks, so results are the same bits however many threads
 /// share the blocks.
 ///
-/// All closures are free of captures: Swift would allocate captured values, and cannot report that memory ran out. For the
-/// same reason there are few of them: copies of a larger generic struct ask the runtime for metadata, which allocates.
+/// All closures are free of captures: Swift would allocate captured values, and cannot report that memory ran out. For
+/// the same reason they are few: copies of a larger generic struct ask the runtime for metadata, which allocates.
 package struct Kernel<Task: KernelTask>: Sendable {
     /// For plans and benchmarks: `maxPoolingF32_portable`.
     package let name: StaticString

@@ -115,7 +115,7 @@ package struct Architecture: BitwiseCopyable, Sendable {
         return true
     }
 
-    /// The same under no name: of other channels than its name says.
+    /// The same without a name: of other channels than its name says.
     package var unnamed: Architecture {
         var custom = self
         (custom.name, custom.depth) = ("", 0)
@@ -129,7 +129,7 @@ package struct Architecture: BitwiseCopyable, Sendable {
         return reduction == usual.reduction
     }
 
-    /// Whether it is none of the table.
+    /// Whether the table lacks it.
     package var isCustom: Bool { name.utf8CodeUnitCount == 0 }
 }
 

@@ -10,7 +10,7 @@ extension Architecture {
     package enum Block: Int32, BitwiseCopyable, Sendable {
         /// Two 3x3 convolutions.
         case basic = 1
-        /// 1x1, 3x3 and 1x1, the last one four times as wide. `Style` tells where the stride sits.
+        /// 1x1, 3x3 and 1x1, the last one four times as wide. `Style` says which convolution has the stride.
         case bottleneck = 2
 
         /// Channels that a block gives for each channel of its stage.
@@ -45,7 +45,7 @@ extension Architecture {
         case none = 3
     }
 
-    /// What stands beside the residual branch where it changes the size or the channels.
+    /// The shortcut of a block whose branch changes the size or the channels.
     package enum Shortcut: Int32, BitwiseCopyable, Sendable {
         /// Option B of He et al. 2015, section 4.1: a convolution of 1x1 with the stride.
         case projection = 1
@@ -98,7 +98,7 @@ extension Architecture {
         }
     }
 
-    /// What takes the place of a stride (Zhang 2019, arXiv:1904.11486). No weight tells it.
+    /// What replaces a stride (Zhang 2019, arXiv:1904.11486). No weight tells it.
     package enum AntiAliasing: Int32, BitwiseCopyable, Sendable {
         case none = 1
         /// A binomial filter of 3x3 with the stride.
@@ -108,8 +108,8 @@ extension Architecture {
     }
 }
 
-/// Where the stride of a Bottleneck sits, with the numbers of the `BACKBONE_STYLE_*` constants. The weights do not record
-/// it: the wrong style gives wrong features.
+/// Which convolution of a Bottleneck has the stride, with the numbers of the `BACKBONE_STYLE_*` constants. The weights
+/// do not record it: the wrong style gives wrong features.
 package enum Style: Int32, BitwiseCopyable, Sendable {
     /// On the 3x3 convolution, as in torchvision.
     case pytorch = 0

@@ -146,7 +146,7 @@ package enum ArchitectureTable {
         return row
     }
 
-    /// The network of a zero-terminated name; nil if there is none.
+    /// The network of a zero-terminated name; nil if it has none.
     static func network(named name: UnsafePointer<CChar>) -> Architecture? {
         first { strcmp(name, $0.cName) == 0 }
     }

@@ -82,7 +82,7 @@ struct BlockWidth: BitwiseCopyable {
         self.gate = gate
     }
 
-    /// That of the block of a number among all; nil where there are none.
+    /// That of the block of a number among all; nil without any.
     init?(_ widths: UnsafeBufferPointer<Int32>, block: Int) {
         let start = BlockWidth.start(block: block)
         guard BlockWidth.start(block: block + 1) <= widths.count else { return nil }

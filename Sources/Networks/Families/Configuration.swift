@@ -98,7 +98,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
         return value == BatchNorm.defaultEpsilon ? 1e-5 : Double(value)
     }
 
-    /// The same under no name, for channels that are not those of the name.
+    /// The same without a name, for channels other than the name's.
     package var unnamed: Configuration {
         var copy = self
         copy.architecture = architecture.unnamed
@@ -115,7 +115,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
         return count
     }
 
-    /// - Throws: `invalidArgument` unless there is a tensor for each output.
+    /// - Throws: `invalidArgument` unless each output has a tensor.
     package func checkOutputCount(_ count: Int) throws(BackboneError) {
         guard count == outputs.count else {
             throw BackboneError(

@@ -105,6 +105,6 @@ struct BlockGeometry: BitwiseCopyable {
     /// Of the second 3x3 convolution of a BasicBlock.
     var secondDilation: Int { rule == .whole ? 1 : laterDilation }
 
-    /// Whether something takes the place of a stride or of a dilation's change: where timm blurs.
+    /// Whether something replaces a stride or a change of dilation: where timm blurs.
     var changes: Bool { stride != 1 || dilation != laterDilation }
 }

@@ -63,7 +63,7 @@ extension Graph {
         return UnsafeBufferPointer(rebasing: sizes.elements[start..<start + entries[index].dimensions])
     }
 
-    /// The index of the entry with a zero-terminated name, nil if there is none.
+    /// The index of the entry with a zero-terminated name, nil for unknown names.
     package func entryIndex(named name: UnsafePointer<CChar>) -> Int? {
         for index in 0..<entries.count {
             let candidate = self.name(of: entries[index])

@@ -99,7 +99,7 @@ package struct Node: BitwiseCopyable, Sendable {
     package let freezeGroup: Int
     /// The group of a classifier, which is never frozen.
     package static var headGroup: Int { .max }
-    /// Its name among the modules of the state dict: "layer1.0.conv1"; empty for operations that are no modules.
+    /// Its name among the modules of the state dict: "layer1.0.conv1"; empty for operations that are not modules.
     let name: TextRange
     /// Its first entry of the state dict, and how many it has.
     package let firstEntry: Int

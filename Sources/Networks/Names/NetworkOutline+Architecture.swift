@@ -108,7 +108,7 @@ extension NetworkOutline {
         for stage in stages.indices where stages[stage].blockCount > 0 {
             let seen = stages[stage]
             if seen.projectionSize > 0 {
-                // Of a pre-activation network's projection no name tells whether there is a pooling before it.
+                // The names of a pre-activation network do not record whether a pooling precedes its projection.
                 if !(isPreactivation ?? false) && (row.shortcut == .average) != seen.isPooled { return false }
                 switch row.shortcut {
                 case .projection, .average: if seen.projectionSize != 1 || seen.projectsLater { return false }
@@ -124,14 +124,14 @@ extension NetworkOutline {
         return true
     }
 
-    /// The deepest stage that there are blocks of; 0 if there are none.
+    /// The deepest stage with blocks; 0 without blocks.
     var deepest: Int {
         var deepest = 0
         for stage in 1...Architecture.mostStages where stages[stage - 1].blockCount > 0 { deepest = stage }
         return deepest
     }
 
-    /// Whether there are blocks, but not of all stages.
+    /// Whether some stages have blocks, but not all.
     package var isPartial: Bool {
         deepest > 0 && deepest < Architecture.mostStages && !isWhole(without: deepest + 1)
     }

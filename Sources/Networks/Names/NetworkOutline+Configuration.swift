@@ -6,7 +6,7 @@ import Runtime
 extension NetworkOutline {
     /// The network itself, up to its deepest stage. What of it is not there, or is not computed here, is for a load to say.
     ///
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Throws: `badCheckpoint` if it is not supported.
     package func configuration() throws(BackboneError) -> Configuration {
         if isPreactivation == true && !hasFirstNorms {
             throw BackboneError(
@@ -49,7 +49,7 @@ extension NetworkOutline {
         return configuration
     }
 
-    /// Classes of the head; 0 if there is none, or one that no network has: nobody may want it.
+    /// Classes of the head; 0 without a head, or for one with too many classes: nobody may want it.
     private var knownClasses: Int32 {
         guard let classes, classes <= Int64(Configuration.maximumClasses) else { return 0 }
         return Int32(classes)
@@ -97,7 +97,7 @@ extension NetworkOutline {
 extension Configuration {
     /// Checks the network that a file describes.
     ///
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Throws: `badCheckpoint` if it is not supported.
     package func checkDescribed(_ widths: borrowing BlockWidths) throws(BackboneError) {
         let count: Int
         do throws(BackboneError) {

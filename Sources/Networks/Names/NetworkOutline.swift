@@ -7,19 +7,19 @@ import Runtime
 package struct NetworkOutline: BitwiseCopyable {
     private(set) var stages = InlineArray<4, StageOutline>(repeating: StageOutline())
     private(set) var stem = StemOutline()
-    /// How many tensors of the stem and of blocks there are.
+    /// The number of tensors of the stem and of blocks.
     private(set) var tensorCount = 0
-    /// Whether the names are those of pre-activation networks; nil if there are no blocks.
+    /// Whether the names are those of pre-activation networks; nil without blocks.
     private(set) var isPreactivation: Bool?
     /// Whether blocks begin with a norm, as those of pre-activation networks do.
     private(set) var hasFirstNorms = false
     private var fc: HeadOutline?
     private var headFC: HeadOutline?
-    /// Whether there are any running_mean or running_var.
+    /// Whether it has any running_mean or running_var.
     package private(set) var hasStatistics = false
-    /// Whether there are norms at all.
+    /// Whether it has any norms.
     package private(set) var hasNorms = false
-    /// Whether there are any under the names that those of this network have.
+    /// Whether it has any under this network's names.
     private var hasUsualNorms = false
     /// Whether any BatchNorm counts batches, as PyTorch's do since 0.4.1 and FrozenBatchNorms do not.
     package private(set) var hasCounts = false
@@ -96,7 +96,7 @@ struct StageOutline: BitwiseCopyable {
     private(set) var thirdWidth: Int64 = 0
     /// The size of the projection; 0 without one.
     private(set) var projectionSize: Int64 = 0
-    /// Whether there is a pooling before the projection.
+    /// Whether a pooling precedes the projection.
     private(set) var isPooled = false
     /// Whether later blocks have projections as well.
     private(set) var projectsLater = false
@@ -141,7 +141,7 @@ struct StemOutline: BitwiseCopyable {
     private(set) var inputs: Int64 = 0
     /// Of the first convolution.
     private(set) var size: Int64 = 0
-    /// Whether there is a convolution in the place of the pooling.
+    /// Whether a convolution replaces the pooling.
     private(set) var hasPoolingConvolution = false
 
     /// Takes in a tensor of the stem; false for others.

@@ -76,8 +76,8 @@ extension Grammar {
                 """)
     }
 
-    /// The stem as a module `layer0`: a `Sequential` or one with names. Where the first stage has the pooling in front of
-    /// it, its blocks are behind a 1.
+    /// The stem as a module `layer0`: a `Sequential` or one with names. If the first stage includes the pooling before
+    /// it, the names of its blocks have a 1 before their number.
     static var layerZero: Grammar {
         Grammar(
             name: "layer0",

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The statistics of many batches together, for each BatchNorm, until they take the place of the running ones.
+/// The statistics of many batches together, for each BatchNorm, until they replace the running ones.
 package struct CollectedStatistics: ~Copyable {
     /// What has come of one node.
     private struct Layer: BitwiseCopyable {
@@ -69,7 +69,7 @@ package struct CollectedStatistics: ~Copyable {
 extension Network {
     /// Begins to collect statistics; what was collected before is dropped.
     ///
-    /// - Throws: `invalidArgument` if there is no BatchNorm outside of frozen stages; `outOfMemory`.
+    /// - Throws: `invalidArgument` if no BatchNorm is outside of the frozen stages; `outOfMemory`.
     package mutating func beginStatistics() throws(BackboneError) {
         try requireBatchNorm()
         collected = try CollectedStatistics(graph)

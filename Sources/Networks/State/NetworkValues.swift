@@ -12,7 +12,7 @@ package struct NetworkValues: ~Copyable {
     package let floats: Buffer<Float>
     package let counters: Buffer<Int64>
 
-    /// Where an entry lies.
+    /// The position of an entry.
     package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
         entry.role == .batchesTracked
             ? UnsafeMutableRawPointer(counters.start + entry.valueOffset)
@@ -57,12 +57,12 @@ extension Network {
         replaceValues(new)
     }
 
-    /// Whether the values take up memory yet.
+    /// Whether the values are allocated yet.
     package var hasValues: Bool { values != nil }
 
-    /// Makes sure that there are values, those of seed 0 where none were written yet.
+    /// Makes sure that values exist: those of seed 0 if none were written yet.
     ///
-    /// - Throws: `outOfMemory`; `cancelled`, and then there are still none.
+    /// - Throws: `outOfMemory`; `cancelled`; the values are then still missing.
     package mutating func requireValues(_ cancellation: Cancellation = .none) throws(BackboneError) {
         guard values == nil else { return }
         let fresh = try graph.makeValues()
@@ -78,7 +78,7 @@ extension Network {
         }
     }
 
-    /// Where an entry lies; `requireValues` must have succeeded.
+    /// The position of an entry; `requireValues` must have succeeded.
     package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
         switch values {
         case .some(let present):
@@ -91,7 +91,7 @@ extension Network {
         }
     }
 
-    /// The floats of an entry that is no counter; `requireValues` must have succeeded.
+    /// The floats of an entry that is not a counter; `requireValues` must have succeeded.
     package func floats(of entry: StateEntry) -> UnsafeMutablePointer<Float> {
         address(of: entry).assumingMemoryBound(to: Float.self)
     }

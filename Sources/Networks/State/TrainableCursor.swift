@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Goes through the trainable entries of a network, in the order of the state dict: the order in which their values and gradients
-/// lie in one vector, without gaps.
+/// Goes through the trainable entries of a network, in the order of the state dict: the order of their values and
+/// gradients in one vector, without gaps.
 ///
 ///     var cursor = TrainableCursor()
 ///     while cursor.advance(network) { ... }

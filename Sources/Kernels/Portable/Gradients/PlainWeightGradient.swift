@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The gradient of weights in plain Swift: for convolutions with groups, and for those that fill no vectors where there is
-/// no OpenBLAS. A block is some output channels of a part of the rows.
+/// The gradient of weights in plain Swift: for convolutions with groups, and, without OpenBLAS, for those that do not
+/// fill vectors. A block is some output channels of a part of the rows.
 enum PlainWeightGradient {
     private static var outputsTogether: Int { 16 }
 

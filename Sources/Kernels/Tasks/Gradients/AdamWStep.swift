@@ -35,7 +35,7 @@ package struct AdamWStepTask: KernelTask {
     let step: shims_adamw_step
 
     /// - Parameters:
-    ///   - averages: and `squares`, of as many values as there are parameters, 0 before the first step.
+    ///   - averages: and `squares`, one value for each parameter, 0 before the first step.
     ///   - number: of the step, from 1.
     package init(
         parameters: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>,

@@ -13,7 +13,7 @@ package struct NormGradientSumsTask: KernelTask {
     package let gradient: Activation
     /// The result of the ReLU; nil for no ReLU, and then the gradient is `masked` already.
     package let result: Activation?
-    /// Written where there is a ReLU; only its pixels. It may be the gradient.
+    /// Written with a ReLU; only its pixels. It may be the gradient.
     package let masked: Activation
     /// What the norm normalised; nil if the sums of products are not wanted.
     package let input: Activation?

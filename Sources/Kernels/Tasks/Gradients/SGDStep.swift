@@ -34,7 +34,7 @@ package struct SGDStepTask: KernelTask {
     let step: shims_sgd_step
 
     /// - Parameters:
-    ///   - momentumBuffer: of as many values as there are parameters; used only with momentum.
+    ///   - momentumBuffer: one value for each parameter; used only with momentum.
     ///   - begins: whether this is the first step, which fills the buffer.
     package init(
         parameters: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>,

@@ -17,7 +17,7 @@ struct WeightGradientParts {
         self.init(task, partCount: divideRoundingUp(wantedBlocks, blocks))
     }
 
-    /// - Parameter partCount: How many parts there should be, if there are rows enough.
+    /// - Parameter partCount: The wanted number of parts, if the rows are enough.
     init(_ task: WeightGradientTask, partCount: Int) {
         self.task = task
         rows = RowParts(imageCount: task.imageCount, height: task.shape.outputHeight, wanted: partCount)

@@ -5,7 +5,7 @@ import Runtime
 
 /// What a module inside the stem or the blocks of a file's network is that this network does not have.
 package struct ForeignKind: BitwiseCopyable {
-    /// In the words of the field, with what it would take to compute it. Static.
+    /// In the terms of the field, with what to do. Static.
     package let words: Bytes
     /// Whether its names tell for certain. Of others, tensors of other shapes tell more of the file's network.
     package let isCertain: Bool

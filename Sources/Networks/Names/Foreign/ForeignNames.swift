@@ -3,12 +3,12 @@
 
 import Runtime
 
-/// Tells by its name what a tensor is that a network of a configuration has no use for.
+/// Classifies, by name, the tensors that a network of a configuration does not use.
 package struct ForeignNames: ~Copyable {
     package enum Reading: BitwiseCopyable {
-        /// Of no consequence for features.
+        /// Without effect on features.
         case ignorable
-        /// Nobody knows, but it is no module.
+        /// Unknown, but not a module.
         case unexpected
         /// In a module that the network does not compute.
         case foreign(ForeignKind)
@@ -18,13 +18,13 @@ package struct ForeignNames: ~Copyable {
     /// The number of blocks that each stage has in this network, 0 if it is not built.
     private let blockCounts: BlockCounts
     private let architecture: Architecture
-    /// Whether there is nothing after the stem's convolutions, and nothing after the last stage.
+    /// Whether nothing follows the stem's convolutions, and nothing the last stage.
     private let isStemAlone: Bool
     private let hasPooled: Bool
     /// Whether the file's first convolution is 3x3.
     private let hasSmallStem: Bool
 
-    /// - Parameter stemShape: Of the tensor of the file that has the name of `stemName`, if there is one.
+    /// - Parameter stemShape: Of the file's tensor with the name `stemName`, if it has one.
     package init(
         _ configuration: Configuration, stemShape: UnsafeBufferPointer<Int64>?
     ) throws(BackboneError) {
@@ -48,7 +48,7 @@ package struct ForeignNames: ~Copyable {
     package static var stemName: StaticString { "conv1.weight" }
 
     /// - Parameters:
-    ///   - name: One of ours, or of the file where it is none.
+    ///   - name: Our name, or the file's if it has no other.
     ///   - rank: Dimensions of the tensor.
     package func read(_ name: Bytes, rank: Int) -> Reading {
         if Self.isHead(name) || isCounter(name) || isUnbuilt(name) { return .ignorable }
@@ -57,13 +57,13 @@ package struct ForeignNames: ~Copyable {
         return kind(of: name, rank: rank).map { .foreign($0) } ?? .unexpected
     }
 
-    /// Whether a name is that of a classifier, of which the backbone has no need.
+    /// Whether a name is that of a classifier, which the backbone does not need.
     private static func isHead(_ name: Bytes) -> Bool { name.hasPrefix("fc.") || name.hasPrefix("head.fc.") }
 
     /// Whether a name is that of a bias of one of the network's convolutions that have none.
     package func isBias(_ name: Bytes) -> Bool { partInConvolution(name).map { equal($0, "bias") } ?? false }
 
-    /// What stands inside one of the network's convolutions, whatever the block: "weight"; nil for other names.
+    /// The part of a name inside one of the network's convolutions, whatever the block: "weight"; nil for other names.
     private func partInConvolution(_ name: Bytes) -> Bytes? {
         var reader = NameReader(name)
         if let place = BlockName(name) {
@@ -90,7 +90,7 @@ package struct ForeignNames: ~Copyable {
         architecture.isPreactivation ? "downsample.conv." : averagesShortcuts ? "downsample.1." : "downsample.0."
     }
 
-    /// What profilers leave behind in every module.
+    /// Counters that profilers add to every module.
     private func isCounter(_ name: Bytes) -> Bool {
         name.hasSuffix("total_ops") || name.hasSuffix("total_params")
     }
@@ -117,7 +117,7 @@ package struct ForeignNames: ~Copyable {
         return StageName(name).map { blockCounts[$0.stage - 1] == 0 } ?? false
     }
 
-    /// The kind of a module by one of its names; nil if it stands neither in the stem nor in a stage.
+    /// The kind of a module by one of its names; nil if it is neither in the stem nor in a stage.
     private func kind(of name: Bytes, rank: Int) -> ForeignKind? {
         if var place = StageName(name) {
             guard place.isPreactivation == architecture.isPreactivation else {
@@ -133,9 +133,9 @@ package struct ForeignNames: ~Copyable {
         if reader.take("bn1.") { return named(reader.rest) ?? .unknown }
         if reader.take("stem.") || reader.take("layer0.") { return named(reader.rest) ?? .otherStem }
         if reader.take("maxpool.") { return named(reader.rest) ?? .unknown }
-        // CLIP's deep stem has no module of its own. Behind a 7x7 they are a head's.
+        // CLIP's deep stem has no module of its own. After a 7x7 they belong to a head.
         if hasSmallStem && (reader.take("conv2.") || reader.take("conv3.")) { return .otherStem }
-        // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
+        // Outside of the stem and the stages only known modules between them: heads have names of all kinds.
         return parts.kind(of: firstPart(of: name))
     }
 
@@ -167,7 +167,7 @@ package struct ForeignNames: ~Copyable {
         return .unknown
     }
 
-    /// The kind of what stands inside a convolution; nil if it is not known.
+    /// The kind of a module inside a convolution; nil if it is not known.
     private func kind(inConvolution part: Bytes) -> ForeignKind? {
         if equal(part, "bias") { return .bias }
         if let known = named(part) { return known }
