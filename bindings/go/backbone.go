@@ -363,13 +363,13 @@ func open(place string) error {
 	defer C.free(unsafe.Pointer(symbol))
 	function := C.dlsym(library, symbol)
 	if function == nil {
-		return unusable("%s is no libbackbone: it lacks backbone_abi_version", place)
+		return unusable("%s is not libbackbone: it lacks backbone_abi_version", place)
 	}
 	if found := int(C.abi_version(function)); found != ABIVersion {
 		return unusable("%s has ABI version %d; this binding needs %d", place, found, ABIVersion)
 	}
 	if missing := C.find_functions(library); missing != nil {
-		return unusable("%s is no libbackbone: it lacks %s", place, C.GoString(missing))
+		return unusable("%s is not libbackbone: it lacks %s", place, C.GoString(missing))
 	}
 	return nil
 }
@@ -412,7 +412,7 @@ func cString(label, text string) (*C.char, error) {
 	return C.CString(text), nil
 }
 
-// Options say what to build. NewOptions has the library's defaults; the zero value is none that it accepts.
+// Options say what to build. NewOptions has the library's defaults; it refuses the zero value.
 type Options struct {
 	Depth            int32     // 18, 34, 50, 101 or 152; set it to 0 if Architecture selects the network
 	Architecture     string    // name of the network, one of Architectures; "": Depth selects it
@@ -422,7 +422,7 @@ type Options struct {
 	FrozenStages     int32     // as for Freeze
 	NormEval         bool      // in training mode too, every BatchNorm uses its running statistics
 	ZeroInitResidual bool      // InitWeights sets the weight of the last BatchNorm of each block to 0
-	Threads          int32     // that one forward may use; 0: those that the system leaves to this process
+	Threads          int32     // threads for one forward pass; 0: those that the system allows this process
 	ChannelOrder     int32     // ChannelsAsGiven or ChannelsReversed, for the images that Normalization names
 	Arithmetic       int32     // ArithmeticFast or ArithmeticDirect
 	Style            int32     // StylePyTorch or StyleCaffe
@@ -606,7 +606,7 @@ type LoadOptions struct {
 	Head           int32   // HeadExact or HeadNew: what to do with the classifier of a network that has one
 }
 
-// Calls a function with the options as C takes them, and returns the report as JSON.
+// Calls a function with the options as C structs, and returns the report as JSON.
 func loading(o *LoadOptions, call func(*C.backbone_load_options, **C.backbone_report) C.int32_t) (string, error) {
 	var raw C.backbone_load_options
 	err := check(func() C.int32_t { return C.load_options_init(&raw, C.sizeof_backbone_load_options) })
@@ -683,10 +683,10 @@ func Uint8(elements []byte, shape [4]int64) Image {
 	return image
 }
 
-// NCHW says that the elements lie in memory by planes of a channel, as PyTorch keeps tensors.
+// NCHW says that the elements are in memory by planes of a channel, as in PyTorch's tensors.
 func (i Image) NCHW() Image { i.nhwc = false; return i }
 
-// NHWC says that the elements lie in memory by pixels, as decoders of images write them.
+// NHWC says that the elements are in memory by pixels, as image decoders write them.
 func (i Image) NHWC() Image { i.nhwc = true; return i }
 
 // Feature is one output for a batch, or its gradient, NCHW in memory. Pooled and logits are of shape N, C, 1, 1.
@@ -912,7 +912,7 @@ func (n *ResNet) Training() (bool, error) {
 	return value != 0, err
 }
 
-// Options are those of the network as they stand now, with the number of threads in use. Architecture is always set; it
+// Options returns the current options of the network, with the number of threads in use. Architecture is always set; it
 // is "custom", and Depth 0, for a network that only its file describes.
 func (n *ResNet) Options() (options *Options, err error) {
 	err = n.use(func(net *C.backbone) error {
@@ -1089,8 +1089,8 @@ func (n *ResNet) ForwardTrainInto(tape *Tape, image Image, out [][]float32) erro
 // Backward computes the gradients of the trainable parameters from those of the outputs, where nil stands for zeros.
 //
 // inputGradient, of the shape of the images, receives the gradient for them, which the tape's options must allow; nil
-// if it is not wanted. gradients has TrainableCount elements; nil if they are not wanted. accumulate adds to those that
-// are there.
+// if it is not wanted. gradients has TrainableCount elements; nil if they are not wanted. accumulate adds to the
+// existing values.
 func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient *Feature, gradients []float32,
 	accumulate bool) error {
 	pointers, shapes, err := n.gradients("output_gradients", outputGradients)
@@ -1124,7 +1124,7 @@ func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient 
 // from those of the outputs, where nil stands for zeros.
 //
 // featureGradients has as many, of the shapes of the outputs, which receive them; nil where they are not wanted. No two
-// may share memory. Of outputs of frozen stages there are gradients only on a tape with InputGradient.
+// may share memory. Outputs of frozen stages have gradients only on a tape with InputGradient.
 func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients []*Feature) error {
 	given, shapes, err := n.gradients("output_gradients", outputGradients)
 	if err != nil {
@@ -1135,7 +1135,8 @@ func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients 
 		return err
 	}
 	if len(outputGradients) != len(featureGradients) {
-		return invalid("output_gradients and feature_gradients differ in number")
+		return invalid("%d feature_gradients for %d output_gradients; pass one for each", len(featureGradients),
+			len(outputGradients))
 	}
 	return n.use(func(net *C.backbone) error {
 		return tape.during(func() error {
@@ -1148,7 +1149,7 @@ func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients 
 	})
 }
 
-// What C takes for a gradient of each output, which is nil where there is none.
+// The arguments of the C functions for a gradient of each output, nil if it has none.
 func (n *ResNet) gradients(label string, gradients []*Feature) (pointers [7]*C.float, shapes [7][4]int64, err error) {
 	if len(gradients) > len(pointers) {
 		return pointers, shapes, invalid("%s has %d gradients; this network gives %d outputs", label, len(gradients),
@@ -1261,7 +1262,7 @@ type OptimizerOptions struct {
 	Beta1       float64 // of AdamW
 	Beta2       float64 // of AdamW
 	Epsilon     float64 // of AdamW
-	WeightDecay float64 // of parameters in no group
+	WeightDecay float64 // for parameters outside of all groups
 	Groups      []ParameterGroup
 }
 

@@ -228,7 +228,7 @@ public final class Backbone {
         try {
             return library.getFunction("backbone_" + name);
         } catch (UnsatisfiedLinkError error) {
-            throw unusable("%s is no libbackbone: it lacks backbone_%s", place, name);
+            throw unusable("%s is not libbackbone: it lacks backbone_%s", place, name);
         }
     }
 
@@ -259,7 +259,7 @@ public final class Backbone {
         throw new Failure(status, message.getString(0, "UTF-8"), null);
     }
 
-    /** Text as C takes it, which would take a zero byte for its end. */
+    /** Text for C, which would end at a zero byte. */
     private static Memory cText(String label, String text) {
         if (text.indexOf('\0') >= 0) throw invalid("%s contains a zero byte", label);
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -417,7 +417,7 @@ public final class Backbone {
         public boolean normEval;
         /** {@link ResNet#initWeights} sets the weight of the last BatchNorm of each block to 0. */
         public boolean zeroInitResidual;
-        /** Threads that one forward may use; 0: those that the system leaves to this process. */
+        /** Threads for one forward pass; 0: those that the system leaves to this process. */
         public int threads;
         /** {@code CHANNELS_*}, for the images that {@code normalization} names. */
         public int channelOrder;
@@ -594,7 +594,7 @@ public final class Backbone {
         void call(CLoadOptions how, PointerByReference report);
     }
 
-    /** Calls a function with the options as C takes them, and returns the report as JSON. */
+    /** Calls a function with the options as C structs, and returns the report as JSON. */
     private static String loading(LoadOptions options, Load load) {
         CLoadOptions raw = new CLoadOptions();
         check("load_options_init", raw, (long) raw.size());
@@ -655,12 +655,12 @@ public final class Backbone {
             this.nhwc = nhwc;
         }
 
-        /** The same elements, which lie in memory by planes of a channel, as PyTorch keeps tensors. */
+        /** The same elements, in memory by planes of a channel, as in PyTorch's tensors. */
         public Image nchw() {
             return new Image(buffer, dtype, shape, false);
         }
 
-        /** The same elements, which lie in memory by pixels, as decoders of images write them. */
+        /** The same elements, in memory by pixels, as image decoders write them. */
         public Image nhwc() {
             return new Image(buffer, dtype, shape, true);
         }
@@ -688,7 +688,7 @@ public final class Backbone {
 
     /** One output for a batch, or its gradient: elements, NCHW, and shape; pooled and logits have N, C, 1, 1. */
     public record Feature(float[] data, long[] shape) {
-        /** What C takes for a copy of the elements, which lives as long as its struct. */
+        /** Describes a copy of the elements to C; the copy lives as long as its struct. */
         private void describe(String label, CTensor tensor) {
             Memory copy = memory(label);
             copy.write(0, data, 0, data.length);
@@ -717,7 +717,7 @@ public final class Backbone {
         return product;
     }
 
-    /** Where the remaining elements of a direct buffer begin, if there are as many as the shape has. */
+    /** The start of the remaining elements of a direct buffer, which must be as many as the shape has. */
     private static Pointer pointer(String label, Buffer buffer, long[] shape) {
         checkCount(label, buffer.remaining(), shape);
         return pointer(label, buffer);
@@ -863,7 +863,7 @@ public final class Backbone {
         public double beta2;
         /** Of AdamW. */
         public double epsilon;
-        /** Of parameters in no group. */
+        /** For parameters outside of all groups. */
         public double weightDecay;
         /** Parameters with options of their own. */
         public List<ParameterGroup> groups = List.of();
@@ -1035,7 +1035,7 @@ public final class Backbone {
         }
 
         /**
-         * The options as they stand now, with the number of threads in use.
+         * The current options, with the number of threads in use.
          *
          * <p>architecture is never null; it is "custom", and depth 0, for a network that only its file describes.
          */
@@ -1169,7 +1169,7 @@ public final class Backbone {
          *
          * @param outputGradients one for each output; null stands for zeros
          * @param gradients a direct buffer of {@link #trainableCount} elements; null if they are not wanted
-         * @param accumulate adds to the gradients that are there
+         * @param accumulate adds to the existing gradients
          */
         public void backward(Tape tape, List<Feature> outputGradients, FloatBuffer gradients, boolean accumulate) {
             backward(tape, outputGradients, null, null, gradients, accumulate);
@@ -1208,7 +1208,7 @@ public final class Backbone {
             Reference.reachabilityFence(gradients);
         }
 
-        // What C takes for the gradients of outputs, with room for one at least.
+        // The C structs of the gradients of outputs, with room for at least one.
         private static CTensor[] tensors(List<Feature> outputGradients) {
             int count = outputGradients.size();
             CTensor[] outputs = (CTensor[]) new CTensor().toArray(Math.max(count, 1));
@@ -1222,7 +1222,7 @@ public final class Backbone {
 
         /**
          * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from
-         * those of the outputs. Of outputs of frozen stages there are gradients only on a tape with inputGradient.
+         * those of the outputs. Outputs of frozen stages have gradients only on a tape with inputGradient.
          *
          * @param outputGradients as for {@link #backward}
          * @param inputShape the shape of the images
@@ -1234,9 +1234,10 @@ public final class Backbone {
             long[][] shapes = outputShapes(inputShape);
             CTensor[] outputs = tensors(outputGradients);
             CTensor[] features = (CTensor[]) new CTensor().toArray(outputCount);
-            // C takes one number for both.
+            // The C function has one count for both.
             if (outputGradients.size() != out.length) {
-                throw invalid("output_gradients and feature_gradients differ in number");
+                throw invalid("%d feature_gradients for %d output_gradients; pass one for each", out.length,
+                        outputGradients.size());
             }
             for (int i = 0; i < Math.min(out.length, outputCount); i++) {
                 String label = "feature_gradients[" + i + "]";
@@ -1266,7 +1267,7 @@ public final class Backbone {
             return count.getValue();
         }
 
-        /** A part of the vector of all gradients; of no floats for an entry that is not trainable. */
+        /** A part of the vector of all gradients; empty for an entry that is not trainable. */
         public record Slot(long offset, long count) {}
 
         /** Where the gradient of an entry of the state dict is in the vector of all gradients. */

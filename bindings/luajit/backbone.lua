@@ -15,7 +15,7 @@
 
 local ffi = require("ffi")
 
--- What is used of backbone.h, as it is there.
+-- The declarations of backbone.h that are used, unchanged.
 ffi.cdef [[
 typedef struct backbone backbone;
 typedef struct backbone_report backbone_report;
@@ -278,7 +278,7 @@ local function open(place)
     end
     local function need(name)
         if not pcall(function() return library[name] end) then
-            fail(backbone.STATUS_IO, ("%s is no libbackbone: it lacks %s"):format(place, name))
+            fail(backbone.STATUS_IO, ("%s is not libbackbone: it lacks %s"):format(place, name))
         end
     end
     -- Asked before anything else: another ABI may lack the other functions.
@@ -392,7 +392,7 @@ local function count_of(label, data, kind, allow_strings)
     if type(data) == "cdata" and tostring(ffi.typeof(data)):match("^ctype<" .. kind .. " %[[%d?]+%]>$") then
         return ffi.sizeof(data) / ffi.sizeof(kind)
     end
-    invalid("%s is no array of %s", label, kind)
+    invalid("%s is not an array of %s", label, kind)
 end
 
 -- Where its elements are, which are as many as the shape has.
@@ -445,7 +445,7 @@ local function c_options(given)
     local options, anchors = ffi.new("backbone_options"), {}
     check("options_init", options, ffi.sizeof(options))
     for name in pairs(given or {}) do
-        if not KNOWN[name] then invalid("there is no option '%s'", tostring(name)) end
+        if not KNOWN[name] then invalid("unknown option '%s'", tostring(name)) end
     end
     if given and given.architecture ~= nil then
         anchors.architecture = c_text("architecture", given.architecture)
@@ -625,7 +625,7 @@ function ResNet:training()
     return value[0] == 1
 end
 
---- The options as they stand now, as ResNet takes them, with the number of threads in use.
+--- The current options, in the form that ResNet accepts, with the number of threads in use.
 --
 -- `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
 function ResNet:options()
@@ -773,7 +773,7 @@ local function describe_feature(label, tensor, feature)
     describe(tensor, pointer_to(label, feature.data, "float", feature.shape), DTYPE_FLOAT32, feature.shape, "nchw")
 end
 
--- What C takes for a gradient of each output, or false.
+-- The C structs of a gradient for each output, or false.
 local function describe_gradients(label, gradients)
     local tensors = ffi.new("backbone_tensor[?]", math.max(#gradients, 1))
     for index, gradient in ipairs(gradients) do
@@ -804,8 +804,8 @@ function ResNet:backward(tape, output_gradients, options)
     if message then fail(status, message) end
 end
 
---- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Of outputs of
--- frozen stages there are gradients only on a tape with `input_gradient`.
+--- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Outputs of
+-- frozen stages have gradients only on a tape with `input_gradient`.
 -- @param tape               as forward_train filled it
 -- @param output_gradients   as for `backward`
 -- @param feature_gradients  a table with {data = float[?], shape = that of the output} for each output, which receive
@@ -813,9 +813,9 @@ end
 function ResNet:feature_gradients(tape, output_gradients, feature_gradients)
     local outputs = describe_gradients("output_gradients", output_gradients)
     local features = describe_gradients("feature_gradients", feature_gradients)
-    -- C takes one number for both.
+    -- The C function has one count for both.
     if #output_gradients ~= #feature_gradients then
-        invalid("output_gradients and feature_gradients differ in number")
+        invalid("%d feature_gradients for %d output_gradients; pass one for each", #feature_gradients, #output_gradients)
     end
     self._used = {output_gradients, feature_gradients}
     local status, message = call("feature_gradients", handle(self), pointer_of(Tape, tape), outputs,
@@ -895,7 +895,7 @@ for _, name in ipairs(RATES) do OPTIMIZER_OPTIONS[name] = true end
 function ResNet:new_optimizer(options)
     options = options or {}
     for name in pairs(options) do
-        if not OPTIMIZER_OPTIONS[name] then invalid("there is no option '%s'", tostring(name)) end
+        if not OPTIMIZER_OPTIONS[name] then invalid("unknown option '%s'", tostring(name)) end
     end
     local struct, out = ffi.new("backbone_optimizer_options"), ffi.new("backbone_optimizer *[1]")
     local kind = int32("kind", options.kind or backbone.OPTIMIZER_SGD)

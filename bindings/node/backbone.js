@@ -104,7 +104,7 @@ function invalid(message) {
   return Object.assign(new Error(message), { status: constants.STATUS_INVALID_ARGUMENT });
 }
 
-// Text as C takes it, which would take a zero byte for its end; undefined and null stay what they are.
+// Text for C, which would end at a zero byte; undefined and null stay unchanged.
 function text(label, value) {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw invalid(`${label} is a ${typeof value}; it must be a string`);
@@ -143,12 +143,12 @@ function perChannel(label, values, channels) {
   return Float32Array.from(values);
 }
 
-// What the addon takes for an object of options.
+// The addon's arguments for an object of options.
 function optionArguments(options) {
   const defaults = addon.defaultOptions();
   const known = [...INTEGERS, 'normEps', 'mean', 'stdDev', 'architecture', 'blockCounts', 'blockWidths'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  if (unknown !== undefined) throw invalid(`unknown option '${unknown}'`);
   const architecture = text('architecture', options.architecture);
   if (architecture !== undefined) defaults[INTEGERS.indexOf('depth')] = 0; // 50 would contradict it
   const integers = INTEGERS.map((name, index) => int32(name, options[name] ?? defaults[index]));
@@ -175,7 +175,7 @@ function sizes(shape) {
     return BigInt(size);
   });
   const far = values.find((size) => BigInt.asIntN(64, size) !== size);
-  if (far !== undefined) throw invalid(`the shape has ${far}, which is no integer of 64 bits`);
+  if (far !== undefined) throw invalid(`the shape has ${far}, which is not an integer of 64 bits`);
   return BigInt64Array.from(values);
 }
 
@@ -255,7 +255,7 @@ function checkedShape(label, { data, shape }) {
   return checked;
 }
 
-// What the addon takes for gradients of outputs, of which some are null: their elements, and four sizes for each.
+// The addon's arguments for gradients of outputs, some of which are null: their elements, and four sizes for each.
 function gradientArguments(label, gradients) {
   if (gradients.length > 7) throw invalid(`${label} has ${gradients.length} gradients; no network has so many outputs`);
   const shapes = gradients.map((gradient, i) => (
@@ -280,11 +280,11 @@ function crossEntropy(logits, labels, labelSmoothing = 0) {
 // The fields of backbone_optimizer_options that are rates, in its order.
 const RATES = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
 
-// What the addon takes for an object of options.
+// The addon's arguments for an object of options.
 function optimizerArguments(options) {
   const known = ['kind', 'nesterov', 'groups', ...RATES];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  if (unknown !== undefined) throw invalid(`unknown option '${unknown}'`);
   const { kind = constants.OPTIMIZER_SGD, nesterov = false, groups = [] } = options;
   const defaults = addon.defaultOptimizerOptions(int32('kind', kind));
   const rates = RATES.map((name, index) => number(name, options[name] ?? defaults[index]));
@@ -388,7 +388,7 @@ class ResNet {
   }
 
   /**
-   * The options as they stand now, as the constructor takes them, with the number of threads in use.
+   * The current options, in the form that the constructor accepts, with the number of threads in use.
    *
    * `architecture` is always set; it is 'custom', and depth 0, for a network that only its file describes.
    */
@@ -415,7 +415,7 @@ class ResNet {
     return Array.from({ length: this.#outputCount }, (_, stage) => rows.slice(4 * stage, 4 * stage + 4));
   }
 
-  // Outputs with memory of their own, and what the addon takes.
+  // Outputs with memory of their own, and the addon's arguments.
   #prepared(image) {
     const shape = sizes(image.shape);
     const rows = this.#shapes(shape);
@@ -515,15 +515,16 @@ class ResNet {
    * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5.
    *
    * `outputGradients` are those of `backward`. `featureGradients`, { data, shape } of the shape of each output, receive
-   * the gradients; null for those that are not wanted. No two may share memory. Of outputs of frozen stages there are
-   * gradients only on a tape with `inputGradient`.
+   * the gradients; null for those that are not wanted. No two may share memory. Outputs of frozen stages have gradients
+   * only on a tape with `inputGradient`.
    */
   featureGradients(tape, outputGradients, featureGradients) {
     const given = gradientArguments('output_gradients', outputGradients);
     const wanted = gradientArguments('feature_gradients', featureGradients);
-    // C takes one number for both.
+    // The C function has one count for both.
     if (outputGradients.length !== featureGradients.length) {
-      throw invalid('output_gradients and feature_gradients differ in number');
+      throw invalid(`${featureGradients.length} feature_gradients for ${outputGradients.length} output_gradients; `
+        + 'pass one for each');
     }
     addon.featureGradients(this.#handle, tapeOf(tape), ...given, ...wanted);
   }

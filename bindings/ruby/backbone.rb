@@ -163,7 +163,7 @@ module Backbone
     Array.new(C.call(:architecture_count)) { |index| C.call(:architecture_name, index).to_s.force_encoding("UTF-8") }
   end
 
-  # What is used of backbone.h, as it is there, and where the library is found.
+  # The declarations of backbone.h that are used, unchanged, and the search for the library.
   module C
     extend Fiddle::Importer
 
@@ -288,7 +288,7 @@ module Backbone
       symbol = lambda do |name|
         library["backbone_#{name}"]
       rescue Fiddle::DLError
-        raise Error.new("#{place} is no libbackbone: it lacks backbone_#{name}", STATUS_IO)
+        raise Error.new("#{place} is not libbackbone: it lacks backbone_#{name}", STATUS_IO)
       end
       # Asked before anything else: another ABI may lack the other functions.
       found = Fiddle::Function.new(symbol.call(:abi_version), [], INT32).call
@@ -312,7 +312,7 @@ module Backbone
       raise Error.new(call(:last_error_message).to_s.force_encoding("UTF-8"), status) unless status.zero?
     end
 
-    # A string as C takes it; C would take a zero byte for its end.
+    # A string for C, which would end at a zero byte.
     def self.text(label, value)
       value = value.respond_to?(:to_path) ? value.to_path : String(value)
       raise Error, "#{label} contains a zero byte" if value.include?("\0")
@@ -669,7 +669,7 @@ module Backbone
       value[0, 4].unpack1("l") == 1
     end
 
-    # The options as they stand now, as `new` takes them, with the number of threads in use.
+    # The current options, in the form that `new` accepts, with the number of threads in use.
     #
     # `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
     def options
@@ -762,16 +762,18 @@ module Backbone
     # Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from those of
     # the outputs: an Array of Feature, one for each of `wanted`, the indices of outputs (nil: of all).
     #
-    # `output_gradients` are those of backward, `input_shape` is the shape of the images. Of outputs of frozen stages
-    # there are gradients only on a tape with `input_gradient`.
+    # `output_gradients` are those of backward, `input_shape` is the shape of the images. Outputs of frozen stages have
+    # gradients only on a tape with `input_gradient`.
     def feature_gradients(tape, output_gradients, input_shape:, wanted: nil)
       given = shared(output_gradients)
       shapes = output_shapes(input_shape)
       wanted ||= (0...shapes.size).to_a
       foreign = wanted - (0...shapes.size).to_a
       raise Error, "wanted has #{foreign.first.inspect}; this network gives #{shapes.size} outputs" if foreign.any?
-      # C takes one number for both.
-      raise Error, "output_gradients and feature_gradients differ in number" if given.size != shapes.size
+      # The C function has one count for both.
+      if given.size != shapes.size
+        raise Error, "#{shapes.size} feature_gradients for #{given.size} output_gradients; pass one for each"
+      end
 
       # Nobody else knows these strings yet, so that they stay where they are.
       features = shapes.map.with_index { |shape, index| zeros(shape) if wanted.include?(index) }

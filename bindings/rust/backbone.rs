@@ -564,7 +564,7 @@ fn open(place: &str) -> Result<ffi::Functions, Error> {
     let symbol = |function: &str| {
         let pointer = unsafe { dlsym(library, c_text("a name", function)?.as_ptr()) };
         if pointer.is_null() {
-            let message = format!("{} is no libbackbone: it lacks {}", place, function);
+            let message = format!("{} is not libbackbone: it lacks {}", place, function);
             return Err(Error::new(ffi::STATUS_IO, message));
         }
         Ok(pointer)
@@ -623,7 +623,7 @@ pub struct Options {
     pub norm_eval: bool,
     /// [`ResNet::init_weights`] sets the weight of the last BatchNorm of each block to 0.
     pub zero_init_residual: bool,
-    /// Threads that one forward may use; 0: those that the system leaves to this process.
+    /// Threads for one forward pass; 0: those that the system leaves to this process.
     pub threads: i32,
     /// `ffi::CHANNELS_*`, for the images that `normalization` names.
     pub channel_order: i32,
@@ -820,7 +820,7 @@ pub struct LoadOptions {
     pub head: i32,
 }
 
-// Calls a function with the options as C takes them, and turns the report into text.
+// Calls a function with the options as C structs, and turns the report into text.
 fn loading(
     lib: &'static ffi::Functions,
     options: &LoadOptions,
@@ -904,7 +904,7 @@ impl<'a> Image<'a> {
         Image { elements: Elements::Uint8(elements), shape, layout: Layout::Nhwc }
     }
 
-    /// The same elements, which lie in memory in that order.
+    /// The same elements, in memory in that order.
     pub fn with_layout(self, layout: Layout) -> Self {
         Image { layout, ..self }
     }
@@ -1050,7 +1050,7 @@ pub struct OptimizerOptions {
     pub beta2: f64,
     /// Of AdamW.
     pub epsilon: f64,
-    /// Of parameters in no group.
+    /// For parameters outside of all groups.
     pub weight_decay: f64,
     /// Parameters with options of their own.
     pub groups: Vec<ParameterGroup>,
@@ -1203,7 +1203,7 @@ impl ResNet {
         Ok(value != 0)
     }
 
-    /// The options as they stand now, with the number of threads in use.
+    /// The current options, with the number of threads in use.
     ///
     /// `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
     pub fn options(&self) -> Result<Options, Error> {
@@ -1220,7 +1220,7 @@ impl ResNet {
     /// as they were asked for.
     pub fn output_shapes(&self, input: [i64; 4]) -> Result<Vec<[i64; 4]>, Error> {
         let mut shapes = vec![[0i64; 4]; self.outputs];
-        // Safe: there are `outputs` rows of four.
+        // Safe: `shapes` has `outputs` rows of four.
         check(self.lib, unsafe {
             (self.lib.backbone_output_shapes)(self.net, input.as_ptr(), shapes.as_mut_ptr().cast(), self.outputs)
         })?;
@@ -1254,7 +1254,7 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_forward)(self.net, &input, tensors.as_ptr(), tensors.len()) })
     }
 
-    // What C takes for an image and outputs, which have to outlive the call.
+    // The C structs of an image and outputs, which have to outlive the call.
     fn tensors(
         &self,
         image: Image<'_>,
@@ -1318,8 +1318,8 @@ impl ResNet {
     /// Computes the gradients of the trainable parameters from those of the outputs, where `None` stands for zeros.
     ///
     /// `input_gradient`, of the shape of the images, receives the gradient for them; the tape's options must allow it.
-    /// `gradients` has [`ResNet::trainable_count`] floats; `None` if they are not wanted. `accumulate` adds to those
-    /// that are there.
+    /// `gradients` has [`ResNet::trainable_count`] floats; `None` if they are not wanted. `accumulate` adds to the
+    /// existing values.
     pub fn backward(
         &self,
         tape: &Tape,
@@ -1355,9 +1355,13 @@ impl ResNet {
         output_gradients: &[Option<&Feature>],
         feature_gradients: &mut [Option<&mut Feature>],
     ) -> Result<(), Error> {
-        // C takes one number for both.
+        // The C function has one count for both.
         if output_gradients.len() != feature_gradients.len() {
-            return Err(Error::invalid("output_gradients and feature_gradients differ in number".into()));
+            return Err(Error::invalid(format!(
+                "{} feature_gradients for {} output_gradients; pass one for each",
+                feature_gradients.len(),
+                output_gradients.len()
+            )));
         }
         let missing = tensor(ptr::null_mut(), ffi::DTYPE_FLOAT32, [0; 4], Layout::Nchw);
         let (mut given, mut wanted) = (Vec::new(), Vec::new());

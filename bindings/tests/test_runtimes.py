@@ -274,7 +274,7 @@ def test_feature_gradients_that_c_could_not_check_are_refused(language, probe, t
         script.add("feature_gradients_short features 0110 {out}/x", "feature_gradients_fewer features 0110 {out}/x")
         refused = [
             "error 1 feature_gradients[1] has 127 elements; shape (1, 8, 4, 4) needs 128",
-            "error 1 output_gradients and feature_gradients differ in number",
+            "error 1 1 feature_gradients for 4 output_gradients; pass one for each",
         ]
     script.add("feature_gradients features 0110 {out}/z", "close")
     run = result(probe(language), script, tmp_path)

@@ -265,7 +265,7 @@ static void run(const Arguments &arguments) {
     Image image = read_ppm(arguments.image);
     backbone::Backbone net = make_backbone(arguments);
 
-    // The decoded rows as they are: the strides say that channels lie innermost.
+    // The decoded rows as they are: the strides say that channels are innermost.
     const backbone::Shape shape = {1, 3, image.height, image.width};
     const backbone::Features features =
         net.forward(backbone::Pixels(image.pixels.data(), shape, backbone::nhwc(shape)));
