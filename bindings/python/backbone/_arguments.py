@@ -14,15 +14,15 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-# Anything else with a buffer is taken too, for which there is no type before Python 3.12.
+# Any other object with a buffer is accepted too; Python before 3.12 has no type for it.
 Checkpoint = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 
 def integer(label: str, value: SupportsIndex, bits: int, signed: bool = True) -> int:
-    """`value` as an int of a C type: ctypes would take the low bits of one that does not fit, silently.
+    """`value` as an int of a C type: ctypes would silently use the low bits of one that does not fit.
 
     Raises:
-        TypeError: it is no integer.
+        TypeError: it is not an integer.
         ValueError: it does not fit.
     """
     try:
@@ -44,7 +44,7 @@ def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
     """`path` as the system takes it.
 
     Raises:
-        TypeError: it is no path.
+        TypeError: it is not a path.
         ValueError: it contains a zero byte, where C would take it to end.
     """
     if not isinstance(path, (str, os.PathLike)):
@@ -83,7 +83,7 @@ def encoded_text(label: str, text: str) -> bytes:
     """`text` as a C string.
 
     Raises:
-        TypeError: it is no str.
+        TypeError: it is not a str.
         ValueError: it contains a zero byte, where C would take it to end.
     """
     if not isinstance(text, str):

@@ -31,11 +31,11 @@ _TooHardError = getattr(np, "exceptions", np).TooHardError
 
 
 def as_array(value: Any, label: str) -> npt.NDArray[Any]:
-    """A view of the memory of an array, a PyTorch tensor, or what shares its memory by either protocol; never a copy.
+    """A view of the memory of an array, a PyTorch tensor, or any object that supports either protocol; never a copy.
 
     Raises:
-        TypeError: it is none of these, or they refuse with a TypeError.
-        ValueError: they refuse otherwise: its memory is not the CPU's, or a gradient would be lost.
+        TypeError: it is not one of these, or its protocol refuses with a TypeError.
+        ValueError: the protocol refuses otherwise: the memory is not the CPU's, or a gradient would be lost.
     """
     if isinstance(value, np.ndarray):
         return value
@@ -107,7 +107,7 @@ class NewOutputs:
 
     Args:
         shapes: (N, C, H, W) of each.
-        channels_last: whether they lie in memory as NHWC.
+        channels_last: whether their memory is NHWC.
     """
 
     def __init__(self, shapes: Sequence[Sequence[int]], channels_last: bool) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from . import _library
 from ._arguments import int32
 
-# The names of what a forward gives, in its order, and their bits.
+# The names of the outputs of a forward pass, in its order, and their bits.
 OUTPUTS = {
     "C1": _library.STAGE_C1,
     "C2": _library.STAGE_C2,
@@ -184,7 +184,7 @@ def output_bits(outputs: Sequence[str]) -> int:
     """The bits of `out_stages` for names of outputs.
 
     Raises:
-        TypeError, ValueError: no sequence of names of outputs, in the order in which a forward gives them.
+        TypeError, ValueError: not a sequence of names of outputs in the order of a forward pass.
     """
     if isinstance(outputs, str):
         raise TypeError(f"outputs is {outputs!r}; it must be a sequence, as ({outputs!r},)")

@@ -105,7 +105,7 @@ def _turn_upright(image: Image.Image) -> None:
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except Exception:
-        # The notes beside the picture are damaged, not the picture: viewers show it as it lies.
+        # The notes beside the picture are damaged, not the picture: viewers show it unrotated.
         pass
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CheckpointError(ValueError):
-    """A file is damaged, contradicts itself, or is of no kind that is read here."""
+    """A file is damaged, contradicts itself, or is not a supported format."""
 
 
 class MismatchError(RuntimeError):

@@ -106,7 +106,7 @@ _Self = TypeVar("_Self", bound="Closing")
 
 
 class Closing:
-    """An object of this package that owns one of the library's, as `_owned`, and releases it when it is closed."""
+    """An object of this package that owns a library object, as `_owned`, and releases it when it is closed."""
 
     _owned: Owned
 
@@ -123,7 +123,7 @@ class Closing:
         self.close()
 
     def __del__(self) -> None:
-        # There is none if the constructor failed.
+        # Missing if the constructor failed.
         owned = getattr(self, "_owned", None)
         if owned is not None:
             owned.close()

@@ -427,7 +427,7 @@ def load_library(name: str) -> ctypes.CDLL:
     """Load the library `name` and give its functions their types.
 
     Raises:
-        ImportError: it cannot be loaded, is no libbackbone, or has another ABI version than this package.
+        ImportError: it cannot be loaded, is not libbackbone, or has another ABI version than this package.
     """
     try:
         # CDLL releases the interpreter's lock for the time of each call.
@@ -448,7 +448,7 @@ def load_library(name: str) -> ctypes.CDLL:
             pointer.restype = result
             pointer.argtypes = arguments
     except AttributeError as error:
-        raise ImportError(f"{name} is no libbackbone: {error}") from None
+        raise ImportError(f"{name} is not libbackbone: {error}") from None
     return library
 
 

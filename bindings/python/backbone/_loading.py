@@ -123,7 +123,7 @@ def _set_input_channels(options: _library.LoadOptions, name: str, value: Any) ->
         raise TypeError(f"{name} is {value!r}; it must be a str or a sequence of int") from None
     options.input_channels = _library.INPUT_CHANNELS_MAP
     options.channel_map_length = len(channels)
-    # One more, so that an empty map is no NULL: the library explains what is wrong with it.
+    # One more, so that an empty map is not NULL: the library then reports what is wrong with it.
     options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
 
 
@@ -199,11 +199,11 @@ def _path_hint(content: Any) -> str:
     # A name has no control characters.
     if not data or min(data) < 32 or not (data.lower().endswith(_ENDINGS) or os.path.exists(data)):
         return ""
-    return f". {data!r} is a path, but bytes are taken as a checkpoint's content; pass os.fsdecode(path)"
+    return f". {data!r} is a path, but bytes are the content of a checkpoint; pass os.fsdecode(path)"
 
 
 def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
-    """What a function that takes an `out_report` reports; its warnings are issued as Python's, if it `warns`."""
+    """The report of a function with an `out_report`; its warnings are issued as Python warnings, if it `warns`."""
     pointer = ctypes.c_void_p()
     status = call(ctypes.byref(pointer))
     # Made now: the next call of the library would replace the message.
@@ -231,7 +231,7 @@ def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOpt
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
-        CheckpointError: it is damaged, not of a kind that is read here, or of a depth that is not built here.
+        CheckpointError: it is damaged, not a supported format, or of an unsupported depth.
         ValueError: it has no such key or prefix.
         MismatchError: `ResNet.load_weights` would refuse it too; `.report` lists the names.
     """

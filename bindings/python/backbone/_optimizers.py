@@ -41,7 +41,7 @@ class Group:
         kinds: some of "weights" (of convolutions and the classifier), "norms" (weights and biases of norms) and
             "biases" (of convolutions and the classifier); empty for all.
         lr_factor: multiplies the learning rate; at least 0.
-        weight_decay: in place of the optimiser's; None for the same.
+        weight_decay: replaces that of the optimiser; None for the same.
     """
 
     prefix: str = ""
@@ -103,7 +103,7 @@ class Optimizer(Closing):
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """A dict for each group that has parameters, then one for those of no group, as in PyTorch.
+        """A dict for each group that has parameters, then one for the parameters outside of all groups, as in PyTorch.
 
         Each has "params", the names of the trainable parameters in it, "lr" and "weight_decay".
         """
@@ -205,7 +205,7 @@ class SGD(Optimizer):
         lr: the learning rate.
         momentum: at least 0.
         dampening: of the momentum.
-        weight_decay: of parameters in no group, those of norms and biases included.
+        weight_decay: for parameters outside of all groups, including norms and biases.
         nesterov: Nesterov momentum, which needs momentum and no dampening.
         groups: parameters with options of their own.
 
@@ -244,7 +244,7 @@ class AdamW(Optimizer):
         lr: the learning rate.
         betas: of the averages of gradients and of their squares, at least 0 and less than 1.
         eps: added to the root of the second average.
-        weight_decay: of parameters in no group, those of norms and biases included.
+        weight_decay: for parameters outside of all groups, including norms and biases.
         groups: parameters with options of their own.
 
     Raises:

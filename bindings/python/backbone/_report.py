@@ -33,20 +33,20 @@ class Mismatch(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class LoadReport:
-    """What a load found. `print(report)` shows it in a few lines.
+    """The result of a load. `print(report)` shows it in a few lines.
 
     Attributes:
-        loaded: names in both, whose values are now the checkpoint's, or would be if the load had not failed.
+        loaded: names in both, whose values were loaded, or would have been if the load had not failed.
         missing: names of the network that the checkpoint lacks; with `allow_missing` they keep their values.
-        unexpected: names of the checkpoint that the network lacks, among them modules that `ignore_modules` leaves out.
-        ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, statistics that
+        unexpected: names of the checkpoint that the network lacks, including modules that `ignore_modules` leaves out.
+        ignorable: names without effect: `num_batches_tracked` that the checkpoint lacks, statistics that
             checkpoints of its dialect lack, names outside of the prefix, `fc.*`, biases of convolutions that are zero,
             and stages that this network does not build.
-        mismatched: names in both with different shapes; if there is one, the load failed.
+        mismatched: names in both with different shapes; any such name fails the load.
         container: "zip", "legacy" (PyTorch 0.1.10 to 1.5), "tar" (before), "pickle" or "safetensors"; "mapping" for
             `load_state_dict`.
-        wrapper: the keys under which the checkpoint held its tensors, "state_dict" or "model.state_dict"; or "".
-        prefix: what was taken off the names, "module." or "backbone."; or "".
+        wrapper: the keys under which the checkpoint has its tensors, "state_dict" or "model.state_dict"; or "".
+        prefix: the prefix removed from the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.
         dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
             "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "cifar", "layer0", "sequential" or
@@ -57,12 +57,12 @@ class LoadReport:
         base_channels: of the checkpoint's stem; None if it has none.
         input_channels: of the checkpoint's stem; None if it has none.
         dtype: of the convolutions' weights in the checkpoint: "float32", "float16", ..., or "mixed".
-        style: "pytorch" or "caffe", where the stride of the checkpoint's Bottlenecks sat; "" if it cannot be told. No
-            weight tells it for certain: it is told from names, marks of the file, and the scale of the stem.
+        style: "pytorch" or "caffe", which convolution of the checkpoint's Bottlenecks had the stride; "" if unknown.
+            The weights do not record it: it is inferred from names, marks in the file, and the scale of the stem.
         num_classes: of the checkpoint's head; None if it has none.
-        assumed: what neither names nor shapes tell of the network that a checkpoint describes, and what was taken for
-            it; "" where it was loaded into a network that was there before.
-        optimizer: of the load of an optimiser: which parameters the state in the file is for; "" of other loads.
+        assumed: assumptions about the network that a checkpoint describes, where neither names nor shapes decide; "" if
+            it was loaded into an existing network.
+        optimizer: after loading an optimiser: the parameters that the state in the file is for; "" after other loads.
         input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
         tensors: how many tensors of known types the checkpoint's dict holds, under any names.
         warnings: reasons to doubt that the network computes what was trained.
@@ -121,7 +121,7 @@ class LoadReport:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
@@ -205,7 +205,7 @@ def _warnings(pointer: ctypes.c_void_p) -> tuple[str, ...]:
 
 
 def _text(value: bytes | None) -> str:
-    # Names come from files: bytes that are no UTF-8 are shown, not a second error.
+    # Names come from files: bytes that are not UTF-8 are shown, not a second error.
     return (value or b"").decode(errors="backslashreplace")
 
 

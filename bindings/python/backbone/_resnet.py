@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 _Out = TypeVar("_Out")
 
-# The arrays of a forward, as errors call them.
+# The names of the arrays of a forward pass in errors.
 _LABELS = ("the input", *(f"out[{index}]" for index in range(len(OUTPUTS))))
 
-# The depth of networks that have none of their own, for guesses of how long they take.
+# The depth assumed for networks that have none of their own, to estimate their time.
 _DEEPEST = 152
 
 
 class ResNet(Training, Closing):
-    """A ResNet without its pooling and classifier: images in, the features C2 to C5 out, on a CPU.
+    """A ResNet backbone: images in, the features C2 to C5 out, on a CPU.
 
     Parameters, buffers and their names are those of torchvision, for deep stems those of timm. A new network is in
     evaluation mode.
@@ -60,44 +60,45 @@ class ResNet(Training, Closing):
         depth: 18, 34, 50, 101 or 152, or the name of an architecture; None: 50, unless `architecture` is given.
         in_channels: channels of the input.
         frozen_stages: as for `freeze`.
-        threads: threads that one forward may use; None: the CPUs that affinity mask and CPU quota leave to the process.
-        base_channels: all widths in 64ths: of most networks the width of the stem, where stage i has
-            base_channels * 2**i channels, times 4 in networks of Bottlenecks.
-        out_indices: which of C2 (0) to C5 (3) to return, ascending. Later stages than the last are not built: they have
+        threads: threads that one forward pass may use; None: the CPUs that the process may use by affinity mask and CPU
+            quota.
+        base_channels: scales all widths by base_channels / 64; in most networks the width of the stem (first
+            convolution). Stage i then has base_channels * 2**i channels, times 4 in networks of Bottlenecks.
+        out_indices: which of C2 (0) to C5 (3) to return, ascending. Stages after the last one are not built: they have
             no parameters and cost nothing.
-        norm_eval: in training mode too, every BatchNorm uses its running statistics.
+        norm_eval: every BatchNorm uses its running statistics in training mode too.
         zero_init_residual: `init_weights` sets the weight of the last BatchNorm of each block to 0.
-        mean: one value per channel subtracted from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
+        mean: one value per channel to subtract from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
             None: 0.
-        std: one value per channel that they are then divided by (`backbone.IMAGENET_STD`); None: 1.
+        std: one value per channel to divide the differences by (`backbone.IMAGENET_STD`); None: 1.
         channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of those inputs: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
         normalize: the inputs that `mean`, `std` and `channel_order` apply to. "uint8": uint8 inputs alone; float32
-            inputs are taken as they are. "all": float32 inputs as well.
-        arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
-            rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
-            3e-4. "direct": every convolution as it is defined.
-        style: where the stride of a Bottleneck (as of depth 50) sits. "pytorch": on the 3x3 convolution. "caffe": on
-            the first 1x1 convolution, as weights of MSRA, Caffe2 and Detectron want it.
-        norm_eps: added to the variances of every BatchNorm.
+            inputs are used unchanged. "all": float32 inputs as well.
+        arithmetic: "fast": computes 3x3 convolutions by Winograd's minimal filtering where that is faster. Only
+            rounding differs: relative to the largest value of an output C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5
+            by 3e-4. "direct": computes every convolution by its definition.
+        style: which convolution of a Bottleneck (depth 50 and above) has the stride. "pytorch": the 3x3 convolution.
+            "caffe": the first 1x1 convolution, for weights of MSRA, Caffe2 and Detectron.
+        norm_eps: added to the variances in every norm.
         architecture: the name of the network, as torchvision and timm have it; `backbone.architectures()` lists them.
-            "custom": what `choices` say.
-        outputs: what to return, in the place of out_indices: any of "C1" (the stem's), "C2" to "C5", "pooled" (the mean
-            of each channel behind the last stage) and "logits", in this order.
-        choices: `num_classes`, `output_stride` and all others of `Choices`: what to build in the place of what the
-            architecture has.
+            "custom": `choices` describe it.
+        outputs: what to return, instead of out_indices: any of "C1" (of the stem), "C2" to "C5", "pooled" (the mean of
+            each channel after the last stage) and "logits", in this order.
+        choices: `num_classes`, `output_stride` and all others of `Choices`: what to build instead of the architecture's
+            own values.
         pretrained: a checkpoint, as for `init_weights`.
 
     Raises:
         ValueError: an argument is out of range.
         TypeError: an argument is of the wrong type.
 
-    Threads: every method may be called by many threads at once on one network. Forwards in evaluation mode and all
-    that only reads run side by side, with the interpreter's lock released; what changes the network, and forwards in
-    training mode, wait until they have it alone. `cancel` ends calls that take too long, and so does Ctrl-C on the main
-    thread: it raises KeyboardInterrupt there, or whatever the handler of SIGINT does; if that raises nothing, the call
-    starts again. After `os.fork` the child can go on using the network; fork while no
-    other thread is inside a call on it.
+    Threads: many threads may call every method at once on one network. Forward passes in evaluation mode and methods
+    that only read run side by side, with the interpreter's lock released. Methods that change the network, and forward
+    passes in training mode, take an exclusive lock. `cancel` ends calls that take too long, and so does Ctrl-C on the
+    main thread: it raises KeyboardInterrupt there, or whatever the handler of SIGINT does; if that raises nothing, the
+    call starts again. After `os.fork` the child can go on using the network; fork while no other thread is inside a
+    call on it.
 
     Memory is released by `close`, at the end of a `with` block, or with the last reference. After that every method
     raises ValueError.
@@ -222,12 +223,12 @@ class ResNet(Training, Closing):
 
     @property
     def style(self) -> str:
-        """ "pytorch" or "caffe": where the stride of a Bottleneck sits."""
+        """ "pytorch" or "caffe": which convolution of a Bottleneck has the stride."""
         return next(name for name, value in STYLES.items() if value == self._options().style)
 
     @property
     def norm_eps(self) -> float:
-        """What is added to the variances of every BatchNorm."""
+        """The value added to the variances in every norm."""
         return float(self._options().norm_eps)
 
     @property
@@ -252,29 +253,29 @@ class ResNet(Training, Closing):
 
     @property
     def out_indices(self) -> tuple[int, ...]:
-        """Which of C2 (0) to C5 (3) a forward returns."""
+        """Which of C2 (0) to C5 (3) a forward pass returns."""
         return self._out_indices
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What a forward returns: "C1" to "C5", "pooled" and "logits"."""
+        """The outputs of a forward pass: "C1" to "C5", "pooled" and "logits"."""
         return self._outputs
 
     @property
     def num_classes(self) -> int:
-        """Classes of the head, if there is one."""
+        """Classes of the head, if the network has one."""
         return int(self._options().num_classes)
 
     @property
     def out_channels(self) -> tuple[int, ...]:
-        """Channels of each feature that a forward returns."""
+        """Channels of each output of a forward pass."""
         return tuple(shape[1] for shape in self.output_shapes((1, self._in_channels, 32, 32)))
 
     @property
     def out_strides(self) -> tuple[int, ...]:
-        """Pixels of the input per pixel of each feature that a forward returns: 4 for C2 to 32 for C5, if none dilates.
+        """Pixels of the input per pixel of each output of a forward pass: 4 for C2 to 32 for C5, without dilation.
 
-        Of "pooled" and "logits", which have a single one, 0.
+        0 for "pooled" and "logits", which have a single pixel.
         """
         side = 1 << 10
         shapes = self.output_shapes((1, self._in_channels, side, side))
@@ -288,7 +289,7 @@ class ResNet(Training, Closing):
 
     @property
     def threads(self) -> int:
-        """Threads that one forward may use."""
+        """Threads that one forward pass may use."""
         return int(self._options().threads)
 
     @property
@@ -332,27 +333,27 @@ class ResNet(Training, Closing):
 
         Args:
             path: the file, or its bytes in memory: `bytes`, `bytearray`, or anything with a contiguous buffer, of which
-                no copy is made and nothing is kept. What it is is told from its content.
+                no copy is made and nothing is kept. Its content decides the format.
             strict: unexpected names are errors too.
             key: the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for the object
                 itself); None: found by the names.
-            prefix: what the names of the backbone begin with ("backbone.", "" for nothing); None: found by the names.
-            input_channels: what to do with a stem for F input channels where the network has N. "exact": refuse it.
-                "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c
-                modulo F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0)
-                turns weights for BGR into weights for RGB.
-            allow_missing: names that the file lacks keep their values. Otherwise every weight and running statistic of
-                the network must be there.
+            prefix: prefix of the backbone's names ("backbone.", "" for none); None: found by the names.
+            input_channels: loading a stem for F input channels into a network for N. "exact": refuse it.
+                "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c mod
+                F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0) turns
+                weights for BGR into weights for RGB.
+            allow_missing: entries that the file lacks keep their values. Otherwise the file must have every weight and
+                running statistic of the network.
             ignore_modules: load a file whose network has modules in its stem or blocks that this one does not compute
                 (SE, deformable convolutions, ...), with a warning. Otherwise they are an error.
-            max_stream_bytes: the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
+            max_stream_bytes: limit of bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
                 4 GiB.
 
         All of them are also options of `from_file` and `backbone.inspect`.
 
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
-            CheckpointError: it is damaged, not of a kind that is read here, or holds more than one ResNet.
+            CheckpointError: it is damaged, not a supported format, or has several ResNets.
             ValueError: it has no such key or prefix, or the channels do not fit.
             MismatchError: shapes differ, no name matches, names are missing, the file's network has other modules, or
                 what `strict` adds; `.report` lists the names.
@@ -382,7 +383,7 @@ class ResNet(Training, Closing):
                 those of `state_dict`.
 
         Raises:
-            ValueError: these writers have no name for some tensor.
+            ValueError: that project has no name for some tensor.
             FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
         """
         encoded = encoded_path("path", path)
@@ -442,7 +443,7 @@ class ResNet(Training, Closing):
         """The parameter or buffer of that name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: the name is unknown.
         """
         index = ctypes.c_size_t()
         # A name with a zero byte would end there for the library, and perhaps be found.
@@ -471,7 +472,7 @@ class ResNet(Training, Closing):
         """Enter training mode (or leave it, with False). Returns the network.
 
         In training mode BatchNorms outside of frozen stages, unless norm_eval is set, normalise with the statistics of
-        the batch and update their running statistics (momentum 0.1) at every forward.
+        the batch and update their running statistics (momentum 0.1) at every forward pass.
         """
         with self._handle as net:
             check(lib.backbone_set_training(net, bool(mode)))
@@ -520,7 +521,7 @@ class ResNet(Training, Closing):
             out: what to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes that
                 `output_shapes` gives and in positive strides; they may share memory neither with each other nor with
                 `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
-            channels_last: lay new arrays out in memory as (N, H, W, C). Their shape is (N, C, H, W) all the same.
+            channels_last: the memory of new arrays is in the order (N, H, W, C). Their shape is still (N, C, H, W).
 
         Returns:
             One array for each of out_indices, always as a tuple; what `out` holds if that is given.
@@ -582,15 +583,15 @@ class ResNet(Training, Closing):
         return (_library.Tensor * count)(*tensors)
 
     def pooled(self, x: Any) -> FloatArray:
-        """The mean of each channel behind the last stage, of shape (N, C), where "pooled" is among the outputs.
+        """The mean of each channel after the last stage, of shape (N, C), if "pooled" is among the outputs.
 
-        All that the network gives is computed.
+        Computes all outputs of the network.
 
         Args:
             x: as for `forward`.
 
         Raises:
-            ValueError: the network does not give it; and what `forward` raises.
+            ValueError: it is not among the outputs; and what `forward` raises.
         """
         return self._vector("pooled", x)
 
@@ -608,9 +609,9 @@ class ResNet(Training, Closing):
         return result.reshape(result.shape[:2])
 
     def profile(self, x: Any) -> list[Layer]:
-        """Compute the features of a batch as `forward` does, and tell what each layer took.
+        """Compute the features of a batch as `forward` does, and report the time of each layer.
 
-        The first forward of a shape packs weights before the first layer; profile the second one.
+        The first forward pass with a shape packs weights before the first layer; profile the second one.
 
         Args:
             x: as for `forward`.
@@ -667,7 +668,7 @@ class ResNet(Training, Closing):
         )
 
     def _warn(self) -> None:
-        """Issue what the last forwards have warned of."""
+        """Issue the warnings of the last forward passes."""
         with self._handle as net:
             texts = self._warnings.take(net)
         if texts:

@@ -25,7 +25,7 @@ def safetensors_of(mapping: Mapping[str, npt.ArrayLike], float_names: set[str]) 
     """The content of a safetensors file with the arrays of a mapping.
 
     Args:
-        mapping: arrays, or anything that NumPy makes one of. What it cannot convert is there by its name alone.
+        mapping: arrays, or anything that NumPy makes one of. Values that it cannot convert appear by name alone.
         float_names: names whose values must be floating-point numbers.
 
     Raises:

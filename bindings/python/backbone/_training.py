@@ -93,7 +93,7 @@ class Training:
         """Compute the outputs of a batch as `forward` does, and fill the tape.
 
         In training mode BatchNorms use and update statistics as `train` says; in evaluation mode they use the running
-        ones, and their weights and biases can be trained all the same. Frozen stages are always computed as in
+        ones, and their weights and biases can still be trained. Frozen stages are always computed as in
         evaluation mode. The same bits for every number of threads; they can differ from those of `forward` within the
         accuracy of the arithmetic.
 
@@ -104,7 +104,7 @@ class Training:
             channels_last: as for `forward`.
 
         Raises: as `forward`; and
-            StaleError: the tape was made for another network.
+            StaleError: the tape belongs to another network.
             ValueError: all parameters are frozen and the tape has no `input_gradient`; or the tape is closed.
 
         After a failure the tape is empty and what `out` holds is undefined.
@@ -225,7 +225,7 @@ class Training:
     ) -> tuple[FloatArray, ...]:
         """Compute the gradients with respect to outputs: those of a class's logit with respect to C5 for Grad-CAM, say.
 
-        The gradients of parameters and input are not computed, nor what lies below the first output that is wanted.
+        It computes neither the gradients of parameters and input nor anything before the first wanted output.
 
         Args:
             tape: as for `backward`. For outputs before which nothing is trained, as in frozen stages, it needs
@@ -234,12 +234,12 @@ class Training:
             wanted: names from `outputs`; None: all.
 
         Returns:
-            For each output that is wanted a float32 array of its shape: its own gradient from `output_gradients` and
-            what comes from the outputs after it. In networks whose blocks begin with norms a stage's output is what its
-            last block gives to the next one.
+            For each wanted output a float32 array of its shape: its own gradient from `output_gradients` plus the
+            gradient from later outputs. In networks whose blocks begin with norms, a stage's output is that of its last
+            block, before the next norm.
 
         Raises: as `backward`; and
-            ValueError: a name in `wanted` is no output.
+            ValueError: a name in `wanted` is not an output.
         """
         owned = _owned(tape)
         names = self._outputs if wanted is None else tuple(wanted)

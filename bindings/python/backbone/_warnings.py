@@ -29,7 +29,7 @@ def issue(texts: Iterable[str]) -> None:
         warnings.warn(text, BackboneWarning, stacklevel=level)
 
 
-# Without types and without releasing the interpreter's lock: the call reads a number, and every forward makes it.
+# Without types and without releasing the interpreter's lock: the call reads a number, and every forward pass makes it.
 _warning_count = ctypes.PYFUNCTYPE(ctypes.c_int32)(("backbone_warning_count", lib))
 
 

@@ -219,7 +219,7 @@ def _check_stage(net: ResNet, stage: str, label: str) -> None:
     if stage in stages:
         return _check_output(net, stage)
     given = ", ".join(net.outputs)
-    # Without a classifier stages after the last output are not built, and nothing tells whether there would be any.
+    # Without a classifier stages after the last output are not built, so it is unknown whether any would exist.
     if stage in STAGES and not {"pooled", "logits"} & set(net.outputs):
         raise ValueError(
             f"{label} is {stage!r}; the network gives {given}; if it has {stage}, create it with that among its outputs"

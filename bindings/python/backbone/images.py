@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Image files as what the network takes: decoding, and the evaluation transforms of torchvision.
+"""Image files as inputs of the network: decoding, and the evaluation transforms of torchvision.
 
 Example::
 
@@ -62,7 +62,7 @@ def load_image(
     Args:
         source: a path, or the bytes of a file.
         max_pixels: the most pixels that the image may have: a small file can declare gigabytes. None: any number. It
-            takes the place of `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
+            replaces `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
 
     Returns:
         A new array of shape (H, W, 3), RGB.
@@ -71,7 +71,7 @@ def load_image(
         FileNotFoundError, OSError: the file cannot be opened or read.
         ImageError: it is not an image that Pillow reads, is damaged, has values without a scale (32 bits), or has more
             than `max_pixels`.
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     return pixels_of(decoded(source, max_pixels))
 
@@ -99,10 +99,10 @@ def prepare(
         max_pixels: the most pixels that it may be resized to. None: any number.
 
     Returns:
-        An array of shape (H', W', 3); `image` itself if there is nothing to do.
+        An array of shape (H', W', 3); `image` itself if nothing changes.
 
     Raises:
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         what = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
@@ -124,7 +124,7 @@ def prepare_picture(
     max_pixels: int | None = MAX_PIXELS,
     option: str = "max_pixels",
 ) -> Pixels:
-    """What `prepare` makes of a picture of Pillow's, of mode "RGB" or "L", with less memory for large ones.
+    """The result of `prepare` for a Pillow picture of mode "RGB" or "L", with less memory for large ones.
 
     Args:
         picture: of mode "RGB" or "L".
@@ -132,7 +132,7 @@ def prepare_picture(
         option: what errors call `max_pixels`.
 
     Raises:
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     before = picture.height, picture.width
     shape = resized_shape(before, size, max_size)

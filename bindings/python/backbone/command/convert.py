@@ -34,7 +34,7 @@ _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
 @click.option("--in-channels", type=click.IntRange(1, 4096), metavar="N", help="Channels of the new stem.")
 @architecture_option
 @style_option
-@click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @json_option
 def command(
     source: str,
@@ -60,7 +60,7 @@ def command(
         raise click.UsageError(f"OUT is {out!r}; it must end in {', '.join(_ENDINGS)}")
     channels = _channels(input_channels, in_channels)
     if os.path.lexists(out) and not force:
-        raise click.ClickException(f"{out} is there already; --force replaces it")
+        raise click.ClickException(f"{out} exists; pass --force to replace it")
     load["input_channels"] = input_channels
     options: dict[str, Any] = {} if channels is None else {"in_channels": channels}
     with CheckpointOptions(load, style, architecture).create(source, **options) as net:

@@ -59,8 +59,8 @@ class Asked:
             if self.feature is not None or not missing or not all(_HEAD.fullmatch(name) for name in missing):
                 raise
             raise click.ClickException(
-                f"{network.weights} has no classifier, so there are no classes to explain; explain a channel of a "
-                "stage with --feature, as in C4:17, or pass a checkpoint with the classifier"
+                f"{network.weights} has no classifier, so no classes to explain; explain a channel of a stage "
+                "with --feature, as in C4:17, or pass a checkpoint with the classifier"
             ) from None
 
     def target(self, net: ResNet, weights: str, known: list[str] | None) -> tuple[int | Feature | None, list[str]]:

@@ -39,7 +39,7 @@ def sources_of(arguments: Sequence[str], root: str | None) -> list[Source]:
         root: the folder that names are relative to; None: the deepest folder that has all that the arguments name.
 
     Raises:
-        click.ClickException: an argument means no image; an image lies outside of `root`.
+        click.ClickException: an argument means no image; an image is outside of `root`.
         OSError: a list or a folder cannot be read.
     """
     found: dict[str, str] = {}
@@ -91,5 +91,7 @@ def _expanded(argument: str) -> tuple[str, list[str]]:
 def _name(path: str, top: str) -> str:
     name = os.path.relpath(path, top)
     if name == os.pardir or name.startswith(os.pardir + os.sep):
-        raise click.UsageError(f"{path} lies outside of the folder {top} that --root names")
+        raise click.UsageError(
+            f"{path} is outside of the folder {top} that --root names; pass a folder that contains all images"
+        )
     return name

@@ -32,7 +32,7 @@ class _Entry:
 class Journal:
     """A line of JSON for each output, in a file beside them, which only grows.
 
-    There are two kinds of lines, the last of which for a name counts:
+    Lines are of two kinds; for each name the last one counts:
 
         {"settings": ID, "values": {...}}                               what ID stands for
         {"output": NAME, "settings": ID, "image": [BYTES, MTIME_NS], "size": BYTES}
@@ -41,8 +41,8 @@ class Journal:
     between the two makes that output again.
 
     Several processes may write to it at once: each line is one `write` to the end of the file, under a lock that lasts
-    from the appearance of the output to the end of its line (`recorded`). So the last line is of the output that is
-    there, whichever process was last.
+    from the appearance of the output to the end of its line (`recorded`). So the last line describes the existing
+    output, whichever process was last.
 
     Args:
         folder: where the outputs are; it need not exist.
@@ -76,7 +76,7 @@ class Journal:
                     continue
 
     def is_done(self, output: str, image: str) -> bool:
-        """Whether the output is there, made of this image as it is now with the settings of this run."""
+        """Whether the output exists, made from the present image with the settings of this run."""
         entry = self._entry(output)
         return entry is not None and entry.settings == self._id and entry.image == _identity(image)
 
@@ -156,7 +156,7 @@ class Journal:
 
 
 def _identity(path: str) -> list[int] | None:
-    """What changes when a file is replaced; None if there is none."""
+    """What changes when a file is replaced; None without one."""
     try:
         status = os.stat(path)
     except OSError:

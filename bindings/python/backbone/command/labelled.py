@@ -38,7 +38,7 @@ def labelled_examples(
         settings: of the training of the classifier; empty if nothing is known of it.
 
     Raises:
-        click.ClickException: there is no such subset.
+        click.ClickException: the subset is missing.
         FolderError: the classes are not those of the classifier.
         OSError: a folder cannot be read.
     """

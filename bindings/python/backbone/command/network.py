@@ -25,7 +25,7 @@ class CheckpointOptions:
 
     Attributes:
         load: options of the load: where the tensors are in a file, what to do with its stem, ...
-        style: where the stride of a Bottleneck sits.
+        style: which convolution of a Bottleneck has the stride.
         architecture: the name of the network, for what no file tells; None: as the file tells.
     """
 
@@ -93,7 +93,7 @@ class NetworkOptions:
         )
 
     def settings(self) -> dict[str, Any]:
-        """What the features depend on, for JSON. The weights are there by their content, wherever they lie."""
+        """What the features depend on, for JSON. The weights appear by their content, wherever the file is."""
         # What a load allows changes no features of a checkpoint that loads without it.
         load = {name: value for name, value in self.checkpoint.load.items() if name not in ALLOWING}
         return {

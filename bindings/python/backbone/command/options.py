@@ -70,8 +70,8 @@ style_option = click.option(
     "--style",
     type=click.Choice(["pytorch", "caffe"]),
     default="pytorch",
-    help="Where the stride of a Bottleneck sits: on its 3x3 convolution, or (weights of MSRA, Caffe2, Detectron) on "
-    "its first one. No weight tells it.",
+    help="Which convolution of a Bottleneck has the stride: the 3x3 convolution, or (weights of MSRA, Caffe2, "
+    "Detectron) the first 1x1 convolution. The weights do not record it.",
 )
 
 

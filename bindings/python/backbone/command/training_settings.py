@@ -38,7 +38,7 @@ def chosen_settings(
 
     Raises:
         click.UsageError: nothing says which network to begin with.
-        StateError: there is a last.pth without settings.
+        StateError: last.pth has no settings.
     """
     chosen = {**given} if fraction is None else {**given, "validation_fraction": fraction}
     of_network = network.settings()

@@ -37,12 +37,12 @@ _STAGES = {
 # Rows whose images are in memory at once, decoded.
 _WINDOW = 16
 
-# An image takes as long alone as in a batch, on one thread and on two: what a batch takes is memory.
+# An image takes as long alone as in a batch, on one thread and on two: a batch uses memory.
 _PIXELS_AT_ONCE = 4 * 224 * 224
 
 
 class _Image(NamedTuple):
-    """A row's image, ready for the network, or why there is none."""
+    """A row's image, ready for the network, or why it could not be prepared."""
 
     pixels: Pixels | None
     height: int | None = None
@@ -76,7 +76,7 @@ class Extractor:
             struct of `bytes` and `path`, as Hugging Face writes them.
         id_column: what tells rows apart.
         keep: further columns to carry over.
-        threads: threads for decoding and for one forward: `num_cpus` of the actor.
+        threads: threads for decoding and for one forward pass: `num_cpus` of the actor.
         root: the folder that paths are relative to.
         options: as for `ResNet.from_file`: key, prefix, strict, style, ...; `mean` and `std` are by default ImageNet's.
 
@@ -227,10 +227,10 @@ class Extractor:
 
 
 def check_columns(names: Sequence[str], *wanted: str) -> None:
-    """Raise ValueError with the columns there are if one that is wanted is not among them."""
+    """Raise ValueError with the existing columns if a wanted one is missing."""
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise ValueError(f"there is no column {', '.join(missing)}; the columns are: {', '.join(names)}")
+        raise ValueError(f"missing column: {', '.join(missing)}; the columns are: {', '.join(names)}")
 
 
 def _element(kind: pa.DataType) -> pa.DataType:

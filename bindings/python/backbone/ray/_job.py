@@ -73,8 +73,8 @@ def extract(
 ) -> Summary:
     """Write the features of all images of a data set to Parquet files.
 
-    The columns are described at `Extractor`: one row for each image, with `error` where there are no features, so that
-    what comes out can be counted and joined against what went in. A file appears when it is complete. The actors write
+    The columns are described at `Extractor`: one row for each image, with `error` for those without features, so that
+    the result can be counted and joined with the source. A file appears when it is complete. The actors write
     them: features do not travel through Ray's object store, and `Summary` is all that comes back.
 
     Args:
@@ -86,12 +86,12 @@ def extract(
         weights: a checkpoint file on this machine, or its bytes.
         actors: processes with one network each; None: as many as the CPUs of the cluster allow.
         threads: CPUs that each has. One is best for a data set, if memory allows: networks do not scale perfectly.
-        image_column: the column of images, if the source is no image files; see `Extractor`.
+        image_column: the column of images, if the source is not image files; see `Extractor`.
         id_column: the column that tells rows apart. For image files it is made, and has their paths.
         keep: further columns of the source to carry over.
         rows_per_file: the most rows of a file, and of what is lost where an actor dies.
         resume: leave out rows whose id is in `out` already, with or without an error. Otherwise `out` must be empty.
-        settings: what else `Extractor` takes: stages, pool, size, crop, max_size, max_pixels, mean, std, key, ...
+        settings: further arguments of `Extractor`: stages, pool, size, crop, max_size, max_pixels, mean, std, key, ...
 
     Ray is started here unless it is running.
 
@@ -127,7 +127,7 @@ def extract(
     started = time.monotonic()
     dataset = rows.dataset.select_columns(list(dict.fromkeys([rows.image_column, id_column, *keep])))
     if rows.units is None:
-        # A block is what an actor takes at a time, and those of Parquet files are large.
+        # An actor processes a block at a time, and those of Parquet files are large.
         dataset = dataset.repartition(target_num_rows_per_block=rows_per_file)
     results = dataset.map_batches(
         Writer,

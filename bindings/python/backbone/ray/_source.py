@@ -34,7 +34,7 @@ def found_in(source: Source) -> Any:
     """What a source stands for: a list of files, an address, or a Dataset. Needs no Ray.
 
     Raises:
-        FileNotFoundError: there is no such file or folder, or nothing in it.
+        FileNotFoundError: the file or folder does not exist, or is empty.
         TypeError: `source` is nothing of the kind.
     """
     if isinstance(source, ray.data.Dataset) or (isinstance(source, str) and "://" in source):
@@ -48,7 +48,7 @@ def found_in(source: Source) -> Any:
             f"source is a {type(source).__name__}; it must be a path, a sequence of paths, or a ray.data.Dataset"
         )
     if not files:
-        raise FileNotFoundError(f"source is {source!r}: there are no images and no Parquet files")
+        raise FileNotFoundError(f"source is {source!r}; it must contain images or Parquet files")
     return files
 
 
@@ -79,4 +79,4 @@ def _files(path: Path) -> list[str]:
         return [str(path)]
     if glob.has_magic(str(path)):
         return sorted(file for file in glob.glob(str(path), recursive=True) if os.path.isfile(file))
-    raise FileNotFoundError(f"source is {str(path)!r}: there is no such file or folder")
+    raise FileNotFoundError(f"source is {str(path)!r}; the file or folder does not exist")

@@ -143,7 +143,7 @@ class Worker:
     # ---- Checkpoints ----
 
     def _restore(self) -> None:
-        """Load weights, optimiser and history of the last checkpoint, if there is one."""
+        """Load weights, optimiser and history of the last checkpoint, if any."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return

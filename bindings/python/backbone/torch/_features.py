@@ -61,7 +61,7 @@ def modules_of(out_indices: Sequence[SupportsIndex]) -> list[str]:
     """The modules that timm's indices mean.
 
     Raises:
-        TypeError, ValueError: they are none.
+        TypeError, ValueError: they are not.
     """
     try:
         indices = [int32("out_indices[...]", index) for index in out_indices]

@@ -27,9 +27,9 @@ _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Backbone(torch.nn.Module):
-    """A ResNet of libbackbone as a `torch.nn.Module`: what `create_feature_extractor` makes of torchvision's.
+    """A libbackbone ResNet as a `torch.nn.Module`, like torchvision's ResNet after `create_feature_extractor`.
 
-    Parameters, buffers and their names are those of torchvision, without `fc` (which may be there in what is loaded).
+    Parameters, buffers and their names are those of torchvision, without `fc` (which loaded state dicts may contain).
     They are trained as those of any module: with the optimisers of PyTorch, with DistributedDataParallel, and by
     accumulating gradients. `freeze` sets `requires_grad` of its parameters. Like every module it starts in training
     mode; it may be pickled and copied.
@@ -41,7 +41,7 @@ class Backbone(torch.nn.Module):
     - Its parts (`body.layer1`, ...) hold parameters only. They cannot be called or replaced, and have no mode of their
       own: `norm_eval=True` keeps BatchNorms at their running statistics, `freeze` those of whole stages.
     - Code that looks for layers by their class finds none: loops over `BatchNorm2d`, `convert_sync_batchnorm` and
-      `swa_utils.update_bn` do nothing. In place of the last one there is `collect_statistics`.
+      `swa_utils.update_bn` do nothing. The last one is replaced by `collect_statistics`.
     - Parameters of frozen stages cannot be trained; `freeze` unfreezes them.
     - `load_state_dict` also takes the names of other libraries, as `ResNet.load_weights` does, and refuses
       `assign=True`.
@@ -134,7 +134,7 @@ class Backbone(torch.nn.Module):
             if `x` is.
 
         Raises:
-            TypeError, ValueError: `x` is no such tensor; and what `ResNet.forward` raises.
+            TypeError, ValueError: `x` is not such a tensor; and what `ResNet.forward` raises.
             RuntimeError: a parameter of a frozen stage needs a gradient, or a parameter was removed.
 
         A backward pass raises StaleError if parameters were changed since the forward pass, or if `freeze` was called;
@@ -294,7 +294,7 @@ class Backbone(torch.nn.Module):
         """Load into the network; None after an error, with which nothing is loaded."""
         for ignore_modules in (not strict, True):
             try:
-                # PyTorch judges names by itself, after all modules: those that are missing are no error here.
+                # PyTorch judges names by itself, after all modules: missing ones are not an error here.
                 return self._net.load_state_dict(ours, strict=False, allow_missing=True, ignore_modules=ignore_modules)
             except MismatchError as error:
                 report = error.report

@@ -106,7 +106,7 @@ class Pass:
         offsets: of each parameter the place of its gradient and its length; None if it is frozen.
         input_scale: what the gradient of the input is multiplied by; None for 1.
         is_reversed: whether the network's channels are those of the input in reverse.
-        retain: whether there may be several ways back.
+        retain: whether several backward passes may follow.
         recompute: whether activations are computed again on the way back.
     """
 

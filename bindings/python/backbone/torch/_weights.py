@@ -162,7 +162,7 @@ class Weights:
     """The parameters and buffers of a module, and their way to the network and back.
 
     All parameters are views of one flat tensor in the order of the state dict, and the library computes with this
-    memory: there is no copy. Only while PyTorch has parameters elsewhere, as within `functional_call`, has the library
+    memory: no copy exists. Only while PyTorch has parameters elsewhere, as within `functional_call`, has the library
     memory of its own. Buffers are copied. Each view counts its changes by itself.
     """
 

@@ -117,7 +117,7 @@ def read_dataset(
 
 
 def parts_of(root: str) -> tuple[str, str | None] | None:
-    """The folders of `train` and of the validation images (None if there is none); None for a folder of classes.
+    """The folders of `train` and of the validation images (None without any); None for a folder of classes.
 
     Raises:
         OSError: a folder cannot be read.
@@ -135,7 +135,7 @@ def read_classes(top: str, expected: Sequence[str] | None = None) -> tuple[tuple
 
     Args:
         top: the folder.
-        expected: the classes that there may be, in the order of labels; some may be missing. None: those of the folder.
+        expected: the allowed classes, in the order of labels; some may be missing. None: those of the folder.
 
     Raises:
         FolderError: no classes, one without images, or one that is not expected.

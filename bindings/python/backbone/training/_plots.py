@@ -77,7 +77,7 @@ def plot_confusion(path: str, confusion: npt.NDArray[np.int64], classes: Sequenc
     axes.set_ylabel("true class")
     if count <= _MOST_NAMED:
         names = [_short(name) for name in classes]
-        # A name may hold a dollar sign, which is no formula.
+        # A name may hold a dollar sign, which does not begin a formula.
         axes.set_xticks(range(count), names, rotation=90, parse_math=False, fontsize=8)
         axes.set_yticks(range(count), names, parse_math=False, fontsize=8)
     if count <= _MOST_COUNTED:

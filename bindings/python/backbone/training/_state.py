@@ -3,7 +3,7 @@
 
 """The files of a training: weights and optimiser in a .pth, and in the same file how far the training is.
 
-One file holds everything that resuming needs, and takes the place of the older one in one step. So a process that is
+One file holds everything that resuming needs, and replaces the older one in one step. So a process that is
 killed at any moment leaves a state that fits together. PyTorch ignores the additional member of the zip archive.
 """
 
@@ -219,7 +219,7 @@ def _sync_folder(folder: str) -> None:
     try:
         os.fsync(descriptor)
     except OSError:
-        # There are file systems that cannot.
+        # Some file systems cannot.
         pass
     finally:
         os.close(descriptor)

@@ -107,10 +107,10 @@ class Trainer:
         """Train to the end of the last epoch. Returns a row for each epoch: the columns of curves.csv.
 
         Args:
-            resume: go on from last.pth, or begin if there is none.
+            resume: go on from last.pth, or begin if it is missing.
 
         Raises:
-            StateError: there is a last.pth with at least one step and `resume` is false; or it was made with other
+            StateError: last.pth has at least one step and `resume` is false; or it was made with other
                 settings; or another training writes to this folder.
             Stopped: `Observer.is_stopped` was true; last.pth has the state.
             FloatingPointError: a gradient was NaN or infinite; last.pth is from before.
@@ -122,7 +122,7 @@ class Trainer:
             path = self._path(LAST)
             if os.path.exists(path) and (resume or not _has_no_step(path)):
                 if not resume:
-                    raise StateError(f"{path}: a training is there; resume it, or write to another folder")
+                    raise StateError(f"{path} has a training; resume it, or write to another folder")
                 self._load(path)
             else:
                 write_classes(self._path(CLASSES), self._data.classes)
