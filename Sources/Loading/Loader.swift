@@ -98,7 +98,7 @@ private struct Loader {
             }
             return values
         }
-        // Forwards go on meanwhile: the lock is taken to put the values in their place.
+        // Forward passes continue meanwhile: the lock is only taken to replace the values.
         try session.sharing { pool throws(BackboneError) in try stateDict.read(destinations, pool) }
         parts.compute(stateDict)
         let scale = try session.withGraph { graph throws(BackboneError) -> StemScale in

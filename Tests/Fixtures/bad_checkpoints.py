@@ -84,7 +84,7 @@ def write_bad_zips():
 
 
 def write_bad_deflated(write, parts):
-    """Members that are no deflated data, or not those that the directory speaks of."""
+    """Members that are not deflated data, or not those of the directory."""
 
     def packed(data, level=9):
         packer = zlib.compressobj(level, zlib.DEFLATED, -15)
@@ -312,7 +312,7 @@ def write_bad_containers():
     state = b"}(" + b"".join(key + value for key, value in empty)
     cyclic = PROTO + module + b"q\0" + state + text("_modules") + b"}" + text("x") + b"h\0s" + b"ub" + STOP
     write("bad-module-cyclic.pth", checkpoint(cyclic), "deep, or inside themselves")
-    # Each holds the next twice: as many modules as there are ways through them.
+    # Each holds the next twice: as many modules as paths through them.
     inner = module + state + text("_modules") + b"}ub"
     for _ in range(30):
         both = b"}(" + text("a") + inner + b"q\1" + text("b") + b"h\1u"
@@ -358,7 +358,7 @@ def write_bad_safetensors():
     write("bad-hole.safetensors", one('"dtype":"F32","shape":[1],"data_offsets":[4,8]'), eight, "hole at byte")
     write("bad-overlap.safetensors", "{" + '"v":{' + good + '},"w":{' + good + "}}", eight, "overlap")
     write("bad-rest.safetensors", one(good), eight + b"\0x\0", "but the file at")
-    write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' lie outside")
+    write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' are outside")
     write(
         "bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'"
     )

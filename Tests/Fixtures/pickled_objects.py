@@ -122,22 +122,22 @@ def unread_tensors():
     part = sharded_tensor.Shard.from_tensor_and_offsets(ones, [0, 0], 0)
     quantised = torch.quantize_per_tensor(ones, 0.5, 0, torch.qint8)
     cases = {
-        "quantised": (quantised, "a quantised tensor, which is not supported;  save it after .dequantize()"),
+        "quantised": (quantised, "a quantised tensor, which is not supported; save it after .dequantize()"),
         "quantised parameter": (torch.nn.Parameter(quantised, requires_grad=False), ".dequantize()"),
         "quantised by channel": (
             torch.quantize_per_channel(ones, torch.ones(2), torch.zeros(2), 0, torch.quint8),
-            "a quantised tensor, which is not supported;  save it after .dequantize()",
+            "a quantised tensor, which is not supported; save it after .dequantize()",
         ),
-        "sparse": (ones.to_sparse(), "a sparse tensor, which is not supported;  save it after .to_dense()"),
-        "sparse csr": (ones.to_sparse_csr(), "a sparse tensor, which is not supported;  save it after .to_dense()"),
-        "sparse csc": (ones.to_sparse_csc(), "a sparse tensor, which is not supported;  save it after .to_dense()"),
+        "sparse": (ones.to_sparse(), "a sparse tensor, which is not supported; save it after .to_dense()"),
+        "sparse csr": (ones.to_sparse_csr(), "a sparse tensor, which is not supported; save it after .to_dense()"),
+        "sparse csc": (ones.to_sparse_csc(), "a sparse tensor, which is not supported; save it after .to_dense()"),
         "nested": (torch.nested.nested_tensor([ones, ones]), "a nested tensor"),
         "jagged": (torch.nested.nested_tensor([ones, ones], layout=torch.jagged), "a nested tensor"),
         "meta": (ones.to("meta"), "a tensor without values"),
         "lazy": (torch.nn.UninitializedParameter(), "a tensor without values"),
         "conjugated": (torch.complex(ones, ones).conj(), "save it after .resolve_conj().resolve_neg()"),
         "negated": (torch.complex(ones, ones).conj().imag, "save it after .resolve_conj().resolve_neg()"),
-        "complex64": (ones.to(torch.complex64), "a complex tensor (complex64), which is not supported;  save its .real"),
+        "complex64": (ones.to(torch.complex64), "a complex tensor (complex64), which is not supported; save its .real"),
         "complex128": (ones.to(torch.complex128), "a complex tensor (complex128)"),
         "distributed": (distributed, "a DTensor, which has one rank's part; save it after .full_tensor()"),
         "distributed parameter": (torch.nn.Parameter(distributed), "a DTensor"),
@@ -157,9 +157,9 @@ def unread_tensors():
     }
     for name in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu"):
         dtype = getattr(torch, f"float8_{name}")
-        cases[f"float8 {name}"] = (ones.to(dtype), f"a float8_{name} tensor, which is not supported;  save it after .float()")
+        cases[f"float8 {name}"] = (ones.to(dtype), f"a float8_{name} tensor, which is not supported; save it after .float()")
     for name in ("uint16", "uint32", "uint64"):
-        cases[name] = (ones.to(getattr(torch, name)), f"a {name} tensor, which is not supported;  save it after .float()")
+        cases[name] = (ones.to(getattr(torch, name)), f"a {name} tensor, which is not supported; save it after .float()")
     # No row in the table of dtypes: its own name.
     cases["bits8"] = (torch.zeros(2, dtype=torch.uint8).view(torch.bits8), "a bits8 tensor, which is not supported")
     others = {"number": (7, "a number"), "fraction": (0.5, "a number"), "large": (2**70, "a number")}

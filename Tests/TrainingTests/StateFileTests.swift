@@ -95,7 +95,7 @@ import Testing
         Sound(
             name: "adamw-groups", kind: .adamW, steps: 3, groups: true,
             note: "optimizer state of the 9 trainable parameters, by groups"),
-        // With groups of ours, and none in the file.
+        // With groups in our optimiser, and none in the file.
         Sound(
             name: "adamw-all", kind: .adamW, steps: 3, groups: true,
             note: "optimizer state of the 9 trainable parameters, in the order of the state dict",
@@ -374,7 +374,7 @@ import Testing
         #expect(error?.kind == .invalidArgument && error?.text.contains(".pth") == true)
         error = failure { try Self.save(optimizer, network, to: "/no/such/folder/x.pth") }
         #expect(error?.kind == .fileNotFound)
-        // Before the first step there is no state, but groups.
+        // Before the first step the file has groups, but no state.
         let path = Self.scratch("before.pth")
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Self.save(optimizer, network, to: path)

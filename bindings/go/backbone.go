@@ -9,9 +9,9 @@
 // the environment variable BACKBONE_LIBRARY names, else as libbackbone.so.1 by the system's loader.
 //
 // Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by Close, or when it is
-// collected. Goroutines may share one: forwards in evaluation mode run side by side, what changes the network waits
-// until it has it alone, and a network that is closed during calls is freed after the last of them. Every failure is an
-// *Error with the library's own message.
+// collected. Goroutines may share one: forward passes in evaluation mode run side by side, calls that change the
+// network take an exclusive lock, and a network that is closed during calls is freed after the last of them. Every
+// failure is an *Error with the library's own message.
 package backbone
 
 /*

@@ -34,10 +34,10 @@ import java.util.Map;
  * libbackbone.so.1 by the system's loader.
  *
  * <p>Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by {@code close}, or
- * when it is collected. Threads may share one: forwards in evaluation mode run side by side, what changes the network
- * waits until it has it alone, and a network that is closed during calls is freed after the last of them. Every failure
- * of the library is a {@link Failure} with its own message. (The message is kept for each thread of the system: call
- * from platform threads, not from virtual ones.)
+ * when it is collected. Threads may share one: forward passes in evaluation mode run side by side, calls that change
+ * the network take an exclusive lock, and a network that is closed during calls is freed after the last of them. Every
+ * failure of the library is a {@link Failure} with its own message. (The message is kept for each thread of the system:
+ * call from platform threads, not from virtual ones.)
  */
 public final class Backbone {
     public static final int ABI_VERSION = 1;

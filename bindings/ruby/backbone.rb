@@ -12,9 +12,9 @@ require "fiddle/import"
 # libbackbone.so.1 by the system's loader.
 #
 # Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close`, at the end of
-# the block of `ResNet.open`, or when it is collected. Threads may share one: forwards in evaluation mode run side by
-# side, without Ruby's lock, what changes the network waits until it has it alone, and `close` waits for the last call.
-# Every failure of the library is a Backbone::Error with its own message.
+# the block of `ResNet.open`, or when it is collected. Threads may share one: forward passes in evaluation mode run side
+# by side, without Ruby's lock, calls that change the network take an exclusive lock, and `close` waits for the last
+# call. Every failure of the library is a Backbone::Error with its own message.
 module Backbone
   ABI_VERSION = 1
 

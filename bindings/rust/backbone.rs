@@ -9,8 +9,8 @@
 //! the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's loader.
 //!
 //! Shapes are always in the order N, C, H, W, whatever the order in memory. A [`ResNet`] frees its memory when it is
-//! dropped, and the borrow checker keeps it until the last call has returned. It may be shared by threads: forwards in
-//! evaluation mode run side by side, and what changes the network waits until it has it alone. Every failure is an
+//! dropped, and the borrow checker keeps it until the last call has returned. Threads may share it: forward passes in
+//! evaluation mode run side by side, and calls that change the network take an exclusive lock. Every failure is an
 //! [`Error`] with the library's own message.
 #![allow(dead_code, unsafe_op_in_unsafe_fn)] // A project uses what it needs, and may be of any edition.
 

@@ -55,7 +55,7 @@ def draw(results: dict, path: Path) -> bool:
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=11)
     machine = results["machine"]
     figure.supxlabel(
-        "Time of one forward, C2 to C5 in float32, divided by that of libbackbone: higher is slower.\n"
+        "Time of one forward pass, C2 to C5 in float32, divided by that of libbackbone: higher is slower.\n"
         f"{machine['cpu']}, {machine['cpus']} CPUs, {results['date'][:10]}.",
         fontsize=10,
         color=_TEXT,

@@ -45,7 +45,10 @@ RULES = (
         r"\bthere(?:'s| is| are| was| were| has been| have been| (?:will|can|may|must|would|should|might|could) be)\b",
         "use a verb: `26 skipped`, not `there were 26`",
     ),
-    rule(r"\b(?:is|are|was|were|be|been) there\b", "use a verb: `exists`, `is present`, `26 skipped`"),
+    rule(
+        r"\b(?:is|are|was|were|be|been) (?:not |already |still )?there\b",
+        "use a verb: `exists`, `is missing`, `26 skipped`",
+    ),
     rule(r"\b(?:is|are|was|were) to be (?:had|found|seen)\b", "plain verbs: `could be loaded`"),
     rule(r"\b(?:lies|lie|lying|lay|lain|sits?|sat|stands?|stood)\b(?! (?:for|out)\b)", "plain verbs: is, are"),
     rule(
@@ -55,7 +58,7 @@ RULES = (
     ),
     rule(r"\bwhat (?:[\w`']+ ){1,4}(?:takes?|took)\b", "name it: `the time of each layer`, `the accepted shapes`"),
     rule(
-        r"\b(?:an?|one|each|every|first|second|last|next|this|per|two|three|several|many|all) forwards?\b"
+        r"\bforwards\b(?! and backwards)|\b(?:an?|one|each|every|first|second|last|next|this|per) forward\b"
         r"(?![(_`]| (?:pass|passes|function|functions|call|calls|(?:and|or) (?:a )?backward|hook|method)\b)",
         "the standard term: `forward pass`",
     ),

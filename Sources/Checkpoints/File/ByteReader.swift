@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads bytes in memory from front to back. Every parser gets its bytes through it: it never gives one that is not
-/// there, and says so with nil.
+/// Reads bytes in memory from front to back. Every parser gets its bytes through it: it returns nil instead of a byte
+/// after the end.
 struct ByteReader {
     private let bytes: Bytes
     private(set) var position = 0

@@ -5,7 +5,7 @@ import CShims
 import Runtime
 
 /// Reads pickles from front to back: a part of a file, through a window as the numbers of a large pickle need not be in
-/// memory to follow it; or bytes in memory. It never gives a byte that is not there, and says so with nil.
+/// memory to follow it; or bytes in memory. It returns nil instead of a byte after the end.
 struct PickleReader: ~Copyable {
     private static var windowSize: Int { 64 << 10 }
 

@@ -72,16 +72,16 @@ extension UnreadTensor {
         // Those of quantised tensors begin with q, those of complex ones with c.
         switch name.utf8Start.pointee {
         case UInt8(ascii: "q"):
-            return "a quantised \(name) tensor, which is not supported;  save it after .dequantize()"
-        case UInt8(ascii: "c"): return "a complex tensor (\(name)), which is not supported;  save its .real"
-        default: return "a \(name) tensor, which is not supported;  save it after .float()"
+            return "a quantised \(name) tensor, which is not supported; save it after .dequantize()"
+        case UInt8(ascii: "c"): return "a complex tensor (\(name)), which is not supported; save its .real"
+        default: return "a \(name) tensor, which is not supported; save it after .float()"
         }
     }
 
     /// A tensor of a safetensors dtype that is not read.
     static func describe(safetensors code: Bytes) -> Message {
         if let row = DTypeNames.row(of: code, { $0.safetensors }) { return describe(row: row) }
-        return "a tensor of dtype \(code), which is not supported;  save it after .float()"
+        return "a tensor of dtype \(code), which is not supported; save it after .float()"
     }
 
     fileprivate func describe(_ detail: UInt32, in pickle: borrowing Pickle) -> Message {
@@ -89,37 +89,37 @@ extension UnreadTensor {
         case .dtype: return UnreadTensor.describe(row: Int(detail))
         case .unknownDType:
             let global = pickle.globals[Int(detail)]
-            return "a \(pickle.text(global.name)) tensor, which is not supported;  save it after .float()"
+            return "a \(pickle.text(global.name)) tensor, which is not supported; save it after .float()"
         case .array:
             let code = pickle.texts[Int(detail)].value.map { pickle.text($0) } ?? Bytes(start: nil, count: 0)
             if let row = DTypeNames.row(of: code, { $0.numpy }) {
                 return
                     """
-                    a NumPy array of \(DTypeNames(row: row).torch), which is not supported;  save it after \
+                    a NumPy array of \(DTypeNames(row: row).torch), which is not supported; save it after \
                     .astype('f4')
                     """
             }
-            return "a NumPy array of dtype '\(code)', which is not supported;  save it after .astype('f4')"
-        case .quantised: return "a quantised tensor, which is not supported;  save it after .dequantize()"
-        case .sparse: return "a sparse tensor, which is not supported;  save it after .to_dense()"
-        case .nested: return "a nested tensor, which is not supported;  save the tensors of its .unbind()"
+            return "a NumPy array of dtype '\(code)', which is not supported; save it after .astype('f4')"
+        case .quantised: return "a quantised tensor, which is not supported; save it after .dequantize()"
+        case .sparse: return "a sparse tensor, which is not supported; save it after .to_dense()"
+        case .nested: return "a nested tensor, which is not supported; save the tensors of its .unbind()"
         case .meta:
             return
                 "a tensor without values (device 'meta' or a lazy module); save the model once its weights exist"
         case .lazyView:
-            return "a conjugated or negated view, which is not supported;  save it after .resolve_conj().resolve_neg()"
+            return "a conjugated or negated view, which is not supported; save it after .resolve_conj().resolve_neg()"
         case .distributed: return "a DTensor, which has one rank's part; save it after .full_tensor()"
         case .sharded:
             return "a ShardedTensor, which has one rank's part; save a full state dict (FULL_STATE_DICT)"
         case .wrapper:
             guard detail != PickleValue.none else {
-                return "a tensor of a subclass, which is not supported;  save a plain tensor of its values"
+                return "a tensor of a subclass, which is not supported; save a plain tensor of its values"
             }
             let type = pickle.globals[Int(detail)]
             let module = pickle.text(type.module)
             let advice: StaticString =
                 module.hasPrefix("torchao") ? "save it after .dequantize()" : "save a plain tensor of its values"
-            return "a tensor of class \(module).\(pickle.text(type.name)), which is not supported;  \(advice)"
+            return "a tensor of class \(module).\(pickle.text(type.name)), which is not supported; \(advice)"
         case .converted:
             return "a tensor of another device whose storage has another dtype; save it after .cpu()"
         }

@@ -171,7 +171,7 @@ extension CatalogBuilder {
             position: text.position, size: size, checksum: nil, place: .written(text.form, text.count))
     }
 
-    /// The one storage of a file of `torch.save` inside the pickle; nil if it is not there as it is.
+    /// The one storage of a file of `torch.save` inside the pickle; nil if it is not stored unchanged.
     private mutating func nested(
         _ index: UInt32, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> Known? {

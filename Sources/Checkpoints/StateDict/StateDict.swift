@@ -34,8 +34,8 @@ public struct StateDict: ~Copyable {
     ///   - grammars: of the names that are known, in the order of preference; none for a checkpoint of anything.
     ///   - maxStreamBytes: how many bytes a stream may have.
     ///   - cancellation: ends whatever reads the file, now and later.
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
-    ///   selected is not there; the message begins with the path.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if the
+    ///   selection is missing; the message begins with the path.
     package init(
         path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
         grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(), maxStreamBytes: Int = Limits.streamBytes,

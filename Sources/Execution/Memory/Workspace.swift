@@ -43,7 +43,7 @@ struct Workspace: BitwiseCopyable {
 
 /// Blocks of memory that passes have given back, kept for the next ones. Not safe for use from several threads at once.
 struct WorkspaceStore: ~Copyable {
-    /// More than that many are not kept: as many as threads are likely to run forwards on one handle at once.
+    /// More than that many are not kept: as many as forward passes are likely to run on one handle at once.
     static var maximumIdle: Int { 4 }
 
     private var idle = UniqueArray<Buffer<UInt8>>()

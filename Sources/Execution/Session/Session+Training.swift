@@ -134,7 +134,7 @@ extension Session {
             byteCount = max(byteCount, count)
         }
         try tape.state.pointee.reserve(byteCount)
-        guard let memory = tape.state.pointee.memory else { preconditionFailure("there is memory") }
+        guard let memory = tape.state.pointee.memory else { preconditionFailure("memory was reserved") }
         return memory
     }
 

@@ -6,14 +6,15 @@ import Kernels
 import Networks
 import Runtime
 
-/// A network with the engine that runs it and the lock that keeps changes and forwards apart: what a C handle points to.
+/// A network with the engine that runs it and the lock that keeps changes and forward passes apart: the target of a C
+/// handle.
 ///
 /// Calls that take long take a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
 ///
 /// The value is a reference; `destroy` frees what it refers to.
 package struct Session {
     private struct State: ~Copyable {
-        /// Shared for forwards in evaluation and for reading, exclusive for changes.
+        /// Shared for forward passes in evaluation mode and for reading, exclusive for changes.
         let lock: ReadWriteLock
         // Memory of their own: to take the address of a field is, to Swift, to change the state that others read.
         let network: UnsafeMutablePointer<Network>
@@ -115,7 +116,7 @@ package struct Session {
     package var reversesChannels: Bool { engine.pointee.normalization.reversesChannels }
     package var normalizesFloats: Bool { engine.pointee.normalization.includesFloats }
 
-    /// Runs `body`, which needs no lock, with the threads of the forwards.
+    /// Runs `body`, which needs no lock, with the threads of the forward passes.
     package func sharing(
         _ body: (borrowing ThreadPool) throws(BackboneError) -> Void
     ) throws(BackboneError) { try body(engine.pointee.pool) }

@@ -4,7 +4,7 @@
 import Runtime
 
 extension NetworkOutline {
-    /// The network itself, up to its deepest stage. What of it is not there, or is not computed here, is for a load to say.
+    /// The network itself, up to its deepest stage. A load reports missing or unsupported parts.
     ///
     /// - Throws: `badCheckpoint` if it is not supported.
     package func configuration() throws(BackboneError) -> Configuration {
@@ -66,7 +66,7 @@ extension NetworkOutline {
             """)
     }
 
-    /// `base_channels` of the file's network; nil if its stem is not there.
+    /// `base_channels` of the file's network; nil without a stem.
     package func stemChannels(of architecture: Architecture?) -> Int? {
         guard stem.isKnown else { return nil }
         guard let architecture else { return customWidth }

@@ -135,7 +135,7 @@ struct StageOutline: BitwiseCopyable {
 
 /// What is seen of a stem.
 struct StemOutline: BitwiseCopyable {
-    /// Channels that come out of each convolution, of a single one of the last; 0 for those that are not there.
+    /// Channels that come out of each convolution, of a single one of the last; 0 for missing ones.
     private(set) var widths: (Int64, Int64, Int64) = (0, 0, 0)
     private(set) var isDeep = false
     private(set) var inputs: Int64 = 0

@@ -348,7 +348,7 @@ only for the next one, whose weights are folded anew. */ static void forwards_ag
         CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
         long before = allocations;
         for (int i = 0; i < 20; i++) CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
-        CHECK(allocations == before, "%ld allocations in 20 forwards, round %d", allocations - before, round);
+        CHECK(allocations == before, "%ld allocations in 20 forward passes, round %d", allocations - before, round);
         backbone_set_training(net, 1);
         CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
         backbone_set_training(net, 0);

@@ -26,7 +26,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 class Entry:
     """A parameter or buffer of a network, live: `data` reads and writes the network's own values.
 
-    Usable as long as the network is open, by many threads at once; a write waits for forwards in progress.
+    Usable as long as the network is open, by many threads at once; a write waits for forward passes in progress.
 
     Attributes:
         name: as in PyTorch, "layer1.0.conv1.weight".

@@ -76,7 +76,7 @@ class _Watcher:
                 time.sleep(_INTERVAL)
 
     def _cancel(self, number: int) -> bool:
-        """End a call; whether it was still there."""
+        """End a call; whether it was still in progress."""
         with self._lock:
             if self._pointer is None or self._number != number:
                 return False

@@ -174,7 +174,7 @@ class ResNet(Training, Closing):
         self._warnings = ForwardWarnings(pointer.value)
         # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
-        # Smaller forwards end within a millisecond or so; only the first one has weights to draw and to pack.
+        # Smaller forward passes end within about a millisecond; only the first one has weights to draw and to pack.
         self._least_watched = 10_000_000 // ((self._depth or _DEEPEST) * options.base_channels**2) * self._in_channels
         self._is_prepared = False
 
@@ -648,7 +648,7 @@ class ResNet(Training, Closing):
     # ---- Lifetime ----
 
     def cancel(self) -> None:
-        """End the forwards, loads and other long calls that other threads have entered on this network.
+        """End forward passes, loads and other long calls in progress on this network in other threads.
 
         They raise CancelledError within some 50 milliseconds. What `out` holds is then undefined; the network is as it
         was. Calls that are entered later are not affected. Any thread may call this.

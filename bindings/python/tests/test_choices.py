@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Choices of a caller in the place of what an architecture has, and what is said of those that are none."""
+"""A caller's choices in place of an architecture's own, and the messages for invalid ones."""
 
 import numpy as np
 import pytest
@@ -242,7 +242,7 @@ def test_reports_say_what_was_assumed(tmp_path, name, options, assumed):
         net.save_weights(path)
     with backbone.ResNet.from_file(path, **options) as net:
         assert assumed in net.report.assumed
-        # Into a network that was there before nothing has to be assumed.
+        # Loading into an existing network assumes nothing.
         assert net.load_weights(path).assumed == ""
     if not options:
         assert assumed in backbone.inspect(path).assumed

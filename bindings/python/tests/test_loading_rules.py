@@ -103,7 +103,7 @@ def test_options_without_the_new_fields_get_the_strict_rule(state, tmp_path):
         def load(size):
             return lib.backbone_load_weights_with(handle, path, options(size, allow_missing=1), None)
 
-        # What stands behind a shorter struct is the caller's own.
+        # The memory after a shorter struct is the caller's own.
         assert load(40) == _library.STATUS_MISMATCH
         assert load(whole) == _library.STATUS_OK
         assert lib.backbone_load_weights(handle, path, 0, None) == _library.STATUS_MISMATCH

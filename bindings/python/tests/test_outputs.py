@@ -324,7 +324,7 @@ def test_training_normalises_with_the_batch(name):
         still = net(x)
         moving = net.train()(x)
         assert all(not np.array_equal(left, right) for left, right in zip(still[1:], moving[1:], strict=True))
-        # There is no norm before C1.
+        # C1 has no norm before it.
         assert np.array_equal(still[0], moving[0]) == (name == "resnetv2_18")
     with opened(name, 8, outputs=outputs, num_classes=3, norm_eval=True) as net:
         for left, right in zip(net(x), net.train()(x), strict=True):

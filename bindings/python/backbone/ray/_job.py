@@ -96,7 +96,7 @@ def extract(
     Ray is started here unless it is running.
 
     Raises:
-        FileNotFoundError: `source` or `weights` is not there.
+        FileNotFoundError: `source` or `weights` does not exist.
         FileExistsError: `out` has Parquet files, and `resume` is not set.
         ValueError: a column is missing, or the cluster has too few CPUs.
         What `Extractor` raises, before an actor starts.

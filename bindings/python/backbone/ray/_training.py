@@ -114,7 +114,7 @@ def train(
 
     Raises:
         ImportError: PyTorch or Ray Train is missing.
-        FileNotFoundError: `source` or `weights` is not there.
+        FileNotFoundError: `source` or `weights` does not exist.
         FileExistsError: `out` is not empty, and `resume` is not set.
         FloatingPointError: a gradient is NaN or infinite.
         ValueError: a setting is out of range or differs from the run in `out`, or the cluster has too few CPUs.

@@ -173,7 +173,7 @@ def test_an_image_that_is_named_twice_is_computed_once(tmp_path, photos, monkeyp
         (["@absent.txt"], 1, "absent.txt: No such file or directory"),
         (["-"], 1, "no image is named in -"),
         ([], 2, "Missing argument 'IMAGES...'"),
-        (["photos", "--root", "empty"], 2, "lies outside of the folder"),
+        (["photos", "--root", "empty"], 2, "is outside of the folder"),
         (["photos", "--resize", "2x3x4"], 2, "Invalid value for '--resize': '2x3x4' is neither a length nor HxW"),
         (["photos", "--crop", "0"], 2, "Invalid value for '--crop'"),
         (["photos", "--resize", "100", "--max-size", "90"], 2, "--max-size is 90 and size 100"),
