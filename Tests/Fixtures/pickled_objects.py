@@ -157,9 +157,11 @@ def unread_tensors():
     }
     for name in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu"):
         dtype = getattr(torch, f"float8_{name}")
-        cases[f"float8 {name}"] = (ones.to(dtype), f"a float8_{name} tensor, which is not supported; save it after .float()")
+        message = f"a float8_{name} tensor, which is not supported; save it after .float()"
+        cases[f"float8 {name}"] = (ones.to(dtype), message)
     for name in ("uint16", "uint32", "uint64"):
-        cases[name] = (ones.to(getattr(torch, name)), f"a {name} tensor, which is not supported; save it after .float()")
+        message = f"a {name} tensor, which is not supported; save it after .float()"
+        cases[name] = (ones.to(getattr(torch, name)), message)
     # No row in the table of dtypes: its own name.
     cases["bits8"] = (torch.zeros(2, dtype=torch.uint8).view(torch.bits8), "a bits8 tensor, which is not supported")
     others = {"number": (7, "a number"), "fraction": (0.5, "a number"), "large": (2**70, "a number")}
