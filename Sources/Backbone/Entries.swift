@@ -45,7 +45,8 @@ public func backbone_find_entry(
         let session = try session(net)
         let name = try require(name, "name")
         let out = try require(out, "out")
-        // Not an optional: of one, this generic function would ask the Swift runtime for metadata, which allocates.
+        // Not an optional: for an optional, this generic function would ask the Swift runtime for metadata, which
+        // allocates.
         let index = try session.withGraph { $0.entryIndex(named: name) ?? -1 }
         guard index >= 0 else {
             throw BackboneError(

@@ -30,7 +30,7 @@ public func backbone_last_error_message() -> UnsafePointer<CChar>! { UnsafePoint
 /// Runs the body of an entry point in the library's floating-point environment: an error becomes the calling thread's
 /// message and a status.
 func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
-    // A host's, or that of a library compiled with -ffast-math, would change bits, or trap.
+    // The environment of a host, or of a library compiled with -ffast-math, would change bits or trap.
     let environment = shims_float_environment_enter()
     defer { shims_float_environment_leave(environment) }
     do throws(BackboneError) {
@@ -62,7 +62,7 @@ func requireMemory(_ data: UnsafeRawPointer?, _ size: Int) throws(BackboneError)
     return UnsafeRawBufferPointer(start: data, count: size)
 }
 
-/// An argument that stands for yes or no.
+/// An argument that is a boolean.
 func requireFlag(_ value: Int32, _ name: StaticString) throws(BackboneError) -> Bool {
     guard value == 0 || value == 1 else {
         throw BackboneError(.invalidArgument, "\(name) is \(value), expected 0 or 1")

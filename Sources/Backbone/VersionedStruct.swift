@@ -13,11 +13,11 @@ struct VersionedStruct {
     /// The size of this version.
     let size: Int
 
-    /// A size beyond which one is surely not meant.
+    /// A size above this is surely an error.
     private static var maximumSize: Int { 4096 }
 
     func check(size: Int) throws(BackboneError) {
-        // Structs of pointers end where one does: of other sizes, half of one would be taken for a whole one.
+        // Structs of pointers end after a whole one: with another size, half a pointer would be read as a whole one.
         guard size >= firstSize && size <= VersionedStruct.maximumSize, size % MemoryLayout<UnsafeRawPointer>.size == 0
         else {
             throw BackboneError(
@@ -44,7 +44,7 @@ struct VersionedStruct {
         }
     }
 
-    /// Writes a struct of this version to a caller's, as much of it as that has room for.
+    /// Writes as much of a struct of this version to a caller's struct as fits into it.
     func write(_ own: UnsafeRawPointer, to out: UnsafeMutableRawPointer, size: Int) {
         memset(out, 0, size)
         out.copyMemory(from: own, byteCount: min(size, self.size))

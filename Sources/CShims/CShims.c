@@ -21,7 +21,7 @@ const char *shims_version_string(void) { return BACKBONE_VERSION_STRING; }
 const char *shims_environment(const char *name) { return secure_getenv(name); }
 
 ssize_t shims_read_stream(int file, void *out, size_t size) {
-    /* A socket was not opened here, and whether reading it waits is not for this library to change. */
+    /* A socket was opened by the caller, who decides whether reading it waits. */
     ssize_t count = recv(file, out, size, MSG_DONTWAIT);
     return count < 0 && errno == ENOTSOCK ? read(file, out, size) : count;
 }
@@ -35,7 +35,7 @@ int shims_awaits_writer(int file, int inherited) {
     struct stat status, other;
     struct statfs system;
     struct pollfd entry = {.fd = file, .events = POLLIN};
-    const long pipes = 0x50495045; /* PIPEFS_MAGIC: of pipes without a name, which no writer can open. */
+    const long pipes = 0x50495045; /* PIPEFS_MAGIC: pipes without a name, which writers cannot open. */
     if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return 0;
     if (fstatfs(file, &system) != 0 || (long)system.f_type == pipes) return 0;
     /* Linux reports a hang-up only if the pipe had a writer since it was opened, here or by the parent process. */
@@ -139,14 +139,14 @@ static void *open_without_threads(const char *path) {
 }
 
 /*
- * An OpenBLAS that is shipped with this library, as in a Python wheel, is in the folder `openblas` beside it; it is
- * then the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the
- * system's, and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which
- * OpenBLAS does not know of, has room for one thread only.
+ * An OpenBLAS that is shipped with this library, as in a Python wheel, is in the folder `openblas` beside it; it was
+ * tested with this library and is used by nothing else, so only our threads use it. Otherwise it is the system's, which
+ * the host may use too and whose threads stay as the host expects; but a quota of one CPU, which OpenBLAS does not know
+ * of, has room for one thread only.
  *
- * A relative path, by which a program or LD_LIBRARY_PATH may have named this library, is one from the folder that the
- * process was in when it was loaded. That may be another now, with somebody else's `openblas` in it: nothing is then
- * looked for beside this library.
+ * A relative path of this library, from a program or LD_LIBRARY_PATH, is relative to the folder of the process when it
+ * was loaded. The process may be in another folder now, with somebody else's `openblas` in it: nothing is then looked
+ * for beside this library.
  */
 static void *open_blas(void) {
     static const char bundled[] = "openblas/libopenblas.so.0";

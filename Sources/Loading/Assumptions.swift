@@ -6,13 +6,13 @@ import Networks
 import Runtime
 
 extension LoadReport {
-    /// Sets what a network has that no name and no shape of its file tells.
+    /// Reports the properties of a network that neither names nor shapes of its file record.
     ///
     /// - Parameter isNamed: Whether the caller named the network, and so knows its norms.
     mutating func setAssumptions(_ configuration: Configuration, isNamed: Bool) throws(BackboneError) {
         let architecture = configuration.architecture
         if architecture.isCustom {
-            // Names and the first blocks may be those of one that has a name.
+            // Names and the first blocks may be those of a named network.
             try set(.architecture, "\(architecture.cName)")
             try set(.depth, "")
         }

@@ -6,17 +6,17 @@ import Execution
 import Networks
 import Runtime
 
-/// What the numbers of a stem say of the inputs that it was trained for.
+/// Infers from the weights of a stem the inputs that it was trained for.
 ///
 /// A stem whose BatchNorm uses its running statistics computes `x -> weight * gamma / sqrt(var + eps) * x + ...`.
 /// Features after it have about the same size in all trained networks, so the gain, the root mean square over output
 /// channels of the length of their folded kernels, is inverse to the deviation of the inputs: around 0.4 for
-/// torchvision's inputs of deviation 1 (and 0.3 for new weights), around 0.007 for pixels less their mean, of deviation
-/// 58. Between these the limit is the geometric mean.
+/// torchvision's inputs of deviation 1 (and 0.3 for new weights), around 0.007 for pixels minus their mean, of
+/// deviation 58. Between these the limit is the geometric mean.
 struct StemScale {
     private let gain: Double
 
-    /// Of a stem that is not known as a whole.
+    /// For an incomplete stem.
     static var unknown: StemScale { StemScale(gain: 0) }
 
     private init(gain: Double) { self.gain = gain }
@@ -43,12 +43,12 @@ struct StemScale {
         gain = (total / Double(max(convolution.outputChannels, 1))).squareRoot()
     }
 
-    /// Whether the inputs were pixels that nothing divides; nil if the weights are unknown, no numbers, or all zero.
+    /// Whether the inputs were pixels not divided by a deviation; nil if the weights are unknown, not finite, or all
+    /// zero.
     var expectsPixels: Bool? { gain.isFinite && gain > 0 ? gain < StemScale.limit : nil }
 }
 
-/// What a file is, as far as it can be told: which convolution of its Bottlenecks had the stride, and what its inputs
-/// were.
+/// The inferred character of a file: which convolution of its Bottlenecks had the stride, and what its inputs were.
 struct FileCharacter {
     let style: Style?
     /// Why, for a message.
@@ -86,7 +86,7 @@ extension StateDict {
 }
 
 extension LoadReport {
-    /// Sets what the file's names tell of its network, and warns of what they make doubtful.
+    /// Reports what the file's names say about its network, and warns of doubts.
     mutating func describe(_ stateDict: borrowing StateDict, _ outline: FileOutline) throws(BackboneError) {
         let architecture = outline.network.architecture
         if let base = outline.network.stemChannels(of: architecture) { try set(.baseChannels, "\(base)") }
@@ -106,7 +106,7 @@ extension LoadReport {
         if let head = stateDict.segmentationHead { try warn("it has '\(head)', \(SegmentationHead.doubt)") }
     }
 
-    /// Warns of modules that are left out because the caller wants it so.
+    /// Warns of modules that are left out at the caller's request.
     mutating func warn(
         ofIgnored foreign: ForeignModules.Finding?, _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
@@ -115,7 +115,7 @@ extension LoadReport {
             "ignored \(foreign.count) tensors like '\(stateDict.nameInFile(foreign.tensor))': \(foreign.kind.words)")
     }
 
-    /// Says that the file's classifier is left out because the caller wants it so.
+    /// Warns that the file's classifier is left out at the caller's request.
     mutating func warn(
         ofKeptHead outline: FileOutline, _ network: Configuration
     ) throws(BackboneError) {
@@ -128,7 +128,7 @@ extension LoadReport {
         )
     }
 
-    /// Sets what the file's character is, and warns where it contradicts the network that it is loaded into.
+    /// Reports the file's character, and warns if it contradicts the network that it is loaded into.
     mutating func compare(_ character: FileCharacter, with network: Configuration) throws(BackboneError) {
         try set(.style, "\(character.styleName)")
         guard let style = character.style, network.architecture.hasStyles, style != network.style else { return }
@@ -140,7 +140,7 @@ extension LoadReport {
         )
     }
 
-    /// Warns where what a session does to uint8 inputs contradicts the file's character.
+    /// Warns if a session's normalisation of uint8 inputs contradicts the file's character.
     mutating func compareInputs(_ character: FileCharacter, with session: Session) throws(BackboneError) {
         let channels = session.configuration.inChannels
         let (means, deviations) = (session.means, session.standardDeviations)

@@ -6,8 +6,8 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them the
-/// file's features are of another network, whatever of it fits.
+/// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them
+/// the file's features are those of another network, even if all other tensors fit.
 struct ForeignModules: ~Copyable {
     /// A kind of module that was found: its first tensor, and the number of its tensors.
     struct Finding: BitwiseCopyable {
@@ -31,7 +31,7 @@ struct ForeignModules: ~Copyable {
         self.names = names
     }
 
-    /// The class of a tensor that nothing is loaded from.
+    /// The class of a tensor that is not loaded.
     mutating func classify(
         _ index: Int, _ stateDict: borrowing StateDict
     ) throws(BackboneError) -> LoadReport.NameClass {

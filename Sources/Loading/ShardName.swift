@@ -4,7 +4,7 @@
 import Checkpoints
 import Runtime
 
-/// What to do about a path that is one shard of several, "model-00001-of-00002.safetensors"; nil for any other path.
+/// Advice for a path that is one shard of several, "model-00001-of-00002.safetensors"; nil for any other path.
 func shardHint(_ path: UnsafePointer<CChar>) -> Message? {
     var rest = bytes(ofCString: path)
     while !rest.isEmpty {

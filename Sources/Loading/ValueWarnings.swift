@@ -6,9 +6,9 @@ import Networks
 import Runtime
 
 extension LoadReport {
-    /// Warns of loaded values with which features are not numbers, by name.
+    /// Warns, by name, of loaded values that make features NaN.
     ///
-    /// - Parameter faults: of each name that was loaded.
+    /// - Parameter faults: for each loaded name.
     mutating func warn(
         ofValues values: borrowing NetworkValues, _ faults: borrowing UniqueArray<ValueFaults>, _ graph: borrowing Graph
     ) throws(BackboneError) {

@@ -5,7 +5,7 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// Decides whether a checkpoint may be loaded: the one place that does, for every way to load.
+/// Decides whether a checkpoint may be loaded, for every way to load.
 struct Verdict {
     let isStrict: Bool
     let allowsMissing: Bool
@@ -17,15 +17,15 @@ struct Verdict {
         ignoresModules = request.ignoresModules
     }
 
-    /// - Throws: `mismatch` that names the culprit, where the network would compute other features than those that were
-    ///   trained: modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names
-    ///   if the load is strict.
+    /// - Throws: `mismatch` that names the culprit, if the network would compute other features than the trained ones:
+    ///   modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names if
+    ///   the load is strict.
     func check(
         _ report: borrowing LoadReport, _ outline: FileOutline, _ foreign: ForeignModules.Finding?,
         _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
         let finding = ignoresModules ? nil : foreign
-        // Of PaddleDetection's names only those of the deep stem are known: nothing of its files is ever loaded.
+        // PaddleDetection: only the names of the deep stem are known, so its files are never loaded.
         let isDeepStem = finding != nil && Dialect(of: stateDict) == .paddleDetection
         if report.count(of: .mismatched) == 0 && !isDeepStem { try checkLoaded(report) }
         if let finding, finding.kind.isCertain { throw self.foreign(finding, report, stateDict) }

@@ -11,7 +11,7 @@ package func hexadecimalDigit(_ digit: UInt8) -> UInt8? {
     }
 }
 
-/// The number that a text in decimal notation is; nil if it is not a number or overflows Int.
+/// The value of a decimal number; nil if it is not a number or overflows Int.
 package func decimal(_ text: Bytes) -> Int? {
     let isNegative = text.count > 0 && text[0] == UInt8(ascii: "-")
     let first = isNegative ? 1 : 0

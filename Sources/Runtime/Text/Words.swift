@@ -13,7 +13,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return part
     }
 
-    /// Takes the next word, and the spaces around it; nothing at the end.
+    /// Removes and returns the next word, with the spaces around it; empty at the end.
     package mutating func takeWord() -> Bytes {
         var word = takePart(before: UInt8(ascii: " "))
         while word.isEmpty && !isEmpty { word = takePart(before: UInt8(ascii: " ")) }

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// The beginning of a text file of the system, as far as it has room; empty where it cannot be read.
+/// The beginning of a text file of the system, as far as it fits; empty if it cannot be read.
 struct SmallFile: ~Copyable {
     private let contents: Buffer<UInt8>
     private(set) var count = 0

@@ -6,7 +6,7 @@ import CShims
 /// How many processors this process may use.
 package enum ProcessorCount {
     /// The smaller of the number of CPUs in the affinity mask and the CPU quota of the control groups, rounded up; at
-    /// least 1. A container's limit often shows in the latter alone.
+    /// least 1. The limit of a container is often only in the latter.
     package static var available: Int {
         let affinity = Int(shims_affinity_cpu_count())
         let hierarchy: StaticString = "/sys/fs/cgroup"

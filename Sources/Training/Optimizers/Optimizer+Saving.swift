@@ -7,13 +7,14 @@ import Runtime
 
 extension Optimizer {
     /// Writes a network and the state of its optimiser as `torch.save({'state_dict': ..., 'optimizer': ...})` does, for
-    /// `torch.load` and the `load_state_dict` of an optimiser of PyTorch with the same groups, of trainable parameters alone.
+    /// `torch.load` and the `load_state_dict` of a PyTorch optimiser with the same groups, of trainable parameters
+    /// alone.
     ///
     /// Groups without parameters are left out, and the parameters outside of all groups come last.
     ///
     /// - Parameters:
-    ///   - stateDict: what to write of the network; `stateDictSources` for all of it under its own names.
-    ///   - learningRate: of groups whose factor is 1: what the file says.
+    ///   - stateDict: the entries of the network to write; `stateDictSources` for all of it under its own names.
+    ///   - learningRate: of groups whose factor is 1, for the file.
     /// - Throws: `stale`, `invalidArgument`, and what `writeTrainingCheckpoint` throws.
     package func save(
         _ network: borrowing Network, stateDict: borrowing UniqueArray<TensorSource>, learningRate: Double,

@@ -13,7 +13,7 @@ extension Optimizer {
     ///   - count: of the layout.
     ///   - learningRate: of groups whose factor is 1.
     ///   - allowNotFinite: computes with gradients that are NaN or infinite; else they are an error.
-    ///   - layoutID: what the network has now.
+    ///   - layoutID: the present one of the network.
     /// - Throws: `stale`, `invalidArgument`, `notFinite` naming the first entry with such a gradient, `outOfMemory`;
     ///   nothing has changed then.
     package mutating func step(

@@ -4,8 +4,8 @@
 import Kernels
 import Runtime
 
-/// The sums of squares of a flat vector of gradients, one for each of its blocks, whose order and size depend on its
-/// length alone.
+/// The sums of squares of a flat vector of gradients, one for each of its blocks, whose order and size depend only on
+/// its length.
 struct SquaredSums: ~Copyable {
     private let sums: Buffer<Double>
     private let count: Int
