@@ -4,8 +4,8 @@
 import Kernels
 import Runtime
 
-/// What becomes of uint8 inputs, and of float32 ones if asked for: `(x - mean[c]) / standardDeviation[c]`, in float32,
-/// with channels in this or the opposite order.
+/// The normalisation of uint8 inputs, and on request of float32 ones: `(x - mean[c]) / standardDeviation[c]`, in
+/// float32, with channels in this or the opposite order.
 package struct InputNormalization: ~Copyable {
     private let mean: UniqueArray<Float>
     private let standardDeviation: UniqueArray<Float>
@@ -16,7 +16,7 @@ package struct InputNormalization: ~Copyable {
     private(set) var changesValues = false
     /// Whether means and deviations are those of pixels from 0 to 255, not of values from 0 to 1.
     private(set) var isOfPixels = false
-    /// What black and white become.
+    /// The results for black and white.
     private(set) var smallestResult = Float.infinity
     private(set) var largestResult = -Float.infinity
 

@@ -27,7 +27,7 @@ extension Network {
         try gradient.checkDisjoint("input_gradient")
     }
 
-    /// Checks where the gradients with respect to outputs go.
+    /// Checks the destinations of the gradients with respect to outputs.
     borrowing func checkFeatureGradients(
         _ views: OutputViews, input: Dimensions, _ plan: borrowing TapePlan
     ) throws(BackboneError) {

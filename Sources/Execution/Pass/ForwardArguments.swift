@@ -11,7 +11,7 @@ package typealias OutputViews = InlineArray<8, TensorView>
 /// The arguments of a forward pass.
 package struct ForwardArguments {
     package let input: TensorView
-    /// One tensor for each output of the network; what follows them is not read.
+    /// One tensor for each output of the network; the rest is not read.
     package let outputs: OutputViews
 
     package init(input: TensorView, outputs: OutputViews) {

@@ -20,9 +20,9 @@ package struct StepProfile: BitwiseCopyable {
     package let kernel: StaticString
     package let inputShape: Dimensions
     package let outputShape: Dimensions
-    /// Operations of the definition, two for each product with a weight; 0 for steps that multiply by none.
+    /// Operations by the definition, two for each product with a weight; 0 for steps without weights.
     package let operations: Int
-    /// Bytes of activations and weights that are read and written, each once.
+    /// Bytes of activations and weights read and written, each counted once.
     package let bytes: Int
     package var nanoseconds = 0
 }
@@ -30,7 +30,7 @@ package struct StepProfile: BitwiseCopyable {
 extension Session {
     /// Computes a forward pass and passes each of its steps to `body`.
     ///
-    /// - Parameter capacity: The most steps that `body` can take; nil to be told their number and nothing else.
+    /// - Parameter capacity: The largest number of steps for `body`; nil to return only their number.
     /// - Returns: The number of steps.
     /// - Throws: As `forward`; `invalidArgument` for more than `capacity`.
     package func profile(
@@ -39,7 +39,7 @@ extension Session {
     ) throws(BackboneError) -> Int {
         try check(arguments)
         let images = arguments.input.shape.n
-        // Weights are packed for those alone who compute.
+        // Weights are packed only for callers that compute.
         let computes = capacity != nil && images > 0
         let plan =
             computes
@@ -93,7 +93,7 @@ extension Plan {
             weights = convolutionKernel.packedCount(shape)
         } else if step.kind == .linear || step.kind == .channelConvolution {
             weights = graph.entry(.weight, ofNode: step.step.node)?.elementCount ?? 0
-            // Each weight of the filter along channels meets all of them.
+            // Each weight of the filter along channels is used for all channels.
             let uses: Int? = step.kind == .linear ? images : checkedProduct(images, tensors[to].channels)
             operations = checkedProduct(checkedProduct(uses, weights), 2) ?? .max
         }
@@ -106,7 +106,8 @@ extension Plan {
         Dimensions(images, tensors[tensor].channels, tensors[tensor].height, tensors[tensor].width)
     }
 
-    /// Of some tensors, and of weights; a number below 0 is not a tensor. A size that overflows Int is the largest Int.
+    /// Bytes of some tensors, and of weights; a number below 0 is not a tensor. A size that overflows Int is the
+    /// largest Int.
     private func bytes(_ indices: InlineArray<3, Int>, _ images: Int, weights: Int = 0) -> Int {
         var floats: Int? = weights
         for index in 0..<3 where indices[index] >= 0 {

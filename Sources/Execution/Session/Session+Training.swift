@@ -6,13 +6,13 @@ import Kernels
 import Networks
 import Runtime
 
-// Passes with a tape. Calls with one tape follow each other; those with several tapes run side by side, but for passes that
-// change running statistics.
+// Passes with a tape. Calls with one tape wait for each other; calls with several tapes run side by side, except passes
+// that change running statistics.
 extension Session {
-    /// Computes the outputs of a batch as `forward` does, and keeps on the tape what the way back needs.
+    /// Computes the outputs of a batch as `forward` does, and keeps the data for the backward pass on the tape.
     ///
-    /// - Throws: `invalidArgument` before anything has changed but the tape, which is then empty; `outOfMemory` and `cancelled`,
-    ///   with undefined outputs.
+    /// - Throws: `invalidArgument` before anything but the tape has changed, which is then empty; `outOfMemory` and
+    ///   `cancelled`, with undefined outputs.
     package func forwardTrain(
         _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
     ) throws(BackboneError) {
@@ -36,8 +36,8 @@ extension Session {
         }
     }
 
-    /// Takes the lock with values: alone if running statistics will change. Gives back what earlier passes in evaluation mode
-    /// have left and the next one could not use.
+    /// Takes the lock, with values: exclusive if running statistics will change. Frees memory of earlier passes in
+    /// evaluation mode that the next one could not use.
     private func lockForTraining(_ cancellation: Cancellation) throws(BackboneError) {
         try lockShared(cancellation)
         releaseWorkspaces()
@@ -58,7 +58,7 @@ extension Session {
         _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
     ) throws(BackboneError) {
         let state = tape.state
-        // Before engines are made: one for nothing cannot be.
+        // Checked before engines are made: an engine needs at least one node.
         guard network.pointee.trainableCount > 0 || state.pointee.options.wantsInputGradient else {
             throw BackboneError(
                 .invalidArgument,
@@ -79,8 +79,8 @@ extension Session {
         }
     }
 
-    /// Plans a pass over the trained part, from an image of the boundary's size on, in the memory of the tape, and computes
-    /// what it begins with.
+    /// Plans a pass through the trained part, from an image of the boundary's size on, in the memory of the tape, and
+    /// computes its input.
     private func prepare(
         _ tape: Tape, _ arguments: ForwardArguments, _ size: (height: Int, width: Int), _ cancellation: Cancellation,
         _ prefix: PrefixRun?
@@ -156,7 +156,7 @@ extension Session {
         if pass.kernels.usesBLAS { BLASThreading.enter() }
         pass.forward(arguments)
         if pass.kernels.usesBLAS { BLASThreading.leave() }
-        // Asked once: what is thrown and what is kept must agree.
+        // Checked once: the error and the kept state must agree.
         if cancellation.isCancelled { return try cancellation.check() }
         pass.keepStatistics()
         tape.state.pointee.valueRevision = network.pointee.valueRevision
@@ -165,7 +165,7 @@ extension Session {
 
     // MARK: - Backward
 
-    /// Goes back over a tape, which is empty afterwards unless it is made to be retained.
+    /// Runs the backward pass of a tape, which is empty afterwards unless its options retain it.
     ///
     /// - Parameter count: Floats of the gradients.
     /// - Throws: `stale` for a tape that is empty, of another network, or of one that has changed since; `invalidArgument`; both

@@ -5,20 +5,20 @@ import Kernels
 import Networks
 import Runtime
 
-// Inputs that fool people: nothing in a checkpoint or in an image says whether one is normalised for the other, and the
-// features of a wrong scale look like features. What a forward pass can see speaks for it.
+// Inputs on a wrong scale are easily missed: neither a checkpoint nor an image says whether they fit each other, and
+// wrong features look like features. So each forward pass checks the values that it sees.
 extension Session {
-    /// How many warnings the forward passes have given so far.
+    /// The number of warnings of the forward passes so far.
     package var warningCount: Int { logging { $0.textCount } }
 
     /// A warning that `warningCount` has counted; valid and unchanged until `destroy`.
     package func warning(_ index: Int) -> UnsafePointer<CChar> { logging { $0.text(index) } }
 
-    /// Notes what the loaded stem expects: pixels that nothing divides, or else inputs of deviation 1; nil if that is
-    /// unknown, as of weights that were not loaded.
+    /// Notes the inputs that the loaded stem expects: pixels not divided by a deviation, or else inputs of deviation 1;
+    /// nil if unknown, as for weights that were not loaded.
     package func noteExpectedScale(pixels: Bool?) { logging { $0.expectsPixels = pixels } }
 
-    /// Looks at some values of the input and the features of a forward pass that has succeeded, and warns.
+    /// Samples the input and the features of a successful forward pass, and warns.
     func observe(_ arguments: ForwardArguments) {
         observing { log, normalization in
             let pending = log.pendingKinds
@@ -44,9 +44,9 @@ extension Session {
 }
 
 extension InputNormalization {
-    /// Beyond what any normalisation to a deviation of 1 gives, and below the brightness of most photos.
+    /// More than any normalisation to a deviation of 1 gives, and less than the brightness of most photos.
     fileprivate static var largeReach: Float { 20 }
-    /// Beyond pixels themselves.
+    /// More than pixels themselves.
     fileprivate static var hugeReach: Float { 300 }
 
     /// The bits of the warnings that inputs of these elements can lead to.
@@ -202,7 +202,7 @@ extension WarningLog {
 extension Message.Interpolation {
     /// A finite number, rounded to a whole one.
     fileprivate mutating func appendInterpolation(rounded value: Float) {
-        // What no Int holds is as good as the largest.
+        // A number that overflows Int counts as the largest.
         appendInterpolation(Int(exactly: value.rounded()) ?? .max)
     }
 }

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// What a forward pass may warn of.
+/// The kinds of warnings of a forward pass.
 enum ForwardWarning: Int32 {
     /// Floats look unnormalised, but means and deviations apply to uint8 alone.
     case floatsNotNormalized
@@ -24,7 +24,7 @@ enum ForwardWarning: Int32 {
 /// The warnings that forward passes of one session have given: each kind once, in the order in which they came.
 ///
 /// Texts never change or move once they are counted, so a caller may read them while other threads add some. A forward
-/// pass that has nothing to warn of takes no lock.
+/// pass without a warning takes no lock.
 struct WarningLog: ~Copyable {
     private let lock: Mutex
     /// The number of texts, the kinds given so far, and the expected scale. Written with `lock` held, but for the
@@ -66,11 +66,12 @@ struct WarningLog: ~Copyable {
         let index = textCount
         message().write(to: texts.start + index * Self.textSize)
         shims_atomic_store(kinds, given | kind.bit)
-        // Last: whoever counts this text finds it complete.
+        // Last: once counted, the text is complete.
         shims_atomic_store(count, Int32(truncatingIfNeeded: index + 1))
     }
 
-    /// Whether the loaded stem expects pixels that nothing divides, or else inputs of deviation 1; nil if that is unknown.
+    /// Whether the loaded stem expects pixels not divided by a deviation, or else inputs of deviation 1; nil if
+    /// unknown.
     var expectsPixels: Bool? {
         get {
             let value = shims_atomic_load(scale)
