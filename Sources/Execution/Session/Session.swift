@@ -9,7 +9,7 @@ import Runtime
 /// A network with the engine that runs it and the lock that keeps changes and forward passes apart: the target of a C
 /// handle.
 ///
-/// Calls that take long take a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
+/// Long calls get a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
 ///
 /// The value is a reference; `destroy` frees its target.
 package struct Session {

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a network is built from; it never changes afterwards.
+/// The description that a network is built from; it never changes afterwards.
 package struct Configuration: BitwiseCopyable, Sendable {
     package private(set) var architecture: Architecture
     package let inChannels: Int
@@ -20,7 +20,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
     /// Initialisation starts every residual branch at zero (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
     package let zeroInitResidual: Bool
 
-    /// Bounds that keep every count of a network far from overflow, and memory within what a machine has.
+    /// Bounds that keep every count of a network far from overflow, and its memory within that of a machine.
     package static var maximumInChannels: Int { 4096 }
     package static var maximumBaseChannels: Int { 256 }
     package static var maximumClasses: Int { 1 << 20 }
@@ -36,7 +36,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
             zeroInitResidual: zeroInitResidual, style: style, normEpsilon: normEpsilon)
     }
 
-    /// Checks numbers as they come from a caller; the error names the option at fault.
+    /// Checks a caller's numbers; the error names the option at fault.
     ///
     /// - Parameter classes: 0 for as many as the architecture has.
     package init(
@@ -85,8 +85,8 @@ package struct Configuration: BitwiseCopyable, Sendable {
         self.zeroInitResidual = zeroInitResidual == 1
     }
 
-    /// What to compute with for an epsilon that a caller asks for. PyTorch's default is not a float: the double that is
-    /// meant by it is taken.
+    /// The epsilon to compute with for a caller's float. PyTorch's default is not a float, so the float nearest to it
+    /// stands for that double.
     ///
     /// - Throws: `invalidArgument` if it is not finite and positive.
     private static func epsilon(_ value: Float) throws(BackboneError) -> Double {
@@ -105,10 +105,10 @@ package struct Configuration: BitwiseCopyable, Sendable {
         return copy
     }
 
-    /// The last stage that is built.
+    /// The last built stage.
     package var deepestStage: Int { outputs.deepestStage(of: architecture.stageCount) }
 
-    /// Blocks of all stages that are built.
+    /// Blocks of all built stages.
     package var blockCount: Int {
         var count = 0
         for stage in 0..<deepestStage { count += architecture.blockCounts[stage] }

@@ -46,7 +46,7 @@ extension ResidualNetwork {
         return try addNorm("bn3", branch, initialWeight: lastNormWeight)
     }
 
-    /// A 3x3 convolution with its norm and function, with the stride of its block or what anti-aliasing makes of it.
+    /// A 3x3 convolution with its norm and function, with the stride of its block or its anti-aliased form.
     private mutating func addStridedConvolution(
         _ name: StaticString, _ norm: StaticString, _ input: Int, to channels: Int, _ geometry: BlockGeometry,
         groups: Int = 1
@@ -79,6 +79,6 @@ extension ResidualNetwork {
 }
 
 extension Window {
-    /// One that keeps the size of what it reads.
+    /// One that keeps the size of its input.
     static func same3x3(dilation: Int) -> Window { Window(size: 3, padding: dilation, dilation: dilation) }
 }

@@ -4,11 +4,11 @@
 import Runtime
 
 extension Configuration {
-    /// The graph of a ResNet up to the last node that an output needs, under torchvision's names or, for what torchvision
-    /// does not have, timm's.
+    /// The graph of a ResNet up to the last node that an output needs, under torchvision's names or, for modules that
+    /// torchvision lacks, timm's.
     package func makeGraph() throws(BackboneError) -> Graph { try makeGraph(BlockWidths()) }
 
-    /// - Throws: `invalidArgument` for choices that do not go together; `outOfMemory`.
+    /// - Throws: `invalidArgument` for choices that do not fit together; `outOfMemory`.
     package func makeGraph(_ widths: borrowing BlockWidths) throws(BackboneError) -> Graph {
         try check()
         var network = try ResidualNetwork(self, widths.values.elements)
@@ -35,7 +35,7 @@ extension Configuration {
 /// Builds the graph of a configuration. Its files are the parts of a network: stem, blocks, shortcuts, gates, head.
 struct ResidualNetwork: ~Copyable {
     let configuration: Configuration
-    /// Empty unless the architecture has no rule.
+    /// Empty if the architecture follows the rules.
     let widths: UnsafeBufferPointer<Int32>
     var graph: GraphBuilder
 

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The convolution that reads the image, and the BatchNorm after it: they tell which inputs a network was trained for.
+/// The convolution that reads the image, and the BatchNorm after it: they show which inputs a network was trained for.
 package struct Stem: BitwiseCopyable {
     package let convolution: Convolution
     package let weight: StateEntry

@@ -3,7 +3,7 @@
 
 extension Grammar {
     /// Blobs of the ResNets of Caffe2 and Detectron: `branch1` is the projection, `branch2a` to `branch2c` are the
-    /// convolutions. What is called `riv`, "running inverse variance", is the variance itself. Ignored are the momenta
+    /// convolutions. `riv`, "running inverse variance", is the variance itself. Ignored are the momenta
     /// of training, and a bias of the first convolution, which Detectron's own network does not have either.
     static var caffe2: Grammar {
         Grammar(

@@ -13,7 +13,7 @@ extension NetworkOutline {
                 .badCheckpoint,
                 "not a ResNet: its blocks are in stages, as in pre-activation networks, but have no norm1")
         }
-        // One that has nothing of a ResNet is compared with the usual one, for the reasons that a load gives.
+        // A file without any part of a ResNet is compared with the usual one, for the reasons that a load gives.
         guard let architecture = deepest == 0 ? .usual : architecture else {
             try checkStem()
             throw BackboneError(
@@ -32,7 +32,7 @@ extension NetworkOutline {
         return try configuration(architecture)
     }
 
-    /// The same for a network that a caller knows it to be.
+    /// The same for an architecture that the caller named.
     package func configuration(_ architecture: Architecture) throws(BackboneError) -> Configuration {
         let base = architecture.isCustom ? customWidth : baseChannels(architecture)
         let configuration: Configuration
@@ -44,7 +44,7 @@ extension NetworkOutline {
         } catch {
             throw BackboneError(.badCheckpoint, "its stem or head is not supported: \(error.message)")
         }
-        // A short file may describe a network that has no end, or one of parts that do not go together.
+        // A short file may describe an enormous network, or one of parts that do not fit together.
         if architecture.isCustom || architecture.norm == .group { try configuration.checkDescribed(BlockWidths()) }
         return configuration
     }
@@ -55,7 +55,7 @@ extension NetworkOutline {
         return Int32(classes)
     }
 
-    /// A stem may be the reason why nothing fits.
+    /// The stem may be the reason why nothing fits.
     private func checkStem() throws(BackboneError) {
         guard stem.isKnown && stem.widths.2 > Int64(Configuration.maximumBaseChannels) else { return }
         throw BackboneError(
@@ -113,6 +113,6 @@ extension Configuration {
         }
     }
 
-    /// Floats of a network that no table knows: more than known ones have, and 4 GiB.
+    /// Limit of floats for a network outside of the table: more than known ones have, and 4 GiB.
     private static var mostDescribedValues: Int { 1 << 30 }
 }

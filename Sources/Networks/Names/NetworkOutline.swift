@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What our names and the shapes of a state dict say of the network that it was saved from.
+/// The network of a state dict, as far as our names and its shapes show.
 package struct NetworkOutline: BitwiseCopyable {
     private(set) var stages = InlineArray<4, StageOutline>(repeating: StageOutline())
     private(set) var stem = StemOutline()
@@ -28,7 +28,7 @@ package struct NetworkOutline: BitwiseCopyable {
 
     package init() {}
 
-    /// Takes in a tensor, and returns whether it belongs to the stem or to a block.
+    /// Adds a tensor, and returns whether it belongs to the stem or to a block.
     package mutating func note(_ name: Bytes, shape: UnsafeBufferPointer<Int64>) -> Bool {
         if let place = BlockName(name) {
             isPreactivation = place.isPreactivation
@@ -57,32 +57,32 @@ package struct NetworkOutline: BitwiseCopyable {
         if equal(name, "head.fc.weight") { headFC = HeadOutline(classes: shape[0], inputs: shape[1]) }
     }
 
-    /// The head under the name that such a network has it; nil without one.
+    /// The head under its name in such a network; nil without one.
     private var head: HeadOutline? { isPreactivation == true ? headFC : fc }
 
     /// Classes of the head; nil without one.
     package var classes: Int64? { head?.classes }
 
-    /// Channels that the head reads.
+    /// Input channels of the head.
     var headInputs: Int64? { head?.inputs }
 
-    /// What the norms are, as far as the file tells.
+    /// The kind of the norms, as far as the file shows.
     var norm: Architecture.Norm { hasUsualNorms && !hasStatistics && !foldsStatistics ? .group : .batch }
 
-    /// Whether a name is that of a convolution's weight, or of what it is computed from.
+    /// Whether a name is that of a convolution's weight, or of a tensor that it is computed from.
     static func isWeight(_ name: Bytes, of convolution: StaticString) -> Bool {
         var reader = NameReader(name)
         return reader.take(convolution) && (reader.take("weight") || reader.take("parametrizations.weight."))
     }
 }
 
-/// What is seen of a classifier.
+/// The outline of a classifier.
 private struct HeadOutline: BitwiseCopyable {
     let classes: Int64
     let inputs: Int64
 }
 
-/// What is seen of a stage. Channels are 0 where nothing tells them.
+/// The outline of a stage. Channels are 0 if unknown.
 struct StageOutline: BitwiseCopyable {
     private(set) var blockCount = 0
     /// Whether blocks have a third convolution.
@@ -104,7 +104,7 @@ struct StageOutline: BitwiseCopyable {
     private(set) var squeezed: Int64 = 0
     private(set) var gateSize: Int64 = 0
 
-    /// Channels that the first block gives.
+    /// Output channels of the first block.
     var outputs: Int64 { hasThird ? thirdWidth : secondWidth }
 
     mutating func note(_ place: BlockName, _ shape: UnsafeBufferPointer<Int64>) {
@@ -133,9 +133,9 @@ struct StageOutline: BitwiseCopyable {
     }
 }
 
-/// What is seen of a stem.
+/// The outline of a stem.
 struct StemOutline: BitwiseCopyable {
-    /// Channels that come out of each convolution, of a single one of the last; 0 for missing ones.
+    /// Output channels of each convolution; a single one has the last number; 0 for missing ones.
     private(set) var widths: (Int64, Int64, Int64) = (0, 0, 0)
     private(set) var isDeep = false
     private(set) var inputs: Int64 = 0
@@ -144,7 +144,7 @@ struct StemOutline: BitwiseCopyable {
     /// Whether a convolution replaces the pooling.
     private(set) var hasPoolingConvolution = false
 
-    /// Takes in a tensor of the stem; false for others.
+    /// Adds a tensor of the stem; false for others.
     mutating func note(_ name: Bytes, _ shape: UnsafeBufferPointer<Int64>) -> Bool {
         if let index = StemOutline.convolution(name) {
             if shape.count == 4 { note(index, shape) }

@@ -20,7 +20,7 @@ package enum SegmentationHead {
         return false
     }
 
-    /// What it makes doubtful.
+    /// The doubt that it raises.
     package static var doubt: StaticString {
         """
         as in networks for segmentation: most of them are trained with dilated layer3 and layer4, which the weights do \

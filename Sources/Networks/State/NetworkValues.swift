@@ -5,8 +5,7 @@ import Runtime
 
 /// The values of a network's entries: all float32 parameters and buffers in one block, and all num_batches_tracked.
 ///
-/// A load fills one of these beside the network and then puts it in the network's place, so that a load that fails
-/// has changed nothing.
+/// A load fills separate values and then replaces the network's, so that a failed load changes nothing.
 package struct NetworkValues: ~Copyable {
     /// Laid out by `StateEntry.valueOffset`, as are the counters.
     package let floats: Buffer<Float>
@@ -28,7 +27,7 @@ extension Graph {
 }
 
 extension Network {
-    /// Puts complete values in the place of the present ones.
+    /// Replaces the present values by complete ones.
     package mutating func replaceValues(_ new: consuming NetworkValues) {
         if boundParameters == nil {
             values = consume new
@@ -41,9 +40,9 @@ extension Network {
         noteChangeOfAll()
     }
 
-    /// Puts values in the place of the present ones, of which those entries stay that were not loaded.
+    /// Replaces the present values, except those of entries that were not loaded.
     ///
-    /// - Throws: `cancelled`, and then nothing has changed.
+    /// - Throws: `cancelled`; nothing has changed then.
     package mutating func adopt(
         _ new: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>, _ cancellation: Cancellation = .none
     ) throws(BackboneError) {

@@ -10,7 +10,7 @@ package struct TrainableLayout: ~Copyable {
     package struct Slot: BitwiseCopyable, Sendable {
         /// Index of the entry in the graph.
         package let entry: Int
-        /// Of its first value in the vector.
+        /// The offset of its first value in the vector.
         package let offset: Int
         package let count: Int
     }

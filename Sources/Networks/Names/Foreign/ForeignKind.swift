@@ -3,11 +3,11 @@
 
 import Runtime
 
-/// What a module inside the stem or the blocks of a file's network is that this network does not have.
+/// The kind of a module inside the stem or the blocks of a file's network that this network lacks.
 package struct ForeignKind: BitwiseCopyable {
     /// In the terms of the field, with what to do. Static.
     package let words: Bytes
-    /// Whether its names tell for certain. Of others, tensors of other shapes tell more of the file's network.
+    /// Whether its names are certain evidence. For others, tensors of other shapes say more about the file's network.
     package let isCertain: Bool
 
     private init(_ words: StaticString, isCertain: Bool = true) {

@@ -52,7 +52,7 @@ package struct ForeignNames: ~Copyable {
     ///   - rank: Dimensions of the tensor.
     package func read(_ name: Bytes, rank: Int) -> Reading {
         if Self.isHead(name) || isCounter(name) || isUnbuilt(name) { return .ignorable }
-        // What is called after a parameter, as a part of the same storage may be, is not a module.
+        // A name below that of a parameter, such as a part of its storage, is not a module.
         if isBelowParameter(name) { return .unexpected }
         return kind(of: name, rank: rank).map { .foreign($0) } ?? .unexpected
     }
@@ -85,7 +85,7 @@ package struct ForeignNames: ~Copyable {
         return reader.rest
     }
 
-    /// What the convolution of a shortcut is called in a block.
+    /// The name of a shortcut's convolution in a block.
     private var shortcutName: StaticString {
         architecture.isPreactivation ? "downsample.conv." : averagesShortcuts ? "downsample.1." : "downsample.0."
     }
@@ -95,7 +95,8 @@ package struct ForeignNames: ~Copyable {
         name.hasSuffix("total_ops") || name.hasSuffix("total_params")
     }
 
-    /// Whether a part before the last is called as a parameter or a statistic; parametrised ones are modules by that name.
+    /// Whether a part before the last has the name of a parameter or a statistic; parametrised ones are modules of that
+    /// name.
     private func isBelowParameter(_ name: Bytes) -> Bool {
         var rest = name
         var isParametrized = false
@@ -110,7 +111,7 @@ package struct ForeignNames: ~Copyable {
         return false
     }
 
-    /// Whether a name is that of a part of the architecture that comes after all that this network gives.
+    /// Whether a name belongs to a part of the architecture after all outputs of this network.
     private func isUnbuilt(_ name: Bytes) -> Bool {
         if isStemAlone && architecture.pooling == .convolution && name.hasPrefix("maxpool.") { return true }
         if !hasPooled && architecture.isPreactivation && name.hasPrefix("norm.") { return true }
@@ -156,7 +157,7 @@ package struct ForeignNames: ~Copyable {
         if let known = named(rest) { return known }
         var reader = NameReader(rest)
         if reader.take("downsample.") {
-            // A norm, of one dimension, tells only that this network has no shortcut in this block.
+            // A norm, of one dimension, only shows that this network has no shortcut in this block.
             if averagesShortcuts { return rank > 1 && reader.take("0.") ? .plainShortcut : .unknown }
             let isPooled = rank > 1 && reader.take("1.") || reader.take("2.") || reader.take("3.")
             return isPooled ? .averageShortcut : .unknown
@@ -174,14 +175,14 @@ package struct ForeignNames: ~Copyable {
         return part.hasPrefix("parametrizations.") || part.hasPrefix("weight_") ? .parametrisation : nil
     }
 
-    /// ResNeSt's modules, in the place of a convolution.
+    /// ResNeSt's modules, which replace a convolution.
     private func splitAttention(_ part: Bytes) -> ForeignKind? {
         let first = firstPart(of: part)
         return equal(first, "conv") || equal(first, "bn0") || equal(first, "fc1") || equal(first, "radix")
             ? .splitAttention : nil
     }
 
-    /// The kind that any part of a name stands for.
+    /// The kind of any part of a name.
     private func named(_ name: Bytes) -> ForeignKind? {
         // timm's modules are all called `se`.
         if name.hasPrefix("se.conv.") { return parts.kind(of: bytes(of: "eca")) }

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Parts of names, as module trees have them between dots, and the kinds that they stand for. In order, as a hostile file
-/// may have as many names of many parts as fit.
+/// Parts of names, between the dots of module trees, and their kinds. Sorted, as a hostile file may have many names of
+/// many parts.
 struct ForeignParts: ~Copyable {
     private var parts = UniqueArray<Bytes>()
     private var kinds = UniqueArray<ForeignKind>()
@@ -27,7 +27,7 @@ struct ForeignParts: ~Copyable {
         sort(order.mutableElements) { compare(parts[Int($0)], parts[Int($1)]) < 0 }
     }
 
-    /// The kind that a part of a name stands for; nil if it is not one of the table.
+    /// The kind of a part of a name; nil if the table lacks it.
     func kind(of part: Bytes) -> ForeignKind? {
         let parts = parts.elements
         return search(order.elements) { compare(parts[Int($0)], part) }.map { kinds[$0] }
