@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a file that is not read here seems to be.
+/// The probable format of an unsupported file, with advice.
 func foreignKind(of file: FileReference, _ bytes: Bytes) throws(BackboneError) -> Message {
     func begins(_ prefix: [8 of UInt8], count: Int) -> Bool {
         guard bytes.count >= count else { return false }
@@ -55,7 +55,7 @@ private func isONNX(_ bytes: Bytes, size: Int) -> Bool {
         // producer_name, producer_version, domain, doc_string, opset_import, metadata_props
         case 0x12, 0x1a, 0x22, 0x32, 0x42, 0x72:
             guard let count = reader.varint() else { return false }
-            // A text beyond what is looked at.
+            // A text beyond the inspected bytes.
             guard count <= reader.remaining else { return tag == 0x32 && count <= size - reader.position }
             _ = reader.take(count)
         // model_version
@@ -78,7 +78,7 @@ private func isSavedModel(_ bytes: Bytes, size: Int) -> Bool {
     return count == size - reader.position && reader.next == 0x0a
 }
 
-/// Whether a file ends as the tables do that TensorFlow keeps its tensors or their places in.
+/// Whether a file ends like TensorFlow's tables of tensors or of their positions.
 private func isTensorFlowIndex(_ file: FileReference) throws(BackboneError) -> Bool {
     guard file.size >= 48 else { return false }
     let end = try file.read(at: file.size - 8, count: 8)

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads the header of a safetensors file: a length, a JSON object of names with dtype, shape and place, and the
-/// numbers, which must fill the rest of the file without a hole.
+/// Reads the header of a safetensors file: a length, a JSON object of names with dtype, shape and place, and the data,
+/// which must fill the rest of the file without a hole.
 ///
 /// (Format: the README of github.com/huggingface/safetensors.)
 struct SafetensorsHeader: ~Copyable {
@@ -70,7 +70,7 @@ struct SafetensorsHeader: ~Copyable {
         guard json.isAtEnd else { throw damaged("something follows the end") }
     }
 
-    /// Texts of no further interest.
+    /// The texts are not used.
     private mutating func parseMetadata() throws(BackboneError) {
         var text = UniqueArray<UInt8>()
         guard json.take("{") else { throw damaged("'__metadata__' is not an object") }

@@ -117,7 +117,7 @@ private struct TarHeader {
         try names.append(TarHeader.text(block.slice(0, 100)))
     }
 
-    /// What comes before the first zero.
+    /// The bytes before the first zero.
     private static func text(_ field: Bytes) -> Bytes {
         var count = 0
         while count < field.count && field[count] != 0 { count += 1 }
@@ -150,7 +150,7 @@ private struct TarHeader {
     }
 }
 
-/// What an extended header says of the next member: lines "12 key=value", each with its own length in front.
+/// The attributes of the next member from an extended header: lines "12 key=value", each preceded by its own length.
 private struct TarAttributes: ~Copyable {
     private(set) var path = UniqueArray<UInt8>()
     private(set) var size: Int?

@@ -77,7 +77,7 @@ struct ZipDirectoryLocation {
         }
     }
 
-    /// The position of the one end record whose comment reaches to the end of the file, but for zeros.
+    /// The position of the one end record whose comment reaches to the end of the file, except for zeros.
     ///
     /// - Parameter lastByte: the number of bytes of the tail up to the last that is not zero.
     private static func findEnd(in tail: Bytes, lastByte: Int) throws(BackboneError) -> Int {
@@ -166,7 +166,7 @@ func parseZipDirectory(_ directory: Bytes, count: Int) throws(BackboneError) -> 
     return members
 }
 
-/// Whether so many bytes can be what is stored or packed.
+/// Whether so many bytes are possible for this method.
 private func isPlausible(size: Int, packedSize: Int, method: UInt16) -> Bool {
     guard method == ZipArchive.deflatedMethod else { return size == packedSize }
     return size <= checkedProduct(packedSize, Limits.inflation) ?? .max
@@ -192,7 +192,7 @@ private struct Zip64Extra {
         }
     }
 
-    /// The number itself, or the next wide one where it says so.
+    /// The number itself, or the next wide one if it refers to that.
     mutating func widen(_ number: UInt32) -> Int? {
         guard number == UInt32.max else { return Int(number) }
         return numbers.uint64().flatMap { Int(exactly: $0) }

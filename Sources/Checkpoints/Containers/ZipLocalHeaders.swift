@@ -58,7 +58,7 @@ private func extraSize(ofLocalHeader header: Bytes, of member: ZipArchive.Member
         let size = reader.uint32(), let nameSize = reader.uint16(), let extraSize = reader.uint16(),
         Int(nameSize) == name.count, let ownName = reader.take(name.count), equal(ownName, name)
     else { return nil }
-    // Numbers that the header leaves to the descriptor are zero, and all ones where they are wider than 32 bits.
+    // Numbers that the header leaves to the descriptor are zero, or all ones if they are wider than 32 bits.
     let isLater = member.flags & descriptorFlag != 0
     func agree(_ number: UInt32, _ size: Int) -> Bool {
         UInt32(exactly: size) == number || number == UInt32.max || isLater && number == 0

@@ -11,8 +11,8 @@ public struct Descriptor: ~Copyable {
     /// The descriptor of the process that the path names, as /dev/fd/N does; -1 for none.
     let inherited: Int32
 
-    /// Opens whatever a path names, without waiting: opening a pipe would otherwise wait for a writer. What it is can
-    /// only be asked afterwards: before, someone could still put a pipe in the place of a file.
+    /// Opens a path without waiting: opening a pipe would otherwise wait for a writer. Its kind is checked afterwards:
+    /// before, someone could still replace the file by a pipe.
     ///
     /// - Throws: `fileNotFound`, `io`.
     init(_ path: UnsafePointer<CChar>) throws(BackboneError) {
@@ -54,7 +54,7 @@ public struct Descriptor: ~Copyable {
 
     func clearNonblocking() { shims_clear_nonblocking(number) }
 
-    /// - Throws: `io` for a folder, with what to pass instead of it, and for a block device.
+    /// - Throws: `io` for a folder, with the path to pass instead, and for a block device.
     func requireStream(_ status: stat) throws(BackboneError) {
         var status = status
         if shims_is_directory(&status) != 0 { throw BackboneError(.io, folderMessage(number)) }

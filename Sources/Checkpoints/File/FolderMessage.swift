@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// Why a folder cannot be loaded, and which file to load instead.
+/// The message for a folder: why it cannot be loaded, and which file to load instead.
 ///
 /// - Parameter folder: its descriptor.
 func folderMessage(_ folder: Int32) -> Message {

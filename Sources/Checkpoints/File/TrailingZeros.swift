@@ -4,10 +4,10 @@
 import Runtime
 
 extension FileReference {
-    /// The length of the file without the zero bytes at its end, of which no more than `Limits.trailingZeros` are left
-    /// out: whole blocks of zeros are what tapes, disks and transfers fill up a file with.
+    /// The length of the file without the zero bytes at its end, of which at most `Limits.trailingZeros` are left out:
+    /// tapes, disks and transfers fill up files with blocks of zeros.
     ///
-    /// - Parameter start: nothing before it is looked at.
+    /// - Parameter start: earlier bytes are not read.
     func sizeWithoutTrailingZeros(from start: Int = 0) throws(BackboneError) -> Int {
         let first = max(size - Limits.trailingZeros, start)
         // Most files end in something else.

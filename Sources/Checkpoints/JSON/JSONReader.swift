@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads the few things of JSON (RFC 8259) that the headers of safetensors files and the indices of shards consist of. It
-/// goes from front to back and never into itself. The caller has checked that the bytes are UTF-8.
+/// Reads the few things of JSON (RFC 8259) that the headers of safetensors files and the indices of shards consist of.
+/// It reads from front to back, without recursion. The caller has checked that the bytes are UTF-8.
 struct JSONReader {
     private var reader: ByteReader
 
@@ -30,7 +30,7 @@ struct JSONReader {
         }
     }
 
-    /// Skips a value of any kind. What is nested in it is counted, not checked.
+    /// Skips a value of any kind. Nested values are counted, not checked.
     ///
     /// - Returns: false if none comes next.
     mutating func skipValue() throws(BackboneError) -> Bool {
@@ -59,7 +59,7 @@ struct JSONReader {
         return true
     }
 
-    /// Takes a number, true, false or null.
+    /// Reads a number, true, false or null.
     private mutating func takeLiteral() -> Bool {
         let start = reader.position
         while let byte = reader.next {
@@ -74,7 +74,7 @@ struct JSONReader {
         return reader.position > start
     }
 
-    /// Takes a punctuation mark if it comes next.
+    /// Reads a punctuation mark if it comes next.
     mutating func take(_ mark: Unicode.Scalar) -> Bool {
         skipSpace()
         guard let byte = reader.next, UInt32(byte) == mark.value else { return false }
@@ -87,7 +87,7 @@ struct JSONReader {
         skipSpace()
         var value: Int?
         while let byte = reader.next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
-            // No zeros in front.
+            // No leading zeros.
             if value == 0 { return nil }
             guard let tenfold = checkedProduct(value ?? 0, 10),
                 let larger = checkedSum(tenfold, Int(byte - UInt8(ascii: "0")))
@@ -116,7 +116,7 @@ struct JSONReader {
         return false
     }
 
-    /// What follows a backslash.
+    /// The characters after a backslash.
     private mutating func escape() -> UInt32? {
         guard let byte = reader.uint8() else { return nil }
         switch byte {

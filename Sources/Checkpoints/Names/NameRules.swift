@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// A grammar, taken apart into its lines.
+/// The parsed lines of a grammar.
 struct NameRules: ~Copyable {
     /// Landmarks: two names that every network of the grammar has.
     struct Place: BitwiseCopyable {
@@ -16,15 +16,15 @@ struct NameRules: ~Copyable {
     private struct Rule: BitwiseCopyable {
         let pattern: Bytes
         let ours: Bytes
-        /// Whether no writer has such names.
+        /// Whether the project has no such names.
         let isReadOnly: Bool
     }
 
-    /// What a name is.
+    /// The class of a name.
     enum Translation {
         /// Not of a network.
         case unknown
-        /// Of a network, without a use.
+        /// Of a network, but unused.
         case dropped
         /// Of anything else next to a network, under its own name.
         case verbatim
@@ -36,7 +36,7 @@ struct NameRules: ~Copyable {
     private(set) var places = UniqueArray<Place>()
     private var rules = UniqueArray<Rule>()
     private var ranges = NameFieldRanges()
-    /// What our names begin with that say nothing of which network is which.
+    /// Prefixes of our names that do not distinguish networks.
     private var apart = UniqueArray<Bytes>()
 
     init(_ grammar: NameGrammar) throws(BackboneError) {
@@ -70,13 +70,13 @@ struct NameRules: ~Copyable {
         }
     }
 
-    /// Takes "!OTHER" from a line; empty at its end.
+    /// Reads "!OTHER" from a line; empty at its end.
     private static func absentName(_ line: inout Bytes) -> Bytes {
         let word = line.takeWord()
         return word.isEmpty ? word : word.slice(1, word.count - 1)
     }
 
-    /// Whether one of our names says nothing of which network is which.
+    /// Whether one of our names does not distinguish networks.
     func isApart(_ name: Bytes) -> Bool {
         for start in apart.elements where name.hasPrefix(start) { return true }
         return false

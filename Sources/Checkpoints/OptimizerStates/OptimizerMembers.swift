@@ -4,13 +4,13 @@
 import Runtime
 
 /// The parts of an optimizer's state dict, `{'state': {i: {...}}, 'param_groups': [{'params': [i], ...}]}`, as values of a
-/// pickle. It follows no reference further than these levels, so cycles have no end to reach.
+/// pickle. It follows references only for these levels, so cycles do no harm.
 struct OptimizerMembers: ~Copyable {
-    /// How many parameters each group has.
+    /// The number of parameters of each group.
     let groups: UniqueArray<Int>
     /// The options of each group.
     let options: UniqueArray<OptimizerGroupOptions>
-    /// For each parameter, in the order of the groups, the dict of what is kept for it; none if it is missing.
+    /// For each parameter, in the order of the groups, the dict of its state; none if it is missing.
     let values: UniqueArray<UInt32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {
@@ -97,7 +97,7 @@ struct OptimizerMembers: ~Copyable {
         }
     }
 
-    /// Finds out which parameter each member of 'state' belongs to.
+    /// Assigns each member of 'state' to its parameter.
     private static func values(
         of keys: borrowing UniqueArray<Int>, in state: UInt32, _ pickle: borrowing Pickle
     ) throws(BackboneError) -> UniqueArray<UInt32> {
@@ -165,7 +165,8 @@ struct OptimizerMembers: ~Copyable {
 }
 
 extension Pickle {
-    /// Whether a dict has no more items than a parameter or a group could: the same one may be listed many times.
+    /// Whether the number of items of a dict is possible for a parameter or a group: the same dict may be listed many
+    /// times.
     fileprivate func isSmall(_ dict: UInt32) -> Bool {
         count(of: dict, atMost: Limits.optimizerOptions + 1) <= Limits.optimizerOptions
     }

@@ -5,8 +5,8 @@ import Runtime
 
 /// Writes `{'state_dict': ..., 'optimizer': ...}` as `torch.save` does. The file appears at `path` only when it is complete.
 ///
-/// - Throws: `invalidArgument` for a path that does not end as such files do, or for more than 4 GB; `fileNotFound` for a
-///   missing folder, `io`, `outOfMemory`; an older file is then as it was.
+/// - Throws: `invalidArgument` for a path with another suffix, or for more than 4 GB; `fileNotFound` for a
+///   missing folder, `io`, `outOfMemory`; an existing file is then unchanged.
 package func writeTrainingCheckpoint(
     _ tensors: borrowing UniqueArray<TensorSource>, _ optimizer: borrowing OptimizerSource,
     to path: UnsafePointer<CChar>

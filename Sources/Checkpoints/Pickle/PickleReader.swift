@@ -4,8 +4,8 @@
 import CShims
 import Runtime
 
-/// Reads pickles from front to back: a part of a file, through a window as the numbers of a large pickle need not be in
-/// memory to follow it; or bytes in memory. It returns nil instead of a byte after the end.
+/// Reads pickles from front to back: a part of a file, through a window so that the values of a large pickle need not
+/// be in memory; or bytes in memory. It returns nil instead of a byte after the end.
 struct PickleReader: ~Copyable {
     private static var windowSize: Int { 64 << 10 }
 
@@ -14,7 +14,7 @@ struct PickleReader: ~Copyable {
     /// The bytes from place `start` on.
     private(set) var window: UniqueArray<UInt8>
     private var start: Int
-    /// How many bytes of the window are read in, and how many of those are taken.
+    /// The number of bytes read into the window, and the number of those consumed.
     private var filled: Int
     private var taken = 0
     /// The place after the last byte.
@@ -66,7 +66,7 @@ struct PickleReader: ~Copyable {
         return true
     }
 
-    /// The next `count` bytes, at most `Limits.pickleTextBytes` of a file, valid until more is taken.
+    /// The next `count` bytes, at most `Limits.pickleTextBytes` of a file, valid until the next read.
     mutating func take(_ count: Int) throws(BackboneError) -> Bytes? {
         guard count >= 0, try has(count) else { return nil }
         defer { taken &+= count }
@@ -102,8 +102,8 @@ struct PickleReader: ~Copyable {
 
     /// Reads the bytes up to and including the next line feed.
     ///
-    /// - Parameter text: gets them appended, as far as they are no more than `limit`.
-    /// - Returns: how many they are.
+    /// - Parameter text: receives at most `limit`.
+    /// - Returns: their number.
     mutating func takeLine(to text: inout UniqueArray<UInt8>, limit: Int) throws(BackboneError) -> Int? {
         var count = 0
         while let byte = try uint8() {

@@ -60,7 +60,7 @@ extension Unpickler {
         return try make(array)
     }
 
-    /// Nil for what is not an array.
+    /// Nil for other values.
     private mutating func array(
         shape: UInt32, type: UInt32, _ order: Pickle.Tensor.Order, data: UInt32
     ) throws(BackboneError) -> PickleValue? {

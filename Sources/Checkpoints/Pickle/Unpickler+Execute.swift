@@ -4,7 +4,7 @@
 import Runtime
 
 extension Unpickler {
-    /// Does what one instruction says.
+    /// Executes one instruction.
     mutating func execute(_ opcode: Opcode) throws(BackboneError) {
         switch opcode {
         case .proto:
@@ -124,7 +124,7 @@ extension Unpickler {
         try push(PickleValue(kind, pickle.texts.count - 1))
     }
 
-    /// What was appended to the text of the pickle from `start` on.
+    /// The text appended to the pickle's text from `start` on.
     func range(from start: Int) throws(BackboneError) -> TextRange {
         guard pickle.text.count <= Limits.pickleBytes else {
             throw damaged("its strings have more than \(Limits.pickleBytes) bytes")

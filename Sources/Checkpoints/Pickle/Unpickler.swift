@@ -3,15 +3,15 @@
 
 import Runtime
 
-/// Follows the instructions of pickles as Python's unpickler does, and makes values of nothing but the kinds that a
-/// checkpoint is built of.
+/// Follows the instructions of pickles as Python's unpickler does, and makes only values of the kinds that checkpoints
+/// consist of.
 ///
-/// Nothing is imported or called: names of classes and functions stay names, and what they would make stays opaque. The
+/// Nothing is imported or called: names of classes and functions stay names, and their objects stay opaque. The
 /// memory used is bounded by the number of instructions. (Instructions: CPython's Lib/pickletools.py.)
 struct Unpickler: ~Copyable {
     var pickle = Pickle()
     var reader: PickleReader
-    /// What persistent ids stand for where they are numbers.
+    /// The objects of persistent ids that are numbers.
     var objects = PersistentObjects()
     private var stack = UniqueArray<UInt32>()
     /// Heights of the stack at which a MARK is.
@@ -35,9 +35,9 @@ struct Unpickler: ~Copyable {
         return unpickler.finish()
     }
 
-    /// Reads the next pickle. Values of those before stay what they are.
+    /// Reads the next pickle. Values of earlier ones do not change.
     ///
-    /// - Returns: what it describes, a value of `pickle`.
+    /// - Returns: its value, in `pickle`.
     mutating func read() throws(BackboneError) -> UInt32 {
         stack.removeAll()
         marks.removeAll()
@@ -100,7 +100,7 @@ extension Unpickler {
 
     mutating func mark() throws(BackboneError) { try marks.append(stack.count) }
 
-    /// Takes the last mark away; the values above it, that many, stay on the stack.
+    /// Removes the last mark; the values above it, that many, stay on the stack.
     mutating func popMark() throws(BackboneError) -> Int {
         guard !marks.isEmpty else { throw damaged("the stack has no mark") }
         return stack.count - marks.removeLast()
@@ -199,7 +199,7 @@ extension Unpickler {
 
     /// Makes a list or dict of the `count` values on top.
     mutating func push(_ kind: PickleValue.Kind, of count: Int) throws(BackboneError) {
-        // It belongs below its items on the stack: it takes their place after they have been counted.
+        // It replaces its items on the stack after they have been counted.
         try pushTuple(of: count)
         let tuple = pickle[try pop()]
         try push(kind)

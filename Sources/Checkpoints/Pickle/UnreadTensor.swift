@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The kinds of tensors whose values are not read, and how to save them as ones that are.
+/// The unsupported kinds of tensors, and how to save them in a supported one.
 enum UnreadTensor: UInt8 {
     /// Of a dtype of `DTypeNames`: the detail is its row.
     case dtype
@@ -26,7 +26,7 @@ enum UnreadTensor: UInt8 {
     case sharded
     /// A subclass of tensors that has none of its own values: the detail is its class.
     case wrapper
-    /// Of another device, with values that were saved in another kind of dtype than its own.
+    /// Of another device, with values saved in another kind of dtype than its own.
     case converted
 
     /// The kind of a class of tensors, nil for a class of any other objects.
@@ -46,7 +46,7 @@ enum UnreadTensor: UInt8 {
         }
     }
 
-    /// The kind of what a function of `torch._utils` rebuilds, nil for any other function.
+    /// The kind of the result of a function of `torch._utils` , nil for any other function.
     init?(rebuild name: Bytes) {
         if equal(name, "_rebuild_qtensor") {
             self = .quantised
@@ -64,12 +64,12 @@ enum UnreadTensor: UInt8 {
     }
 }
 
-// What a message says of one after "'conv1.weight' is".
+// The text of a message after "'conv1.weight' is".
 extension UnreadTensor {
     /// A tensor in row `row` of `DTypeNames`.
     private static func describe(row: Int) -> Message {
         let name = DTypeNames(row: row).torch
-        // Those of quantised tensors begin with q, those of complex ones with c.
+        // Names of quantised dtypes begin with q, those of complex ones with c.
         switch name.utf8Start.pointee {
         case UInt8(ascii: "q"):
             return "a quantised \(name) tensor, which is not supported; save it after .dequantize()"
@@ -78,7 +78,7 @@ extension UnreadTensor {
         }
     }
 
-    /// A tensor of a safetensors dtype that is not read.
+    /// A tensor of an unsupported safetensors dtype.
     static func describe(safetensors code: Bytes) -> Message {
         if let row = DTypeNames.row(of: code, { $0.safetensors }) { return describe(row: row) }
         return "a tensor of dtype \(code), which is not supported; save it after .float()"
@@ -127,7 +127,7 @@ extension UnreadTensor {
 }
 
 extension Pickle {
-    /// What a message says a tensor of a kind that is not read is.
+    /// A message's description of a tensor of an unsupported kind.
     func describe(unread value: PickleValue) -> Message {
         let kind = UnreadTensor(rawValue: UInt8(truncatingIfNeeded: value.first)) ?? .wrapper
         return kind.describe(value.second, in: self)
@@ -135,7 +135,7 @@ extension Pickle {
 }
 
 extension PickleValue {
-    /// A tensor of a kind that is not read.
+    /// A tensor of an unsupported kind.
     init(_ kind: UnreadTensor, detail: UInt32 = PickleValue.none) {
         self.init(.unread, Int(kind.rawValue), detail)
     }

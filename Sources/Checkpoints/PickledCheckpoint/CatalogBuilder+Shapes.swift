@@ -3,9 +3,9 @@
 
 import Runtime
 
-// Shapes, strides and the bytes that they take.
+// Shapes, strides and their sizes in bytes.
 extension CatalogBuilder {
-    /// Adds a tensor or array in a storage that is known.
+    /// Adds a tensor or array in a known storage.
     mutating func add(
         _ name: Bytes, _ tensor: Pickle.Tensor, _ dtype: DType, _ known: Known, view: Range<Int>?,
         _ checkpoint: borrowing PickledCheckpoint
@@ -23,7 +23,7 @@ extension CatalogBuilder {
         case .columnMajor:
             strides = try consecutive(sizes.elements, isColumnMajor: true)
         }
-        // An array has bytes of its own, no more and no fewer.
+        // An array has exactly the bytes of its own.
         let size = byteCount(sizes.elements, dtype)
         let actual = catalog.storages[Int(known.storage)].size
         guard size == actual else {
@@ -41,9 +41,9 @@ extension CatalogBuilder {
             strides: strides.elements)
     }
 
-    /// How many bytes the numbers of an array take.
+    /// The size of an array's values in bytes.
     ///
-    /// - Parameter limit: as many as they are written in.
+    /// - Parameter limit: the number of written bytes.
     func byteCount(
         of tensor: Pickle.Tensor, _ dtype: DType, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint,
         notAbove limit: Int
@@ -62,7 +62,7 @@ extension CatalogBuilder {
         return size
     }
 
-    /// The strides of elements that follow each other, the last axis first or the first. Strides of an absurd shape
+    /// The strides of contiguous elements, the last axis first or the first. Strides of an absurd shape
     /// have no effect: it is refused.
     private func consecutive(
         _ sizes: UnsafeBufferPointer<Int64>, isColumnMajor: Bool

@@ -4,8 +4,8 @@
 import Runtime
 
 extension PickledCheckpoint {
-    /// The tensors of a candidate. Numbers, texts and the like between them are kept as names without a tensor: an error
-    /// only where the network needs one.
+    /// The tensors of a candidate. Numbers, texts and other values between them are kept as names without a tensor: an
+    /// error only if the network needs one.
     ///
     /// - Throws: `badCheckpoint` naming the tensor at fault, `io`, `outOfMemory`.
     func catalog(of candidate: Candidates.Candidate) throws(BackboneError) -> TensorCatalog {
@@ -24,10 +24,9 @@ extension PickledCheckpoint {
     }
 }
 
-/// Fills a catalog with values of a pickle. Storages that tensors share, or parts of which they are views, get into it
-/// once.
+/// Fills a catalog with values of a pickle. Shared storages are added once.
 struct CatalogBuilder: ~Copyable {
-    /// A storage of the catalog, and what tensors in it must agree upon.
+    /// A storage of the catalog, and the properties that its tensors must agree on.
     struct Known {
         var storage: Int32 = -1
         var dtype = DType.uint8
@@ -37,7 +36,7 @@ struct CatalogBuilder: ~Copyable {
     var catalog = TensorCatalog()
     /// For each place of the container.
     private var places: UniqueArray<Known>
-    /// For each text of the pickle, as soon as one holds numbers.
+    /// For each text of the pickle, once one holds values.
     private var texts = UniqueArray<Known>()
 
     init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
@@ -165,7 +164,7 @@ extension CatalogBuilder {
         if text.form == .plain {
             return TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
         }
-        // How many they are is seen when they are read; as many as the array has they must be.
+        // Their number is only known when they are read; it must be that of the array.
         let size = try byteCount(of: tensor, dtype, name, checkpoint, notAbove: text.count)
         return TensorCatalog.Storage(
             position: text.position, size: size, checksum: nil, place: .written(text.form, text.count))

@@ -3,7 +3,7 @@
 
 import Runtime
 
-// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does where it is asked to: five pickles one
+// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does on request: five pickles one
 // after another (magic number, version of the protocol, properties of the system, the object, the keys of its storages)
 // and then the storages in the order of the keys, each as a number of elements in eight bytes and its bytes.
 //
@@ -11,7 +11,7 @@ import Runtime
 
 private let protocolVersion = 1001
 
-/// Reads everything but the numbers of a checkpoint that is a part of a file.
+/// Reads everything except the values of a checkpoint that is a part of a file.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 ///
@@ -38,7 +38,7 @@ func readLegacyCheckpoint(
     return PickledCheckpoint(unpickler.finish(), places, file)
 }
 
-/// Reads the one storage that such a file consists of.
+/// Reads the only storage of such a file.
 func readLegacyStorage(
     _ file: FileReference, _ range: Range<Int>
 ) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
@@ -61,7 +61,7 @@ private func onlyStorage(
     return (checkpoint.places[index], dtype)
 }
 
-/// Goes from storage to storage to the end of the file.
+/// Iterates over the storages to the end of the file.
 private func readPlaces(
     _ unpickler: inout Unpickler, keys: UInt32, _ file: FileReference, mayEndInZeros: Bool
 ) throws(BackboneError) -> StoragePlaces {
@@ -90,7 +90,7 @@ private func readPlaces(
     return places
 }
 
-/// Takes a storage as PyTorch's files without a zip archive have them: how many elements, and then their bytes.
+/// Reads a storage in the form of PyTorch's files without a zip archive: the number of elements, and then their bytes.
 func readPlace(
     _ reader: inout PickleReader, elementSize: Int, of key: Bytes
 ) throws(BackboneError) -> TensorCatalog.Storage {

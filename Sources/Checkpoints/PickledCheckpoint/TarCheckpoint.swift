@@ -6,7 +6,7 @@ import Runtime
 // A checkpoint that `torch.save` wrote before PyTorch 0.1.10: a tar archive with the members `storages`, `tensors` and
 // `pickle`. In the last, storages and tensors are persistent ids: numbers under which the other two describe them.
 
-/// Reads everything but the numbers.
+/// Reads everything except the values.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 func readTarCheckpoint(_ file: FileReference) throws(BackboneError) -> PickledCheckpoint {

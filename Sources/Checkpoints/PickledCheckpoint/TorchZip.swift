@@ -8,7 +8,7 @@ import Runtime
 
 private let pickleName: StaticString = "data.pkl"
 
-/// Reads everything but the numbers.
+/// Reads everything except the values.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 func readTorchZip(_ file: FileReference) throws(BackboneError) -> PickledCheckpoint {

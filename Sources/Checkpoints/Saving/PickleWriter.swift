@@ -5,7 +5,7 @@ import Runtime
 
 /// Writes a pickle of protocol 2, with the instructions that `torch.save` uses for a state dict.
 struct PickleWriter: ~Copyable {
-    /// What comes again and again: it is written once, and then recalled from the memo slot of its raw value.
+    /// Repeated values: written once, and then recalled from the memo slot of the raw value.
     enum Shared: UInt8 {
         case orderedDict, rebuildTensor, floatStorage, longStorage, storage, cpu, version
     }

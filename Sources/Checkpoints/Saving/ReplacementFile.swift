@@ -4,8 +4,8 @@
 import CShims
 import Runtime
 
-/// A file that replaces another only when it is complete: it is written under another name in the same
-/// folder, brought to the disk, and renamed. Until then, and if anything fails, the older file is as it was.
+/// A file that replaces another only when it is complete: it is written under another name in the same folder, synced,
+/// and renamed. Until then, and if anything fails, the existing file is unchanged.
 // Public: see UniqueArray.
 public struct ReplacementFile: ~Copyable {
     private let descriptor: Int32
@@ -16,8 +16,8 @@ public struct ReplacementFile: ~Copyable {
     private let permissions: mode_t?
     private var isInPlace = false
 
-    /// - Parameter path: of the file to replace or make. If it is a symbolic link, its target is replaced. A
-    ///   file that exists must be one that could be written to; its permissions go over to the new one.
+    /// - Parameter path: of the file to replace or create. If it is a symbolic link, its target is replaced. An
+    ///   existing file must be writable; the new one gets its permissions.
     /// - Throws: `fileNotFound` if the folder does not exist, `io`, `outOfMemory`.
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
         let target = try followingLinks(path)
@@ -25,7 +25,7 @@ public struct ReplacementFile: ~Copyable {
         var attempt = 0
         while true {
             let temporary = try ReplacementFile.temporaryPath(beside: target.elements, attempt)
-            // Never open to more people than the older file.
+            // Never accessible to more users than the existing file.
             let descriptor = shims_create_exclusively(temporary.elements.baseAddress, permissions ?? 0o666)
             if descriptor >= 0 {
                 self.descriptor = descriptor
@@ -56,7 +56,7 @@ public struct ReplacementFile: ~Copyable {
             if shims_errno() == ENOENT { return nil }
             throw BackboneError.system("cannot write it", shims_errno())
         }
-        // A rename would put a file into the place of a device or an empty folder as well.
+        // A rename would also replace a device or an empty folder.
         guard shims_is_regular_file(&status) != 0 else {
             throw BackboneError(
                 .io,
@@ -95,16 +95,16 @@ public struct ReplacementFile: ~Copyable {
         }
     }
 
-    /// Puts the file, which is now complete, into its place.
+    /// Renames the complete file to its path.
     ///
-    /// - Throws: `io`. The older file is then as it was, unless only the last step failed, which makes sure that the new
-    ///   name outlasts a loss of power.
+    /// - Throws: `io`. The existing file is then unchanged, unless only the last step failed, which syncs the folder so
+    ///   that the new name survives a power failure.
     mutating func commit() throws(BackboneError) {
         if let permissions, fchmod(descriptor, permissions) != 0 {
             throw BackboneError.system("cannot give it the permissions of the existing file", shims_errno())
         }
         try ReplacementFile.synchronize(descriptor)
-        // Who may not list a folder may still write to it, and then does without that last step.
+        // A process that may write to a folder but not list it skips that last step.
         let folder = try openFolder()
         defer { if folder >= 0 { close(folder) } }
         guard rename(temporaryPath.elements.baseAddress, path.elements.baseAddress) == 0 else {

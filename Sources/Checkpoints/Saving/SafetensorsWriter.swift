@@ -8,7 +8,7 @@ import Runtime
 /// The header has the names in the order given. Numbers of eight bytes come first in the file and the header is padded
 /// to a multiple of eight, so that every number is at a multiple of its size in a mapped file.
 ///
-/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
+/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an existing file is then unchanged.
 func writeSafetensors(
     _ tensors: UnsafeBufferPointer<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
@@ -25,7 +25,7 @@ func writeSafetensors(
 private func safetensorsHeader(
     _ tensors: UnsafeBufferPointer<TensorSource>
 ) throws(BackboneError) -> UniqueArray<UInt8> {
-    // The wide numbers begin the file.
+    // Wide numbers come first in the file.
     var wide: Int? = 0
     for index in 0..<tensors.count where tensors[index].dtype == .int64 { wide = checkedSum(wide, tensors[index].size) }
     var nextWide: Int? = 0

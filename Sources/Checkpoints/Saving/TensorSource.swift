@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// A tensor to be written: its name, and its numbers one after the other in the order of its shape.
+/// A tensor to write: its name, and its contiguous values in the order of its shape.
 package struct TensorSource: BitwiseCopyable {
     let name: Bytes
     let shape: UnsafeBufferPointer<Int64>

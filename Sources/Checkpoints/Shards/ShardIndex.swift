@@ -6,7 +6,7 @@ import Runtime
 /// The index of a checkpoint in several files, as transformers and accelerate write it: a JSON object whose `weight_map`
 /// names the file of each tensor.
 struct ShardIndex: ~Copyable {
-    /// A tensor, and the number of the file that holds it.
+    /// A tensor, and the number of its file.
     private struct Entry {
         var name: TextRange
         var file: Int
@@ -98,7 +98,7 @@ struct ShardIndex: ~Copyable {
 }
 
 extension JSONReader {
-    /// Reads an object; `body` reads the value of each key and tells whether it could.
+    /// Reads an object; `body` reads the value of each key and returns whether it succeeded.
     ///
     /// - Throws: `badCheckpoint` if the value is not an object, and what `body` throws.
     fileprivate mutating func readObject(

@@ -4,15 +4,16 @@
 import Runtime
 
 extension StateDict {
-    /// Reads the numbers of tensors that `match` found fit to be loaded.
+    /// Reads the values of tensors that `match` accepted.
     ///
     /// Every storage is read once, however many tensors are in it, and its checksum is taken piece by piece while the
-    /// piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
+    /// piece is in cache. The usual tensor, float32 that fills its storage, is read directly into its destination.
     ///
     /// - Parameters:
     ///   - pool: its threads share the storages.
-    ///   - leastShared: bytes that are worth waking threads for, which takes as long as reading some 100 kilobytes.
-    /// - Throws: `badCheckpoint` for a wrong checksum, a file that got shorter or too many bytes to unpack, `io`,
+    ///   - leastShared: bytes that are worth waking threads for, which costs as much time as reading about 100
+    ///     kilobytes.
+    /// - Throws: `badCheckpoint` for a wrong checksum, a shortened file or too many bytes to unpack, `io`,
     ///   `outOfMemory`. The destinations are then undefined.
     package func read(
         _ destinations: borrowing UniqueArray<TensorDestination>, _ pool: borrowing ThreadPool,
@@ -67,7 +68,7 @@ extension StateDict {
                 }
             }
         }
-        // What one thread alone would have met first.
+        // The error that one thread alone would have met first.
         var first = StreamingJob.Failure()
         for worker in 0..<pool.threadCount where failures.start[worker].group < first.group {
             first = failures.start[worker]
@@ -193,7 +194,7 @@ private func steps(from offset: Int, to limit: Int, by stride: Int, most: Int) -
     return min((limit - offset + stride - 1) / stride, most)
 }
 
-/// What the threads share that read storages together.
+/// The state shared by the threads that read storages together.
 private struct StreamingJob {
     struct Failure: BitwiseCopyable {
         var group = Int.max
@@ -204,7 +205,7 @@ private struct StreamingJob {
     let reader: UnsafePointer<StorageReader>
     let groups: UnsafePointer<StorageGroups>
     let list: UnsafeBufferPointer<TensorDestination>
-    /// The first of each worker, which then has nothing more to do: its later groups follow that one.
+    /// The first error of each worker, which then stops: its later groups follow that one.
     let failures: UnsafeMutablePointer<Failure>
 
     func run(_ group: Int, _ worker: Int) {

@@ -20,11 +20,11 @@ struct StorageReader: ~Copyable {
         self.crc = crc
     }
 
-    /// Reads a storage of `catalog` to where its bytes are wanted.
+    /// Reads a storage of `catalog` to its destination.
     ///
     /// - Parameters:
     ///   - name: of a tensor in it, for messages.
-    ///   - look: is shown each piece while it is in the cache, with its place and size.
+    ///   - look: receives each piece while it is in the cache, with its offset and size.
     func read(
         _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
         into memory: UnsafeMutableRawPointer, look: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
@@ -33,8 +33,8 @@ struct StorageReader: ~Copyable {
             storage, 0..<storage.size, of: name, from: catalog, file, to: { memory + $0 }, use: look)
     }
 
-    /// Reads a part of a storage piece by piece and shows each to `use` with its first byte's place and its size. A
-    /// storage is shown in part even if its checksum turns out wrong.
+    /// Reads a part of a storage piece by piece and passes each to `use` with its first byte's place and its size.
+    /// Parts of a storage are passed even if its checksum turns out wrong.
     ///
     /// - Parameter worker: less than the number of threads; no other thread's at the time.
     func read(
@@ -67,8 +67,7 @@ struct StorageReader: ~Copyable {
             })
     }
 
-    /// - Parameter range: of bytes of the storage. Its checksum is checked, and that nothing follows it, if that is all
-    ///   of it.
+    /// - Parameter range: of bytes of the storage. If it is the whole storage, its checksum and its end are checked.
     @inline(__always)
     private func read(
         _ storage: TensorCatalog.Storage, _ range: Range<Int>, of name: Bytes, from catalog: borrowing TensorCatalog,

@@ -3,10 +3,10 @@
 
 import Runtime
 
-/// What a state dict in a file holds, whatever the kind of file: names, shapes, and the positions of the values.
+/// The content of a state dict in a file of any kind: names, shapes, and the positions of the values.
 ///
-/// Tables of plain numbers that refer to each other by index: a container's parser fills them, matching and reading
-/// know nothing of containers. Every tensor in it has been checked to be inside its storage.
+/// Tables of plain numbers that refer to each other by index: a container's parser fills them; matching and reading do
+/// not know containers. Every tensor in it has been checked to be inside its storage.
 struct TensorCatalog: ~Copyable {
     /// One name of the state dict.
     struct Entry {
@@ -24,28 +24,28 @@ struct TensorCatalog: ~Copyable {
         var isTensor: Bool { storage >= 0 }
     }
 
-    /// A run of bytes that hold numbers.
+    /// A range of bytes with values.
     struct Storage {
         enum Place {
-            /// The file has them as they are.
+            /// The file has them unchanged.
             case file
             /// The file has them deflated, in so many bytes.
             case deflated(Int)
-            /// The file has them as a pickle writes bytes that it cannot have as they are, in so many bytes.
+            /// The file has them in the text form of a pickle, in so many bytes.
             case written(TextForm, Int)
-            /// They are in `memory`: the file has them in a form of which only a parser knows.
+            /// They are in `memory`: the file has them in a form that only a parser knows.
             case memory
         }
 
         /// The number of the file that has it, of a checkpoint in several.
         var file: Int32 = 0
         var position: Int
-        /// Of the bytes themselves, whatever form the file has them in. Not more than what the file has could become.
+        /// Of the bytes themselves, whatever form the file has them in. At most what the file's bytes can expand to.
         var size: Int
-        /// The CRC-32 of the bytes, nil if the file tells none.
+        /// The CRC-32 of the bytes, nil if the file has none.
         var checksum: UInt32?
         var place = Place.file
-        /// The size of the numbers whose bytes come in the opposite order; 1 without such.
+        /// The size of numbers whose bytes are in the opposite order; 1 without such.
         var reversedSize = 1
     }
 
@@ -92,7 +92,7 @@ struct TensorCatalog: ~Copyable {
         return count
     }
 
-    /// Whether the elements of a tensor follow each other in their storage in row-major order.
+    /// Whether the elements of a tensor are contiguous in their storage in row-major order.
     func isContiguous(_ index: Int) -> Bool {
         let shape = shape(index)
         let strides = strides(index)
@@ -113,14 +113,14 @@ extension TensorCatalog {
 
     /// Adds a name whose value is not a readable tensor; an error only if the network needs it.
     ///
-    /// - Parameter obstacle: what it is instead; at most `Limits.obstacleBytes` of it are kept.
+    /// - Parameter obstacle: its kind; at most `Limits.obstacleBytes` of it are kept.
     mutating func addUnreadable(name: Bytes, obstacle: Bytes) throws(BackboneError) {
         let name = try add(name: name)
         let obstacle = try add(text: obstacle.slice(0, min(obstacle.count, Limits.obstacleBytes)))
         try entries.append(Entry(name: name, obstacle: obstacle))
     }
 
-    /// The same of a message that follows "'name' is". The names of classes in it may be any bytes.
+    /// The same for a message after "'name' is". The names of classes in it may be any bytes.
     mutating func addUnreadable(name: Bytes, what: Message) throws(BackboneError) {
         var text = UniqueArray<UInt8>()
         for index in 0..<what.count { try text.append(what[index] < 0x80 ? what[index] : UInt8(ascii: "?")) }
