@@ -94,7 +94,7 @@ struct Inflater: ~Copyable {
         done &+= 1
     }
 
-    /// Adds bytes that were unpacked without `emit`to the window, at most as many as it has.
+    /// Adds bytes that were unpacked without `emit` to the window, at most as many as it has.
     private mutating func remember(_ bytes: UnsafePointer<UInt8>, count: Int) {
         let start = unpacked & (Inflater.windowSize - 1)
         let first = min(count, Inflater.windowSize - start)

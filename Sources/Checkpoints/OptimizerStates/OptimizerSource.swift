@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The state of an optimizer to write as PyTorch's `state_dict()` : groups of parameters with their options, and the
+/// The state of an optimizer to write as PyTorch's `state_dict()`: groups of parameters with their options, and the
 /// state of each parameter.
 package struct OptimizerSource: ~Copyable {
     /// The value of an option.

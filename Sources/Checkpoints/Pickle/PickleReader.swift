@@ -102,7 +102,7 @@ struct PickleReader: ~Copyable {
 
     /// Reads the bytes up to and including the next line feed.
     ///
-    /// - Parameter text: receives at most `limit`.
+    /// - Parameter text: receives at most `limit` bytes.
     /// - Returns: their number.
     mutating func takeLine(to text: inout UniqueArray<UInt8>, limit: Int) throws(BackboneError) -> Int? {
         var count = 0

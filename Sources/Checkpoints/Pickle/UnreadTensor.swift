@@ -46,7 +46,7 @@ enum UnreadTensor: UInt8 {
         }
     }
 
-    /// The kind of the result of a function of `torch._utils` , nil for any other function.
+    /// The kind of the result of a function of `torch._utils`, nil for any other function.
     init?(rebuild name: Bytes) {
         if equal(name, "_rebuild_qtensor") {
             self = .quantised

@@ -3,7 +3,7 @@
 
 /// The kernels for one instruction set, by algorithm; one of them always computes directly.
 ///
-/// None is optional: a copy of an optional kernel asks the Swift runtime for metadata, which allocates.
+/// No field is optional: copying an optional kernel asks the Swift runtime for metadata, which allocates.
 package struct AlgorithmKernels: Sendable {
     /// Floats of a vector.
     let lanes: Int

@@ -5,8 +5,8 @@ import CShims
 
 /// Keeps OpenBLAS from starting threads inside ours.
 ///
-/// Its number of threads is one setting for the whole process, which the host may use too. While anybody is between
-/// `enter` and `leave` it is 1; the last to leave gives the host back the number that the first one found.
+/// Its number of threads is one setting for the whole process, which the host may use too. While any call is between
+/// `enter` and `leave` it is 1; the last call to leave restores the host's number, which the first one saved.
 package enum BLASThreading {
     package static func enter() {
         let scope = lockedScope()
@@ -27,7 +27,7 @@ package enum BLASThreading {
         pthread_mutex_unlock(&scope.pointee.mutex)
     }
 
-    /// In a forked child the threads that were inside are gone: the first to come gives back what they would have.
+    /// In a forked child the threads that were inside are gone: the first call restores the number for them.
     private static func lockedScope() -> UnsafeMutablePointer<shims_blas_scope> {
         let scope = shims_the_blas_scope().unsafelyUnwrapped
         if shims_fork_begin(&scope.pointee.owner) != 0 {

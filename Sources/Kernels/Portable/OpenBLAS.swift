@@ -4,9 +4,9 @@
 import CShims
 import Runtime
 
-/// The BLAS of the portable kernels: loaded when they are first chosen, since on other CPUs nobody needs it.
+/// The BLAS of the portable kernels: loaded when they are first chosen, since other CPUs do not need it.
 enum OpenBLAS {
-    /// - Throws: `io` where it cannot be loaded.
+    /// - Throws: `io` if it cannot be loaded.
     static func load() throws(BackboneError) {
         guard let reason = shims_load_blas(Int32(clamping: ThreadLimit.defaultCount)) else { return }
         throw BackboneError(
@@ -18,7 +18,7 @@ enum OpenBLAS {
         )
     }
 
-    /// Why the kernels for any CPU were chosen.
+    /// The reason why the portable kernels were chosen.
     private static var cause: StaticString {
         #if arch(arm64)
             "the CPU's vector instructions are disabled"

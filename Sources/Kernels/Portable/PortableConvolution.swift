@@ -57,7 +57,7 @@ enum PortableConvolution {
             gather(task, pixels: pixels, to: scratch)
         }
 
-        // C: in place too where the output has no border, unless it is the residual to be added.
+        // C: in place too if the output has no border, unless it is the residual to be added.
         let isInPlace = task.output.border == 0 && task.residual?.origin != task.output.origin
         let c =
             isInPlace
@@ -100,7 +100,7 @@ enum PortableConvolution {
         }
     }
 
-    /// Bias, residual and ReLU on the way from the products to the output.
+    /// Writes the products to the output with bias, residual and ReLU.
     private static func finish(
         _ task: ConvolutionTask, pixels: Range<Int>, channels: Range<Int>, products: UnsafePointer<Float>, stride: Int
     ) {

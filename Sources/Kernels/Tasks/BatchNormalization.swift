@@ -27,7 +27,7 @@ package struct BatchStatisticsTask: KernelTask {
         self.cancellation = cancellation
     }
 
-    /// How many values a channel has.
+    /// The number of values of a channel.
     var valueCount: Int { imageCount * input.height * input.width }
 }
 
@@ -39,7 +39,7 @@ extension BatchStatisticsTask {
     }
 }
 
-/// BatchNorm of one image with given statistics and what follows it:
+/// BatchNorm of one image with given statistics, residual and ReLU:
 /// `output = relu((input - mean) / sqrt(variance + epsilon) * weight + bias + residual)`.
 package struct BatchNormalizationTask: KernelTask {
     package let input: Activation

@@ -31,7 +31,7 @@ enum PlainWeightGradient {
         }
     }
 
-    /// Adds the products of a row of gradients with a row of the input, which one row of the window meets.
+    /// Adds the products of a row of gradients with the row of the input under one row of the window.
     private static func addRow(
         _ task: WeightGradientTask, _ outputs: Range<Int>, input: UnsafePointer<Float>,
         _ gradients: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>

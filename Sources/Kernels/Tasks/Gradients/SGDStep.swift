@@ -3,7 +3,7 @@
 
 import CShims
 
-/// One step of SGD for parameters that follow each other, in place, with the bits of PyTorch's default path for the CPU:
+/// One step of SGD for contiguous parameters, in place, with the bits of PyTorch's default path for the CPU:
 /// scalars are rounded to Float, and the sums marked `fma` are rounded once.
 ///
 ///     g = fma(parameter, weightDecay, g)                      unless the decay is 0
@@ -12,7 +12,7 @@ import CShims
 ///     g = buffer, with Nesterov's momentum g = fma(buffer, momentum, g)
 ///     parameter = fma(g, -learningRate, parameter)
 package struct SGDStepTask: KernelTask {
-    /// What differs from one group of parameters to another.
+    /// The options of a group of parameters.
     package struct Rule: BitwiseCopyable, Sendable {
         package var learningRate: Double
         package var weightDecay: Double
@@ -56,7 +56,7 @@ extension SGDStepTask {
 
     var blockCount: Int { parameterBlockCount(step.count) }
 
-    /// What a block has to do.
+    /// The work of a block.
     func part(_ block: Int) -> shims_sgd_step {
         let range = parameterBlock(block, of: step.count)
         return step.part(range.lowerBound, range.count)
