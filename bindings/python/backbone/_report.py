@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a load found, name by name."""
+"""The result of a load, name by name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import _library
 from ._errors import check
 from ._library import lib
 
-# How many names of a class are listed where people read them.
+# The number of names of a class that texts list.
 _LISTED = 8
 
 
 class Mismatch(NamedTuple):
-    """A name that network and checkpoint give different shapes."""
+    """A name with different shapes in network and checkpoint."""
 
     name: str
     expected: tuple[int, ...]
@@ -51,9 +51,9 @@ class LoadReport:
         dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
             "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "cifar", "layer0", "sequential" or
             "paddledetection".
-        depth: of the checkpoint's network, as its names tell; None if they do not, or if no depth describes it.
-        architecture: of the checkpoint's network, as names and shapes tell: "resnet50", "wide_resnet50_2", ...;
-            "custom" for a network without a name, "" if they tell none.
+        depth: of the checkpoint's network, from its names; None if they do not tell, or if the network has no depth.
+        architecture: of the checkpoint's network, from names and shapes: "resnet50", "wide_resnet50_2", ...; "custom"
+            for a network without a name, "" if they describe none.
         base_channels: of the checkpoint's stem; None if it has none.
         input_channels: of the checkpoint's stem; None if it has none.
         dtype: of the convolutions' weights in the checkpoint: "float32", "float16", ..., or "mixed".
@@ -64,7 +64,7 @@ class LoadReport:
             it was loaded into an existing network.
         optimizer: after loading an optimiser: the parameters that the state in the file is for; "" after other loads.
         input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
-        tensors: how many tensors of known types the checkpoint's dict holds, under any names.
+        tensors: the number of tensors of known types in the checkpoint's dict, under any names.
         warnings: reasons to doubt that the network computes what was trained.
         json: the whole report with all shapes as a JSON object, see backbone_report_to_json; "" for `load_state_dict`.
     """

@@ -172,7 +172,8 @@ class ResNet(Training, Closing):
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
         self._warnings = ForwardWarnings(pointer.value)
-        # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
+        # Cached by input shape and layout: computing it would be most of the time that Python adds to a small forward
+        # pass.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
         # Smaller forward passes end within about a millisecond; only the first one has weights to draw and to pack.
         self._least_watched = 10_000_000 // ((self._depth or _DEEPEST) * options.base_channels**2) * self._in_channels
@@ -182,16 +183,16 @@ class ResNet(Training, Closing):
     def from_file(cls, path: Checkpoint, *, strict: bool = False, **options: Any) -> ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
 
-        A constructor that a subclass adds is not called.
+        The constructor of a subclass is not called.
 
         Args:
             path: the file, or its bytes in memory, as for `load_weights`.
             strict: as for `load_weights`.
             options: `key`, `prefix`, `input_channels` and the other options of `load_weights`; and those of the
-                constructor, without `depth` and `base_channels`, which are the file's. So is the architecture, unless
-                `architecture` names it: for what no file tells, as anti-aliasing. So is
-                `in_channels` if it is not given, unless `input_channels` converts the stem: "sum" makes it 1, a
-                sequence its length, "repeat" 3.
+                constructor except `depth` and `base_channels`, which the file decides. It also decides the
+                architecture, unless `architecture` names it, as is needed for properties that files do not record, such
+                as anti-aliasing. It decides `in_channels` if that is not given, unless `input_channels` converts the
+                stem: "sum" makes it 1, a sequence its length, "repeat" 3.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
@@ -204,7 +205,7 @@ class ResNet(Training, Closing):
             rest["in_channels"] = _implied_channels(conversion, rest)
         if is_demanded:
             requested.input_channels = _library.INPUT_CHANNELS_FIXED
-        # The library takes base_channels from the file, and what is not given here.
+        # The file decides base_channels, and options not given here.
         described = network_options(None, 64, **rest)
         pointer = ctypes.c_void_p()
         arguments = ctypes.byref(described), ctypes.byref(requested), ctypes.byref(pointer)
@@ -284,7 +285,7 @@ class ResNet(Training, Closing):
 
     @property
     def frozen_stages(self) -> int:
-        """What `freeze` set last."""
+        """The last value set by `freeze`."""
         return int(self._options().frozen_stages)
 
     @property
@@ -361,7 +362,7 @@ class ResNet(Training, Closing):
         requested = ctypes.byref(load_options(strict, **options))
 
         def from_file(name: bytes, *rest: Any) -> int:
-            # What was read from a pipe is gone.
+            # The bytes read from a pipe are gone.
             return self._handle.run(
                 lambda net: int(lib.backbone_load_weights_with(net, name, *rest)), repeatable=os.path.isfile(name)
             )
@@ -379,12 +380,12 @@ class ResNet(Training, Closing):
         Args:
             path: ending in .pth, .pt, .bin or .pth.tar: a zip .pth that `torch.load` reads (PyTorch 1.6 and later, with
                 weights_only=True too). Else: a safetensors file. The same weights give the same bytes.
-            names: whose names to write: "detectron2", "huggingface" and the others that reports call `dialect`; None:
-                those of `state_dict`.
+            names: the project whose names to write: "detectron2", "huggingface" or another `dialect` of reports; None:
+                the names of `state_dict`.
 
         Raises:
             ValueError: that project has no name for some tensor.
-            FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
+            FileNotFoundError, OSError: the file cannot be written; an existing one is unchanged.
         """
         encoded = encoded_path("path", path)
         with self._handle as net:
@@ -399,7 +400,7 @@ class ResNet(Training, Closing):
     ) -> LoadReport:
         """Load the arrays of a mapping, as `load_weights` loads the tensors of a file.
 
-        The rules are those of `load_weights`, only that `strict` is the default, as in PyTorch.
+        The rules are those of `load_weights`, except that `strict` is the default, as in PyTorch.
 
         Args:
             state_dict: arrays by name.
@@ -457,8 +458,8 @@ class ResNet(Training, Closing):
     def freeze(self, frozen_stages: SupportsIndex) -> ResNet:
         """Freeze nothing (-1), the stem (0), or the stem and the first 1 to 4 stages. Returns the network.
 
-        It sets the state: a lower number unfreezes. Parameters of frozen stages have `requires_grad` False, and their
-        BatchNorms use and never update their running statistics, whatever `train` says.
+        Each call replaces the setting: a lower number unfreezes. Parameters of frozen stages have `requires_grad`
+        False, and their BatchNorms use and never update their running statistics, whatever `train` says.
 
         Raises:
             ValueError: not from -1 to 4.
@@ -508,33 +509,32 @@ class ResNet(Training, Closing):
     def forward(self, x: Any, out: Sequence[Any] | None = None, *, channels_last: bool = False) -> tuple[Any, ...]:
         """Compute the features of a batch of images. `net(x)` is the same.
 
-        In evaluation mode the features of an image are the same bits for every number of threads and every batch it is
-        part of.
+        In evaluation mode the features of an image have the same bits for every number of threads and in every batch.
 
         Args:
             x: a NumPy array, a PyTorch tensor on the CPU, or anything that shares its memory by `__array_interface__`
                 or `__dlpack__`; of shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. uint8, which is
-                normalised with `mean`, `std` and `channel_order`, or float32, taken as it is; with
-                `normalize="all"` normalised like uint8. It is not copied, whatever its strides, negative and zero ones
+                normalised with `mean`, `std` and `channel_order`, or float32, used unchanged; with `normalize="all"`
+                normalised like uint8. It is not copied, whatever its strides, negative and zero ones
                 too: an image of shape (H, W, 3) goes in as `image.transpose(2, 0, 1)[None]`. (Only elements at odd
                 addresses, as in fields of packed records, are copied.)
-            out: what to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes that
-                `output_shapes` gives and in positive strides; they may share memory neither with each other nor with
-                `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
+            out: arrays to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes
+                that `output_shapes` gives and in positive strides; they may share memory neither with each other nor
+                with `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
             channels_last: the memory of new arrays is in the order (N, H, W, C). Their shape is still (N, C, H, W).
 
         Returns:
-            One array for each of out_indices, always as a tuple; what `out` holds if that is given.
+            One array for each of out_indices, always as a tuple; the elements of `out` if that is given.
 
         Raises:
-            TypeError: an array is of another dtype, or no array.
+            TypeError: an array has another dtype, or is not an array.
             ValueError: a shape or layout does not fit; a tensor is not on the CPU or needs a gradient; in training
                 mode, a BatchNorm with one value per channel.
-            MemoryError: what `out` holds is then undefined.
+            MemoryError: the contents of `out` are then undefined.
 
         Warns:
-            BackboneWarning: the input is not on the scale that the network expects, or holds NaN or infinities, as far
-                as a sample of its values tells. Each kind once for a network; see backbone_warning_count.
+            BackboneWarning: the input is not on the scale that the network expects, or has NaN or infinities, by a
+                sample of its values. Each kind once for a network; see backbone_warning_count.
         """
         tensor, alive = input_tensor(x)
         count = len(self._outputs)
@@ -552,7 +552,7 @@ class ResNet(Training, Closing):
     def _arranged_outputs(
         self, x: npt.NDArray[Any], tensor: _library.Tensor, out: Sequence[Any] | None, channels_last: bool
     ) -> tuple[tuple[Any, ...], Any]:
-        """What a forward pass of this input returns, and its descriptors: `backbone_tensor[]`."""
+        """The outputs of a forward pass of this input, and their descriptors: `backbone_tensor[]`."""
         if out is None:
             arrays, outputs = self._new_outputs(x.shape, channels_last)
             return tuple(arrays), outputs
@@ -596,7 +596,7 @@ class ResNet(Training, Closing):
         return self._vector("pooled", x)
 
     def logits(self, x: Any) -> FloatArray:
-        """The classifier's result, of shape (N, num_classes), in a network with "logits" among its outputs.
+        """The result of the classifier, of shape (N, num_classes), if "logits" is among the outputs.
 
         See `pooled`.
         """
@@ -650,8 +650,8 @@ class ResNet(Training, Closing):
     def cancel(self) -> None:
         """End forward passes, loads and other long calls in progress on this network in other threads.
 
-        They raise CancelledError within some 50 milliseconds. What `out` holds is then undefined; the network is as it
-        was. Calls that are entered later are not affected. Any thread may call this.
+        They raise CancelledError within about 50 milliseconds. The contents of `out` are then undefined; the network is
+        unchanged. Later calls are not affected. Any thread may call this.
         """
         self._handle.cancel()
 
@@ -687,7 +687,7 @@ class ResNet(Training, Closing):
 
 
 def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> int:
-    """`in_channels` of a network that is created from a file, where it is not given."""
+    """`in_channels` of a network that is created from a file, if it is not given."""
     if not isinstance(conversion, str):
         return len(conversion) if isinstance(conversion, Sequence) else 3
     if conversion == "sum":
@@ -695,5 +695,5 @@ def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> 
     for name in ("mean", "std"):
         if np.ndim(options.get(name, 0)) == 1:
             return len(options[name])
-    # The library takes the file's, unless it converts the stem.
+    # The file's, unless the stem is converted.
     return 3

@@ -11,7 +11,7 @@ Example::
     with backbone.ResNet(50, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD) as net:
         features = net(image.transpose(2, 0, 1)[None])
 
-`mean` and `std` are the network's affair: an image stays uint8 until the library reads it.
+The network applies `mean` and `std`: an image stays uint8 until the library reads it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Size = int | tuple[int, int]
 
 _LONGEST = 65535
 
-# What a folder is searched for. A file that is named itself may have any name.
+# Suffixes of images in folders. A file that is named directly may have any name.
 SUFFIXES = frozenset(
     ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
 )
@@ -55,13 +55,13 @@ def load_image(
 ) -> Pixels:
     """Decode an image.
 
-    Of a file with many pictures it is the first. Cameras store beside the pixels how they were held (EXIF): the picture
-    comes upright. Gray levels, palettes, CMYK and the like become RGB. Of transparent pixels the colour is taken and
-    the transparency left out, as torchvision's ImageFolder does; of 16 bits the nearest 8.
+    A file with several pictures gives the first. Cameras record their orientation (EXIF): the result is upright. Gray
+    levels, palettes, CMYK and the like become RGB. Transparency is ignored, and transparent pixels keep their colour,
+    as in torchvision's ImageFolder; 16 bits become the nearest 8.
 
     Args:
         source: a path, or the bytes of a file.
-        max_pixels: the most pixels that the image may have: a small file can declare gigabytes. None: any number. It
+        max_pixels: limit of the image's pixels: a small file can declare gigabytes. None: any number. It
             replaces `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
 
     Returns:
@@ -84,19 +84,19 @@ def prepare(
     *,
     max_pixels: int | None = MAX_PIXELS,
 ) -> Pixels:
-    """Resize, then crop, to the pixel as torchvision's `Resize` and `CenterCrop` do with PIL images.
+    """Resize, then crop, with the same pixels as torchvision's `Resize` and `CenterCrop` for PIL images.
 
     `size=256, crop=224` are torchvision's evaluation transforms for ResNets; `size=800, max_size=1333` those of usual
-    detectors. Resizing is Pillow's bilinear filter, whose triangle widens where the image shrinks (antialias).
+    detectors. Resizing uses Pillow's bilinear filter, whose triangle widens if the image shrinks (antialias).
 
     Args:
         image: uint8, of shape (H, W, 3).
-        size: the length of the shorter side, or (H, W) exactly; None: the size it has.
-        crop: the side of a square, or (H, W), cut from the centre; where the image is smaller, black is added around
-            it. None: all of it.
-        max_size: with a length as `size`: scale less where the longer side would become longer than this. Without
+        size: the length of the shorter side, or (H, W) exactly; None: unchanged.
+        crop: the side of a square, or (H, W), cut from the centre; a smaller image gets a black border. None: the whole
+            image.
+        max_size: with a length as `size`: scale less if the longer side would exceed this. Without
             `size`: the length of the longer side.
-        max_pixels: the most pixels that it may be resized to. None: any number.
+        max_pixels: limit of pixels after resizing. None: any number.
 
     Returns:
         An array of shape (H', W', 3); `image` itself if nothing changes.
@@ -129,7 +129,7 @@ def prepare_picture(
     Args:
         picture: of mode "RGB" or "L".
         size: as for `prepare`, and so are `crop`, `max_size` and `max_pixels`.
-        option: what errors call `max_pixels`.
+        option: the name of `max_pixels` in errors.
 
     Raises:
         TypeError, ValueError: an argument is not one of these.
@@ -141,7 +141,7 @@ def prepare_picture(
 
 
 def resized_shape(shape: tuple[int, ...], size: Size | None, max_size: int | None = None) -> tuple[int, int]:
-    """(H, W) of what `prepare` makes of an image of (H, W) before it crops."""
+    """(H, W) of an image of (H, W) after the resizing of `prepare`, before its crop."""
     height, width = shape
     short, long = sorted((height, width))
     limit = None if max_size is None else _length("max_size", max_size)
@@ -160,16 +160,16 @@ def resized_shape(shape: tuple[int, ...], size: Size | None, max_size: int | Non
         short, long = length, length * long // short
         if limit is not None and long > limit:
             short, long = limit * short // long, limit
-    # A line stays one.
+    # A line keeps one row or column.
     short = max(short, 1)
     return (long, short) if width <= height else (short, long)
 
 
 def files_in(folder: str | os.PathLike[str]) -> list[str]:
-    """The paths of the images in a folder and in those below it, hidden ones excepted, by their suffixes.
+    """The paths of the images in a folder and its subfolders, except hidden ones, by their suffixes.
 
-    Folder by folder, in the order of names. Links that lead nowhere are among them: opening one is an error that names
-    it. Pipes, sockets and devices are not: reading one may never end.
+    Folder by folder, in the order of names. The result includes broken links, whose opening is an error that names
+    them, but not pipes, sockets and devices, since reading one may never end.
 
     Raises:
         OSError: a folder cannot be read.
@@ -210,7 +210,7 @@ def _center_crop(image: Pixels, height: int, width: int) -> Pixels:
     missing = [max(height - image.shape[0], 0), max(width - image.shape[1], 0)]
     if any(missing):
         image = np.pad(image, [*((count // 2, count - count // 2) for count in missing), (0, 0)])
-    # Halves are rounded to the even number, as torchvision's.
+    # Halves are rounded to the even number, as in torchvision.
     top, left = round((image.shape[0] - height) / 2), round((image.shape[1] - width) / 2)
     return image[top : top + height, left : left + width]
 

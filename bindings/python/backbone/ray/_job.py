@@ -24,16 +24,16 @@ from ._writer import LISTED, Writer, identities_in
 
 @dataclass(frozen=True)
 class Summary:
-    """What a job did. `print(summary)` shows it in a few lines.
+    """The result of a job. `print(summary)` shows it in a few lines.
 
     Attributes:
         rows: images that this job wrote rows for, with or without features.
-        failed: how many of these have an error in the place of features.
+        failed: the number of these with an error instead of features.
         skipped: rows that an earlier job had done.
         errors: (id, message) of the first 100 that failed.
         actors: images by actor, "host:process".
         seconds: from the start of the actors to the end.
-        report: what the load of the weights found.
+        report: the report of loading the weights.
     """
 
     rows: int
@@ -75,7 +75,7 @@ def extract(
 
     The columns are described at `Extractor`: one row for each image, with `error` for those without features, so that
     the result can be counted and joined with the source. A file appears when it is complete. The actors write
-    them: features do not travel through Ray's object store, and `Summary` is all that comes back.
+    them: features do not pass through Ray's object store; only a `Summary` is returned.
 
     Args:
         source: a folder (all images in it, or all Parquet files if it has any, in folders below too), a pattern
@@ -106,7 +106,7 @@ def extract(
         out = os.path.abspath(out)
     columns = {"image_column": image_column, "id_column": id_column, "keep": keep}
     settings |= columns | {"threads": threads, "root": os.getcwd()}
-    # Says what is wrong with source, weights and settings before anything is started.
+    # Reports errors of source, weights and settings before anything is started.
     found = found_in(source)
     report = Extractor(weights, **settings).report
     done = identities_in(out, id_column)
@@ -141,7 +141,7 @@ def extract(
 
 
 def _summary(parts: Iterable[Mapping[str, Any]], started: float, report: LoadReport | None) -> Summary:
-    """The sum of what actors tell of their files."""
+    """The sum of the actors' reports on their files."""
     total = dict.fromkeys(("rows", "failed", "skipped"), 0)
     errors: list[tuple[Any, str]] = []
     actors: dict[str, int] = {}
@@ -161,12 +161,12 @@ def check_positive(**numbers: Any) -> None:
 
 
 def slots(threads: int) -> int:
-    """How many actors of so many threads the machines have CPUs for; an actor is on one machine."""
+    """The number of actors of so many threads for which the machines have CPUs; an actor is on one machine."""
     return sum(int(node["Resources"].get("CPU", 0)) // threads for node in ray.nodes() if node["Alive"])
 
 
 def _checked_actors(actors: int | None, threads: int, slots: int, reads: bool) -> int:
-    """The number of actors; they leave a CPU to Ray Data where it reads something, which would wait for ever."""
+    """The number of actors, which leave a CPU for Ray Data to read with, if it must: else it would wait for ever."""
     cpus = int(ray.cluster_resources().get("CPU", 0))
     most = max(min(slots, (cpus - reads) // threads), 0)
     if actors is None and most > 0:
