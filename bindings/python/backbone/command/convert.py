@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone convert`: a checkpoint in another form."""
+"""`backbone convert`: a checkpoint in another format."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write the weights of IN, a checkpoint of any kind that is read here, to OUT.
+    """Write the weights of IN, a checkpoint in any supported format, to OUT.
 
-    By the ending of OUT it is a zip archive as torch.save writes it (.pth, .pt, .bin, .pth.tar) or safetensors
-    (.safetensors): float32, under torchvision's names, without what does not belong to the backbone. OUT appears only
-    when it is complete.
+    The suffix of OUT selects a zip archive as of torch.save (.pth, .pt, .bin, .pth.tar) or safetensors (.safetensors).
+    Both are float32, under torchvision's names, without tensors outside of the backbone. OUT appears only when it is
+    complete.
 
     \b
     backbone convert model_final.pkl resnet50.safetensors

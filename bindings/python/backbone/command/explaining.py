@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What `backbone gradcam` and `backbone saliency` share: targets, pictures and reports."""
+"""The common parts of `backbone gradcam` and `backbone saliency`: targets, pictures and reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEAD = re.compile(r"(head\.)?fc\.(weight|bias)")
 
 @dataclass(frozen=True)
 class Asked:
-    """What to explain, as the options say."""
+    """The target of the options."""
 
     name: str | None
     names_file: str | None
@@ -43,7 +43,7 @@ class Asked:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the network must compute for the target."""
+        """The outputs that the target needs."""
         return ("logits",) if self.feature is None else (self.feature.stage,)
 
     def open(self, network: NetworkOptions, outputs: tuple[str, ...]) -> ResNet:
@@ -144,7 +144,7 @@ def smoothed(heat: npt.NDArray[np.float32], stride: int, size: tuple[int, int]) 
 
 @dataclass(frozen=True)
 class Report:
-    """What is written of one image, and how.
+    """The result for one image, and how to draw it.
 
     Attributes:
         explanation: of the image alone.
@@ -152,9 +152,8 @@ class Report:
         stage: of the map; "" for the input.
         heat: of shape (h, w).
         stride: pixels for each position of it.
-        picture: what the network saw.
-        strength: the heat of each pixel of the picture.
-        high: what is drawn in the brightest colour, with all above.
+        picture: the network's input. strength: the heat of each pixel of the picture.
+        high: values from this on have the brightest colour.
     """
 
     explanation: Explanation
@@ -179,7 +178,7 @@ class Report:
 
     @property
     def label(self) -> str:
-        """What the map is of."""
+        """The subject of the map."""
         return self.stage or "saliency"
 
     @property

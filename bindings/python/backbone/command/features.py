@@ -138,7 +138,7 @@ def command(
     lines from the standard input. The features of photos/a/b.jpg go to DIR/a/b.jpg.npz if IMAGES is photos.
 
     Existing outputs of the same image, weights and settings are skipped: an interrupted run continues if started again.
-    DIR/features.jsonl says what each was made with. Images that fail, or whose outputs cannot be written, are reported
+    DIR/features.jsonl records the settings of each. Images that fail, or whose outputs cannot be written, are reported
     at the end, with exit status 1.
 
     \b
@@ -202,7 +202,7 @@ def _refuse_other_settings(run: _Run, sources: list[Source]) -> None:
 def _compute(
     run: _Run, sources: list[Source], network: NetworkOptions, preparation: Preparation, size: int, decoders: int
 ) -> dict[str, Any]:
-    """Compute and write the outputs of these images. Returns what the network is."""
+    """Compute and write the outputs of these images. Returns a description of the network."""
     with network.open(run.outputs) as net:
         report = report_of(net)
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Features as heat maps over the picture that they are of."""
+"""Features as heat maps over their picture."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ MARGIN = 8
 
 @dataclass(frozen=True)
 class HeatMap:
-    """How strongly a stage responds at each place.
+    """The strength of a stage's response at each position.
 
     Attributes:
         strength: of shape (h, w).
-        low: what is drawn in the darkest colour, with all below: the first percentile.
-        high: what is drawn in the brightest colour, with all above: percentile 99.5, so that a spot at the border does
-            not take all the colour.
-        stride: pixels of the picture for each place.
+        low: values up to this have the darkest colour: the first percentile. high: values from this on have the
+            brightest colour: percentile 99.5, so that a spot at the border does not use up the scale. stride: pixels of
+            the picture for each position.
     """
 
     strength: npt.NDArray[np.float64]
@@ -50,8 +49,8 @@ class HeatMap:
     def over(self, picture: Pixels, opacity: float) -> Pixels:
         """The map in colours over the picture, of the picture's shape (H, W, 3).
 
-        Place i of a stage has its centre at pixel stride * i, since every convolution on the way to it pads by half of
-        its kernel; each pixel gets the colour of the nearest centre.
+        Position i of a stage has its centre at pixel stride * i, since every convolution before it pads by half of its
+        kernel; each pixel gets the colour of the nearest centre.
         """
         span = self.high - self.low
         scaled = (self.strength - self.low) / span if span > 0 else np.zeros_like(self.strength)
@@ -88,7 +87,7 @@ def sheet_of(picture: Pixels, maps: Mapping[str, HeatMap], opacity: float, title
     """The picture, and beside it every map over it.
 
     Args:
-        picture: what the network saw, uint8, of shape (H, W, 3).
+        picture: the network's input, uint8, of shape (H, W, 3).
         maps: by the name of the stage.
         opacity: of the colours, 0 to 1.
         title: the label of the picture; "" for its size.

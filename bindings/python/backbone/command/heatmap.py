@@ -26,7 +26,7 @@ from .terminal import print_json, print_table
     "--measure",
     type=click.Choice(["l2", "mean"]),
     default="l2",
-    help="Of the channels at a place: their Euclidean norm, or the mean of their absolute values.",
+    help="Of the channels at a position: their Euclidean norm, or the mean of their absolute values.",
 )
 @opacity_option(0.7)
 @preparation_options
@@ -41,7 +41,7 @@ def command(
     opacity: float,
     as_json: bool,
 ) -> None:
-    """Draw how strongly each stage responds at each place of IMAGE: a PNG with the image, and C2 to C5 over it.
+    """Draw how strongly each stage responds at each position of IMAGE: a PNG with the image, and C2 to C5 over it.
 
     Each stage has its own scale, from its first percentile (dark violet) to percentile 99.5 (pale yellow). Images
     longer than 640 pixels are scaled down to that, unless --resize, --crop or --max-size say otherwise.

@@ -29,8 +29,8 @@ from .timing import Setup
 def command(setup: Setup, repeat: int, as_json: bool) -> None:
     """List the steps of a forward pass in the order of computation: the algorithm of each, its shapes, time and speed.
 
-    Operations are those of the layer's definition, two for each product: with Winograd's minimal filtering fewer are
-    done, and GFLOP/s may be more than the machine has. Bytes are activations and packed weights, read or written once.
+    Operations are those of the layer's definition, two for each product: Winograd's minimal filtering does fewer, so
+    GFLOP/s may exceed the peak of the machine. Bytes are activations and packed weights, read or written once.
 
     \b
     backbone layers --depth 50 --size 800x1344

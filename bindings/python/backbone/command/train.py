@@ -77,7 +77,7 @@ def command(
     classes is replaced by a new one. Without a folder val (or valid, validation, test), a tenth of each class is held
     out for validation.
 
-    Ctrl-C and SIGTERM save the state. --resume goes on from there, or after a crash from the last save, and ends with
+    Ctrl-C and SIGTERM save the state. --resume continues from there, or after a crash from the last save, and ends with
     the same bits as an uninterrupted run; options that are not given are those of the first run. Damaged images are
     named once and skipped.
 

@@ -20,7 +20,7 @@ from ._tables import one_line
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The most classes whose names, and whose counts, can be read in a picture.
+# The largest number of classes with readable names, and with readable counts, in a picture.
 _MOST_NAMED = 60
 _MOST_COUNTED = 25
 _LONGEST_NAME = 24
@@ -104,7 +104,7 @@ def _save(path: str, figure: Figure) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without remarks on characters that the font does not have, and on where and when fonts are listed."""
+    """Without warnings about missing characters of the font, and about the list of fonts."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)
