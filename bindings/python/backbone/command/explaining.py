@@ -152,7 +152,8 @@ class Report:
         stage: of the map; "" for the input.
         heat: of shape (h, w).
         stride: pixels for each position of it.
-        picture: the network's input. strength: the heat of each pixel of the picture.
+        picture: the network's input.
+        strength: the heat of each pixel of the picture.
         high: values from this on have the brightest colour.
     """
 

@@ -28,9 +28,10 @@ class HeatMap:
 
     Attributes:
         strength: of shape (h, w).
-        low: values up to this have the darkest colour: the first percentile. high: values from this on have the
-            brightest colour: percentile 99.5, so that a spot at the border does not use up the scale. stride: pixels of
-            the picture for each position.
+        low: values up to this have the darkest colour: the first percentile.
+        high: values from this on have the brightest colour: percentile 99.5, so that a spot at the border does not use
+            up the scale.
+        stride: pixels of the picture for each position.
     """
 
     strength: npt.NDArray[np.float64]
