@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 /**
- * libbackbone for Node.js: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+ * libbackbone for Node.js: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
  *
  * This file and backbone_node.c are the whole binding: Node 18 and later, no packages. With backbone.h beside them,
  *
@@ -198,7 +198,7 @@ const float32 = (data, shape, layout = 'nchw') => image(data, Float32Array, shap
 /** Pixels of which the network computes (x - mean) / stdDev: a Uint8Array, in memory NHWC unless `layout` is 'nchw'. */
 const uint8 = (data, shape, layout = 'nhwc') => image(data, Uint8Array, shape, layout);
 
-/** Opens the library, which no call before this one may have done; without a path: as every first call looks for it. */
+/** Opens the library, before any other call; without a path: as every first call looks for it. */
 function load(path) {
   addon.load(text('path', path));
 }
@@ -234,7 +234,7 @@ class Owned {
   }
 }
 
-/** What a forward pass keeps for the backward pass: `newTape`. May be closed before or after its network. */
+/** The data that a forward pass keeps for the backward pass: `newTape`. May be closed before or after its network. */
 class Tape extends Owned {}
 
 /** SGD or AdamW with its state: `newOptimizer`. May be closed before or after its network. */
@@ -266,7 +266,7 @@ function gradientArguments(label, gradients) {
 
 /**
  * The mean cross entropy of logits ({ data, shape } of shape [N, K, 1, 1]) and an array of N labels, and its gradient
- * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL do not count.
+ * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL are ignored.
  */
 function crossEntropy(logits, labels, labelSmoothing = 0) {
   load();
@@ -351,7 +351,7 @@ class ResNet {
   }
 
   /**
-   * Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+   * Loads a .pth, a pickle of arrays or a safetensors file, and returns the load report as JSON.
    *
    * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
    * the network lacks are errors), `allowMissing` (weights that the file lacks keep their values), `ignoreModules`
@@ -362,12 +362,12 @@ class ResNet {
     return addon.loadWeights(this.#handle, requiredPath(path), ...loadArguments(options));
   }
 
-  /** Writes the weights, as a .pth or as safetensors, by the ending of the path. */
+  /** Writes the weights, as a .pth or as safetensors, by the suffix of the path. */
   saveWeights(path) {
     addon.saveWeights(this.#handle, requiredPath(path));
   }
 
-  /** The same under the names of other writers ('detectron2', ...; see backbone.h). */
+  /** The same under the names of another project ('detectron2', ...; see backbone.h). */
   saveWeightsWith(path, names) {
     addon.saveWeights(this.#handle, requiredPath(path), text('names', names));
   }
@@ -408,7 +408,7 @@ class ResNet {
 
   /**
    * The shapes [N, C, H, W] of the outputs for images of a shape [N, C, H, W]: C1, C2 to C5, pooled, logits, as far as
-   * they were asked for.
+   * they were requested.
    */
   outputShapes(shape) {
     const rows = Array.from(this.#shapes(sizes(shape)), Number);
@@ -471,15 +471,15 @@ class ResNet {
 
   /**
    * An empty tape for this network. Options: `inputGradient` (backward can compute the gradient of the input), `retain`
-   * (several backward passes can follow a forward pass) and `recompute` (the backward pass computes activations within
-   * blocks again instead of keeping them).
+   * (several backward passes can follow a forward pass) and `recompute` (the backward pass recomputes activations
+   * within blocks instead of keeping them).
    */
   newTape({ inputGradient = false, retain = false, recompute = false } = {}) {
     const flags = [inputGradient, retain, recompute].map((flag) => Number(Boolean(flag)));
     return new Tape(addon.newTape(this.#handle, ...flags));
   }
 
-  /** The memory that a tape holds, in bytes. */
+  /** The memory that a tape uses, in bytes. */
   tapeBytes(tape) {
     return addon.tapeBytes(this.#handle, tapeOf(tape));
   }
@@ -567,7 +567,7 @@ class ResNet {
   }
 
   /**
-   * An optimiser before its first step, for the parameters that are trainable now.
+   * A new optimiser for the parameters that are trainable now.
    *
    * Options, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2, epsilon,
    * weightDecay and groups, an array of { prefix, kinds (PARAMETERS_*), learningRateFactor, weightDecay }; a parameter
@@ -578,8 +578,8 @@ class ResNet {
   }
 
   /**
-   * Updates all trainable parameters by their gradients: one step of the optimiser. Gradients that are NaN or infinite
-   * are an error of STATUS_NOT_FINITE, unless `allowNotFinite`.
+   * Updates all trainable parameters from their gradients: one step of the optimiser. Gradients that are NaN or
+   * infinite are an error of STATUS_NOT_FINITE, unless `allowNotFinite`.
    */
   step(optimizer, gradients, learningRate, { allowNotFinite = false } = {}) {
     const rate = number('learningRate', learningRate);
@@ -587,12 +587,12 @@ class ResNet {
     addon.step(this.#handle, optimizerOf(optimizer), floats('gradients', gradients), rate, flags);
   }
 
-  /** Makes a stale optimiser fit the parameters that are trainable now. */
+  /** Adapts a stale optimiser to the parameters that are trainable now. */
   follow(optimizer) {
     addon.follow(this.#handle, optimizerOf(optimizer));
   }
 
-  /** Writes the weights and the state of an optimiser to one file, as PyTorch reads it. */
+  /** Writes the weights and the state of an optimiser to one file that PyTorch can read. */
   saveTraining(optimizer, path, learningRate) {
     const rate = number('learningRate', learningRate);
     addon.saveTraining(this.#handle, optimizerOf(optimizer), requiredPath(path), rate);
@@ -615,7 +615,7 @@ class ResNet {
     addon.addStatistics(this.#handle, image.data, shape, Number(image.layout === 'nhwc'));
   }
 
-  /** Replaces the running statistics by what was collected. */
+  /** Replaces the running statistics by the collected ones. */
   commitStatistics() {
     addon.commitStatistics(this.#handle);
   }
