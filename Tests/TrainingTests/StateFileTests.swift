@@ -100,7 +100,7 @@ import Testing
             name: "adamw-all", kind: .adamW, steps: 3, groups: true,
             note: "optimizer state of the 9 trainable parameters, in the order of the state dict",
             warnings: [
-                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and goes on with 0: options in "
+                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and continues with 0: options in "
                     + "files are ignored"
             ]),
     ]
@@ -138,7 +138,7 @@ import Testing
             return try Self.warnings(Self.path(name), optimizer, network)
         }
         func line(_ key: String, _ saved: String, _ own: String, _ name: String = "conv1.weight") -> String {
-            "the optimizer state was saved with \(key) \(saved) for '\(name)', and goes on with \(own): options in files "
+            "the optimizer state was saved with \(key) \(saved) for '\(name)', and continues with \(own): options in files "
                 + "are ignored"
         }
         #expect(try warnings("sgd-all", .sgd) { _ in } == [])
@@ -179,8 +179,8 @@ import Testing
         let warnings = try Self.warnings(path, optimizer, network)
         #expect(
             warnings == [
-                "the optimizer state of '\(String(decoding: name, as: UTF8.self))' holds NaN or infinities, which the next "
-                    + "step puts into the weights: load an earlier file"
+                "the optimizer state of '\(String(decoding: name, as: UTF8.self))' has NaN or infinities, which the next "
+                    + "step would put into the weights; load an earlier file"
             ])
     }
 

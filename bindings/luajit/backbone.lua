@@ -815,7 +815,8 @@ function ResNet:feature_gradients(tape, output_gradients, feature_gradients)
     local features = describe_gradients("feature_gradients", feature_gradients)
     -- The C function has one count for both.
     if #output_gradients ~= #feature_gradients then
-        invalid("%d feature_gradients for %d output_gradients; pass one for each", #feature_gradients, #output_gradients)
+        invalid("%d feature_gradients for %d output_gradients; pass one for each", #feature_gradients,
+            #output_gradients)
     end
     self._used = {output_gradients, feature_gradients}
     local status, message = call("feature_gradients", handle(self), pointer_of(Tape, tape), outputs,

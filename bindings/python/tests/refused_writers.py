@@ -300,7 +300,7 @@ REFUSED = [
         is_mapping=False,
         inspected="expected the blocks of a whole ResNet",
     ),
-    file("index of shards in memory", index_in_memory),
+    file("an index of shards in memory", index_in_memory),
     file("gzip", write_gzip),
     file("ONNX", write_bytes(_ONNX)),
     file("GGUF", write_bytes(b"GGUF" + bytes(60))),

@@ -184,7 +184,7 @@ def faulty(state, dtype):
 
 
 WORDS = {
-    "NaN": ("hold NaN", ["layer1.0.conv1.weight", "layer2.1.bn2.bias"]),
+    "NaN": ("are NaN", ["layer1.0.conv1.weight", "layer2.1.bn2.bias"]),
     "infinities": ("are infinite", ["layer1.1.conv2.weight"]),
     "overflow": ("float64 beyond float32", ["layer4.0.downsample.0.weight"]),
     "negative": ("negative variances", ["layer3.0.bn1.running_var"]),
@@ -226,7 +226,7 @@ def test_names_over_six_are_counted(net, state, tmp_path):
     for count in (6, 7, 20):
         bad = {name: np.full_like(a, np.nan) if name in convolutions[:count] else a for name, a in state.items()}
         path = write_pth(tmp_path / "x.pth", bad)
-        with pytest.warns(backbone.BackboneWarning, match="hold NaN"):
+        with pytest.warns(backbone.BackboneWarning, match="are NaN"):
             (warning,) = net.load_weights(path).warnings
         more = f" and {count - 6} more" if count > 6 else ""
         assert warning.endswith(": " + ", ".join(convolutions[:6]) + more)
