@@ -296,7 +296,8 @@ typedef struct backbone_options {
     int32_t channel_order;     /**< BACKBONE_CHANNELS_*, for the inputs that `normalization` names; default as given */
     const float *mean;         /**< in_channels values to subtract from the inputs that `normalization` names, in the
                                     order of the network's channels; NULL: 0 */
-    const float *std_dev;      /**< in_channels positive values to divide the differences by; NULL: 1 */
+    const float *std_dev;      /**< in_channels positive values to divide the differences by; NULL: 1. The command and
+                                    backbone.ray use ImageNet's mean and deviation by default */
     int32_t arithmetic;        /**< BACKBONE_ARITHMETIC_*; default fast */
     int32_t style;             /**< BACKBONE_STYLE_*; default pytorch; networks of BasicBlocks and pre-activation
                                     networks ignore it */
@@ -917,6 +918,7 @@ BACKBONE_API backbone_status backbone_forward(backbone *net, const backbone_tens
  *     (options.normalization)
  *   - float32 or uint8 inputs that reach the network as pixels from 0 to 255, while the loaded stem (first convolution)
  *     seems to expect inputs of deviation 1
+ *   - uint8 inputs while `std_dev` is NULL and the stem does not show that it expects pixels as they are
  *   - float32 inputs around 0 or from 0 to 1, while the loaded stem, or `mean` and `std_dev`, are for pixels
  *   - NaN or infinities in the input or in the features
  *

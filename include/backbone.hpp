@@ -91,9 +91,16 @@ struct backbone final {
         return {product(product(shape[1], shape[2]), shape[3]), product(shape[2], shape[3]), shape[3], 1};
     }
 
-    /// Strides, in elements, of a contiguous tensor with channels innermost, as image decoders write them.
+    /// Strides, in elements, of a contiguous tensor with channels innermost, as image decoders write them. For a
+    /// cv::Mat only if isContinuous() is true.
     static constexpr Shape nhwc(const Shape &shape) noexcept {
-        return {product(product(shape[2], shape[3]), shape[1]), 1, product(shape[3], shape[1]), shape[1]};
+        return nhwc(shape, product(shape[3], shape[1]));
+    }
+
+    /// The same for rows that may be padded: the first elements of two successive rows are `row_stride` elements apart,
+    /// for a cv::Mat step1(). The next image follows the last row.
+    static constexpr Shape nhwc(const Shape &shape, std::int64_t row_stride) noexcept {
+        return {product(shape[2], row_stride), 1, row_stride, shape[1]};
     }
 
     /// The version of the library in use, "major.minor.patch"; static.

@@ -14,13 +14,16 @@ from pathlib import Path
 import backbone
 import numpy as np
 from backbone.command.group import message_of
-from backbone.command.heat import HeatMap, sheet_of
+from backbone.command.heat import HeatMap
 from backbone.command.parameters import STAGES
+from backbone.command.sheet import sheet_of
 from backbone.command.terminal import print_table, progress
 from backbone.images import load_image, prepare
 
 CALIBRATION_FORWARDS = 40
 TIMED_FORWARDS = 5
+# Of the colours over the photograph.
+OPACITY = 0.7
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
             arguments.depth, threads=arguments.threads, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD
         ) as net:
             print(f"Network     ResNet-{net.depth}, {net.threads} threads, libbackbone {backbone.library_version()}")
-            print(f"Photograph  {origin}, {image.shape[1]} x {image.shape[0]} pixels")
+            print(f"Photograph  {origin}, {image.shape[0]} x {image.shape[1]} pixels (height x width)")
             # The decoded image goes in as it is, through a view in the order N, C, H, W.
             x = image.transpose(2, 0, 1)[None]
             if arguments.weights:
@@ -48,8 +51,7 @@ def main() -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         numbers, picture = arguments.out / "features.npz", arguments.out / "features.png"
         np.savez(numbers, image=image, **{s.lower(): f for s, f in zip(STAGES, features, strict=True)})
-        maps = {s: HeatMap.of(f[0], stride) for s, f, stride in zip(STAGES, features, strides, strict=True)}
-        sheet_of(image, maps, opacity=0.7).save(picture)
+        sheet_of(image, maps_of(features, strides), OPACITY).save(picture)
         print(f"\nWritten: {numbers} (arrays image, c2, c3, c4, c5) and {picture}")
         return 0
     except (backbone.CheckpointError, backbone.MismatchError, OSError, MemoryError, ValueError) as error:
@@ -57,6 +59,20 @@ def main() -> int:
         if isinstance(error, backbone.MismatchError) and error.report:
             print(error.report, file=sys.stderr)
         return 1
+
+
+def heat_maps(depth: int = 50, max_side: int = 640) -> tuple[np.ndarray, dict[str, HeatMap]]:
+    """The photograph that the program has by default, and its heat maps by stage, of random weights."""
+    image, _ = read_image(None, max_side)
+    x = image.transpose(2, 0, 1)[None]
+    with backbone.ResNet(depth, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD) as net:
+        calibrate(net, x)
+        return image, maps_of(net(x), net.out_strides)
+
+
+def maps_of(features: tuple[np.ndarray, ...], strides: tuple[int, ...]) -> dict[str, HeatMap]:
+    """The heat maps of the first image, by stage."""
+    return {s: HeatMap.of(f[0], stride) for s, f, stride in zip(STAGES, features, strides, strict=True)}
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -127,7 +127,26 @@ static char blas_error[256];
 static int blas_is_loaded;
 static int blas_cpus;
 
-/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it. */
+/* Whether the system would give OpenBLAS `count` buffers: 128 MiB each on 64-bit machines, and some to align them. */
+static int has_memory_for_blas_buffers(size_t count) {
+    size_t size = count * ((size_t)160 << 20);
+    void *probe = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return 0;
+    munmap(probe, size);
+    return 1;
+}
+
+/* When loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the loading thread. Each takes a
+ * buffer, and tries forever if memory for it is missing. */
+static int has_memory_for_blas_threads(void) {
+    size_t size;
+    cpu_set_t *mask = shims_affinity_mask(&size);
+    if (mask == NULL) return 0;
+    size_t count = (size_t)CPU_COUNT_S(size, mask);
+    CPU_FREE(mask);
+    return has_memory_for_blas_buffers(count);
+}
+
 static void *open_without_threads(const char *path) {
     size_t size;
     cpu_set_t *mask = shims_affinity_mask(&size);
@@ -141,8 +160,8 @@ static void *open_without_threads(const char *path) {
 /*
  * An OpenBLAS that is shipped with this library, as in a Python wheel, is in the folder `openblas` beside it; it was
  * tested with this library and is used by nothing else, so only our threads use it. Otherwise it is the system's, which
- * the host may use too and whose threads stay as the host expects; but a quota of one CPU, which OpenBLAS does not know
- * of, has room for one thread only.
+ * the host may use too and whose threads stay as the host expects; but with a quota of one CPU, which OpenBLAS does not
+ * know of, or too little memory for the buffers of its threads it gets one thread only.
  *
  * A relative path of this library, from a program or LD_LIBRARY_PATH, is relative to the folder of the process when it
  * was loaded. The process may be in another folder now, with somebody else's `openblas` in it: nothing is then looked
@@ -159,7 +178,7 @@ static void *open_blas(void) {
             return open_without_threads(path);
     }
     const char *system = "libopenblas.so.0";
-    int is_alone = __atomic_load_n(&blas_cpus, __ATOMIC_RELAXED) == 1;
+    int is_alone = __atomic_load_n(&blas_cpus, __ATOMIC_RELAXED) == 1 || !has_memory_for_blas_threads();
     return is_alone ? open_without_threads(system) : dlopen(system, RTLD_NOW | RTLD_LOCAL);
 }
 
@@ -169,6 +188,8 @@ static void load_blas(void) {
         *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
         *(void **)&blas.get_num_threads = dlsym(library, "openblas_get_num_threads");
         *(void **)&blas.set_num_threads = dlsym(library, "openblas_set_num_threads");
+        *(void **)&blas.take_buffer = dlsym(library, "blas_memory_alloc");
+        *(void **)&blas.give_back_buffer = dlsym(library, "blas_memory_free");
         blas_is_loaded = blas.sgemm != NULL && blas.get_num_threads != NULL && blas.set_num_threads != NULL;
     }
     if (blas_is_loaded) return;
@@ -186,6 +207,28 @@ const struct shims_blas *shims_blas(void) {
 const char *shims_load_blas(int cpus) {
     __atomic_store_n(&blas_cpus, cpus, __ATOMIC_RELAXED);
     return shims_blas() == NULL ? blas_error : NULL;
+}
+
+/* Takes `count` buffers at once, so that OpenBLAS maps the missing ones, and gives all back. Each begins with the
+ * address of the one before. */
+int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count) {
+    if (count <= scope->buffers || blas.take_buffer == NULL || blas.give_back_buffer == NULL) return 0;
+    void **taken = NULL;
+    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        void **buffer = has_memory_for_blas_buffers(1) ? blas.take_buffer(0) : NULL;
+        failed = buffer == NULL;
+        if (failed) break;
+        *buffer = taken;
+        taken = buffer;
+        if (i >= scope->buffers) scope->buffers = i + 1;
+    }
+    while (taken != NULL) {
+        void **next = *taken;
+        blas.give_back_buffer(taken);
+        taken = next;
+    }
+    return failed ? -1 : 0;
 }
 
 long shims_first_level_cache(void) {

@@ -3,6 +3,8 @@
 #include "CTestSupport.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +15,19 @@ static pthread_mutex_t openblas = PTHREAD_MUTEX_INITIALIZER;
 
 void test_lock_openblas(void) { pthread_mutex_lock(&openblas); }
 void test_unlock_openblas(void) { pthread_mutex_unlock(&openblas); }
+
+int test_limit_memory(long bytes) {
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL) return -1;
+    int count = fscanf(file, "%ld", &pages);
+    fclose(file);
+    if (count != 1) return -1;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0) return -1;
+    limit.rlim_cur = (rlim_t)(pages * sysconf(_SC_PAGESIZE) + bytes);
+    return setrlimit(RLIMIT_AS, &limit);
+}
 
 int test_in_forked_child(int (*body)(void *context), void *context, unsigned seconds) {
     test_lock_openblas();

@@ -40,11 +40,14 @@ func compute<Task>(
     let usesOpenBLAS = "\(kernel.name)".hasSuffix("openblas")
     if usesOpenBLAS {
         test_lock_openblas()
-        BLASThreading.enter()
+        do throws(BackboneError) { try BLASThreading.enter(threads: order.threadCount) } catch {
+            test_unlock_openblas()
+            throw error
+        }
     }
     defer {
         if usesOpenBLAS {
-            BLASThreading.leave()
+            BLASThreading.leave(threads: order.threadCount)
             test_unlock_openblas()
         }
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 from . import artifacts, children, machine, plot, report, session, startup
 from .arguments import choices, output_folder, positive, thread_counts
 from .columns import BY_KEY, COLUMNS, FAMILY, STARTUP_COLUMN
-from .engines import OURS, PEERS, engine
+from .engines import OURS, PEERS, VARIANTS, engine
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build" / "bench"
@@ -44,7 +44,9 @@ def main() -> int:
         children.end_all()
     print(report.markdown(results), end="")
     print(f"==> written to {out}", file=sys.stderr)
-    failed = any(cell["failure"] for column in results["columns"] for cell in column["cells"])
+    failed = any(
+        cell["failure"] for column in results["columns"] for cell in (*column["cells"], *column["variants"])
+    )
     return 1 if failed or not any(column["cells"] for column in results["columns"]) else 0
 
 
@@ -80,7 +82,9 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
     needed = list(arguments.columns)
     if not arguments.no_startup and STARTUP_COLUMN not in needed:
         needed.append(STARTUP_COLUMN)
-    unprepared = artifacts.prepare_all(WORK / "models", names, needed, child_environment(None, None), logs)
+    unprepared = artifacts.prepare_all(
+        WORK / "models", [*names, *VARIANTS], needed, child_environment(None, None), logs
+    )
     # One that cannot be converted for one column is left out of all: what its row means stays simple.
     left_out |= unprepared
     names = [name for name in names if name not in left_out]
@@ -113,7 +117,9 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
         results["startup"] = startup.measure(names, processes, arguments.library, WORK, environment, logs)
         write(results, out)
     for column in arguments.columns:
-        contestants = [session.Contestant(name, threads) for threads in arguments.threads for name in names]
+        contestants = [
+            session.Contestant(name, threads) for threads in arguments.threads for name in [*names, *VARIANTS]
+        ]
         runs = arguments.runs or (QUICK_RUNS if arguments.quick else column.runs)
         results["columns"].append(session.measure(column, contestants, runs, WORK / "models", environment, logs))
         results["ratios"] = report.compare(results["columns"])
@@ -149,8 +155,14 @@ def command_line(arguments: argparse.Namespace) -> str:
 def write(results: dict, out: Path) -> None:
     report.write_json(results, out / "results.json")
     report.write_markdown(results, out / "results.md")
-    if not plot.draw(results, out / "results.png"):
-        (out / "results.png").unlink(missing_ok=True)
+    draw(results, out)
+
+
+def draw(results: dict, out: Path) -> None:
+    """Write results.png and results-dark.png, or remove those of earlier results."""
+    for theme, name in (("light", "results.png"), ("dark", "results-dark.png")):
+        if not plot.draw(results, out / name, theme):
+            (out / name).unlink(missing_ok=True)
 
 
 def redraw(out: Path) -> int:
@@ -161,7 +173,7 @@ def redraw(out: Path) -> int:
         print(f"error: cannot read {path}: {error}", file=sys.stderr)
         return 1
     report.write_markdown(results, out / "results.md")
-    plot.draw(results, out / "results.png")
+    draw(results, out)
     print(f"==> written to {out}", file=sys.stderr)
     return 0
 

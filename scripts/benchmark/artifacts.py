@@ -5,6 +5,8 @@
 
     models/weights/resnet50/weights.pth       what libbackbone reads
     models/case/resnet50-224/input.npy, C2.npy ... C5.npy
+    models/weights-trained, case-trained, weights-none, case-none
+                                               the same with other numbers of zeros, see `engines.ZEROS`
     models/onnx/resnet50-224/model.onnx
     models/<engine>/...                        what its `convert` writes
 
@@ -24,15 +26,17 @@ from pathlib import Path
 from . import children
 from .channel import Channel
 from .columns import BY_KEY, Column
-from .engines import engine
+from .engines import VARIANTS, ZEROS, engine, zeros
 
 _HERE = Path(__file__).parent
 _TIMEOUT = 1200.0
-_GENERIC = ("weights", "case", "onnx")
+_WITH_ZEROS = ("weights", "case")
+_GENERIC = (*_WITH_ZEROS, "onnx")
 
 
 def prepare(models: Path, kind: str, column: Column, environment: dict[str, str], log: Path) -> None:
-    """Make an artifact of a column if it is missing: "weights", "case", "onnx" or that of an engine.
+    """Make an artifact of a column if it is missing: "weights", "case", both perhaps with "-trained" or "-none",
+    "onnx", or that of an engine.
 
     Raises:
         ChildError: making it failed.
@@ -60,12 +64,14 @@ def prepare_all(
     failures: dict[str, str] = {}
     broken: dict[str, str] = {}
     for column in columns:
-        for kind in ("weights", "case"):
+        for kind in [_named(kind, which) for which in dict.fromkeys(map(zeros, names)) for kind in _WITH_ZEROS]:
             try:
                 prepare(models, kind, column, environment, logs / f"make-{kind}.log")
             except children.ChildError as error:
                 raise SystemExit(f"error: cannot make {kind} of {column.title}: {error}") from None
         for name in names:
+            if name in VARIANTS:
+                continue
             module = engine(name)
             kinds = [kind for kind in module.NEEDS if kind != "weights"]
             if hasattr(module, "convert"):
@@ -84,9 +90,24 @@ def prepare_all(
     return failures
 
 
-def weights_file(models: Path, column: Column) -> Path:
+def weights_file(models: Path, column: Column, zeros: str = ZEROS[0]) -> Path:
     """The checkpoint of a column's network."""
-    return _folder(models, "weights", column) / "weights.pth"
+    return folder(models, "weights", column, zeros) / "weights.pth"
+
+
+def folder(models: Path, kind: str, column: Column, zeros: str) -> Path:
+    """Where the "weights" or the "case" of a column are."""
+    return _folder(models, _named(kind, zeros), column)
+
+
+def _named(kind: str, zeros: str) -> str:
+    return kind if zeros == ZEROS[0] else f"{kind}-{zeros}"
+
+
+def _split(kind: str) -> tuple[str, str]:
+    """The kind that a name is of, and its zeros."""
+    plain, _, zeros = kind.partition("-")
+    return (plain, zeros) if zeros in ZEROS and plain in _WITH_ZEROS else (kind, ZEROS[0])
 
 
 def _folder(models: Path, kind: str, column: Column) -> Path:
@@ -94,11 +115,12 @@ def _folder(models: Path, kind: str, column: Column) -> Path:
 
 
 def _is_per_column(kind: str) -> bool:
+    kind, _ = _split(kind)
     return kind in ("case", "onnx") or (kind != "weights" and engine(kind).PER_COLUMN)
 
 
 def _recipe(kind: str, column: Column) -> str:
-    files = ("models.py",) if kind in _GENERIC else ("models.py", f"engines/{kind}.py")
+    files = ("models.py",) if _split(kind)[0] in _GENERIC else ("models.py", f"engines/{kind}.py")
     texts = [(_HERE / name).read_text() for name in files]
     packages = (_HERE.parent / "requirements-bench.txt").read_text()
     if _is_per_column(kind):
@@ -110,15 +132,16 @@ def _recipe(kind: str, column: Column) -> str:
 def _make(models: Path, kind: str, column: Column) -> None:
     folder = _folder(models, kind, column)
     folder = folder.with_name(folder.name + ".partial")
-    if kind not in _GENERIC:
+    plain, zeros = _split(kind)
+    if plain not in _GENERIC:
         engine(kind).convert(column, models, folder)
         return
     from . import models as networks
 
-    if kind == "weights":
-        networks.new_weights(column.network, folder / "weights.pth")
-    elif kind == "case":
-        networks.new_case(column, weights_file(models, column), folder)
+    if plain == "weights":
+        networks.new_weights(column.network, folder / "weights.pth", zeros)
+    elif plain == "case":
+        networks.new_case(column, weights_file(models, column, zeros), folder)
     else:
         networks.new_onnx(column, weights_file(models, column), folder)
 

@@ -8,6 +8,8 @@ Imported where models are made, never where they are timed.
 
 from __future__ import annotations
 
+import re
+import statistics
 import warnings
 from pathlib import Path
 
@@ -15,9 +17,14 @@ import numpy as np
 import torch
 
 from .columns import STAGES, Column
+from .engines import ZEROS
 
 SEED = 20
 CALIBRATION_BATCHES = 4
+# Shares of activations that ReLUs in the branches of trained networks leave, in their first and their last block.
+FIRST_NONZERO, LAST_NONZERO = 0.5, 0.16
+# So many standard deviations above zero are practically all values.
+NEVER_ZERO = 6.0
 
 
 def torchvision_resnet():
@@ -89,10 +96,14 @@ def images(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
     return total / np.float32(np.sqrt(3))
 
 
-def new_weights(network: str, path: Path) -> None:
+def new_weights(network: str, path: Path, zeros: str = ZEROS[0]) -> None:
     """Save random weights with BatchNorm statistics measured on random images.
 
     With the statistics of a new network, activations would grow from block to block without bound.
+
+    Args:
+        zeros: How many activations ReLUs shall make zero. Of "random" weights, about half within the branch of a block.
+            Of "trained" ones, from half in the first block to five sixths in the last. With "none", none.
     """
     torch.manual_seed(SEED)
     features = Features(_new(network)).train()
@@ -106,10 +117,29 @@ def new_weights(network: str, path: Path) -> None:
             torch.nn.init.normal_(module.bias, 0, 0.1)
             # The plain mean of all batches.
             module.momentum = None
+    if zeros != ZEROS[0]:
+        _shift(features, last, zeros)
     with torch.inference_mode():
         for batch in range(CALIBRATION_BATCHES):
             features(torch.from_numpy(images((4, 3, 224, 224), SEED + batch)))
     torch.save(features.model.state_dict(), path)
+
+
+def _shift(features: Features, last: str, zeros: str) -> None:
+    """Set the biases of BatchNorms so that the ReLUs after them make as many activations zero as wanted."""
+    norms = [(name, norm) for name, norm in features.named_modules() if isinstance(norm, torch.nn.BatchNorm2d)]
+    normal = statistics.NormalDist()
+    branches = [norm for name, norm in norms if re.search(r"\.(bn|norm)\d$", name) and not name.endswith(last)]
+    # The stem's is not in a branch.
+    branches = [norm for norm in branches if norm is not getattr(features.model, "bn1", None)]
+    with torch.no_grad():
+        if zeros == "none":
+            for _, norm in norms:
+                norm.bias.copy_(NEVER_ZERO * norm.weight)
+            return
+        for index, norm in enumerate(branches):
+            share = FIRST_NONZERO + (LAST_NONZERO - FIRST_NONZERO) * index / (len(branches) - 1)
+            norm.bias.copy_(normal.inv_cdf(share) * norm.weight)
 
 
 def new_classifier(network: str, path: Path, classes: int) -> None:

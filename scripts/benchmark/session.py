@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .children import Child, ChildError, python
 from .columns import Column
+from .engines import VARIANTS
 from .machine import Disturbance
 
 # More than this, relative to the largest value of a stage, is not the same function.
@@ -128,7 +129,8 @@ def measure(
         "runs": runs,
         "others_percent": others,
         "stolen_percent": stolen,
-        "cells": [contestant.cell(column) for contestant in contestants],
+        "cells": [contestant.cell(column) for contestant in contestants if contestant.engine not in VARIANTS],
+        "variants": [contestant.cell(column) for contestant in contestants if contestant.engine in VARIANTS],
     }
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from . import artifacts
 from .channel import Channel
 from .columns import BY_KEY, STAGES
-from .engines import engine
+from .engines import VARIANTS, engine, zeros
 
 WARM_FORWARDS = 2
 WARM_SECONDS = 0.5
@@ -36,11 +37,14 @@ def main() -> int:
 
 def work(channel: Channel, name: str, threads: int, models: Path, key: str) -> None:
     column = BY_KEY[key]
-    case = models / "case" / column.key
+    case = artifacts.folder(models, "case", column, zeros(name))
     start = time.perf_counter_ns()
     net = engine(name).Engine(threads)
     imported = time.perf_counter_ns()
-    net.load(models, column)
+    if name in VARIANTS:
+        net.load_file(artifacts.weights_file(models, column, zeros(name)), column)
+    else:
+        net.load(models, column)
     loaded = time.perf_counter_ns()
     net.set_input(np.load(case / "input.npy"))
     first = timed(net)

@@ -148,6 +148,9 @@ struct shims_blas {
                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
     int (*get_num_threads)(void);
     void (*set_num_threads)(int count);
+    /* The buffer that a product works in, and its return; NULL in builds that do not export them. */
+    void *(*take_buffer)(int);
+    void (*give_back_buffer)(void *buffer);
 };
 
 /* Loads it at the first call: openblas/libopenblas.so.0 beside this library, else the system's. NULL where it cannot be
@@ -163,8 +166,18 @@ struct shims_blas_scope {
     pthread_mutex_t mutex;
     int users;
     int saved_threads;
+    /* Threads of all users, each of which needs a buffer of OpenBLAS; and buffers that OpenBLAS has made for us. */
+    int threads;
+    int buffers;
 };
 struct shims_blas_scope *shims_the_blas_scope(void);
+/*
+ * Makes OpenBLAS map buffers until `count` products can run at once; it keeps them. Returns 0, or -1 if the system has
+ * no memory for one: OpenBLAS is not asked then, since it would end the process or try forever. Other users of the same
+ * OpenBLAS are not counted. Requires the scope's mutex, as the fields do.
+ */
+int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count);
+
 /* Hints to the CPU that a loop waits for another thread. */
 static inline void shims_spin_pause(void) {
 #if defined(__x86_64__)

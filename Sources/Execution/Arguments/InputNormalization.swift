@@ -10,6 +10,9 @@ package struct InputNormalization: ~Copyable {
     private let mean: UniqueArray<Float>
     private let standardDeviation: UniqueArray<Float>
     package let reversesChannels: Bool
+    /// Whether the caller gave means, and deviations: what is not given may have been forgotten.
+    private(set) var isMeanGiven: Bool
+    private(set) var isDeviationGiven: Bool
     /// Whether it applies to float32 inputs too.
     package let includesFloats: Bool
     /// Whether some mean is not 0 or some deviation not 1.
@@ -44,6 +47,8 @@ package struct InputNormalization: ~Copyable {
         self.standardDeviation = deviations
         self.reversesChannels = reversesChannels
         self.includesFloats = includesFloats
+        isMeanGiven = mean != nil
+        isDeviationGiven = standardDeviation != nil
         describe(channels: channels)
     }
 
@@ -51,6 +56,8 @@ package struct InputNormalization: ~Copyable {
         try self.init(
             channels: channels, mean: other.means, standardDeviation: other.standardDeviations,
             reversesChannels: other.reversesChannels, includesFloats: other.includesFloats)
+        isMeanGiven = other.isMeanGiven
+        isDeviationGiven = other.isDeviationGiven
     }
 
     private mutating func describe(channels: Int) {

@@ -12,25 +12,30 @@ extension Pass {
         let size = try measuredSize(on: engine)
         guard let byteCount = size.byteCount else { throw tooLarge }
         let memory = try Self.takeMemory(byteCount, of: engine)
+        if engine.pointee.kernels.usesBLAS {
+            do throws(BackboneError) { try BLASThreading.enter(threads: engine.pointee.threadCount) } catch {
+                Self.giveBack(memory, to: engine)
+                throw error
+            }
+        }
         let isCancelled = compute(on: engine, in: Workspace(block: memory.start, size: size))
-        engine.pointee.cacheLock.lock()
-        engine.pointee.workspaces.giveBack(memory)
-        engine.pointee.cacheLock.unlock()
+        Self.giveBack(memory, to: engine)
         if isCancelled { try cancellation.check() }
     }
 
     /// Computes the batch in memory of `measuredSize`.
     ///
-    /// - Throws: `cancelled`, as above.
+    /// - Throws: As above.
     mutating func run(on engine: UnsafeMutablePointer<Engine>, in memory: Workspace) throws(BackboneError) {
+        if engine.pointee.kernels.usesBLAS { try BLASThreading.enter(threads: engine.pointee.threadCount) }
         if compute(on: engine, in: memory) { try cancellation.check() }
     }
 
-    /// Returns whether it was cancelled. Checked once: the error and the kept state must agree.
+    /// Returns whether it was cancelled. Checked once: the error and the kept state must agree. The caller has entered
+    /// `BLASThreading`; this function leaves it.
     private mutating func compute(on engine: UnsafeMutablePointer<Engine>, in memory: Workspace) -> Bool {
-        if engine.pointee.kernels.usesBLAS { BLASThreading.enter() }
         run(in: memory)
-        if engine.pointee.kernels.usesBLAS { BLASThreading.leave() }
+        if engine.pointee.kernels.usesBLAS { BLASThreading.leave(threads: engine.pointee.threadCount) }
         let isCancelled = cancellation.isCancelled
         if !isCancelled { keepStatistics() }
         return isCancelled
@@ -55,5 +60,11 @@ extension Pass {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
         return try engine.pointee.workspaces.take(byteCount: byteCount)
+    }
+
+    private static func giveBack(_ memory: consuming Buffer<UInt8>, to engine: UnsafeMutablePointer<Engine>) {
+        engine.pointee.cacheLock.lock()
+        engine.pointee.workspaces.giveBack(memory)
+        engine.pointee.cacheLock.unlock()
     }
 }

@@ -153,9 +153,9 @@ extension Session {
         _ tape: Tape, _ pass: TrainingPass, _ arguments: ForwardArguments, _ cancellation: Cancellation
     ) throws(BackboneError) {
         var pass = pass
-        if pass.kernels.usesBLAS { BLASThreading.enter() }
+        if pass.kernels.usesBLAS { try BLASThreading.enter(threads: pass.engine.pointee.threadCount) }
         pass.forward(arguments)
-        if pass.kernels.usesBLAS { BLASThreading.leave() }
+        if pass.kernels.usesBLAS { BLASThreading.leave(threads: pass.engine.pointee.threadCount) }
         // Checked once: the error and the kept state must agree.
         if cancellation.isCancelled { return try cancellation.check() }
         pass.keepStatistics()
@@ -203,6 +203,7 @@ extension Session {
         var pass = TrainingPass(network: network, engine: trained, plan: plan, cancellation: cancellation)
         pass.times = state.pointee.times
         pass.use(memory, size)
+        if pass.kernels.usesBLAS { try BLASThreading.enter(threads: pass.engine.pointee.threadCount) }
         if !state.pointee.options.isRetained { state.pointee.isFull = false }
         let (isSet, isWritten) = (state.pointee.isSet.mutableElements, state.pointee.isWritten.mutableElements)
         isSet.update(repeating: false)
@@ -210,9 +211,8 @@ extension Session {
         var progress = BackwardState(
             arguments: arguments, isSet: isSet.baseAddress, offsets: state.pointee.offsets.elements.baseAddress,
             isWritten: isWritten.baseAddress)
-        if pass.kernels.usesBLAS { BLASThreading.enter() }
         pass.backward(&progress)
-        if pass.kernels.usesBLAS { BLASThreading.leave() }
+        if pass.kernels.usesBLAS { BLASThreading.leave(threads: pass.engine.pointee.threadCount) }
         try cancellation.check()
     }
 

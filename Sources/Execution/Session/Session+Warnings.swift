@@ -60,7 +60,7 @@ extension InputNormalization {
             if isNormalized || expectsPixels == false { kinds |= ForwardWarning.floatsTooLarge.bit }
             if isNormalized ? isOfPixels : expectsPixels == true { kinds |= ForwardWarning.floatsTooSmall.bit }
         case .uint8:
-            if isNormalized || expectsPixels == false { kinds |= ForwardWarning.bytesTooLarge.bit }
+            if isNormalized || expectsPixels == false || !isDeviationGiven { kinds |= ForwardWarning.bytesTooLarge.bit }
         }
         return kinds
     }
@@ -86,7 +86,11 @@ extension WarningLog {
         let isLarge = isHuge || expectsPixels == false && sample.reach > InputNormalization.largeReach
         switch element {
         case .uint8:
-            if isLarge { warnOfLargeBytes(sample, isNormalized: isNormalized, isOfPixels: normalization.isOfPixels) }
+            if isLarge {
+                warnOfLargeBytes(sample, isNormalized: isNormalized, isOfPixels: normalization.isOfPixels)
+            } else if !normalization.isDeviationGiven && sample.largest > InputNormalization.largeReach {
+                warnOfBytesAsTheyAre(isMeanGiven: normalization.isMeanGiven, expectsPixels: expectsPixels)
+            }
         case .float32 where normalization.changesValues && !isNormalized:
             warnOfFloatsNotNormalized(sample, normalization, expectsPixels: expectsPixels)
         case .float32:
@@ -165,6 +169,28 @@ extension WarningLog {
                 """
                 float32 input has values around 0 or from 0 to 1, but the loaded weights seem to expect pixels minus \
                 their mean, not divided; do not divide by 255 or std_dev
+                """
+            )
+        }
+    }
+
+    /// Warns of pixels for a network without deviations whose weights do not show that it was trained so.
+    private func warnOfBytesAsTheyAre(isMeanGiven: Bool, expectsPixels: Bool?) {
+        if expectsPixels != true {
+            add(
+                .bytesTooLarge,
+                """
+                uint8 input is used as it is, since std_dev is not set; set mean and std_dev (ImageNet: \
+                BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV), or std_dev to 1 if the network was trained so
+                """
+            )
+        } else if !isMeanGiven {
+            add(
+                .bytesTooLarge,
+                """
+                uint8 input is used as it is, since mean is not set, but the loaded weights seem to expect pixels \
+                minus their mean; set mean (ImageNet: BACKBONE_IMAGENET_MEAN, for BGR in reverse), or mean to 0 if the \
+                network was trained so
                 """
             )
         }

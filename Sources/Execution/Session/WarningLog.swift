@@ -12,7 +12,8 @@ enum ForwardWarning: Int32 {
     case floatsTooLarge
     /// Floats are far smaller than the loaded stem, or the means and deviations, expect.
     case floatsTooSmall
-    /// uint8 values are far larger than the loaded stem expects.
+    /// uint8 values are far larger than the loaded stem expects, or neither options nor stem show that the network was
+    /// trained with them.
     case bytesTooLarge
     case inputNotFinite
     case featuresNotFinite

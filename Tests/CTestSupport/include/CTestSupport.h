@@ -15,6 +15,9 @@ int test_in_forked_child(int (*body)(void *context), void *context, unsigned sec
 void test_lock_openblas(void);
 void test_unlock_openblas(void);
 
+/* Leaves this process so many bytes of addresses more than it has. Returns 0, or -1 on failure. */
+int test_limit_memory(long bytes);
+
 /* Whether this program runs under ThreadSanitizer, which cannot follow a multi-threaded program through a fork. */
 int test_has_thread_sanitizer(void);
 

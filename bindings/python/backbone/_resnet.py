@@ -70,7 +70,8 @@ class ResNet(Training, Closing):
         zero_init_residual: `init_weights` sets the weight of the last BatchNorm of each block to 0.
         mean: one value per channel to subtract from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
             None: 0.
-        std: one value per channel to divide the differences by (`backbone.IMAGENET_STD`); None: 1.
+        std: one value per channel to divide the differences by (`backbone.IMAGENET_STD`); None: 1. The command
+            `backbone` and `backbone.ray` use ImageNet's mean and std by default.
         channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of those inputs: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
         normalize: the inputs that `mean`, `std` and `channel_order` apply to. "uint8": uint8 inputs alone; float32

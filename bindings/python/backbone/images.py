@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import SupportsIndex
+from typing import Literal, SupportsIndex
 
 import numpy as np
 from PIL import Image
@@ -31,6 +31,7 @@ __all__ = [
     "SUFFIXES",
     "ImageError",
     "Pixels",
+    "Rounding",
     "Size",
     "files_in",
     "load_image",
@@ -41,6 +42,9 @@ __all__ = [
 
 # A length, or (H, W).
 Size = int | tuple[int, int]
+
+# How the other side of an image of a new size is rounded.
+Rounding = Literal["down", "nearest"]
 
 _LONGEST = 65535
 
@@ -83,11 +87,13 @@ def prepare(
     max_size: int | None = None,
     *,
     max_pixels: int | None = MAX_PIXELS,
+    rounding: Rounding | None = None,
 ) -> Pixels:
     """Resize, then crop, with the same pixels as torchvision's `Resize` and `CenterCrop` for PIL images.
 
-    `size=256, crop=224` are torchvision's evaluation transforms for ResNets; `size=800, max_size=1333` those of usual
-    detectors. Resizing uses Pillow's bilinear filter, whose triangle widens if the image shrinks (antialias).
+    `size=256, crop=224` are torchvision's evaluation transforms for ResNets. `size=800, max_size=1333` give the sizes
+    of mmdetection and detectron2. Resizing uses Pillow's bilinear filter, whose triangle widens if the image shrinks
+    (antialias), as in detectron2; mmdetection's has no antialias.
 
     Args:
         image: uint8, of shape (H, W, 3).
@@ -97,6 +103,9 @@ def prepare(
         max_size: with a length as `size`: scale less if the longer side would exceed this. Without
             `size`: the length of the longer side.
         max_pixels: limit of pixels after resizing. None: any number.
+        rounding: of the sides that `size` and `max_size` do not give. "nearest": int(side * scale + 0.5), as in mmcv
+            and detectron2: 480 x 640 becomes 800 x 1067. "down": as in torchvision's Resize: 800 x 1066. None:
+            "nearest" if both `size`, a length, and `max_size` are given, otherwise "down".
 
     Returns:
         An array of shape (H', W', 3); `image` itself if nothing changes.
@@ -109,7 +118,7 @@ def prepare(
         raise TypeError(f"image is {what}; it must be an array of uint8 of shape (H, W, 3)")
     if 0 in image.shape:
         raise ValueError(f"image is of shape {image.shape}; it has no pixels")
-    shape = resized_shape(image.shape[:2], size, max_size)
+    shape = resized_shape(image.shape[:2], size, max_size, rounding)
     if shape != image.shape[:2]:
         image = pixels_of(_resized(Image.fromarray(image), shape, max_pixels, "max_pixels"))
     return image if crop is None else _center_crop(image, *_pair("crop", crop))
@@ -123,6 +132,7 @@ def prepare_picture(
     *,
     max_pixels: int | None = MAX_PIXELS,
     option: str = "max_pixels",
+    rounding: Rounding | None = None,
 ) -> Pixels:
     """The result of `prepare` for a Pillow picture of mode "RGB" or "L", with less memory for large ones.
 
@@ -130,39 +140,54 @@ def prepare_picture(
         picture: of mode "RGB" or "L".
         size: as for `prepare`, and so are `crop`, `max_size` and `max_pixels`.
         option: the name of `max_pixels` in errors.
+        rounding: as for `prepare`.
 
     Raises:
         TypeError, ValueError: an argument is not one of these.
     """
     before = picture.height, picture.width
-    shape = resized_shape(before, size, max_size)
+    shape = resized_shape(before, size, max_size, rounding)
     image = pixels_of(picture if shape == before else _resized(picture, shape, max_pixels, option))
     return image if crop is None else _center_crop(image, *_pair("crop", crop))
 
 
-def resized_shape(shape: tuple[int, ...], size: Size | None, max_size: int | None = None) -> tuple[int, int]:
+def resized_shape(
+    shape: tuple[int, ...], size: Size | None, max_size: int | None = None, rounding: Rounding | None = None
+) -> tuple[int, int]:
     """(H, W) of an image of (H, W) after the resizing of `prepare`, before its crop."""
+    if rounding not in (None, "down", "nearest"):
+        raise ValueError(f"rounding is {rounding!r}; it must be 'down', 'nearest' or None")
     height, width = shape
-    short, long = sorted((height, width))
     limit = None if max_size is None else _length("max_size", max_size)
     if isinstance(size, (tuple, list)):
         if limit is not None:
             raise ValueError(f"max_size is {limit} where size is {size}, both sides; it must be None")
         return _pair("size", size)
-    if size is None:
-        if limit is None:
-            return height, width
-        short, long = limit * short // long, limit
-    else:
-        length = _length("size", size)
-        if limit is not None and limit <= length:
-            raise ValueError(f"max_size is {limit} and size {length}; it must be larger than size")
-        short, long = length, length * long // short
-        if limit is not None and long > limit:
-            short, long = limit * short // long, limit
-    # A line keeps one row or column.
-    short = max(short, 1)
+    if size is None and limit is None:
+        return height, width
+    length = None if size is None else _length("size", size)
+    if length is not None and limit is not None and limit <= length:
+        raise ValueError(f"max_size is {limit} and size {length}; it must be larger than size")
+    is_for_detectors = length is not None and limit is not None
+    scaled = _nearest if rounding == "nearest" or (rounding is None and is_for_detectors) else _down
+    short, long = scaled(min(shape), max(shape), length, limit)
     return (long, short) if width <= height else (short, long)
+
+
+def _down(short: int, long: int, size: int | None, limit: int | None) -> tuple[int, int]:
+    """The shorter and the longer side as torchvision's Resize computes them."""
+    if size is not None:
+        short, long = size, size * long // short
+    if limit is not None and (size is None or long > limit):
+        short, long = limit * short // long, limit
+    # A line stays one.
+    return max(short, 1), long
+
+
+def _nearest(short: int, long: int, size: int | None, limit: int | None) -> tuple[int, int]:
+    """The same as mmcv's rescale_size and detectron2's ResizeShortestEdge compute them."""
+    scale = min(bound / side for bound, side in ((size, short), (limit, long)) if bound is not None)
+    return max(int(short * scale + 0.5), 1), max(int(long * scale + 0.5), 1)
 
 
 def files_in(folder: str | os.PathLike[str]) -> list[str]:

@@ -85,6 +85,39 @@ def test_kernels_agree(tmp_path: os.PathLike[str]) -> None:
         assert not np.array_equal(best[3], portable[3])
 
 
+def test_no_memory_for_openblas_is_an_error() -> None:
+    """OpenBLAS 0.3.21 tries for ever if it gets no memory for the buffer of a product."""
+    program = """
+import resource
+import signal
+import numpy as np
+import backbone
+
+def limit(more):
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (used + more if more else hard, hard))
+
+signal.alarm(100)
+image = np.random.default_rng(1).standard_normal((1, 3, 70, 50), np.float32)
+with backbone.ResNet(18, base_channels=8, threads=3) as net, net.tape() as tape:
+    limit(100 << 20)
+    for call in (lambda: net(image), lambda: net.forward_train(image, tape), lambda: net(image)):
+        try:
+            call()
+        except MemoryError as error:
+            print("OpenBLAS" in str(error))
+    limit(0)
+    features = net(image)
+    # What it has got it keeps.
+    limit(100 << 20)
+    print(all(np.array_equal(a, b) for a, b in zip(net(image), features)))
+"""
+    result = run(Path(), "avx2", program)
+    assert result.stdout.split() == ["True"] * 4, (result.returncode, result.stdout, result.stderr)
+
+
 def test_narrow_vectors_can_be_asked_for() -> None:
     program = """
 import numpy as np

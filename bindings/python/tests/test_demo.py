@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import backbone
-from backbone.command.heat import MARGIN
+from backbone.command.sheet import Layout
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -54,10 +54,13 @@ def test_demo_with_a_checkpoint_prints_the_report_and_writes_its_features(tmp_pa
         for name, feature in zip(("c2", "c3", "c4", "c5"), net(image.transpose(2, 0, 1)[None]), strict=True):
             np.testing.assert_array_equal(saved[name], feature)
             assert f"{name.upper()}      {feature.shape}" in result.stdout
-    # The photograph and four heat maps beside it, which test_command_heatmap has a closer look at.
-    sheet = np.asarray(Image.open(tmp_path / "out/features.png"))
-    assert sheet.shape[1] == 5 * (96 + MARGIN) + MARGIN
-    np.testing.assert_array_equal(sheet[-63 - MARGIN : -MARGIN, MARGIN : MARGIN + 96], image)
+    assert "63 x 96 pixels (height x width)" in result.stdout
+    # The photograph, enlarged, four heat maps beside it, and what they mean: see test_command_heatmap.
+    sheet, layout = Image.open(tmp_path / "out/features.png"), Layout.of(6, (63, 96), bars=True)
+    assert sheet.size == layout.size(6)
+    (x, y), times = layout.corner(0), layout.width // 96
+    panel = np.asarray(sheet)[y : y + layout.height : times, x : x + layout.width : times]
+    np.testing.assert_array_equal(panel, image)
 
 
 def test_demo_without_a_checkpoint_says_so_and_calibrates(tmp_path):

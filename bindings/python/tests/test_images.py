@@ -276,8 +276,11 @@ def resized(image, height, width):
         ((37, 23), {"size": 64}, (102, 64)),
         ((300, 400), {"size": (80, 70)}, (80, 70)),
         ((300, 400), {"size": [80, 70]}, (80, 70)),
-        ((48, 64), {"size": 80, "max_size": 133}, (80, 106)),
+        ((48, 64), {"size": 80, "max_size": 133}, (80, 107)),
+        ((48, 64), {"size": 80, "max_size": 133, "rounding": "down"}, (80, 106)),
+        ((64, 48), {"size": 80, "rounding": "nearest"}, (107, 80)),
         ((30, 64), {"size": 80, "max_size": 133}, (62, 133)),
+        ((200, 430), {"max_size": 320, "rounding": "nearest"}, (149, 320)),
         ((200, 430), {"max_size": 320}, (148, 320)),
         ((1, 640), {"max_size": 320}, (1, 320)),
         ((30, 50), {}, (30, 50)),
@@ -287,11 +290,41 @@ def test_sizes_and_values_of_resized_images(shape, options, expected):
     image = pixels(*shape)
     result = prepare(image, **options)
     assert result.shape == (*expected, 3) and result.dtype == np.uint8
-    assert resized_shape(shape, options.get("size"), options.get("max_size")) == expected
+    assert resized_shape(shape, options.get("size"), options.get("max_size"), options.get("rounding")) == expected
     if expected == shape:
         assert result is image
     else:
         assert np.abs(result - resized(image, *expected)).max() <= 1.5
+
+
+def rescale_size(h, w, size, max_size):
+    """mmcv/image/geometric.py of mmcv 2.1, with `scale` (max_size, size)."""
+    scale_factor = min(max_size / max(h, w), size / min(h, w))
+    return int(h * float(scale_factor) + 0.5), int(w * float(scale_factor) + 0.5)
+
+
+def output_shape(h, w, size, max_size):
+    """ResizeShortestEdge.get_output_shape of detectron2 0.6, data/transforms/augmentation_impl.py."""
+    size = size * 1.0
+    scale = size / min(h, w)
+    newh, neww = (size, scale * w) if h < w else (scale * h, size)
+    if max(newh, neww) > max_size:
+        scale = max_size * 1.0 / max(newh, neww)
+        newh, neww = newh * scale, neww * scale
+    return int(newh + 0.5), int(neww + 0.5)
+
+
+@pytest.mark.parametrize(("size", "max_size"), [(800, 1333), (640, 1333), (600, 1000), (512, 896)])
+def test_detectors_sizes_are_mmcvs_and_detectron2s(size, max_size):
+    assert resized_shape((480, 640), 800, 1333) == (800, 1067)
+    differing = 0
+    for h in range(150, 1500, 7):
+        for w in range(150, 1500, 11):
+            shape = resized_shape((h, w), size, max_size)
+            assert shape == rescale_size(h, w, size, max_size)
+            differing += shape != output_shape(h, w, size, max_size)
+    # Where a side ends in one half: the two scale in another order.
+    assert differing < 20
 
 
 @pytest.mark.parametrize(
@@ -325,6 +358,7 @@ def test_crops_beyond_the_image_are_black():
         ({"size": "large"}, "size is a str; it must be an int"),
         ({"size": 2.5}, "size is a float"),
         ({"size": 8, "max_size": 8}, "max_size is 8 and size 8"),
+        ({"size": 8, "rounding": "up"}, "rounding is 'up'; it must be 'down', 'nearest' or None"),
         ({"size": (8, 8), "max_size": 9}, "max_size is 9 where size is"),
     ],
 )
@@ -368,6 +402,7 @@ def test_transforms_are_torchvisions_to_the_bit(torchvision_resnet):
         steps = []
         if "size" in options:
             steps.append(transforms.Resize(options["size"], max_size=options.get("max_size")))
+            options = options | {"rounding": "down"}
         if "crop" in options:
             steps.append(transforms.CenterCrop(options["crop"]))
         transform = transforms.Compose(steps)

@@ -104,7 +104,7 @@ NOT_NORMALIZED = ["float32 input reaches 2", "mean and std_dev were not applied"
         # As it should be, in either kind of element.
         (IMAGENET, PIXELS, None),
         (IMAGENET, normalised(PIXELS, **IMAGENET), None),
-        (CAFFE, PIXELS, None),
+        (CAFFE | {"std": (1, 1, 1)}, PIXELS, None),
         (CAFFE, normalised(PIXELS, **CAFFE), None),
         (IMAGENET | {"normalize": "all"}, FLOATS, None),
         (UNIT | {"normalize": "all"}, FLOATS / 255, None),
@@ -112,7 +112,8 @@ NOT_NORMALIZED = ["float32 input reaches 2", "mean and std_dev were not applied"
         # mean 0 and std 255 are what makes values from 0 to 1.
         ({"std": (255, 255, 255)}, FLOATS / 255, None),
         # Nothing is known.
-        ({}, PIXELS, None),
+        ({"mean": (0, 0, 0), "std": (1, 1, 1)}, PIXELS, None),
+        ({"std": (1, 1, 1)}, PIXELS, None),
         ({}, FLOATS, None),
         ({}, FLOATS / 255, None),
         ({"mean": (0, 0, 0), "std": (1, 1, 1)}, FLOATS, None),
@@ -122,10 +123,15 @@ NOT_NORMALIZED = ["float32 input reaches 2", "mean and std_dev were not applied"
         (IMAGENET, np.full_like(FLOATS, 0.5), None),
         (IMAGENET | {"normalize": "all"}, np.zeros_like(FLOATS), None),
         (UNIT, np.full_like(PIXELS, 9), None),
+        ({}, np.full_like(PIXELS, 255), None),
+        ({}, PIXELS % 21, None),
         # A bright image less its mean has no negative values.
         (CAFFE, normalised(np.maximum(PIXELS, 130), **CAFFE), None),
         (IMAGENET, normalised(np.clip(PIXELS, 140, 170), **IMAGENET), None),
         # Mistakes.
+        ({}, PIXELS, ["uint8 input is used as it is", "std_dev is not set", "std_dev to 1"]),
+        (CAFFE, PIXELS, ["uint8 input is used as it is", "std_dev is not set"]),
+        ({"channel_order": "reversed"}, PIXELS, ["std_dev is not set"]),
         (IMAGENET, FLOATS, [*NOT_NORMALIZED, "set normalization to 1", "pass uint8"]),
         (CAFFE, FLOATS, NOT_NORMALIZED),
         (UNIT, FLOATS, [*NOT_NORMALIZED, "pass values from 0 to 1 and set normalization to 1"]),
@@ -152,7 +158,7 @@ def test_values_that_are_not_finite(value):
         texts = said(net, x, x)
         assert "input has values that are not finite" in texts[0]
         assert all("outputs[" in text for text in texts[1:]) and len(texts) <= 2
-    with backbone.ResNet(18, base_channels=8) as net:
+    with backbone.ResNet(18, base_channels=8, std=(1, 1, 1)) as net:
         net.get_entry("layer4.1.bn2.weight").data = np.full(64, np.nan, np.float32)
         (text,) = said(net, PIXELS, PIXELS)
         assert "outputs[3] has values that are not finite" in text and "check the weights" in text
@@ -173,7 +179,8 @@ def test_values_that_are_not_finite(value):
         (1, IMAGENET, PIXELS, None),
         (58, {}, normalised(PIXELS, **CAFFE), None),
         (58, CAFFE, PIXELS, None),
-        (58, {}, PIXELS, None),
+        (58, {"std": (1, 1, 1)}, PIXELS, None),
+        (58, {}, PIXELS, ["mean is not set", "expect pixels minus their mean"]),
         (58, {}, normalised(PIXELS, **IMAGENET), ["expect pixels minus their mean", "do not divide"]),
         (58, {}, FLOATS / 255, ["expect pixels minus their mean"]),
         (58, CAFFE, normalised(PIXELS, **IMAGENET), ["expect pixels minus their mean"]),
@@ -191,7 +198,7 @@ def test_scale_that_the_loaded_stem_expects(checkpoint, divisor, options, image,
         # Weights that were not loaded expect nothing.
         net.load_weights(path)
         net.init_weights()
-        assert said(net, image) == []
+        assert all("std_dev is not set" in text for text in said(net, image))
 
 
 def test_a_load_issues_its_warnings_once_and_inspect_none(checkpoint):

@@ -23,9 +23,18 @@ import importlib
 from types import ModuleType
 
 OURS = "libbackbone"
+# How many of its activations a network makes zero: as one with random weights, as one that was trained, and none.
+ZEROS = ("random", "trained", "none")
+# Only libbackbone is faster with more of them.
+VARIANTS = tuple(f"{OURS}:{zeros}" for zeros in ZEROS[1:])
 PEERS = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 
 
 def engine(name: str) -> ModuleType:
-    """The module of an engine."""
-    return importlib.import_module(f".{name}", __name__)
+    """The module of an engine, or of a variant of it."""
+    return importlib.import_module(f".{name.partition(':')[0]}", __name__)
+
+
+def zeros(name: str) -> str:
+    """Of the network that an engine, or a variant of it, computes."""
+    return name.partition(":")[2] or ZEROS[0]

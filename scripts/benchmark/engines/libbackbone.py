@@ -28,8 +28,11 @@ class Engine:
         self._threads = threads
 
     def load(self, models: Path, column: Column) -> None:
+        self.load_file(models / "weights" / column.network / "weights.pth", column)
+
+    def load_file(self, weights: Path, column: Column) -> None:
         self._net = self._backbone.ResNet(architecture=column.network, threads=self._threads)
-        self._net.load_weights(models / "weights" / column.network / "weights.pth")
+        self._net.load_weights(weights)
         self._outputs = [np.full(shape, np.nan, np.float32) for shape in self._net.output_shapes(column.shape)]
 
     def set_input(self, x: np.ndarray) -> None:

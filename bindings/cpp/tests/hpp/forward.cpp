@@ -5,6 +5,7 @@
 
 #include "check.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -103,6 +104,14 @@ void forwards_equal_those_of_c() {
     CHECK(same(net.forward(pixels), of_bytes));
     CHECK(same(net.forward(c_bytes), of_bytes)); // C's own description
 
+    // Rows with room after them, as those of a cv::Mat.
+    constexpr std::int64_t columns = 3 * 37, row_stride = 128;
+    std::vector<std::uint8_t> padded(static_cast<std::size_t>(2 * 40 * row_stride), 255);
+    for (std::int64_t row = 0; row < 2 * 40; row++)
+        std::copy_n(bytes.data() + row * columns, columns, padded.data() + row * row_stride);
+    CHECK(same(net.forward(backbone::Pixels(padded.data(), image_shape, backbone::nhwc(image_shape, row_stride))),
+               of_bytes));
+
     // Memory of before is used again.
     backbone::Features features = net.forward(image);
     const float *memory = features[0].data();
@@ -145,6 +154,7 @@ void shapes_and_views() {
 
     CHECK(backbone::nchw({2, 3, 5, 7}) == backbone::Shape{105, 35, 7, 1});
     CHECK(backbone::nhwc({2, 3, 5, 7}) == backbone::Shape{105, 1, 21, 3});
+    CHECK(backbone::nhwc({2, 3, 5, 7}, 32) == backbone::Shape{160, 1, 32, 3});
     float values[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     const backbone::Tensor planes(values, {1, 2, 3, 2}), pixels(values, {1, 2, 3, 2}, backbone::nhwc({1, 2, 3, 2}));
     CHECK(planes(0, 1, 2, 0) == 10 && pixels(0, 1, 2, 0) == 9);

@@ -32,6 +32,8 @@ def command(setup: Setup, repeat: int, warm_up: int, as_json: bool) -> None:
     """Measure one forward pass, from an input in memory to the features: quantiles in milliseconds, and images per
     second.
 
+    Times depend on the weights, which decide how many zeros kernels skip: --weights measures a trained network.
+
     \b
     backbone bench --depth 50 --size 800x1344 --threads 4
     """

@@ -92,6 +92,8 @@ def command(
             "architecture": net.architecture,
             "title": title(net),
             "num_classes": net.num_classes,
+            "mean": list(network.mean),
+            "std": list(network.std),
         }
     failed = [{"image": failure.source.path, "reason": _reason(failure)} for failure in failures]
     results = [(source, found[source.path]) for source in sources if source.path in found]
@@ -99,6 +101,7 @@ def command(
         rows = [{"image": source.path, "classes": list(map(_described, classes))} for source, classes in results]
         print_json({"network": described, "images": rows, "failed": failed})
     else:
+        network.print_normalization()
         for source, classes in results:
             _print(source, classes)
     for failure in failed:

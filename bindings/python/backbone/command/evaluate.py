@@ -94,7 +94,8 @@ def command(
         # The training's own rule for validation.
         scaled = settings.get("resize", scaled)
     view = View(size, max(resize or scaled, size), max_pixels=max_pixels)
-    with with_saved(network, settings).open(("logits",)) as net:
+    network = with_saved(network, settings)
+    with network.open(("logits",)) as net:
         if net.num_classes != len(classes):
             raise click.ClickException(
                 f"{network.weights} has {net.num_classes} classes, {names_file or folder} {len(classes)}; give "
@@ -119,6 +120,8 @@ def command(
             {
                 "folder": folder,
                 "images": result.count,
+                "mean": list(network.mean),
+                "std": list(network.std),
                 "top1": result.top1,
                 "top5": result.top5,
                 "loss": result.loss,
@@ -129,6 +132,7 @@ def command(
             }
         )
     else:
+        network.print_normalization()
         click.echo(f"{name}, {counted_images(result.count)} of {len(classes)} classes")
         click.echo(f"top-1 {100 * result.top1:6.2f} %   top-5 {100 * result.top5:6.2f} %   loss {result.loss:.4f}")
         _print_least(result, classes)

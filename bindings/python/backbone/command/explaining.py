@@ -21,13 +21,11 @@ from .._errors import MismatchError
 from ..explain import STAGES, Explanation, Feature
 from ..images import Pixels
 from .classes import class_of, names_of, probabilities
-from .heat import HeatMap, compose
+from .heat import HeatMap
 from .network import NetworkOptions, title
 from .outputs import written
+from .sheet import Panel, compose, input_label
 from .terminal import print_json, printable
-
-# Pixels of the width of a panel.
-_LEAST_PANEL = 256
 
 # A classifier by any name that the library gives it.
 _HEAD = re.compile(r"(head\.)?fc\.(weight|bias)")
@@ -135,13 +133,6 @@ def output_of(image: str, out: str | None, ending: str) -> str:
     return out
 
 
-def smoothed(heat: npt.NDArray[np.float32], stride: int, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """A map of a stage at every pixel of the picture, bilinear between centres, which are at stride * i."""
-    rows, columns = (np.arange(length) for length in size)
-    wide = np.stack([np.interp(columns, stride * np.arange(heat.shape[1]), row) for row in heat.astype(np.float64)])
-    return np.stack([np.interp(rows, stride * np.arange(heat.shape[0]), column) for column in wide.T], axis=1)
-
-
 @dataclass(frozen=True)
 class Report:
     """The result for one image, and how to draw it.
@@ -168,12 +159,10 @@ class Report:
 
     def save(self, out: str, opacity: float) -> None:
         """Write the picture, and beside it the map over it."""
-        height, width = self.picture.shape[:2]
-        panel = HeatMap(self.strength, 0.0, self.high, 1).over(self.picture, opacity)
-        panels = [(f"{height} x {width}", self.picture), (f"{self.label}: {printable(self.caption)}", panel)]
-        # Images of a few pixels would be smaller than their labels.
-        times = max(1, _LEAST_PANEL // width)
-        sheet = compose([(label, pixels.repeat(times, axis=0).repeat(times, axis=1)) for label, pixels in panels])
+        ends = 0.0, self.high
+        panel = HeatMap(self.strength, *ends, 1).over(self.picture, opacity)
+        caption = f"{self.label}: {printable(self.caption)}"
+        sheet = compose([Panel(input_label(self.picture), self.picture), Panel(caption, panel, ends)])
         with written(out) as file:
             sheet.save(file, "PNG")
 
@@ -205,7 +194,7 @@ class Report:
         at = min(int(row) * self.stride, height - 1), min(int(column) * self.stride, width - 1)
         return float(self.heat.max()), at
 
-    def tell(self, net: ResNet, out: str, as_json: bool) -> None:
+    def tell(self, net: ResNet, network: NetworkOptions, out: str, as_json: bool) -> None:
         """Write the numbers to the terminal."""
         target, score = self.explanation.targets[0], float(self.explanation.scores[0])
         largest, at = self.largest
@@ -227,6 +216,8 @@ class Report:
                     "out": out,
                     "network": {"architecture": net.architecture, "title": title(net)},
                     "size": self.picture.shape[:2],
+                    "mean": list(network.mean),
+                    "std": list(network.std),
                     **described,
                     **({"stage": self.stage} if self.stage else {}),
                     "shape": self.heat.shape,
@@ -236,6 +227,7 @@ class Report:
                 }
             )
             return
+        network.print_normalization()
         click.echo(f"{'feature' if isinstance(target, Feature) else 'class'}: {printable(self.caption)}")
         if largest > 0:
             click.echo(f"strongest: row {at[0]}, column {at[1]}")

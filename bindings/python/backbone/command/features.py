@@ -151,13 +151,7 @@ def command(
         is_given = click.get_current_context().get_parameter_source("stages") is not ParameterSource.DEFAULT
         outputs = (*(outputs if is_given else ()), "pooled")
     sources = sources_of(images, root)
-    settings = network.settings() | {
-        "resize": preparation.resize,
-        "crop": preparation.crop,
-        "max_size": preparation.max_size,
-        "stages": list(outputs),
-        "pool": pool,
-    }
+    settings = network.settings() | preparation.settings() | {"stages": list(outputs), "pool": pool}
     run = _Run(out, f".{kind}", outputs, pool, Journal(out, settings))
     left = [source for source in sources if overwrite or not run.journal.is_done(run.output(source), source.path)]
     if not overwrite:
@@ -181,6 +175,8 @@ def command(
         )
     else:
         rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
+        if run.computed:
+            network.print_normalization()
         done = f"{run.computed} computed{rate}, {there} skipped, {len(failed)} failed"
         click.echo(f"{counted_images(len(sources))}: {done}")
     for failure in failed:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import click
 
 from ..explain import STAGES, gradcam, last_stage
-from .explaining import Asked, Report, output_of, smoothed, target_options
+from .explaining import Asked, Report, output_of, target_options
+from .heat import smoothed
 from .network import NetworkOptions
 from .options import Preparation, json_option, network_options, opacity_option, preparation_options
 from .saved import as_trained
@@ -60,4 +61,4 @@ def command(
         strength = smoothed(heat, stride, picture.shape[:2])
         report = Report(found, names, layer, heat, stride, picture, strength, float(heat.max()))
         report.save(out, opacity)
-        report.tell(net, out, as_json)
+        report.tell(net, network, out, as_json)

@@ -9,11 +9,12 @@ import os
 
 import click
 
-from .heat import HeatMap, Measure, sheet_of
+from .heat import HeatMap, Measure
 from .network import NetworkOptions
 from .options import Preparation, json_option, network_options, opacity_option, preparation_options, stages_option
 from .outputs import written
 from .parameters import STAGES
+from .sheet import NARROW, THEMES, sheet_of
 from .terminal import print_json, print_table
 
 
@@ -29,6 +30,15 @@ from .terminal import print_json, print_table
     help="Of the channels at a position: their Euclidean norm, or the mean of their absolute values.",
 )
 @opacity_option(0.7)
+@click.option("--pixelated", is_flag=True, help="Positions as squares; otherwise colours are bilinear between them.")
+@click.option("--theme", type=click.Choice(list(THEMES)), default="light", help="Colours around the pictures.")
+@click.option(
+    "--width",
+    type=click.IntRange(100, 20_000),
+    metavar="N",
+    show_default="pictures of the input's size",
+    help=f"Pixels of the PNG's width. A PNG narrower than {NARROW} has its pictures in rows of three.",
+)
 @preparation_options
 @json_option
 def command(
@@ -39,12 +49,15 @@ def command(
     stages: tuple[int, ...],
     measure: Measure,
     opacity: float,
+    pixelated: bool,
+    theme: str,
+    width: int | None,
     as_json: bool,
 ) -> None:
-    """Draw how strongly each stage responds at each position of IMAGE: a PNG with the image, and C2 to C5 over it.
+    """Draw how strongly each stage responds at each position: a PNG with IMAGE, and C2 to C5 in colours over gray.
 
-    Each stage has its own scale, from its first percentile (dark violet) to percentile 99.5 (pale yellow). Images
-    longer than 640 pixels are scaled down to that, unless --resize, --crop or --max-size say otherwise.
+    Each stage has its own scale, from percentile 1 (dark violet) to percentile 99.5 (pale yellow), with its values
+    below. Images longer than 640 pixels are scaled down to that, unless --resize, --crop or --max-size say otherwise.
 
     \b
     backbone heatmap cat.jpg -w resnet50.pth
@@ -60,15 +73,20 @@ def command(
             for name, feature, stride in zip(net.outputs, features, net.out_strides, strict=True)
         }
     with written(out) as file:
-        sheet_of(picture, maps, opacity).save(file, "PNG")
+        sheet = sheet_of(
+            picture, maps, opacity, measure=measure, pixelated=pixelated, theme=theme, width=width
+        )
+        sheet.save(file, "PNG")
     shapes = {name: feature.shape[1:] for name, feature in zip(maps, features, strict=True)}
     if as_json:
         rows = {
             name: {"shape": shapes[name], "stride": heat.stride, "low": heat.low, "high": heat.high}
             for name, heat in maps.items()
         }
-        print_json({"out": out, "size": picture.shape[:2], "measure": measure, "stages": rows})
+        pixels = {"size": picture.shape[:2], "mean": list(network.mean), "std": list(network.std)}
+        print_json({"out": out, **pixels, "measure": measure, "stages": rows})
         return
+    network.print_normalization()
     print_table(
         ("stage", "shape (C, H, W)", ">stride", ">darkest at", ">brightest at"),
         [(name, shapes[name], heat.stride, heat.low, heat.high) for name, heat in maps.items()],

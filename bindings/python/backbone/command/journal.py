@@ -85,9 +85,10 @@ class Journal:
         entry = self._entry(output)
         if entry is None or entry.settings == self._id:
             return ""
-        before = self._known.get(entry.settings, {})
-        names = [name for name in self._settings if before.get(name) != self._settings[name]]
-        return ", ".join(f"{name}: {_short(before.get(name))}, now {_short(self._settings[name])}" for name in names)
+        before, now = self._known.get(entry.settings, {}), self._settings
+        # A setting that only one of the two has is another one too.
+        names = [name for name in now | before if before.get(name) != now.get(name)]
+        return ", ".join(f"{name}: {_short(before.get(name))}, now {_short(now.get(name))}" for name in names)
 
     def _entry(self, output: str) -> _Entry | None:
         entry = self._entries.get(output)

@@ -29,6 +29,7 @@ from .timing import Setup
 def command(setup: Setup, repeat: int, as_json: bool) -> None:
     """List the steps of a forward pass in the order of computation: the algorithm of each, its shapes, time and speed.
 
+    Times depend on the weights, which decide how many zeros kernels skip: --weights measures a trained network.
     Operations are those of the layer's definition, two for each product: Winograd's minimal filtering does fewer, so
     GFLOP/s may exceed the peak of the machine. Bytes are activations and packed weights, read or written once.
 

@@ -16,7 +16,7 @@ from .. import IMAGENET_MEAN, IMAGENET_STD, BackboneWarning, LoadReport, ResNet
 from .._arguments import Checkpoint
 from .._loading import ALLOWING, LoadOptions, stream_content
 from .._report import listed
-from .terminal import warn
+from .terminal import note, warn
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,10 @@ class NetworkOptions:
             threads=self.threads,
         )
 
+    def print_normalization(self) -> None:
+        """Write the mean and std of pixels to the standard error."""
+        print_normalization(self.mean, self.std)
+
     def settings(self) -> dict[str, Any]:
         """The settings that the features depend on, for JSON. The weights appear by their content, wherever the file
         is."""
@@ -108,6 +112,13 @@ class NetworkOptions:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+
+
+def print_normalization(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Write the mean and std of pixels, as options, to the standard error. C and Python have no such default."""
+    given = (",".join(f"{value:g}" for value in values) for values in (mean, std))
+    is_imagenet = (*mean,) == (*IMAGENET_MEAN,) and (*std,) == (*IMAGENET_STD,)
+    note("pixels normalised with --mean {} --std {}".format(*given) + " (ImageNet)" * is_imagenet)
 
 
 def title(network: ResNet | LoadReport) -> str:

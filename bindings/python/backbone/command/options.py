@@ -16,7 +16,7 @@ import click
 from .. import IMAGENET_MEAN, IMAGENET_STD
 from .._decoding import decoded
 from .._loading import LoadOptions
-from ..images import MAX_PIXELS, Pixels, Size, prepare_picture, resized_shape
+from ..images import MAX_PIXELS, Pixels, Rounding, Size, prepare_picture, resized_shape
 from . import parameters
 from .network import CheckpointOptions, NetworkOptions
 from .timing import Setup
@@ -142,10 +142,11 @@ class Preparation:
     crop: Size | None = None
     max_size: int | None = None
     max_pixels: int = MAX_PIXELS
+    rounding: Rounding | None = None
 
     def __post_init__(self) -> None:
         try:
-            resized_shape((1, 1), self.resize, self.max_size)
+            resized_shape((1, 1), self.resize, self.max_size, self.rounding)
         except ValueError as error:
             raise click.UsageError(str(error).replace("max_size", "--max-size")) from None
 
@@ -161,8 +162,22 @@ class Preparation:
     def apply(self, picture: Image) -> Pixels:
         """The picture as the network is to see it."""
         return prepare_picture(
-            picture, self.resize, self.crop, self.max_size, max_pixels=self.max_pixels, option=_MAX_PIXELS
+            picture,
+            self.resize,
+            self.crop,
+            self.max_size,
+            max_pixels=self.max_pixels,
+            option=_MAX_PIXELS,
+            rounding=self.rounding,
         )
+
+    def settings(self) -> dict[str, Any]:
+        """What features depend on, for JSON."""
+        given = {"resize": self.resize, "crop": self.crop, "max_size": self.max_size}
+        is_for_detectors = isinstance(self.resize, int) and self.max_size is not None
+        rounding = self.rounding or ("nearest" if is_for_detectors else "down")
+        # Only where it is not what it always was, so that older outputs have the same settings.
+        return given | ({"rounding": rounding} if rounding != "down" else {})
 
     def load(self, path: str) -> Pixels:
         """The image in a file, as the network is to see it."""
@@ -176,7 +191,7 @@ class Preparation:
 
 
 def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--resize, --crop, --max-size and --max-pixels as `preparation`."""
+    """--resize, --crop, --max-size, --rounding and --max-pixels as `preparation`."""
     options = (
         click.option(
             "--resize",
@@ -197,6 +212,12 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Scale less where the longer side would be longer; without --resize: the length of the longer side.",
         ),
         click.option(
+            "--rounding",
+            type=click.Choice(["down", "nearest"]),
+            show_default="nearest with both --resize N and --max-size, else down",
+            help="Of the side that the others give. nearest: as mmcv and detectron2; down: as torchvision's Resize.",
+        ),
+        click.option(
             _MAX_PIXELS,
             type=click.IntRange(1),
             metavar="N",
@@ -205,7 +226,7 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "needs up to 10 bytes for each pixel.",
         ),
     )
-    names = ("resize", "crop", "max_size", "max_pixels")
+    names = ("resize", "crop", "max_size", "rounding", "max_pixels")
 
     @functools.wraps(function)
     def wrapper(*args: Any, **rest: Any) -> Any:
@@ -246,7 +267,8 @@ def _network_options(function: Callable[..., Any], required: bool) -> Callable[.
             callback=parameters.numbers,
             show_default="ImageNet's",
             metavar="R,G,B",
-            help="Subtracted from pixels of 0 to 255, in the network's order of channels.",
+            help="Subtracted from pixels of 0 to 255, in the network's order of channels. "
+            "The C and Python interfaces subtract nothing by default.",
         ),
         click.option(
             "--std",
@@ -286,8 +308,8 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--depth",
             type=click.Choice(["18", "34", "50", "101", "152"]),
             default="50",
-            help="The network, with random weights. Kernels skip zeros, and the weights decide how many: for the times "
-            "of trained ones give --weights.",
+            help="The network, with random weights. Times depend on the weights, since kernels skip zeros: give "
+            "--weights for those of a trained network.",
         ),
         click.option(
             "--architecture",

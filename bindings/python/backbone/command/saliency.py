@@ -52,4 +52,4 @@ def command(
         high = float(np.percentile(heat, 99.5) or heat.max())
         report = Report(found, names, "", heat, 1, picture, heat.astype(np.float64), high)
         report.save(out, opacity)
-        report.tell(net, out, as_json)
+        report.tell(net, network, out, as_json)

@@ -64,6 +64,11 @@ def warn(text: str) -> None:
     click.echo(f"warning: {printable(text)}", err=True)
 
 
+def note(text: str) -> None:
+    """Write a line that is not a result to the standard error."""
+    click.echo(text, err=True)
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on the standard error, if that is a terminal, which is gone at the end.

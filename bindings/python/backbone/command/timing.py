@@ -22,7 +22,8 @@ class Setup:
     """A network, and the shape of its input.
 
     Attributes:
-        weights: a checkpoint; None: random weights, with which kernels skip fewer or more zeros than with trained ones.
+        weights: a checkpoint; None: random weights. Times depend on them: kernels skip other numbers of zeros with
+            trained ones.
         load: options of its load.
         depth: of the network without a checkpoint and without a name.
         architecture: its name.

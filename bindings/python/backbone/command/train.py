@@ -15,7 +15,7 @@ import click
 from ..images import MAX_PIXELS
 from ..training import Stopped, Trainer, read_dataset, read_notes
 from .group import Interrupted
-from .network import NetworkOptions, title
+from .network import NetworkOptions, print_normalization, title
 from .options import initial_network_options, json_option
 from .recipe import recipe_options
 from .terminal import counted_images, print_json, printable
@@ -116,6 +116,8 @@ def command(
             observer=display,
         )
         rows = _run(trainer, display, resume, last)
+        if rows and not as_json:
+            print_normalization(settings["mean"], settings["std"])
         best = trainer.progress.best
         if as_json:
             print_json(

@@ -21,7 +21,7 @@ from .._decoding import MAX_PIXELS, checked_limit, decoded, pixels_of
 from .._library import IMAGENET_MEAN, IMAGENET_STD_DEV
 from .._report import LoadReport
 from .._resnet import ResNet
-from ..images import Pixels, Size, prepare
+from ..images import Pixels, Rounding, Size, prepare
 
 # The names of stages here, and the outputs of a network.
 _STAGES = {
@@ -68,8 +68,8 @@ class Extractor:
             which all actors of a node map.
         stages: some of "stem" (C1), "layer1" (C2) to "layer4" (C5), "pooled" and "logits".
         pool: "avg" for the mean over rows and columns; None for the whole feature map.
-        size: as for `backbone.images.prepare`, and so are `crop` and `max_size`. These defaults are torchvision's
-            evaluation transforms; `size=800, crop=None, max_size=1333` are those of usual detectors.
+        size: as for `backbone.images.prepare`, and so are `crop`, `max_size` and `rounding`. These defaults are
+            torchvision's evaluation transforms; `size=800, crop=None, max_size=1333` are those of usual detectors.
         max_pixels: an image that still has more after this is an error. The network needs about 200 bytes for each.
         max_file_pixels: an image file with more is an error, before it is decoded; None: any number.
         image_column: the encoded bytes of an image file, a path, an array of uint8 of shape (H, W, 3) or (H, W), or a
@@ -78,7 +78,8 @@ class Extractor:
         keep: further columns to carry over.
         threads: threads for decoding and for one forward pass: `num_cpus` of the actor.
         root: the folder that paths are relative to.
-        options: as for `ResNet.from_file`: key, prefix, strict, style, ...; `mean` and `std` are by default ImageNet's.
+        options: as for `ResNet.from_file`: key, prefix, strict, style, ...; `mean` and `std` are by default ImageNet's,
+            where `ResNet` has 0 and 1.
 
     Raises: what `ResNet.from_file` and `prepare` do; ValueError for a network that does not take three channels.
     """
@@ -92,6 +93,7 @@ class Extractor:
         size: Size | None = 256,
         crop: Size | None = 224,
         max_size: int | None = None,
+        rounding: Rounding | None = None,
         max_pixels: int = 2**24,
         max_file_pixels: int | None = MAX_PIXELS,
         image_column: str = "image",
@@ -106,8 +108,9 @@ class Extractor:
         if pool not in ("avg", None):
             raise ValueError(f"pool is {pool!r}; it must be 'avg' or None")
         # Reports wrong sizes now, not once for each image.
-        prepare(np.zeros((8, 8, 3), np.uint8), size, crop, max_size)
+        prepare(np.zeros((8, 8, 3), np.uint8), size, crop, max_size, rounding=rounding)
         self._preparation = (size, crop, max_size)
+        self._rounding: Rounding | None = rounding
         self._max_pixels = max_pixels
         self._max_file_pixels = checked_limit(max_file_pixels, "max_file_pixels")
         self._image_column = image_column
@@ -116,6 +119,7 @@ class Extractor:
         self._pool = pool
         self._stages = [stage for stage in _STAGES if stage in stages]
         options = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD_DEV} | options
+        self.mean, self.std = (None if options[name] is None else tuple(options[name]) for name in ("mean", "std"))
         options["outputs"] = [_STAGES[stage] for stage in self._stages]
         if isinstance(weights, ray.ObjectRef):
             weights = ray.get(weights)
@@ -155,7 +159,7 @@ class Extractor:
         try:
             image = self._decoded(cell)
             height, width = image.shape[:2]
-            pixels = prepare(image, *self._preparation)
+            pixels = prepare(image, *self._preparation, rounding=self._rounding)
             if pixels.shape[0] * pixels.shape[1] > self._max_pixels:
                 size = f"{pixels.shape[0]} x {pixels.shape[1]} pixels"
                 raise ValueError(f"the image has {size}; max_pixels is {self._max_pixels}")

@@ -34,6 +34,8 @@ class Summary:
         actors: images by actor, "host:process".
         seconds: from the start of the actors to the end.
         report: the report of loading the weights.
+        mean: what was subtracted from the pixels of each channel; ImageNet's by default.
+        std: what the differences were divided by; ImageNet's by default.
     """
 
     rows: int
@@ -43,6 +45,8 @@ class Summary:
     actors: Mapping[str, int]
     seconds: float
     report: LoadReport | None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
         speed = self.rows / self.seconds if self.seconds else 0
@@ -54,6 +58,7 @@ class Summary:
             lines += [f"  {text if str(name) in text else f'{name}: {text}'}" for name, text in self.errors]
             if self.failed > len(self.errors):
                 lines.append(f"  and {self.failed - len(self.errors)} more")
+        lines.append(normalization_text(self.mean, self.std))
         return "\n".join(lines)
 
 
@@ -108,7 +113,7 @@ def extract(
     settings |= columns | {"threads": threads, "root": os.getcwd()}
     # Reports errors of source, weights and settings before anything is started.
     found = found_in(source)
-    report = Extractor(weights, **settings).report
+    extractor = Extractor(weights, **settings)
     done = identities_in(out, id_column)
     if done is not None and not resume:
         raise FileExistsError(f"{out} has Parquet files: give resume=True to go on with them, or another folder")
@@ -137,10 +142,16 @@ def extract(
         num_cpus=threads,
         compute=ray.data.ActorPoolStrategy(size=min(actors, rows.units or actors), max_tasks_in_flight_per_actor=2),
     )
-    return _summary(results.iter_rows(), started, report)
+    return _summary(results.iter_rows(), started, extractor)
 
 
-def _summary(parts: Iterable[Mapping[str, Any]], started: float, report: LoadReport | None) -> Summary:
+def normalization_text(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
+    """The mean and std of pixels, in a line."""
+    given = ("none" if values is None else ", ".join(f"{value:g}" for value in values) for values in (mean, std))
+    return "pixels normalised with mean {} and std {}".format(*given)
+
+
+def _summary(parts: Iterable[Mapping[str, Any]], started: float, extractor: Extractor) -> Summary:
     """The sum of the actors' reports on their files."""
     total = dict.fromkeys(("rows", "failed", "skipped"), 0)
     errors: list[tuple[Any, str]] = []
@@ -150,7 +161,15 @@ def _summary(parts: Iterable[Mapping[str, Any]], started: float, report: LoadRep
             total[key] += part[key]
         actors[part["actor"]] = actors.get(part["actor"], 0) + part["rows"]
         errors += [(failure["id"], failure["error"]) for failure in part["failures"][: LISTED - len(errors)]]
-    return Summary(**total, errors=tuple(errors), actors=actors, seconds=time.monotonic() - started, report=report)
+    return Summary(
+        **total,
+        errors=tuple(errors),
+        actors=actors,
+        seconds=time.monotonic() - started,
+        report=extractor.report,
+        mean=extractor.mean,
+        std=extractor.std,
+    )
 
 
 def check_positive(**numbers: Any) -> None:

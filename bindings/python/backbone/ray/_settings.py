@@ -52,11 +52,21 @@ class Settings:
     def network(self) -> ResNet:
         """The network of the weights, with a classifier for the classes of the images."""
         weights = ray.get(self.weights) if isinstance(self.weights, ray.ObjectRef) else self.weights
-        options: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD_DEV} | self.options
+        options: dict[str, Any] = self.options | {"mean": self.mean, "std": self.std}
         options |= {"outputs": ("logits",), "num_classes": len(self.dataset.classes), "threads": self.threads}
         if weights is None:
             return ResNet(**options)
         return ResNet.from_file(weights, head="new", **options)
+
+    @property
+    def mean(self) -> tuple[float, ...] | None:
+        """What is subtracted from the pixels of each channel."""
+        return _numbers(self.options.get("mean", IMAGENET_MEAN))
+
+    @property
+    def std(self) -> tuple[float, ...] | None:
+        """What the differences are divided by."""
+        return _numbers(self.options.get("std", IMAGENET_STD_DEV))
 
     @property
     def steps(self) -> int:
@@ -96,3 +106,7 @@ class Settings:
         }
         result: dict[str, Any] = json.loads(json.dumps(values))
         return result
+
+
+def _numbers(values: Any) -> tuple[float, ...] | None:
+    return None if values is None else tuple(values)

@@ -22,7 +22,7 @@ from .._resnet import ResNet
 from .._schedules import Schedule
 from ..training._augment import AUGMENTS, Augment, View
 from ..training._folders import read_dataset
-from ._job import check_positive, slots
+from ._job import check_positive, normalization_text, slots
 from ._settings import HISTORY_FILE, WEIGHTS_FILE, Settings, sgd
 
 
@@ -35,11 +35,15 @@ class Trained:
         classes: names of the classes, in the order of the logits.
         history: for each epoch "epoch", "loss", "accuracy" (0 to 1) and "failed" (images that could not be read), and
             with validation images "validation_loss", "validation_accuracy" and "validation_failed".
+        mean: what was subtracted from the pixels of each channel, ImageNet's unless it was given.
+        std: what they were then divided by, likewise.
     """
 
     weights: str
     classes: tuple[str, ...]
     history: Sequence[Mapping[str, float]]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
         lines = []
@@ -49,7 +53,7 @@ class Trained:
                 line += f"  validation loss {row['validation_loss']:.4f}"
                 line += f"  accuracy {100 * row['validation_accuracy']:6.2f} %"
             lines.append(line + (f"  {row['failed']:.0f} images could not be read" if row["failed"] else ""))
-        return "\n".join(lines)
+        return "\n".join([*lines, normalization_text(self.mean, self.std)])
 
 
 def train(
@@ -200,6 +204,8 @@ def _run(settings: Settings, place: tuple[str, str], restarts: int, keep: int) -
         weights=f"{result.checkpoint.path}/{WEIGHTS_FILE}",
         classes=settings.dataset.classes,
         history=_history(result.checkpoint),
+        mean=settings.mean,
+        std=settings.std,
     )
 
 

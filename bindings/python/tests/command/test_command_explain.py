@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from command_runner import RESNET18, STAGES, error_of, network, noise, run, run_json, write_image
 from PIL import Image
-from test_command_heatmap import panels_of
+from test_command_heatmap import gray_of, panels_of
 
 import backbone
 from backbone import explain
 from backbone.command.colours import coloured
-from backbone.command.explaining import smoothed
+from backbone.command.heat import smoothed
 
 NAMES = ["cat", "dog", "grey cat", "ship", "7", "ship"]
 METHODS = ("gradcam", "saliency")
@@ -79,12 +79,12 @@ def test_gradcam_of_a_class(tmp_path, image, weights, names, stage):
     assert (described["index"], described["name"]) == (1, "dog")
     np.testing.assert_allclose(described["logit"], found.scores[0], rtol=1e-5)
     np.testing.assert_allclose(described["probability"], softmax(found.logits[0])[1], rtol=1e-4)
-    original, panel = panels_of(tmp_path / "out.png", 96, 320)
+    original, panel = panels_of(tmp_path / "out.png", 96, 320, 2)
     pixels = np.asarray(Image.open(image))
     np.testing.assert_array_equal(original, pixels)
     colours = coloured(smoothed(heat, stride, (96, 320)) / (heat.max() or 1))
     # A colour's neighbour in the map differs by up to 4.
-    assert np.abs(panel - (0.4 * pixels + 0.6 * colours)).max() <= 4
+    assert np.abs(panel - (0.4 * gray_of(pixels) + 0.6 * colours)).max() <= 4
 
 
 @pytest.mark.parametrize("target", [("--class", 3), ("--feature", "c4:5"), ()])
@@ -101,7 +101,7 @@ def test_saliency(tmp_path, image, weights, target):
         np.testing.assert_allclose(report["feature"]["mean"], found.scores[0], rtol=1e-4)
     else:
         assert report["class"]["index"] == found.targets[0] == (3 if wanted else found.logits[0].argmax())
-    _, panel = panels_of(tmp_path / "out.png", 96, 320)
+    _, panel = panels_of(tmp_path / "out.png", 96, 320, 2)
     colours = coloured((heat / np.percentile(heat, 99.5)).astype(np.float64))
     # Rounding may choose a neighbouring colour.
     assert np.abs(panel - colours.astype(float)).max() <= 8
@@ -140,8 +140,9 @@ def test_classes_by_name_and_number(tmp_path, image, weights, names, monkeypatch
 def test_small_images_are_enlarged(tmp_path, weights):
     pixels = noise(32, 24, 4)
     run("saliency", write_image(tmp_path / "small.png", pixels), "-w", weights, "-o", tmp_path / "out.png")
-    original, _ = panels_of(tmp_path / "out.png", 320, 240)
-    np.testing.assert_array_equal(original, pixels.repeat(10, 0).repeat(10, 1))
+    assert Image.open(tmp_path / "out.png").width > 2 * 160
+    original, _ = panels_of(tmp_path / "out.png", 32, 24, 2)
+    np.testing.assert_array_equal(original, pixels)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -97,6 +97,18 @@ def test_every_setting_that_features_depend_on_is_noted(tmp_path, photos):
         assert run_json(*plain, *options)["skipped"] == 1
 
 
+def test_rounding_is_noted_where_it_is_not_down(tmp_path, photos):
+    plain = ("features", photos / "0.png", "-w", RESNET18, "-o", tmp_path / "out", "--resize", "20")
+    assert "rounding" not in run_json(*plain)["settings"]
+    assert run_json(*plain, "--rounding", "down")["skipped"] == 1
+    message = error_of(*plain, "--rounding", "nearest", status=1)
+    assert "came of other settings (rounding: " in message
+    detectors = (*plain[:-3], tmp_path / "detectors", "--resize", "20", "--max-size", "33")
+    assert run_json(*detectors)["settings"]["rounding"] == "nearest"
+    assert run_json(*detectors, "--rounding", "nearest")["skipped"] == 1
+    assert "rounding" in error_of(*detectors, "--rounding", "down", status=1)
+
+
 def test_the_same_weights_in_another_place_are_the_same(tmp_path, photos):
     copy = tmp_path / "copy.pth"
     copy.write_bytes(open(RESNET18, "rb").read())
