@@ -49,7 +49,7 @@ let instructionSets: [Target] = [
 
 func isOurs(_ instructionSet: Target) -> Bool { (instructionSet.name == "KernelsNEON") == isARM }
 
-// The targets stand in the order in which data flows through them, from the C entry points down.
+// The targets are in the order in which data flows through them, from the C entry points down.
 let package = Package(
     name: "backbone",
     products: [

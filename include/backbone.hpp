@@ -2,8 +2,8 @@
  * Copyright 2026 The libbackbone authors */
 
 /*
- * libbackbone from C++17: backbone.h with owners, views and exceptions. Header only, and nothing but it: no call copies
- * a tensor, and none does more than its C function unless it says so.
+ * libbackbone from C++17: backbone.h with RAII, views and exceptions, at no run-time cost. Header only. No call copies
+ * a tensor, and each does only what its C function does unless its comment says otherwise.
  *
  *     #include <backbone.hpp>
  *
@@ -19,16 +19,17 @@
  *     backbone::Features features = net.forward(image);
  *     float value = features[3](0, channel, y, x); // C5
  *
- * Names. The C header's handle is the type `backbone`, and a namespace may not have the name of a type. So that type is
- * the scope here: it is completed with the C++ names as its members, and never has an object. Write
- * `using Net = backbone::Backbone;` for shorter names; `using namespace backbone` does not exist.
+ * Names. The C header's handle is the type `backbone`, and a namespace cannot have the name of a type. This header
+ * therefore defines that type as the scope of the C++ names; it never has an object. Write `using Net =
+ * backbone::Backbone;` for shorter names; `using namespace backbone` does not compile.
  *
- * Errors. What returns a status in C throws backbone::Error here, with the status and the library's message, and has
- * changed nothing unless backbone.h says otherwise. Whatever allocates memory of C++ may throw std::bad_alloc too.
+ * Errors. Calls that return a failure status in C throw backbone::Error here, with the status and the library's
+ * message. A call that throws has changed nothing unless backbone.h says otherwise. Calls that allocate C++ memory may
+ * also throw std::bad_alloc.
  *
- * Threads and lifetimes are those of backbone.h. Views (Span, Bytes, TensorView, Text) own nothing: what they point to
- * must live through the call that they are given to. A moved-from owner is empty: it may be assigned to and destroyed,
- * and any other call on it throws an Error of BACKBONE_STATUS_INVALID_ARGUMENT.
+ * Threads and lifetimes are as in backbone.h. Views (Span, Bytes, TensorView, Text) own nothing: the memory that they
+ * point to must outlive the call. A moved-from owner is empty: it can be assigned to and destroyed; any other call on
+ * it throws an Error with BACKBONE_STATUS_INVALID_ARGUMENT.
  *
  * Constants (BACKBONE_STAGE_C3, BACKBONE_STATUS_IO, ...) and plain structs are those of backbone.h.
  */
@@ -49,7 +50,7 @@
 
 #include "backbone.h"
 
-/// The scope of all C++ names, see above; the handle that C functions take points to it.
+/// The scope of all C++ names, see above; a C handle is a pointer to it.
 struct backbone final {
     class Error;
     class MismatchError;
@@ -74,11 +75,11 @@ struct backbone final {
 
     /// Sizes or strides in the order N, C, H, W.
     using Shape = std::array<std::int64_t, 4>;
-    /// Memory for a feature, or of one.
+    /// A view of a feature's memory.
     using Tensor = TensorView<float>;
-    /// float32 that is only read.
+    /// A view of float32 that is only read.
     using ConstTensor = TensorView<const float>;
-    /// An image as it was decoded, which the network normalises with options.mean and options.std_dev.
+    /// Decoded pixels, which the network normalises with options.mean and options.std_dev.
     using Pixels = TensorView<const std::uint8_t>;
 
     /// For options.mean and options.std_dev: ImageNet, RGB, pixels from 0 to 255.
@@ -91,14 +92,14 @@ struct backbone final {
         return {product(product(shape[1], shape[2]), shape[3]), product(shape[2], shape[3]), shape[3], 1};
     }
 
-    /// Strides, in elements, of a contiguous tensor whose channels are innermost, as image decoders write them. Of a
-    /// cv::Mat only where isContinuous() is true.
+    /// Strides, in elements, of a contiguous tensor with channels innermost, as image decoders write them. For a
+    /// cv::Mat only if isContinuous() is true.
     static constexpr Shape nhwc(const Shape &shape) noexcept {
         return nhwc(shape, product(shape[3], shape[1]));
     }
 
-    /// The same with rows that may be padded: the first elements of two rows are `row_stride` elements apart, of a
-    /// cv::Mat step1(). The next image follows the last row.
+    /// The same for rows that may be padded: the first elements of two successive rows are `row_stride` elements apart,
+    /// for a cv::Mat step1(). The next image follows the last row.
     static constexpr Shape nhwc(const Shape &shape, std::int64_t row_stride) noexcept {
         return {product(shape[2], row_stride), 1, row_stride, shape[1]};
     }
@@ -118,7 +119,7 @@ struct backbone final {
 
     /// The mean cross entropy of logits (N, K, 1, 1) and N labels: backbone_cross_entropy.
     ///
-    /// `gradient`, unless it is empty, receives the gradient for the logits, whose memory it may be.
+    /// `gradient`, unless it is empty, receives the gradient with respect to the logits and may share their memory.
     static double cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels, const Tensor &gradient,
                                 double label_smoothing = 0);
 
@@ -126,10 +127,11 @@ struct backbone final {
     static double cross_entropy(const ConstTensor &logits, Span<const std::int64_t> labels,
                                 double label_smoothing = 0);
 
-    /// What a checkpoint is, without a network: backbone_inspect. Throws MismatchError as load_weights does.
+    /// Reports the content of a checkpoint without a network: backbone_inspect. Throws MismatchError as load_weights
+    /// does.
     static Report inspect(Text path, const backbone_load_options &options);
 
-    /// The same of a checkpoint in memory: backbone_inspect_memory.
+    /// The same for a checkpoint in memory: backbone_inspect_memory.
     static Report inspect(Bytes checkpoint, const backbone_load_options &options);
 
     backbone() = delete;
@@ -141,7 +143,7 @@ private:
     static void check(backbone_status status);
     static void check(backbone_status status, backbone_report *report);
 
-    /// Wraps around: a shape that is too large is the library's to refuse.
+    /// Wraps around: the library refuses shapes that are too large.
     static constexpr std::int64_t product(std::int64_t a, std::int64_t b) noexcept {
         return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
     }
@@ -167,7 +169,7 @@ private:
     const char *text_;
 };
 
-/// `size` elements one after another, as std::span of C++20; also of any array or container that has them so.
+/// `size` contiguous elements, like C++20's std::span; converts from any contiguous array or container.
 template <class Element>
 class backbone::Span final {
 public:
@@ -198,7 +200,7 @@ private:
 
 /// A whole file in memory: std::uint8_t or std::byte in any array or container, or `size` bytes at `data`.
 ///
-/// Not char, which paths are made of.
+/// Containers of char do not convert: they are paths.
 class backbone::Bytes final {
 public:
     /// `size` bytes from `data` on.
@@ -224,14 +226,14 @@ private:
     std::size_t size_;
 };
 
-/// A backbone_tensor whose type knows its elements: float, const float or const uint8_t in the caller's memory.
+/// A backbone_tensor with the type of its elements: float, const float or const uint8_t in the caller's memory.
 ///
-/// Like a pointer it is copied freely, and a const view of float may still be written through.
+/// It copies like a pointer: a const view of float still allows writes to the elements.
 template <class Element>
 class backbone::TensorView final {
     static_assert(std::is_same_v<std::remove_const_t<Element>, float> ||
                       std::is_same_v<std::remove_const_t<Element>, std::uint8_t>,
-                  "tensors are of float or std::uint8_t");
+                  "tensors hold float or std::uint8_t");
 
 public:
     /// An empty view: no memory, all sizes 0.
@@ -242,7 +244,7 @@ public:
 
     /// Element (n, c, h, w) is at data + n*strides[0] + c*strides[1] + h*strides[2] + w*strides[3].
     TensorView(Element *data, const Shape &shape, const Shape &strides) noexcept : tensor_() {
-        // The C struct serves inputs, which are only read, and outputs alike.
+        // The C struct describes both outputs and inputs, which are only read.
         tensor_.data = const_cast<std::remove_const_t<Element> *>(data);
         tensor_.dtype = sizeof(Element) == 1 ? BACKBONE_DTYPE_UINT8 : BACKBONE_DTYPE_FLOAT32;
         for (std::size_t i = 0; i < 4; i++) {
@@ -251,7 +253,7 @@ public:
         }
     }
 
-    /// What may be written may be read.
+    /// Writable views convert to read-only ones.
     template <class Other, class = std::enable_if_t<std::is_same_v<const Other, Element>>>
     TensorView(const TensorView<Other> &other) noexcept : tensor_(other.c()) {}
 
@@ -277,7 +279,7 @@ private:
     backbone_tensor tensor_;
 };
 
-/// What a forward reads: any view of a tensor, or C's own description of one.
+/// The input of a forward pass: any tensor view, or a C backbone_tensor.
 class backbone::Input final {
 public:
     /// Any view; it must outlive the call.
@@ -300,7 +302,7 @@ private:
 
 /* ---- Errors ----------------------------------------------------------------------------------------------------- */
 
-/// A call of the library that failed. what() is its message: it names the argument, file or tensor at fault.
+/// A failed library call. what() is its message and names the argument, file or tensor at fault.
 class backbone::Error : public std::runtime_error {
 public:
     /// An error with its status and the library's message.
@@ -317,25 +319,26 @@ private:
 
 /// backbone_options with the defaults; set `depth`, which is 50, to 0 if `architecture` selects the network.
 ///
-/// What `mean`, `std_dev`, `architecture` and `block_widths` point to must live until the network is created.
+/// The memory that `mean`, `std_dev`, `architecture` and `block_widths` point to must live until the network is
+/// created.
 struct backbone::Options : backbone_options {
     Options() : backbone_options() { check(backbone_options_init(this, sizeof(backbone_options))); }
 };
 
-/// backbone_load_options with the defaults. What its pointers point to must live until the load returns.
+/// backbone_load_options with the defaults. The memory that its pointers point to must live until the load returns.
 struct backbone::LoadOptions : backbone_load_options {
     LoadOptions() : backbone_load_options() { check(backbone_load_options_init(this, sizeof(backbone_load_options))); }
 };
 
 /* ---- The load report -------------------------------------------------------------------------------------------- */
 
-/// What a load did. Text that it hands out lives as long as the report; it may outlive the network.
+/// The result of a load. Its texts live as long as the report, which may outlive the network.
 class backbone::Report final {
 public:
-    /// Takes ownership of a report of C, or of none.
+    /// Takes ownership of a C report, which may be null.
     explicit Report(backbone_report *report = nullptr) noexcept : report_(report) {}
 
-    /// How many names are in a class: BACKBONE_REPORT_LOADED, ..._MISSING, ...
+    /// The number of names in a class: BACKBONE_REPORT_LOADED, ..._MISSING, ...
     std::size_t count(std::int32_t name_class) const {
         std::size_t count = 0;
         check(backbone_report_count(c(), name_class, &count));
@@ -356,21 +359,21 @@ public:
         return text;
     }
 
-    /// How many reasons there are to doubt that the network computes what was trained.
+    /// The number of warnings: reasons to doubt that the network computes what was trained.
     std::size_t warning_count() const {
         std::size_t count = 0;
         check(backbone_report_warning_count(c(), &count));
         return count;
     }
 
-    /// One of them, as a line of text.
+    /// Warning `index`, as a line of text.
     const char *warning(std::size_t index) const {
         const char *text = nullptr;
         check(backbone_report_get_warning(c(), index, &text));
         return text;
     }
 
-    /// All of the report as a JSON object.
+    /// The whole report as a JSON object.
     const char *json() const {
         const char *text = nullptr;
         check(backbone_report_to_json(c(), &text));
@@ -388,7 +391,7 @@ private:
     std::unique_ptr<backbone_report, Free> report_;
 };
 
-/// BACKBONE_STATUS_MISMATCH of a load: a sound checkpoint does not fit the network, and the report says where.
+/// BACKBONE_STATUS_MISMATCH of a load: an intact checkpoint does not fit the network; the report shows where.
 class backbone::MismatchError final : public Error {
 public:
     /// An error of BACKBONE_STATUS_MISMATCH with its report.
@@ -399,7 +402,7 @@ public:
     const Report &report() const noexcept { return *report_; }
 
 private:
-    // Shared, since an exception must be copyable.
+    // Shared because an exception must be copyable.
     std::shared_ptr<const Report> report_;
 };
 
@@ -455,9 +458,9 @@ private:
     std::size_t count_;
 };
 
-/// Outputs and the memory that they are in, NCHW, in the order of Shapes.
+/// Outputs with their memory, NCHW, in the order of Shapes.
 ///
-/// Of pooled and logits, which are of shape (N, C, 1, 1), value `c` of image `n` is features[i](n, c, 0, 0).
+/// Pooled and logits have shape (N, C, 1, 1): value `c` of image `n` is features[i](n, c, 0, 0).
 class backbone::Features final {
 public:
     Features() noexcept = default;
@@ -479,7 +482,7 @@ public:
     /// For calls that write into the caller's memory.
     Span<const Tensor> outputs() noexcept { return views_; }
 
-    /// Makes room for features of these shapes; memory is allocated only where there is too little.
+    /// Makes room for features of these shapes; allocates only if the memory is too small.
     void resize(const Shapes &shapes) {
         std::size_t total = 0;
         for (const Shape &shape : shapes) total += element_count(shape);
@@ -493,7 +496,7 @@ public:
     }
 
 private:
-    // Shapes that the library gives have a size in bytes that an int64_t holds.
+    // The size in bytes of the library's shapes fits into an int64_t.
     static std::size_t element_count(const Shape &shape) noexcept {
         return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
     }
@@ -509,7 +512,8 @@ struct backbone::TapeOptions : backbone_tape_options {
     TapeOptions() : backbone_tape_options() { check(backbone_tape_options_init(this, sizeof(backbone_tape_options))); }
 };
 
-/// What a forward pass keeps for the backward pass. Owns a tape of C; may be destroyed before or after its network.
+/// The data that a forward pass keeps for the backward pass. Owns a C tape; may be destroyed before or after its
+/// network.
 class backbone::Tape final {
 public:
     /// An empty tape for one network.
@@ -528,7 +532,7 @@ private:
     std::unique_ptr<backbone_tape, Free> tape_;
 };
 
-/// A part of the vector of all gradients; of no floats for an entry that is not trainable.
+/// A part of the vector of all gradients; empty for an entry that is not trainable.
 struct backbone::Slot {
     /// Index of the first float in the vector.
     std::size_t offset = 0;
@@ -538,7 +542,7 @@ struct backbone::Slot {
 
 /// backbone_optimizer_options with PyTorch's defaults for a kind: BACKBONE_OPTIMIZER_SGD or BACKBONE_OPTIMIZER_ADAMW.
 ///
-/// What `groups` points to must live until the optimiser is created.
+/// The memory that `groups` points to must live until the optimiser is created.
 struct backbone::OptimizerOptions : backbone_optimizer_options {
     /// The defaults of BACKBONE_OPTIMIZER_SGD or BACKBONE_OPTIMIZER_ADAMW.
     explicit OptimizerOptions(std::int32_t optimizer_kind = BACKBONE_OPTIMIZER_SGD) : backbone_optimizer_options() {
@@ -552,10 +556,10 @@ struct backbone::OptimizerOptions : backbone_optimizer_options {
     }
 };
 
-/// SGD or AdamW with its state. Owns an optimiser of C; may be destroyed before or after its network.
+/// SGD or AdamW with its state. Owns a C optimiser; may be destroyed before or after its network.
 class backbone::Optimizer final {
 public:
-    /// An optimiser before its first step, for the parameters of one network that are trainable now.
+    /// A new optimiser for the parameters of one network that are trainable now.
     explicit Optimizer(const Backbone &net, const backbone_optimizer_options &options = OptimizerOptions());
 
     /// The optimiser, still owned by this object; null if it has been moved from.
@@ -586,10 +590,11 @@ inline double backbone::cross_entropy(const ConstTensor &logits, Span<const std:
 
 /* ---- The network ------------------------------------------------------------------------------------------------ */
 
-/// A ResNet. Owns a handle of C; moved, never copied.
+/// A ResNet. Owns a C handle; can be moved, not copied.
 ///
-/// Different networks are independent. Of one, forward in evaluation mode and all const functions may run on many
-/// threads at once; the others wait until they have it alone. Moving and destroying it must not meet any other call.
+/// Different networks are independent. On one network, forward in evaluation mode and all const functions may run on
+/// many threads at once; the other functions take an exclusive lock. No other call may be in progress while it is moved
+/// or destroyed.
 class backbone::Backbone final {
 public:
     /// Builds a network in evaluation mode, with the weights of init_weights(0) until others are written.
@@ -599,12 +604,12 @@ public:
         adopt(net);
     }
 
-    /// Takes ownership of a handle of C.
+    /// Takes ownership of a C handle.
     explicit Backbone(::backbone *net) { adopt(net); }
 
     /// Creates the network that a checkpoint describes, and loads it: backbone_create_from_file.
     ///
-    /// `report`, if it is not null, receives what was found. Throws MismatchError as load_weights does.
+    /// `report`, if not null, receives the load report. Throws MismatchError as load_weights does.
     static Backbone from_file(Text path, const backbone_options &options = Options(),
                               const backbone_load_options &load_options = LoadOptions(), Report *report = nullptr) {
         ::backbone *net = nullptr;
@@ -628,11 +633,10 @@ public:
     /// The same, read only.
     const ::backbone *c() const noexcept { return net_.get(); }
 
-    /// Gives up the handle, to be given to backbone_free.
+    /// Releases the handle to the caller, who must free it with backbone_free.
     ::backbone *release() noexcept { return net_.release(); }
 
-    /// The options as they stand now; `mean`, `std_dev` and `block_widths` point into the network, `architecture` to a
-    /// static text.
+    /// The current options; `mean`, `std_dev` and `block_widths` point into the network, `architecture` to static text.
     Options options() const {
         Options options;
         check(backbone_get_options(c(), &options));
@@ -646,7 +650,7 @@ public:
 
     /// Loads a checkpoint of any kind. A load that throws leaves the network as it was.
     ///
-    /// Throws MismatchError, which has the report, where shapes differ, no name matches, names are missing (unless
+    /// Throws MismatchError, which has the report, if shapes differ, no name matches, names are missing (unless
     /// options.allow_missing), the file's network has modules that this one does not compute (unless
     /// options.ignore_modules), or, if options.strict, names are unexpected.
     Report load_weights(Text path, const backbone_load_options &options = LoadOptions()) {
@@ -665,10 +669,10 @@ public:
         return Report(report);
     }
 
-    /// Writes all parameters and buffers to a file under their PyTorch names; its ending tells the kind of file.
+    /// Writes all parameters and buffers to a file under their PyTorch names; the file's suffix selects the format.
     void save_weights(Text path) const { check(backbone_save_weights(c(), path.c_str())); }
 
-    /// The same under the names of other writers ("detectron2", ...): backbone_save_weights_with.
+    /// The same under the names of another project ("detectron2", ...): backbone_save_weights_with.
     void save_weights(Text path, Text names) const {
         check(backbone_save_weights_with(c(), path.c_str(), names.c_str()));
     }
@@ -704,7 +708,7 @@ public:
         return info;
     }
 
-    /// The index of the entry with that name; an Error of BACKBONE_STATUS_UNKNOWN_NAME if there is none.
+    /// The index of the entry with that name. Throws an Error with BACKBONE_STATUS_UNKNOWN_NAME for an unknown name.
     std::size_t find(Text name) const {
         std::size_t index = 0;
         check(backbone_find_entry(c(), name.c_str(), &index));
@@ -714,12 +718,12 @@ public:
     /// Describes the entry with that name.
     backbone_entry_info entry(Text name) const { return entry(find(name)); }
 
-    /// Copies entry `index` to `out`, which has exactly its number of elements, in the order of its shape.
+    /// Copies entry `index` to `out`, which must have exactly its number of elements, in the order of its shape.
     void read(std::size_t index, Span<float> out) const { read_as(index, out); }
     /// Copies an entry of int64 (num_batches_tracked).
     void read(std::size_t index, Span<std::int64_t> out) const { read_as(index, out); }
 
-    /// The entry with that name in a vector; Element is std::int64_t for num_batches_tracked.
+    /// A copy of the entry with that name; Element must be std::int64_t for num_batches_tracked.
     template <class Element = float>
     std::vector<Element> read(Text name) const {
         const std::size_t index = find(name);
@@ -731,7 +735,7 @@ public:
         return values;
     }
 
-    /// Copies `values` to entry `index`, as read gives them; frozen entries can be written.
+    /// Copies `values` to entry `index`, in the layout of read. Frozen entries can be written too.
     void write(std::size_t index, Span<const float> values) { write_as(index, values); }
     /// Writes an entry of int64 (num_batches_tracked).
     void write(std::size_t index, Span<const std::int64_t> values) { write_as(index, values); }
@@ -743,7 +747,7 @@ public:
 
     /* ---- Forward */
 
-    /// How many outputs a forward writes: the bits of options.out_stages that the network has.
+    /// The number of outputs of a forward pass: the bits of options.out_stages that the network has.
     std::size_t stage_count() const noexcept { return stage_count_; }
 
     /// The shapes of the outputs for an input of shape (N >= 0, in_channels, H >= 1, W >= 1).
@@ -755,13 +759,13 @@ public:
 
     /// Computes the features of a batch into the caller's memory; see backbone_forward.
     ///
-    /// `outputs` has one tensor for each of output_shapes, in positive strides of the caller's choice. They must not
-    /// overlap each other or the input.
+    /// `outputs` has one tensor for each of output_shapes, with any positive strides. They must not overlap each other
+    /// or the input.
     void forward(Input input, Span<const Tensor> outputs) {
         check(backbone_forward(c(), input.c(), tensors(outputs), outputs.size()));
     }
 
-    /// Computes the features into `features`, whose memory is used again where it is large enough.
+    /// Computes the features into `features`, reusing its memory if it is large enough.
     void forward(Input input, Features &features) {
         features.resize(output_shapes(input.shape()));
         forward(input, features.outputs());
@@ -774,7 +778,7 @@ public:
         return features;
     }
 
-    /// What forward and profile have warned of, each kind once; see backbone_warning_count.
+    /// The warnings of forward and profile, each kind once; see backbone_warning_count.
     std::vector<std::string> warnings() const {
         std::size_t count = 0;
         check(backbone_warning_count(c(), &count));
@@ -787,11 +791,12 @@ public:
         return texts;
     }
 
-    /// Ends the calls that other threads have entered on this network; see backbone_cancel. They throw an Error of
-    /// BACKBONE_STATUS_CANCELLED. Safe in a signal handler, as long as nobody moves or destroys the network meanwhile.
+    /// Ends the calls in progress on this network in other threads; see backbone_cancel. They throw an Error with
+    /// BACKBONE_STATUS_CANCELLED. Safe in a signal handler, provided that the network is not moved or destroyed
+    /// meanwhile.
     void cancel() noexcept { backbone_cancel(c()); }
 
-    /// Computes the features and tells what each layer took, in the order of computation; see backbone_profile.
+    /// Computes the features and reports the time of each layer, in the order of computation; see backbone_profile.
     std::vector<backbone_layer> profile(Input input, Span<const Tensor> outputs) {
         const backbone_tensor *first = tensors(outputs);
         std::size_t count = 0;
@@ -808,7 +813,7 @@ public:
         check(backbone_forward_train(c(), tape.c(), input.c(), tensors(outputs), outputs.size()));
     }
 
-    /// The same into `features`, whose memory is used again where it is large enough.
+    /// The same into `features`, reusing its memory if it is large enough.
     void forward_train(Tape &tape, Input input, Features &features) {
         features.resize(output_shapes(input.shape()));
         forward_train(tape, input, features.outputs());
@@ -824,9 +829,9 @@ public:
     /// Computes the gradients of the trainable parameters from those of the outputs: backbone_backward.
     ///
     /// `output_gradients` has one tensor for each output; an empty one, ConstTensor(), stands for zeros. `gradients`
-    /// has trainable_count() floats; {nullptr, 0} if they are not wanted. `input_gradient`, if it is not null, receives
-    /// the gradient for the input, which the tape's options must allow. With `accumulate` the gradients are added to
-    /// those that are there.
+    /// has trainable_count() floats; {nullptr, 0} if not wanted. `input_gradient`, if not null, receives the gradient
+    /// with respect to the input, which the tape's options must allow. With `accumulate` the gradients are added to the
+    /// values in `gradients`.
     void backward(Tape &tape, Span<const ConstTensor> output_gradients, Span<float> gradients, bool accumulate = false,
                   const Tensor *input_gradient = nullptr) {
         backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
@@ -840,7 +845,7 @@ public:
     /// Computes the gradients with respect to outputs: backbone_feature_gradients.
     ///
     /// `output_gradients` as for backward(). `feature_gradients` has as many tensors, which receive the gradients with
-    /// respect to the outputs; those that are empty are not wanted.
+    /// respect to the outputs; an empty one skips its gradient.
     void feature_gradients(Tape &tape, Span<const ConstTensor> output_gradients,
                            Span<const Tensor> feature_gradients) {
         this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
@@ -850,7 +855,7 @@ public:
         this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
     }
 
-    /// The memory that a tape holds, in bytes.
+    /// The memory that a tape uses, in bytes.
     std::size_t tape_bytes(const Tape &tape) const {
         std::size_t bytes = 0;
         check(backbone_tape_bytes(c(), tape.c(), &bytes));
@@ -860,14 +865,14 @@ public:
     /// Chooses which parameters outside of the frozen stages are trained: BACKBONE_TRAINABLE_*.
     void set_trainable(std::int32_t which) { check(backbone_set_trainable(c(), which)); }
 
-    /// The floats of all trainable parameters together.
+    /// The total number of floats of all trainable parameters.
     std::size_t trainable_count() const {
         std::size_t count = 0;
         check(backbone_trainable_count(c(), &count));
         return count;
     }
 
-    /// Where the gradient of entry `index` is in the vector of all gradients.
+    /// The position of entry `index` in the vector of all gradients.
     Slot trainable_slot(std::size_t index) const {
         Slot slot;
         check(backbone_trainable_slot(c(), index, &slot.offset, &slot.count));
@@ -877,7 +882,7 @@ public:
     /// Copies all trainable parameters to `out`, which has trainable_count() floats.
     void read_trainable(Span<float> out) const { check(backbone_read_trainable(c(), out.data(), out.size())); }
 
-    /// All trainable parameters in a vector.
+    /// A copy of all trainable parameters.
     std::vector<float> read_trainable() const {
         std::vector<float> values(trainable_count());
         read_trainable(values);
@@ -889,8 +894,8 @@ public:
         check(backbone_write_trainable(c(), values.data(), values.size()));
     }
 
-    /// Keeps the parameters in memory of the caller, which must stay valid until the network ends or is bound to other
-    /// memory; {nullptr, 0} copies them back: backbone_bind_parameters.
+    /// Makes the network use parameters in the caller's memory, which must stay valid until the network is destroyed or
+    /// bound to other memory; {nullptr, 0} copies them back: backbone_bind_parameters.
     void bind_parameters(Span<float> parameters) {
         check(backbone_bind_parameters(c(), parameters.data(), parameters.size()));
     }
@@ -910,15 +915,15 @@ public:
         return norm;
     }
 
-    /// Updates all trainable parameters by their gradients: backbone_optimizer_step.
+    /// Updates all trainable parameters from their gradients: backbone_optimizer_step.
     ///
-    /// Without `allow_not_finite` gradients that are NaN or infinite are an Error of BACKBONE_STATUS_NOT_FINITE.
+    /// Without `allow_not_finite`, NaN or infinite gradients throw an Error with BACKBONE_STATUS_NOT_FINITE.
     void step(Optimizer &optimizer, Span<const float> gradients, double learning_rate, bool allow_not_finite = false) {
         const std::uint32_t flags = allow_not_finite ? std::uint32_t{BACKBONE_STEP_ALLOW_NOT_FINITE} : 0;
         check(backbone_optimizer_step(c(), optimizer.c(), gradients.data(), gradients.size(), learning_rate, flags));
     }
 
-    /// Makes an optimiser fit the parameters that are trainable now: backbone_optimizer_follow.
+    /// Adapts an optimiser to the parameters that are trainable now: backbone_optimizer_follow.
     void follow(Optimizer &optimizer) const { check(backbone_optimizer_follow(c(), optimizer.c())); }
 
     /// Writes the weights and the state of an optimiser to one file: backbone_save_training.
@@ -926,7 +931,7 @@ public:
         check(backbone_save_training(c(), optimizer.c(), path.c_str(), learning_rate));
     }
 
-    /// Loads what save_training or PyTorch wrote: backbone_load_training. Throws MismatchError as load_weights does.
+    /// Loads a file of save_training or PyTorch: backbone_load_training. Throws MismatchError as load_weights does.
     Report load_training(Optimizer &optimizer, Text path) {
         backbone_report *report = nullptr;
         const backbone_status status = backbone_load_training(c(), optimizer.c(), path.c_str(), &report);
@@ -942,7 +947,7 @@ public:
     /// Adds the statistics of a batch.
     void add_statistics(Input input) { check(backbone_statistics_add(c(), input.c())); }
 
-    /// Replaces the running statistics by what was collected.
+    /// Replaces the running statistics by the collected ones.
     void commit_statistics() { check(backbone_statistics_commit(c())); }
 
     /// Ends collecting and changes nothing.
@@ -953,7 +958,7 @@ private:
         void operator()(::backbone *net) const noexcept { backbone_free(net); }
     };
 
-    /// What a function of C that creates and loads has given.
+    /// The result of a C function that creates and loads.
     static Backbone created(backbone_status status, ::backbone *net, backbone_report *found, Report *report) {
         check(status, found);
         Report owner(found);
@@ -976,14 +981,16 @@ private:
 
     void feature_gradients(Tape &tape, const backbone_tensor *output_gradients, std::size_t count,
                            Span<const Tensor> gradients) {
-        // C takes one number for both.
+        // The C function has one count for both.
         if (gradients.size() != count) {
-            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, "feature_gradients and output_gradients differ in number");
+            const std::string counts = std::to_string(gradients.size()) + " feature_gradients for " +
+                                       std::to_string(count) + " output_gradients; pass one for each";
+            throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, counts.c_str());
         }
         check(backbone_feature_gradients(c(), tape.c(), output_gradients, count, tensors(gradients)));
     }
 
-    // An array of views is an array of the structs that they consist of.
+    // An array of views is an array of the C structs that they consist of.
     template <class Element>
     static const backbone_tensor *tensors(Span<const TensorView<Element>> views) noexcept {
         using View = TensorView<Element>;
@@ -991,13 +998,14 @@ private:
         return reinterpret_cast<const backbone_tensor *>(views.data());
     }
 
-    // The sizes alone would let two floats pass for an int64_t.
+    // By size alone, two floats would pass for an int64_t.
     template <class Element>
     void check_type(std::size_t index) const {
         const backbone_entry_info info = entry(index);
         const bool floats = std::is_same_v<std::remove_const_t<Element>, float>;
         if (floats != (info.dtype == BACKBONE_DTYPE_FLOAT32)) {
-            const char *types = floats ? " is of int64, not of float" : " is of float, not of int64";
+            const char *types =
+                floats ? " holds int64; pass a Span of std::int64_t" : " holds float32; pass a Span of float";
             throw Error(BACKBONE_STATUS_INVALID_ARGUMENT, (std::string(info.name) + types).c_str());
         }
     }

@@ -47,7 +47,7 @@ header_constant() {
     sed -n "s/^#define $1 \"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$root/include/backbone.h"
 }
 
-# `swift test` with these arguments; a run of no tests at all is a failure too.
+# `swift test` with these arguments; a run without any tests is a failure too.
 swift_test() {
     local output status=0
     output=$(mktemp)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The program behind scripts/demo, which see: features of a photograph as numbers and as a picture."""
+"""The program of scripts/demo, which describes it: features of a photograph as numbers and as a picture."""
 
 from __future__ import annotations
 
@@ -124,19 +124,20 @@ def print_stages(net: backbone.ResNet, x: np.ndarray, features: tuple[np.ndarray
             mean=backbone.IMAGENET_MEAN,
             std=backbone.IMAGENET_STD,
         ) as part:
-            # The names of later stages are of no consequence to a network that does not build them.
+            # A network that does not build later stages ignores their names.
             part.load_state_dict(state)
             milliseconds = 1000 * median_time(part, x)
         row = (stage, feature.shape, net.out_strides[index], float(feature.mean()), float(feature.max()), milliseconds)
         rows.append(row)
     print()
     print_table(("stage", "shape (N, C, H, W)", ">stride", ">mean", ">max", ">ms"), rows)
-    print(f"\nAll four together: {1000 * median_time(net, x):.1f} ms, median of {TIMED_FORWARDS} forwards after one.")
+    milliseconds = 1000 * median_time(net, x)
+    print(f"\nAll four together: {milliseconds:.1f} ms, median of {TIMED_FORWARDS} forward passes after one.")
     print("Times in the table are those of networks that stop at the stage, uint8 in, float32 out.")
 
 
 def median_time(net: backbone.ResNet, x: np.ndarray) -> float:
-    """Seconds of one forward, after a first that plans and allocates."""
+    """Seconds of one forward pass, after a first that plans and allocates."""
     net(x)
     times = []
     for _ in range(TIMED_FORWARDS):

@@ -20,7 +20,7 @@ public func backbone_bind_parameters(
                     "count is \(count), expected \(network.graph.parameterCount): all parameters, trainable or not")
             }
             guard UInt(bitPattern: parameters) % UInt(MemoryLayout<Float>.alignment) == 0 else {
-                throw BackboneError(.invalidArgument, "parameters is not aligned to 4 bytes, as a float must be")
+                throw BackboneError(.invalidArgument, "parameters is not aligned to 4 bytes; pass an array of float")
             }
             try network.bindParameters(to: parameters)
         }
@@ -36,7 +36,7 @@ public func backbone_parameters_changed(
         try session.changing { network throws(BackboneError) in
             guard let entries else { return network.noteChangeOfAll() }
             guard count >= 0 else {
-                throw BackboneError(.invalidArgument, "count is larger than any memory, expected the number of entries")
+                throw BackboneError(.invalidArgument, "count is larger than any memory; pass the number of entries")
             }
             for index in 0..<count { _ = try network.checkedEntry(entries[index]) }
             for index in 0..<count { network.noteChange(of: network.graph.entries[entries[index]]) }

@@ -45,10 +45,13 @@ public func backbone_find_entry(
         let session = try session(net)
         let name = try require(name, "name")
         let out = try require(out, "out")
-        // Not an optional: of one, this generic function would ask the Swift runtime for metadata, which allocates.
+        // Not an optional: for an optional, this generic function would ask the Swift runtime for metadata, which
+        // allocates.
         let index = try session.withGraph { $0.entryIndex(named: name) ?? -1 }
         guard index >= 0 else {
-            throw BackboneError(.unknownName, "the network has no parameter or buffer named \(name)")
+            throw BackboneError(
+                .unknownName,
+                "the network has no parameter or buffer named \(name); backbone_get_entry_info lists the names")
         }
         out.pointee = index
     }
@@ -86,7 +89,8 @@ public func backbone_write_entry(
 extension Network {
     borrowing func checkedEntry(_ index: Int) throws(BackboneError) -> StateEntry {
         guard index >= 0 && index < graph.entries.count else {
-            throw BackboneError(.invalidArgument, "index is \(index), the network has \(graph.entries.count) entries")
+            throw BackboneError(
+                .invalidArgument, "index is \(index), expected less than \(graph.entries.count), the number of entries")
         }
         return graph.entries[index]
     }
@@ -96,7 +100,7 @@ extension Network {
         let entry = try checkedEntry(index)
         guard size == entry.byteCount else {
             throw BackboneError(
-                .invalidArgument, "size is \(size), but \(graph.name(of: entry)) has \(entry.byteCount) bytes")
+                .invalidArgument, "size is \(size), expected \(entry.byteCount), the bytes of \(graph.name(of: entry))")
         }
         return entry
     }

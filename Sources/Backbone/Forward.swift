@@ -41,8 +41,7 @@ public func backbone_forward(
     }
 }
 
-// No `status(of:)`: in a signal handler a message could change the one of the call that was interrupted, or ask for
-// memory.
+// No `status(of:)`: in a signal handler a message could overwrite that of the interrupted call, or allocate memory.
 @_cdecl("backbone_cancel") @implementation
 public func backbone_cancel(_ net: OpaquePointer!) -> backbone_status {
     guard let net else { return backbone_status(BACKBONE_STATUS_INVALID_ARGUMENT) }
@@ -50,7 +49,7 @@ public func backbone_cancel(_ net: OpaquePointer!) -> backbone_status {
     return backbone_status(BACKBONE_STATUS_OK)
 }
 
-/// The arguments of a forward as callers pass them.
+/// The arguments of a forward pass as callers pass them.
 func forwardArguments(
     _ session: Session, _ input: UnsafePointer<backbone_tensor>?, _ outputs: UnsafePointer<backbone_tensor>?,
     _ count: Int

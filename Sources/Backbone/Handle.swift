@@ -6,7 +6,7 @@ import Execution
 import Loading
 import Runtime
 
-/// The session behind a handle.
+/// The session of a handle.
 func session(_ net: OpaquePointer?) throws(BackboneError) -> Session {
     Session(handle: try require(net, "net"))
 }

@@ -43,7 +43,7 @@ extension InputConversion {
         guard isMap || (options.channel_map == nil && options.channel_map_length == 0) else {
             throw BackboneError(
                 .invalidArgument,
-                "channel_map is set, but input_channels is \(options.input_channels), expected 3 (map)")
+                "channel_map is set, but input_channels is \(options.input_channels); set it to 3 (map)")
         }
         switch Int(options.input_channels) {
         case Int(BACKBONE_INPUT_CHANNELS_EXACT): self = .exact
@@ -56,7 +56,10 @@ extension InputConversion {
         default:
             throw BackboneError(
                 .invalidArgument,
-                "input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat), 3 (map) or 4 (fixed)"
+                """
+                input_channels is \(options.input_channels), expected 0 (exact), 1 (sum), 2 (repeat), 3 (map) or 4 \
+                (fixed)
+                """
             )
         }
     }

@@ -87,6 +87,6 @@ extension OptimizerOptions {
         }
     }
 
-    /// More than there are parameters in any network.
+    /// More than any network has parameters.
     private static var mostGroups: Int { 65536 }
 }

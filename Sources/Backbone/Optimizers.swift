@@ -7,7 +7,7 @@ import Kernels
 import Runtime
 import Training
 
-/// The optimiser behind a handle.
+/// The optimiser of a handle.
 func requireOptimizer(_ optimizer: OpaquePointer?) throws(BackboneError) -> SessionOptimizer {
     SessionOptimizer(handle: try require(optimizer, "optimizer"))
 }
@@ -65,7 +65,8 @@ public func backbone_clip_gradients(
         // C's type has no sign.
         guard count >= 0 else {
             throw BackboneError(
-                .invalidArgument, "count is \(UInt64(UInt(bitPattern: count))), more than memory can have")
+                .invalidArgument,
+                "count is \(UInt64(UInt(bitPattern: count))), more than fits into memory; pass the number of gradients")
         }
         let gradients: UnsafeMutablePointer<Float>? = try count == 0 ? nil : require(gradients, "gradients")
         let norm: UnsafeMutablePointer<Double>? = out_norm

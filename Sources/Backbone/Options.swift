@@ -25,7 +25,7 @@ extension backbone_options {
         return options
     }
 
-    /// The options of a session as they stand now.
+    /// The current options of a session.
     init(_ session: Session) {
         let configuration = session.configuration
         self = .defaults
@@ -48,7 +48,7 @@ extension backbone_options {
         num_classes = Int32(configuration.classes)
         dilated_stages = configuration.dilation.stages
         dilation_rule = configuration.dilation.rule.rawValue
-        // A name says all the rest.
+        // A name determines the rest.
         guard configuration.architecture.isCustom else { return }
         set(ArchitectureChoices(configuration.architecture, baseChannels: configuration.baseChannels))
         let widths = session.blockWidths
@@ -78,16 +78,16 @@ extension backbone_options {
         try versions.read(pointer, into: &self)
     }
 
-    /// Whether a struct of some size has room for all that says which network this is.
+    /// Whether a struct of some size has room for all fields that identify the network.
     func isHeld(bySize size: Int, _ configuration: Configuration) -> Bool {
         let architecture = configuration.architecture
         let hasOwnClasses = !configuration.outputs.hasLogits || configuration.classes == architecture.classes
-        // Offsets never change; key paths, which would tell them, do not exist in Embedded Swift.
+        // Offsets never change; key paths, which would give them, do not exist in Embedded Swift.
         if architecture.isCustom || !hasOwnClasses || configuration.dilation.stages != 0 { return size >= 176 }
         return depth != 0 || size >= 88
     }
 
-    /// Writes these options to a caller's struct, as much of them as it has room for.
+    /// Writes as many of these options to a caller's struct as fit into it.
     func write(to pointer: UnsafeMutablePointer<backbone_options>, size: Int) {
         var copy = self
         versions.write(&copy, to: pointer, size: size)
@@ -95,7 +95,7 @@ extension backbone_options {
 }
 
 extension NetworkRequest {
-    /// What a caller's options ask for; nil stands for the defaults.
+    /// The request of a caller's options; nil stands for the defaults.
     init(_ pointer: UnsafePointer<backbone_options>?) throws(BackboneError) {
         self.init()
         guard let pointer else { return }
@@ -130,7 +130,10 @@ extension NetworkRequest {
         guard options.block_width_count >= 0, (options.block_widths != nil) == (options.block_width_count > 0) else {
             throw BackboneError(
                 .invalidArgument,
-                "block_width_count is \(options.block_width_count), but block_widths is \(options.block_widths == nil ? "NULL" : "set" as StaticString)"
+                """
+                block_width_count is \(options.block_width_count), but block_widths is \
+                \(options.block_widths == nil ? "NULL" : "set" as StaticString); set both or neither
+                """
             )
         }
         blockWidths = options.block_widths.map {

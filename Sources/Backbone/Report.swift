@@ -5,7 +5,7 @@ import CBackbone
 import Checkpoints
 import Runtime
 
-/// The report behind a handle.
+/// The report of a handle.
 private func report(_ handle: OpaquePointer?) throws(BackboneError) -> UnsafePointer<LoadReport> {
     UnsafePointer(try require(handle, "report"))
 }
@@ -37,7 +37,8 @@ public func backbone_report_get_entry(
         let out = try require(out, "out")
         guard let entry = report.pointee.entry(nameClass, index) else {
             throw BackboneError(
-                .invalidArgument, "index is \(index), the class has \(report.pointee.count(of: nameClass)) names")
+                .invalidArgument,
+                "index is \(index), expected less than \(report.pointee.count(of: nameClass)), the names of the class")
         }
         out.pointee = backbone_report_entry(
             name: entry.name, expected_ndim: entry.expectedRank, actual_ndim: entry.actualRank,
@@ -85,7 +86,8 @@ public func backbone_report_get_warning(
         let out = try require(out, "out")
         guard let warning = report.pointee.warning(index) else {
             throw BackboneError(
-                .invalidArgument, "index is \(index), the report has \(report.pointee.warningCount) warnings")
+                .invalidArgument,
+                "index is \(index), expected less than \(report.pointee.warningCount), the number of warnings")
         }
         out.pointee = warning
     }

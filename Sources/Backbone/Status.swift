@@ -30,7 +30,7 @@ public func backbone_last_error_message() -> UnsafePointer<CChar>! { UnsafePoint
 /// Runs the body of an entry point in the library's floating-point environment: an error becomes the calling thread's
 /// message and a status.
 func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
-    // A host's, or that of a library compiled with -ffast-math, would change bits, or trap.
+    // The environment of a host, or of a library compiled with -ffast-math, would change bits or trap.
     let environment = shims_float_environment_enter()
     defer { shims_float_environment_leave(environment) }
     do throws(BackboneError) {
@@ -44,21 +44,25 @@ func status(of body: () throws(BackboneError) -> Void) -> backbone_status {
 
 /// A pointer argument that must not be NULL.
 func require<Pointer>(_ pointer: Pointer?, _ name: StaticString) throws(BackboneError) -> Pointer {
-    guard let pointer else { throw BackboneError(.invalidArgument, "\(name) is NULL") }
+    guard let pointer else { throw BackboneError(.invalidArgument, "\(name) is NULL, expected a pointer") }
     return pointer
 }
 
-/// Memory that is only read: NULL is no bytes.
+/// Memory that is only read: NULL stands for zero bytes.
 func requireMemory(_ data: UnsafeRawPointer?, _ size: Int) throws(BackboneError) -> UnsafeRawBufferPointer {
     // C's type has no sign.
     guard size >= 0 else {
-        throw BackboneError(.invalidArgument, "size is \(UInt64(UInt(bitPattern: size))), more than memory can have")
+        throw BackboneError(
+            .invalidArgument,
+            "size is \(UInt64(UInt(bitPattern: size))), more than fits into memory; pass the bytes of data")
     }
-    guard data != nil || size == 0 else { throw BackboneError(.invalidArgument, "data is NULL, but size is \(size)") }
+    guard data != nil || size == 0 else {
+        throw BackboneError(.invalidArgument, "data is NULL, but size is \(size), expected 0 or a pointer")
+    }
     return UnsafeRawBufferPointer(start: data, count: size)
 }
 
-/// An argument that stands for yes or no.
+/// An argument that is a boolean.
 func requireFlag(_ value: Int32, _ name: StaticString) throws(BackboneError) -> Bool {
     guard value == 0 || value == 1 else {
         throw BackboneError(.invalidArgument, "\(name) is \(value), expected 0 or 1")

@@ -8,7 +8,7 @@ import Runtime
 private let tapeOptions = VersionedStruct(
     name: "backbone_tape_options", firstSize: 16, size: MemoryLayout<backbone_tape_options>.size)
 
-/// The tape behind a handle.
+/// The tape of a handle.
 func requireTape(_ tape: OpaquePointer?) throws(BackboneError) -> Tape { Tape(handle: try require(tape, "tape")) }
 
 @_cdecl("backbone_tape_options_init") @implementation

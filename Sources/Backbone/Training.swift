@@ -57,7 +57,7 @@ public func backbone_feature_gradients(
     }
 }
 
-/// Gradients of outputs as callers pass them; those without data are not given, or not wanted.
+/// Gradients of outputs as callers pass them; one without data is missing, or not wanted.
 private func outputViews(
     _ session: Session, _ tensors: UnsafePointer<backbone_tensor>?, _ count: Int, _ name: StaticString
 ) throws(BackboneError) -> OutputViews {
@@ -130,6 +130,6 @@ public func backbone_write_trainable(
 private func checkTrainable(_ count: Int, _ expected: Int) throws(BackboneError) {
     guard count == expected else {
         throw BackboneError(
-            .invalidArgument, "count is \(count), expected \(expected): see backbone_trainable_count")
+            .invalidArgument, "count is \(count), expected \(expected); call backbone_trainable_count")
     }
 }

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// A struct of the header whose size grows from version to version and stands in its first field.
+/// A struct of the header that grows from version to version and has its size in its first field.
 struct VersionedStruct {
     /// In messages.
     let name: StaticString
@@ -13,11 +13,11 @@ struct VersionedStruct {
     /// The size of this version.
     let size: Int
 
-    /// A size beyond which one is surely not meant.
+    /// A size above this is surely an error.
     private static var maximumSize: Int { 4096 }
 
     func check(size: Int) throws(BackboneError) {
-        // Structs of pointers end where one does: of other sizes, half of one would be taken for a whole one.
+        // Structs of pointers end after a whole one: with another size, half a pointer would be read as a whole one.
         guard size >= firstSize && size <= VersionedStruct.maximumSize, size % MemoryLayout<UnsafeRawPointer>.size == 0
         else {
             throw BackboneError(
@@ -36,11 +36,15 @@ struct VersionedStruct {
         for offset in min(size, self.size)..<size where source.load(fromByteOffset: offset, as: UInt8.self) != 0 {
             throw BackboneError(
                 .invalidArgument,
-                "options.struct_size is \(size) and byte \(offset) is set: this library knows \(self.size) bytes")
+                """
+                options.struct_size is \(size) and byte \(offset) is set, expected 0 after byte \(self.size); fill the \
+                struct with its init function, or use a newer library
+                """
+            )
         }
     }
 
-    /// Writes a struct of this version to a caller's, as much of it as that has room for.
+    /// Writes as much of a struct of this version to a caller's struct as fits into it.
     func write(_ own: UnsafeRawPointer, to out: UnsafeMutableRawPointer, size: Int) {
         memset(out, 0, size)
         out.copyMemory(from: own, byteCount: min(size, self.size))

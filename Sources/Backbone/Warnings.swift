@@ -22,7 +22,8 @@ public func backbone_get_warning(
         let out = try require(out, "out")
         let count = session.warningCount
         guard index >= 0 && index < count else {
-            throw BackboneError(.invalidArgument, "index is \(index), the forward passes have given \(count) warnings")
+            throw BackboneError(
+                .invalidArgument, "index is \(index), expected less than \(count), the number of warnings")
         }
         out.pointee = session.warning(index)
     }

@@ -19,8 +19,8 @@ __attribute__((target("pclmul,sse2"))) static inline __m128i folded(__m128i x, _
 }
 
 /*
- * Polynomials over GF(2), the lowest power in the highest bit. To move half of a vector n bits on, it is multiplied by
- * x^n modulo P, the polynomial of the CRC. The product of two reflected numbers is short of one bit, so the factors are
+ * Polynomials over GF(2), the lowest power in the highest bit. Moving half of a vector by n bits multiplies it by x^n
+ * modulo P, the polynomial of the CRC. The product of two reflected numbers is short of one bit, so the factors are
  * x^(n + 32) and x^(n - 32) modulo P, reflected, times two, for n = 512 and n = 128 (Gopal et al. 2009, Fast CRC
  * Computation for Generic Polynomials Using PCLMULQDQ Instruction; Intel).
  */
@@ -56,8 +56,8 @@ int shims_cpu_folds_crc32(void) {
 }
 
 /*
- * The CPU has the whole CRC as an instruction, for eight bytes at a time. What it gives is turned back into the four
- * bytes that a state of 0 would have met: each step divides by x, and the highest bit tells whether P was added.
+ * The CPU has the whole CRC as an instruction, for eight bytes at a time. Its result is turned back into the four bytes
+ * that would have given it from a state of 0: each step divides by x, and the highest bit shows whether P was added.
  */
 __attribute__((target("crc"))) void shims_crc32_fold(const void *bytes, size_t count, uint32_t state,
                                                      unsigned char *remainder) {

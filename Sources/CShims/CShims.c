@@ -21,7 +21,7 @@ const char *shims_version_string(void) { return BACKBONE_VERSION_STRING; }
 const char *shims_environment(const char *name) { return secure_getenv(name); }
 
 ssize_t shims_read_stream(int file, void *out, size_t size) {
-    /* A socket was not opened here, and whether reading it waits is not for this library to change. */
+    /* A socket was opened by the caller, who decides whether reading it waits. */
     ssize_t count = recv(file, out, size, MSG_DONTWAIT);
     return count < 0 && errno == ENOTSOCK ? read(file, out, size) : count;
 }
@@ -35,10 +35,10 @@ int shims_awaits_writer(int file, int inherited) {
     struct stat status, other;
     struct statfs system;
     struct pollfd entry = {.fd = file, .events = POLLIN};
-    const long pipes = 0x50495045; /* PIPEFS_MAGIC: of pipes without a name, which no writer can open. */
+    const long pipes = 0x50495045; /* PIPEFS_MAGIC: pipes without a name, which writers cannot open. */
     if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return 0;
     if (fstatfs(file, &system) != 0 || (long)system.f_type == pipes) return 0;
-    /* Linux reports a hang-up only where there was a writer since the pipe was opened, here or by who started us. */
+    /* Linux reports a hang-up only if the pipe had a writer since it was opened, here or by the parent process. */
     if (inherited >= 0 && fstat(inherited, &other) == 0 && other.st_dev == status.st_dev &&
         other.st_ino == status.st_ino)
         entry.fd = inherited;
@@ -127,7 +127,7 @@ static char blas_error[256];
 static int blas_is_loaded;
 static int blas_cpus;
 
-/* Whether the system would give OpenBLAS so many buffers: 128 MiB each on 64-bit machines, and some to align them. */
+/* Whether the system would give OpenBLAS `count` buffers: 128 MiB each on 64-bit machines, and some to align them. */
 static int has_memory_for_blas_buffers(size_t count) {
     size_t size = count * ((size_t)160 << 20);
     void *probe = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -136,8 +136,8 @@ static int has_memory_for_blas_buffers(size_t count) {
     return 1;
 }
 
-/* When it is loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the thread that loads it.
- * Each takes a buffer, and tries for ever where there is no memory for it. */
+/* When loaded, OpenBLAS starts a thread for each further CPU in the affinity mask of the loading thread. Each takes a
+ * buffer, and tries forever if memory for it is missing. */
 static int has_memory_for_blas_threads(void) {
     size_t size;
     cpu_set_t *mask = shims_affinity_mask(&size);
@@ -158,14 +158,14 @@ static void *open_without_threads(const char *path) {
 }
 
 /*
- * An OpenBLAS that travels with this library, as in a Python wheel, lies in the folder `openblas` beside it; it is then
- * the one that was tested with it, and nobody else's: ours are the only threads that use it. Else it is the system's,
- * and perhaps the host's too, which then has the threads that it is used to; but a quota of one CPU, which OpenBLAS
- * does not know of, is no room for more than one, and neither is too little memory for their buffers.
+ * An OpenBLAS that is shipped with this library, as in a Python wheel, is in the folder `openblas` beside it; it was
+ * tested with this library and is used by nothing else, so only our threads use it. Otherwise it is the system's, which
+ * the host may use too and whose threads stay as the host expects; but with a quota of one CPU, which OpenBLAS does not
+ * know of, or too little memory for the buffers of its threads it gets one thread only.
  *
- * A relative path, by which a program or LD_LIBRARY_PATH may have named this library, is one from the folder that the
- * process was in when it was loaded. That may be another now, with somebody else's `openblas` in it: nothing is then
- * looked for beside this library.
+ * A relative path of this library, from a program or LD_LIBRARY_PATH, is relative to the folder of the process when it
+ * was loaded. The process may be in another folder now, with somebody else's `openblas` in it: nothing is then looked
+ * for beside this library.
  */
 static void *open_blas(void) {
     static const char bundled[] = "openblas/libopenblas.so.0";
@@ -209,8 +209,8 @@ const char *shims_load_blas(int cpus) {
     return shims_blas() == NULL ? blas_error : NULL;
 }
 
-/* Takes as many as are needed at once, so that OpenBLAS maps those that it lacks, and gives all back. Each begins with
- * the address of the one before. */
+/* Takes `count` buffers at once, so that OpenBLAS maps the missing ones, and gives all back. Each begins with the
+ * address of the one before. */
 int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count) {
     if (count <= scope->buffers || blas.take_buffer == NULL || blas.give_back_buffer == NULL) return 0;
     void **taken = NULL;

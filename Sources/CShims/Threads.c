@@ -10,7 +10,7 @@
 /* ---- Processors ------------------------------------------------------------------------------------------------- */
 
 cpu_set_t *shims_affinity_mask(size_t *size) {
-    /* The kernel refuses a mask that is smaller than its own, and does not tell the size of that. */
+    /* The kernel refuses a mask that is smaller than its own, and does not report its size. */
     for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {
         cpu_set_t *mask = CPU_ALLOC((size_t)cpus);
         if (mask == NULL) return NULL;
@@ -61,7 +61,7 @@ __attribute__((constructor)) static void count_forks(void) {
 }
 
 int shims_fork_generation(void) {
-    /* If there was no memory for the handler, process numbers must do. */
+    /* If the handler could not be allocated, process numbers must suffice. */
     return forks_are_counted ? __atomic_load_n(&fork_generation, __ATOMIC_RELAXED) : (int)getpid();
 }
 
@@ -135,7 +135,7 @@ unsigned long shims_float_environment_enter(void) {
     return previous;
 }
 
-/* The flags that the library's own arithmetic has raised go too. */
+/* This also drops the flags that the library's own arithmetic has raised. */
 void shims_float_environment_leave(unsigned long previous) { _mm_setcsr((unsigned)previous); }
 
 #elif defined(__aarch64__)

@@ -5,8 +5,8 @@ import CShims
 
 // The file of the same name in `KernelsAVX2` says what these are.
 
-/// The contents of two registers. There are 32: with the sums of six rows in 24 of them and a step's weights in four, its
-/// inputs have four.
+/// The contents of two registers. Of 32 registers, 24 hold the sums of six rows, four the weights of a step, and four
+/// its inputs.
 typealias Vector = SIMD8<Float>
 
 /// The sums of the highest tile, six rows of two vectors.

@@ -6,17 +6,17 @@ import Networks
 import Runtime
 
 extension LoadReport {
-    /// Sets what a network has that no name and no shape of its file tells.
+    /// Reports the properties of a network that neither names nor shapes of its file record.
     ///
     /// - Parameter isNamed: Whether the caller named the network, and so knows its norms.
     mutating func setAssumptions(_ configuration: Configuration, isNamed: Bool) throws(BackboneError) {
         let architecture = configuration.architecture
         if architecture.isCustom {
-            // Names and the first blocks may be those of one that has a name.
+            // Names and the first blocks may be those of a named network.
             try set(.architecture, "\(architecture.cName)")
             try set(.depth, "")
         }
-        let dilation: StaticString = configuration.dilation.stages == 0 ? "no dilation" : "dilation as asked for"
+        let dilation: StaticString = configuration.dilation.stages == 0 ? "no dilation" : "dilation as requested"
         let smoothing: StaticString =
             switch architecture.antiAliasing {
             case .none: "no anti-aliasing"
@@ -37,13 +37,13 @@ extension LoadReport {
         case .none: text = "\(text), no pooling after the stem"
         case .convolution: break
         }
-        if architecture.norm == .group { text = "\(text), GroupNorm of 32 groups and weights as they are" }
+        if architecture.norm == .group { text = "\(text), GroupNorm of 32 groups and unchanged weights" }
         try set(.assumed, text)
         guard architecture.norm == .group && !isNamed else { return }
         try warn(
             """
-            its norms have no running statistics and were taken for GroupNorms, but a file may lack those of BatchNorms; \
-            naming the architecture settles it
+            its norms have no running statistics and were loaded as GroupNorms, but a file may lack those of \
+            BatchNorms; set architecture to decide
             """)
     }
 }

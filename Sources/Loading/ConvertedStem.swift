@@ -4,16 +4,16 @@
 import Networks
 import Runtime
 
-/// The file's weights of a stem for another number of input channels, on their way into the network.
+/// The file's weights of a stem for another number of input channels, during their conversion.
 struct ConvertedStem: ~Copyable {
     private var weights = UniqueArray<Float>()
     private var channels = 0
-    /// The convolution, and where its weights go.
+    /// The convolution, and the destination of its weights.
     private var target: (convolution: Convolution, entry: StateEntry)?
 
     var isConverted: Bool { channels > 0 }
 
-    /// Where to read the weights to if they are to be converted; nil if they stay as they are.
+    /// Memory for the weights before conversion; nil if they stay unchanged.
     ///
     /// - Throws: `invalidArgument` for a map of channels that the file lacks; `outOfMemory`.
     mutating func prepare(

@@ -6,7 +6,7 @@ import Networks
 import Runtime
 
 extension Dialect {
-    /// The grammars of all dialects, as checkpoints take them; the position of each is its `rawValue`.
+    /// The grammars of all dialects, for checkpoints; the position of each is its `rawValue`.
     static func grammars() throws(BackboneError) -> UniqueArray<NameGrammar> {
         var list = UniqueArray<NameGrammar>()
         var number = 0
@@ -17,7 +17,7 @@ extension Dialect {
         return list
     }
 
-    /// As checkpoints take it.
+    /// For checkpoints.
     var checkpointGrammar: NameGrammar {
         NameGrammar(name: grammar.name, table: grammar.table, shared: Grammar.shared)
     }
@@ -25,11 +25,10 @@ extension Dialect {
     init(of stateDict: borrowing StateDict) { self = Dialect(rawValue: stateDict.grammar) ?? .torchvision }
 }
 
-/// What the names, shapes and types of a state dict say of the network that it was saved from, whether its tensors can be
-/// read or not.
+/// The network of a state dict by its names, shapes and types, whether its tensors can be read or not.
 struct FileOutline: BitwiseCopyable {
     private(set) var network = NetworkOutline()
-    /// The type of all convolutions' weights; nil if there is none.
+    /// The type of all convolutions' weights; nil if it has none.
     private(set) var dtype: DType?
     /// Whether they are of different types.
     private(set) var hasMixedTypes = false

@@ -6,10 +6,10 @@ import Networks
 import Runtime
 
 extension ForeignModules {
-    /// The largest bias that is looked at: there is one value for each output channel.
+    /// The size of the largest bias that is read: each output channel has one value.
     private static var mostBiasValues: Int { 1 << 16 }
 
-    /// Reads all biases of convolutions, to know which are zero. Files of Caffe have such, and they change nothing.
+    /// Reads all biases of convolutions, to know which are zero. Caffe files have zero biases, which change nothing.
     static func findZeroBiases(
         _ stateDict: borrowing StateDict, _ names: borrowing ForeignNames
     ) throws(BackboneError) -> UniqueArray<Bool> {
@@ -21,7 +21,7 @@ extension ForeignModules {
                 let dtype = stateDict.dtype(index), dtype.isFloatingPoint
             else { continue }
             let count = stateDict.elementCount(index)
-            // What is not looked at counts as not zero.
+            // A bias that is not read counts as not zero.
             guard count <= mostBiasValues, total + count <= 64 * mostBiasValues else { continue }
             total += count
             try found.append(index)

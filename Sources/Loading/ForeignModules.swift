@@ -6,17 +6,17 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them the
-/// file's features are of another network, whatever of it fits.
+/// Looks for modules inside the stem or the blocks of a file's network that this network does not compute. With them
+/// the file's features are those of another network, even if all other tensors fit.
 struct ForeignModules: ~Copyable {
-    /// A kind of module that was found: the first tensor of it, and how many there are.
+    /// A kind of module that was found: its first tensor, and the number of its tensors.
     struct Finding: BitwiseCopyable {
         let kind: ForeignKind
         let tensor: Int
         var count: Int
     }
 
-    /// The most certain one; nil if there is none.
+    /// The most certain one; nil if it has none.
     private(set) var finding: Finding?
     private let names: ForeignNames
     /// For each tensor of the file whether it is a bias of zeros.
@@ -31,7 +31,7 @@ struct ForeignModules: ~Copyable {
         self.names = names
     }
 
-    /// The class of a tensor that nothing is loaded from.
+    /// The class of a tensor that is not loaded.
     mutating func classify(
         _ index: Int, _ stateDict: borrowing StateDict
     ) throws(BackboneError) -> LoadReport.NameClass {

@@ -3,15 +3,15 @@
 
 import Runtime
 
-/// What becomes of a stem of the file for another number of input channels than the network has.
+/// The conversion of a file's stem for another number of input channels than the network's.
 package enum InputConversion {
-    /// As many as the network has. A network that a file describes has as many as the file.
+    /// The same number as the network. A network that a file describes has the file's number.
     case exact
-    /// As many as the network has, which are the caller's.
+    /// The same number as the network, which the caller chooses.
     case fixed
     /// One channel: the sum over the file's.
     case sum
-    /// The file's channels again and again, scaled so that the sum over all channels stays what it was.
+    /// The file's channels repeated, scaled so that the sum over all channels is unchanged.
     case `repeat`
     /// For each channel of the network the one of the file, -1 for zeros.
     case map(UnsafeBufferPointer<Int32>)
@@ -45,11 +45,11 @@ package enum InputConversion {
         case .sum where networkChannels != 1:
             throw BackboneError(
                 .invalidArgument,
-                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), not 1")
+                "input_channels is 1 (sum), but in_channels of the network is \(networkChannels), expected 1")
         case .map(let map) where map.count != networkChannels:
             throw BackboneError(
                 .invalidArgument,
-                "channel_map_length is \(map.count), but in_channels of the network is \(networkChannels)")
+                "channel_map_length is \(map.count), expected \(networkChannels), the in_channels of the network")
         default: return
         }
     }
@@ -64,7 +64,7 @@ package enum InputConversion {
         }
     }
 
-    /// Whether weights for that many channels stay as they are.
+    /// Whether weights for that many channels stay unchanged.
     func keeps(fileChannels: Int, networkChannels: Int) -> Bool {
         if case .map = self { return false }
         return fileChannels == networkChannels

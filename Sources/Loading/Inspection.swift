@@ -26,7 +26,7 @@ package func inspect(
     }
 }
 
-/// Creates the network that an open checkpoint describes, with what else the caller wants of it, and loads it.
+/// Creates the network that an open checkpoint describes, with the caller's other options, and loads it.
 package func create(
     _ stateDict: borrowing StateDict, _ network: NetworkRequest, _ request: LoadRequest,
     _ out: UnsafeMutablePointer<OpaquePointer?>?
@@ -44,9 +44,9 @@ package func create(
 }
 
 extension StateDict {
-    /// The channels of the blocks of a network that the file has, where they follow no rule.
+    /// The channels of the blocks of the file's network, if they do not follow the rules.
     ///
-    /// - Throws: `badCheckpoint` where they do not go together.
+    /// - Throws: `badCheckpoint` if they do not fit together.
     fileprivate borrowing func blockWidths(_ configuration: Configuration) throws(BackboneError) -> BlockWidths {
         guard configuration.architecture.isCustom else { return BlockWidths() }
         let widths = try readWidths(configuration)
@@ -61,8 +61,8 @@ extension StateDict {
 
     /// The network that names and shapes describe, up to its deepest stage.
     ///
-    /// - Parameter architecture: What it is known to be.
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Parameter architecture: The known architecture.
+    /// - Throws: `badCheckpoint` if it is not supported.
     fileprivate borrowing func describedConfiguration(
         _ architecture: Architecture?
     ) throws(BackboneError) -> Configuration {
@@ -83,8 +83,8 @@ extension StateDict {
         return try hasOwnWidths(described) ? described.unnamed : described
     }
 
-    /// Whether the file is of a network of the table with other channels in its later blocks, as a pruned one may be. Where
-    /// not all tensors agree on those, one of them is wrong, which is for a load to say.
+    /// Whether the file is of a network of the table with other channels in its later blocks, as a pruned one may be.
+    /// If the tensors do not agree on those, one of them is wrong, which a load reports.
     private borrowing func hasOwnWidths(_ configuration: Configuration) throws(BackboneError) -> Bool {
         if configuration.architecture.isCustom { return false }
         let widths = try readWidths(configuration)
@@ -116,7 +116,7 @@ extension StateDict {
     }
 }
 
-/// The scale of the stem of a file of which nothing has been read; unknown if it is not whole.
+/// The scale of the stem of a file that has not been read; unknown if the stem is incomplete.
 private func stemScale(
     _ stateDict: borrowing StateDict, _ graph: borrowing Graph, _ report: borrowing LoadReport
 ) throws(BackboneError) -> StemScale {

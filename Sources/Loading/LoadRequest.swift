@@ -5,19 +5,19 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// What a caller asks of a load. Texts and the map are borrowed for the time of the call.
+/// A caller's request for a load. Texts and the map are borrowed for the time of the call.
 package struct LoadRequest {
     /// Unexpected names are errors.
     package var isStrict = false
     /// Entries that the file lacks keep their values.
     package var allowsMissing = false
-    /// Modules of the file that the network does not compute are no obstacle.
+    /// Modules of the file that the network does not compute do not fail the load.
     package var ignoresModules = false
     package var selection = StateDictSelection()
     package var conversion = InputConversion.exact
-    /// The network's classifier keeps its values, whatever the file's is.
+    /// The network's classifier keeps its values, whatever the file has.
     package var keepsHead = false
-    /// How many bytes a stream may have.
+    /// The largest number of bytes of a stream.
     package var maxStreamBytes = Limits.streamBytes
 
     package init() {}

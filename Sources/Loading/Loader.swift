@@ -9,11 +9,11 @@ import Runtime
 /// Loads an open checkpoint into a session.
 ///
 /// - Parameters:
-///   - isDescribed: Whether the session is what the file describes: the report then says what was assumed of it.
-///   - isNamed: Whether the caller named its architecture all the same.
-///   - describe: adds to the report what comes from the same file.
-///   - out: receives the report if it is wanted, also where that says why nothing was loaded.
-///   - adopt: puts the values in the place of the session's: the last thing that can fail.
+///   - isDescribed: Whether the file describes the session: the report then lists the assumptions.
+///   - isNamed: Whether the caller still named its architecture.
+///   - describe: adds to the report other facts from the same file.
+///   - out: receives the report if it is wanted, also the report of a failure.
+///   - adopt: replaces the session's values: the last thing that can fail.
 package func load(
     _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
     isNamed: Bool = false, _ out: UnsafeMutablePointer<OpaquePointer?>?,
@@ -38,7 +38,7 @@ package func load(
     }
 }
 
-/// The same, with the values alone to be put in their place.
+/// The same, replacing the values alone.
 package func load(
     _ stateDict: borrowing StateDict, _ request: LoadRequest, _ session: Session, isDescribed: Bool = false,
     isNamed: Bool = false, _ out: UnsafeMutablePointer<OpaquePointer?>?
@@ -51,7 +51,7 @@ package func load(
         })
 }
 
-/// Reads what matches beside the network's values, and then puts it in their place.
+/// Reads the matching tensors into separate memory, and then replaces the network's values.
 private struct Loader {
     let report: UnsafeMutablePointer<LoadReport>
     let session: Session
@@ -98,7 +98,7 @@ private struct Loader {
             }
             return values
         }
-        // Forwards go on meanwhile: the lock is taken to put the values in their place.
+        // Forward passes continue meanwhile: the lock is only taken to replace the values.
         try session.sharing { pool throws(BackboneError) in try stateDict.read(destinations, pool) }
         parts.compute(stateDict)
         let scale = try session.withGraph { graph throws(BackboneError) -> StemScale in

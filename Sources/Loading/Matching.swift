@@ -9,7 +9,7 @@ import Runtime
 struct Matching: ~Copyable {
     let report: LoadReport
     let outline: FileOutline
-    /// What of the file's network this network does not compute.
+    /// Modules of the file's network that this network does not compute.
     let foreign: ForeignModules.Finding?
 
     /// - Parameter modules: for this state dict and this network.
@@ -20,7 +20,7 @@ struct Matching: ~Copyable {
         let outline = FileOutline(stateDict)
         var expected = UniqueArray<ExpectedTensor>()
         try expected.reserve(graph.entries.count)
-        // Of a file, no more than a network may have.
+        // Limits a file's classes to those that a network may have.
         let mostChannels = request.conversion.isExact ? nil : Int64(Configuration.maximumInChannels)
         for index in 0..<graph.entries.count {
             let entry = graph.entries[index]
@@ -43,7 +43,7 @@ struct Matching: ~Copyable {
     }
 }
 
-/// Calls `body` with a report, which then goes to the caller who wants one, also where it says why `body` failed.
+/// Calls `body` with a report, and then passes it to a caller that wants one, also if `body` failed.
 func withReport(
     of report: consuming LoadReport, _ out: UnsafeMutablePointer<OpaquePointer?>?,
     _ body: (UnsafeMutablePointer<LoadReport>) throws(BackboneError) -> Void

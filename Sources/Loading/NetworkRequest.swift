@@ -6,13 +6,13 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a caller asks of a network and of what runs it: numbers as they come, which `makeSession` checks. Means and
+/// A caller's request for a network and its engine: unchecked numbers, which `makeSession` checks. Means and
 /// deviations are borrowed for the time of the call.
 package struct NetworkRequest {
     package var depth = Architecture.usual.depth
     /// The name of a network; zero-terminated, borrowed as well. Nil for that of `depth`.
     package var architecture: UnsafePointer<CChar>?
-    /// What a file describes, in the place of both.
+    /// The description of a file, instead of both.
     private var described: Architecture?
     package var inChannels: Int32 = 3
     package var baseChannels: Int32 = 64
@@ -30,7 +30,7 @@ package struct NetworkRequest {
     package var zeroInitResidual: Int32 = 0
     package var style = Style.pytorch.rawValue
     package var normEpsilon = BatchNorm.defaultEpsilon
-    /// 0 for as many as the system leaves to this process.
+    /// 0 for as many as the system allows this process.
     package var threads: Int32 = 0
     /// 0: as given, 1: reversed.
     package var channelOrder: Int32 = 0
@@ -45,10 +45,10 @@ package struct NetworkRequest {
 
     private static var mostThreads: Int32 { 1024 }
 
-    /// Puts a network and an engine together.
+    /// Creates a network and an engine.
     ///
-    /// - Parameter widths: Of a file's network, where they follow no rule.
-    /// - Throws: `invalidArgument` naming the option; `outOfMemory`; `io` where the portable kernels have no OpenBLAS.
+    /// - Parameter widths: Of a file's network, if they do not follow the rules.
+    /// - Throws: `invalidArgument` naming the option; `outOfMemory`; `io` if the portable kernels have no OpenBLAS.
     package func makeSession(widths: consuming BlockWidths = BlockWidths()) throws(BackboneError) -> Session {
         let configuration = try configuration()
         try checkChoices()
@@ -82,7 +82,7 @@ package struct NetworkRequest {
             normEpsilon: normEpsilon)
     }
 
-    /// The network that a caller knows a file to be of; nil if the file is to tell it.
+    /// The architecture that the caller named for a file; nil if the file decides.
     func namedArchitecture() throws(BackboneError) -> Architecture? {
         guard let architecture else { return nil }
         let named = try Architecture(depth: 0, name: architecture)
@@ -107,7 +107,7 @@ package struct NetworkRequest {
     }
 
     /// The same for the network that a file describes: its architecture and width, the classes of its head unless the
-    /// network is to have its own, and the channels of its stem unless those are to be converted.
+    /// caller chose them, and the channels of its stem unless they are converted.
     func describing(_ described: Configuration, _ load: LoadRequest) throws(BackboneError) -> NetworkRequest {
         let conversion = load.conversion
         var request = self
@@ -120,7 +120,11 @@ package struct NetworkRequest {
         guard mean == nil && standardDeviation == nil else {
             throw BackboneError(
                 .invalidArgument,
-                "in_channels is \(inChannels) and mean or std_dev is set, but the stem in the file has \(channels)")
+                """
+                in_channels is \(inChannels) and mean or std_dev is set, expected \(channels), the channels of the \
+                file's stem
+                """
+            )
         }
         request.inChannels = channels
         return request

@@ -4,7 +4,7 @@
 import Checkpoints
 import Runtime
 
-/// Parameters that a file has in parts: where these are read to, and how the parameters follow from them.
+/// Parameters that a file has in parts: memory for the parts, and the computation of the parameters from them.
 ///
 /// (torch.nn.utils: `prune.CustomFromMask`, `weight_norm`, `spectral_norm` in evaluation mode.)
 struct Reparametrisation: ~Copyable {
@@ -12,7 +12,7 @@ struct Reparametrisation: ~Copyable {
         let form: TensorForm
         /// The main tensor, which becomes the parameter.
         let values: UnsafeMutablePointer<Float>
-        /// Receives what is wrong with the parameter.
+        /// Receives the faults of the parameter.
         let faults: UnsafeMutablePointer<ValueFaults>?
         let count: Int
         /// Elements of one output channel.
@@ -26,14 +26,14 @@ struct Reparametrisation: ~Copyable {
     private var items = UniqueArray<Item>()
     /// The other parts.
     private var memory = UniqueArray<Buffer<Float>>()
-    /// Of the slices of a weight-normed parameter: as many as the one with the most of them has.
+    /// Of the slices of a weight-normed parameter: enough for the parameter with the most slices.
     private var sums = UniqueArray<Double>()
 
-    /// Notes a parameter, and adds the parts beside the main tensor to what is read.
+    /// Notes a parameter, and adds its parts other than the main tensor to the tensors to read.
     ///
     /// - Parameters:
-    ///   - values: the memory that the main tensor is read to.
-    ///   - faults: receives what is wrong with the parameter, which its parts need not show; nil if nobody wants to know.
+    ///   - values: memory for the main tensor.
+    ///   - faults: receives the faults of the parameter, which its parts need not show; nil if not needed.
     mutating func add(
         _ match: LoadReport.Match, _ values: UnsafeMutablePointer<Float>, _ stateDict: borrowing StateDict,
         _ destinations: inout UniqueArray<TensorDestination>, faults: UnsafeMutablePointer<ValueFaults>? = nil
@@ -118,7 +118,7 @@ private struct Slices {
     let count: Int
     private let sizes: UnsafeBufferPointer<Int64>
     private let shape: UnsafeBufferPointer<Int64>
-    /// Elements of a slice, where these are one behind the other; else 0.
+    /// Elements of a slice, if these are contiguous; else 0.
     private let run: Int
 
     init(_ sizes: UnsafeBufferPointer<Int64>, _ shape: UnsafeBufferPointer<Int64>) {

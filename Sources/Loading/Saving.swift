@@ -8,7 +8,7 @@ import Runtime
 
 /// Writes all parameters and buffers of a session to a file.
 ///
-/// - Parameter names: Whose names to write, as reports call them; nil for ours.
+/// - Parameter names: The dialect of the names to write, as in reports; nil for ours.
 /// - Throws: `invalidArgument` naming a tensor that has no such name; what writing throws.
 package func save(
     _ session: Session, to path: UnsafePointer<CChar>, names: UnsafePointer<CChar>?
@@ -40,9 +40,9 @@ package func save(
 }
 
 extension Dialect {
-    /// The grammar of the first dialect that reports call so.
+    /// The grammar of the first dialect with that name in reports.
     ///
-    /// - Throws: `invalidArgument` that lists the names there are.
+    /// - Throws: `invalidArgument` that lists the valid names.
     fileprivate static func grammar(named name: UnsafePointer<CChar>) throws(BackboneError) -> NameGrammar {
         var message: Message = "names is '\(name)', expected one of"
         var last: StaticString = ""

@@ -6,9 +6,9 @@ import Networks
 import Runtime
 
 extension LoadReport {
-    /// Warns of loaded values with which features are not numbers, by name.
+    /// Warns, by name, of loaded values that make features NaN.
     ///
-    /// - Parameter faults: of each name that was loaded.
+    /// - Parameter faults: for each loaded name.
     mutating func warn(
         ofValues values: borrowing NetworkValues, _ faults: borrowing UniqueArray<ValueFaults>, _ graph: borrowing Graph
     ) throws(BackboneError) {
@@ -38,10 +38,10 @@ private enum ValueFault {
 
     var words: StaticString {
         switch self {
-        case .nan: "hold NaN, which features become"
-        case .infinity: "hold infinities"
-        case .overflow: "are float64 beyond float32, in which they are infinite"
-        case .negativeVariance: "are negative variances, of which features become NaN"
+        case .nan: "are NaN, which makes features NaN"
+        case .infinity: "are infinite"
+        case .overflow: "are float64 beyond float32 and become infinite"
+        case .negativeVariance: "are negative variances, which makes features NaN"
         }
     }
 

@@ -5,7 +5,7 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// Decides whether a checkpoint may be loaded: the one place that does, for every way to load.
+/// Decides whether a checkpoint may be loaded, for every way to load.
 struct Verdict {
     let isStrict: Bool
     let allowsMissing: Bool
@@ -17,15 +17,15 @@ struct Verdict {
         ignoresModules = request.ignoresModules
     }
 
-    /// - Throws: `mismatch` that names the culprit, where the network would compute other features than those that were
-    ///   trained: modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names
-    ///   if the load is strict.
+    /// - Throws: `mismatch` that names the culprit, if the network would compute other features than the trained ones:
+    ///   modules that it does not have, shapes that differ, entries that the file lacks; and for unexpected names if
+    ///   the load is strict.
     func check(
         _ report: borrowing LoadReport, _ outline: FileOutline, _ foreign: ForeignModules.Finding?,
         _ stateDict: borrowing StateDict
     ) throws(BackboneError) {
         let finding = ignoresModules ? nil : foreign
-        // Of PaddleDetection's names only those of the deep stem are known: nothing of its files is ever loaded.
+        // PaddleDetection: only the names of the deep stem are known, so its files are never loaded.
         let isDeepStem = finding != nil && Dialect(of: stateDict) == .paddleDetection
         if report.count(of: .mismatched) == 0 && !isDeepStem { try checkLoaded(report) }
         if let finding, finding.kind.isCertain { throw self.foreign(finding, report, stateDict) }
@@ -39,13 +39,13 @@ struct Verdict {
         _ finding: ForeignModules.Finding, _ report: borrowing LoadReport, _ stateDict: borrowing StateDict
     ) -> BackboneError {
         let others: Message = finding.count > 1 ? " and \(finding.count - 1) more are" : " is"
-        // Where shapes differ too there is no rest to load.
+        // If shapes differ too, the rest cannot be loaded.
         var advice: StaticString = ""
         if report.count(of: .mismatched) == 0 {
             advice =
                 allowsMissing || report.count(of: .missing) == 0
-                ? ". To load the rest all the same, set ignore_modules"
-                : ". To load the rest all the same, set ignore_modules and set allow_missing"
+                ? ". To load the rest anyway, set ignore_modules"
+                : ". To load the rest anyway, set ignore_modules and set allow_missing"
         }
         return BackboneError(
             .mismatch,
@@ -68,7 +68,7 @@ struct Verdict {
 
     private func checkLoaded(_ report: borrowing LoadReport) throws(BackboneError) {
         guard report.count(of: .loaded) == 0 else { return }
-        var message: Message = "\(path: report.location): no name in it belongs to the network"
+        var message: Message = "\(path: report.location): none of its names belongs to the network"
         if let found = report.entry(.unexpected, 0), let wanted = report.entry(.missing, 0) {
             message = "\(message): the first is '\(found.name)', expected '\(wanted.name)'"
         }
@@ -84,22 +84,28 @@ struct Verdict {
             hint = shard
         } else if outline.network.hasNorms && !outline.network.hasStatistics {
             hint = """
-                its norms have no running statistics, as GroupNorm; build the network that has it, as resnet50_gn, or create \
-                it from the file. BatchNorms that were folded want running_mean 0 and running_var 1 - norm_eps
+                its norms have no running statistics, like GroupNorm; build a network with GroupNorm, such as \
+                resnet50_gn, or create it from the file. Folded BatchNorms need running_mean 0 and running_var 1 - \
+                norm_eps
                 """
         } else if !outline.network.hasNorms && !outline.network.hasStatistics {
-            hint = "it has no norms: were they folded into the convolutions? Save the network before that"
+            hint =
+                """
+                it has no norms, perhaps because they were folded into the convolutions; save the network before \
+                folding
+                """
         } else {
-            hint = "to keep the network's values for them, set allow_missing"
+            hint = "set allow_missing to keep the network's values for them"
         }
         throw BackboneError(
             .mismatch,
             """
-            \(path: report.location): names of the network are missing: '\(first.name)'\(others(report, .missing)); \(hint)
+            \(path: report.location): names of the network are missing: '\(first.name)'\(others(report, .missing)); \
+            \(hint)
             """)
     }
 
-    /// How many more names of a class there are than the first.
+    /// The number of names of a class after the first.
     private func others(_ report: borrowing LoadReport, _ nameClass: LoadReport.NameClass) -> Message {
         let count = report.count(of: nameClass)
         return count > 1 ? " and \(count - 1) more" : ""

@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 extension Leaves {
-    /// Adds pixels that lie `stride` floats apart to a sum for each channel. `channels` is a multiple of 8.
+    /// Adds pixels that are `stride` floats apart to a sum for each channel. `channels` is a multiple of 8.
     @inline(never)
     package static func addPixels(
         _ pixels: UnsafePointer<Float>, count: Int, stride: Int, channels: Int, sums: UnsafeMutablePointer<Double>
@@ -83,8 +83,8 @@ package func addDeviations8(
     store(square, squares)
 }
 
-/// Adds the values, or the squares of their differences from means, in groups of 32 channels: two cache lines, and as many
-/// sums as there are registers for.
+/// Adds the values, or the squares of their differences from means, in groups of 32 channels: two cache lines, and as
+/// many sums as fit into registers.
 @inline(__always)
 private func addTerms(
     _ pixels: UnsafePointer<Float>, _ count: Int, _ stride: Int, _ channels: Int, means: UnsafePointer<Double>?,

@@ -22,8 +22,8 @@ extension Leaves {
         }
     }
 
-    /// Writes gradients times a factor, or adds them to what is there, and returns the sum of their products with weights, before
-    /// the factor.
+    /// Writes gradients times a factor, or adds them to the values in memory, and returns the sum of their products
+    /// with weights, before the factor.
     ///
     /// - Parameters:
     ///   - out: Nil if they are not wanted.

@@ -2,8 +2,8 @@
 // Copyright 2026 The libbackbone authors
 
 extension Leaves {
-    /// Some output channels by the floats of a panel: `out[r][c] = sum over pixels of gradients[pixel][r] * panel[pixel][c]`, or
-    /// added to what is there.
+    /// Some output channels by the floats of a panel: `out[r][c] = sum over pixels of gradients[pixel][r] *
+    /// panel[pixel][c]`, or added to the values in memory.
     ///
     /// - Parameters:
     ///   - height: How many channels: 4 to `mostProductRows`.
@@ -141,7 +141,7 @@ extension Sums {
         }
     }
 
-    /// Adds the rows to what is there, one after the other.
+    /// Adds the rows to the values in memory, one after the other.
     @inline(__always)
     fileprivate func add(_ rows: Int, to out: UnsafeMutablePointer<Float>) {
         for row in 0..<rows {

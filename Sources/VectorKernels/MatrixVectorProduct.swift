@@ -17,7 +17,7 @@ extension Leaves {
             var (sum2, sum3) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
             var column = 0
             while column < columns {
-                // The weights mostly come from memory, and behind the last ones are those of the next row.
+                // The weights mostly come from memory, and the last ones are followed by those of the next row.
                 shims_prefetch(first + (column &+ prefetchDistance))
                 shims_prefetch(first + (column &+ prefetchDistance &+ 16))
                 addProducts(&sum0, first + column, vector + column)

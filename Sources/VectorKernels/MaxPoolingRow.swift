@@ -5,8 +5,8 @@ extension Leaves {
     /// One row of max pooling over windows of 3 x 3 pixels at stride 2 and padding 1: windows are clipped to the row, and one
     /// that holds a NaN gives NaN.
     ///
-    /// `row0` to `row2` are pixel 0 of the rows of the windows; where a row lies outside of the image it is given another one
-    /// of them, which changes no maximum. `channels` is a multiple of 8.
+    /// `row0` to `row2` are pixel 0 of the rows of the windows; for a row outside of the image callers pass another one
+    /// of them, which does not change a maximum. `channels` is a multiple of 8.
     @inline(never)
     package static func maxPoolingRow(
         row0: UnsafePointer<Float>, row1: UnsafePointer<Float>, row2: UnsafePointer<Float>, width: Int, channels: Int,

@@ -7,7 +7,7 @@ extension Leaves {
     /// - Parameters:
     ///   - height: How many rows: 4 to `mostProductRows`.
     ///   - depth: Terms of a sum, at least 1.
-    ///   - out: The rows one behind the other, `panelWidth` floats each.
+    ///   - out: The rows in sequence, `panelWidth` floats each.
     ///   - prefetch: As for `convolutionTile`.
     @inline(never)
     package static func productTile(

@@ -10,15 +10,15 @@ extension Leaves {
     /// Each sum runs over its terms in the order of the window, as in `convolutionTile`, so that it has the same
     /// bits: a product with zero changes no sum but, perhaps, the sign of one that is zero.
     ///
-    /// A multiplication reads its weights from the first-level cache, where a tile's stay in registers. That costs a
-    /// quarter of the speed, for as many multiplications fewer as there are zeros.
+    /// A multiplication reads its weights from the first-level cache; those of a tile stay in registers. That costs a
+    /// quarter of the speed and saves a multiplication for every zero.
     ///
     /// - Parameters:
     ///   - panels: How many, 2 or 4.
     ///   - inputs: Where the window of each pixel begins.
     ///   - masks: A word of `nonzeroMasks` of each pixel.
-    ///   - sums: Those of the pixels one behind the other: `panels * panelWidth` floats each. Where there is one step alone
-    ///     nothing is read or written.
+    ///   - sums: Those of the pixels in sequence: `panels * panelWidth` floats each. A single step reads and writes
+    ///     nothing here.
     ///   - residuals: Addresses of pixels; nil for none. As `outputs`, for the last step.
     ///   - outputs: Addresses of pixels.
     @inline(never)
@@ -115,7 +115,7 @@ private struct PanelLines {
         each = step.prefetched_lines
     }
 
-    /// `panels`, a literal, is how many there are.
+    /// `panels`, a literal, is their number.
     @inline(__always)
     mutating func next(panels: Int) {
         var count = min(each, left)

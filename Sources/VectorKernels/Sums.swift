@@ -24,8 +24,9 @@ struct Sums {
         }
     }
 
-    /// Adds the products of `count` columns with as many times two vectors of the panel, and moves all addresses behind
-    /// them. On the way it asks for memory that will be needed soon: a cache line for every `columnsPerPrefetch` columns.
+    /// Adds the products of `count` columns with as many times two vectors of the panel, and moves all addresses past
+    /// them. On the way it asks for memory that will be needed soon: a cache line for every `columnsPerPrefetch`
+    /// columns.
     @inline(__always)
     mutating func addProducts<Rows: TileRows>(
         _ rows: Int, _ a: inout Rows, _ count: Int, _ b: inout UnsafePointer<Float>,
@@ -34,7 +35,7 @@ struct Sums {
         var left = count
         while left >= columnsPerPrefetch {
             shims_prefetch(prefetch)
-            // Not a loop: Embedded Swift would leave it one, and the sums in memory. There are one or two columns.
+            // Not a loop: Embedded Swift would leave it one, and the sums in memory. The columns are one or two.
             addColumn(rows, a, 0, b)
             if columnsPerPrefetch == 2 { addColumn(rows, a, 1, b + panelWidth) }
             a.advance(columnsPerPrefetch)
@@ -84,7 +85,7 @@ struct Sums {
         }
     }
 
-    /// Stores the rows one behind the other.
+    /// Stores the rows in sequence.
     @inline(__always)
     func write(_ rows: Int, _ out: UnsafeMutablePointer<Float>) {
         for index in 0..<2 &* rows { store(vectors[unchecked: index], out + index &* lanes) }

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// The columns of eight rows of eight floats that lie `stride` floats apart.
+/// The columns of eight rows of eight floats that are `stride` floats apart.
 struct TransposedSquare {
     private var columns = InlineArray<8, SIMD8<Float>>(repeating: .zero)
 

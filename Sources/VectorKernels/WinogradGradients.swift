@@ -28,7 +28,7 @@ extension Leaves {
     }
 
     /// Transforms sums of products at the points, `sums[point * pointStride + column]` with a panel's columns, to the nine weights
-    /// `out[tap * tapStride + column]`, or adds these to what is there.
+    /// `out[tap * tapStride + column]`, or adds these to the values in memory.
     ///
     /// - Parameter scratch: Room for `3 * 6 * lanes` floats.
     @inline(never)

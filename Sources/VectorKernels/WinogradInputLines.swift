@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Transforms a line of vectors of channels that lie `step` floats apart, as many as are met by the windows of `outputs`
-/// pixels, to the points that these have.
+/// Transforms a line of vectors of channels that are `step` floats apart, as many as the windows of `outputs` pixels
+/// cover, to the points of these windows.
 @inline(__always)
 func inputLine(
     _ form: WinogradForm, outputs: Int, _ source: UnsafePointer<Float>, _ step: Int,

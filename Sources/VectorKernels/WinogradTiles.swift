@@ -153,8 +153,8 @@ private func transformInput(
     _ form: WinogradForm, _ input: shims_winograd_input, _ out: UnsafeMutablePointer<Float>, _ pointStride: Int,
     _ scratch: UnsafeMutablePointer<Float>
 ) {
-    // Two vectors at a time where there are so many channels: with AVX2 a cache line of each pixel, of which a power of two
-    // as number of channels lets all pixels use a few sets of the first-level cache.
+    // Two vectors at a time for at least so many channels: with AVX2 a cache line of each pixel, of which a power of
+    // two as number of channels lets all pixels use a few sets of the first-level cache.
     let points = form.side
     let rows = shims_winograd_outputs(form.m, form.stride, input.rows)
     let columns = shims_winograd_outputs(form.m, form.stride, input.columns)
@@ -263,7 +263,7 @@ private func transformOutput(
     for row in 0..<target.rows {
         let line = scratch + row &* points &* lanes
         let secondLine = second + row &* points &* lanes
-        // In place: what is written stands before all that is still to be read.
+        // In place: writes precede everything that is still to be read.
         outputLine(form, outputs: columns, line, lanes, line, lanes)
         outputLine(form, outputs: columns, secondLine, lanes, secondLine, lanes)
         let out = target.output.unsafelyUnwrapped + row &* target.output_row

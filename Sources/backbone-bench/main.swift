@@ -11,14 +11,14 @@ let usage = """
       layers     the plan of a network as a table: kernel, time, GFLOP/s and bytes of each layer
       kernels    each convolution of a network by itself with every kernel that can compute it, after a comparison with
                  a loop in Double: time, GFLOP/s, and the share of what the cores can do at most
-      forward    median, fastest and slowest time of a forward
+      forward    median, fastest and slowest time of a forward pass
       training   a forward and a backward pass with a tape, and the time of each part
 
     Options of all but peak:
       --architecture NAME  "resnet18", "resnext50_32x4d", ... (default resnet50)
       --size HxW           of the image (default 224x224)
       --batch N            images (default 1)
-      --runs N             forwards that are measured, after two that are not (default 20)
+      --runs N             measured forward passes, after two that are not (default 20)
       --weights FILE       a checkpoint; without it the weights are random
       --arithmetic NAME    fast (default) or direct
 

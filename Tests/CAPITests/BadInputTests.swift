@@ -66,7 +66,7 @@ struct BadInputTests {
             expectFailure(backbone_create(&options, &created), invalid, "struct_size", "\(size)")
             #expect(created == nil)
         }
-        // That of the first version ends before `arithmetic`, and what lies behind it is not looked at.
+        // That of the first version ends before `arithmetic`, and the memory after it is not read.
         options.struct_size = 56
         options.arithmetic = 77
         try check(backbone_create(&options, &created))
@@ -244,7 +244,7 @@ struct BadInputTests {
         #expect(try net.snapshot() == before)
     }
 
-    /// A forward of a shape that no memory can hold, from strides of zero into outputs that are not there.
+    /// A forward pass of a shape that no memory can hold, from strides of zero into missing outputs.
     private func forwardEnormous(_ net: Net, _ shape: [Int64]) throws -> backbone_status {
         var shapes = [Int64](repeating: 0, count: 16)
         try check(backbone_output_shapes(net.handle, shape, &shapes, 4))

@@ -256,7 +256,7 @@ struct LoadOptionsTests {
         for size in [56, 64] as [UInt32] {
             var options = defaultOptions()
             (options.struct_size, options.base_channels) = (size, 4)
-            // Lies beyond what is said to be there.
+            // Is after the stated end.
             (options.norm_eps, options.reserved) = (-1, 7)
             var net: OpaquePointer?
             try check(backbone_create(&options, &net))

@@ -59,7 +59,7 @@ struct LoadTests {
         try check(backbone_save_weights(source.handle, path("net.safetensors")))
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["net.safetensors"])
 
-        // After a freeze and in the midst of forwards: neither hinders a load.
+        // After a freeze and during forward passes: neither hinders a load.
         try check(backbone_freeze(target.handle, 2))
         _ = try target.forward(input, shape: [2, 3, 40, 40])
         let report = try load(target, path("net.safetensors"), strict: 1)
@@ -71,7 +71,7 @@ struct LoadTests {
         #expect(try target.entry("conv1.weight").trainable == 0)
     }
 
-    /// A network that ends earlier takes what it has of a whole one; what it does not build is of no consequence.
+    /// A network that ends earlier takes what it has of a whole one; parts that it does not build have no effect.
     @Test func truncatedNetworkIgnoresLaterStages() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let whole = try Net()

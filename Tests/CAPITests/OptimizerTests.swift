@@ -127,7 +127,7 @@ struct OptimizerTests {
         }
         #expect(try net.read("conv1.weight") != reference.read("conv1.weight"))
 
-        // The same state again is no change; another and back again is one.
+        // The same state again is not a change; another and back again is one.
         try check(backbone_freeze(net.handle, 1))
         try net.step(optimizer, some)
         try check(backbone_freeze(net.handle, 2))

@@ -5,7 +5,7 @@ import CBackbone
 import Foundation
 import Testing
 
-/// What forwards warn of, through C; which inputs lead to which warning is tested in Python.
+/// Warnings of forward passes, through C; the Python tests cover which inputs lead to which warning.
 struct WarningTests {
     private static let shape: [Int64] = [1, 3, 8, 8]
     private static let pixels = (0..<192).map { Float($0 * 37 % 256) }
@@ -64,7 +64,7 @@ struct WarningTests {
         #expect(text == nil)
     }
 
-    /// Readers see whole texts while forwards add some.
+    /// Readers see whole texts while forward passes add some.
     @Test func threads() throws {
         for _ in 0..<5 {
             let net = try makeNet()

@@ -88,7 +88,7 @@ struct DamagedFileTests {
         }
     }
 
-    /// A flipped byte is an error, or it lies where nothing that is read depends on it, or in a name.
+    /// A flipped byte is an error, or unused, or in a name.
     @Test(arguments: ["ordered.pth", "ordered.safetensors", "small-deflated.pth"], [UInt8(0xff), 0x01])
     func flippedAtEveryByte(file: String, mask: UInt8) throws {
         let bytes = try fixtureBytes(file)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// Grammars of networks that nobody has: patterns know of no network.
+/// Grammars of networks that nobody has: patterns do not know any network.
 struct GrammarTests {
     private static let grammar = NameGrammar(
         name: "towers",
@@ -25,7 +25,7 @@ struct GrammarTests {
             apart roof.
             """)
 
-    /// Our name for a file's; nil if there is none, "-" if it has no use.
+    /// Our name for a file's; nil for unknown names, "-" for unused ones.
     private func translated(_ name: String) throws -> String? {
         let rules = try NameRules(GrammarTests.grammar)
         var name = name
@@ -60,7 +60,7 @@ struct GrammarTests {
         #expect(rules.isApart(bytes(of: "roof.weight")) && !rules.isApart(bytes(of: "root.weight")))
     }
 
-    /// A pattern that is no pattern fits nothing, and ends no process.
+    /// An invalid pattern fits nothing, and does not end the process.
     @Test(arguments: ["{S} a", "{ a", "{} a", "{s", "{s+ a", "field s", "field S 1 2", "field s x y", "place", "apart"])
     func damagedLinesDoNoHarm(line: String) throws {
         var rules = try NameRules(.verbatim)

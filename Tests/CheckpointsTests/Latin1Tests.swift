@@ -31,7 +31,7 @@ struct Latin1Tests {
         }
     }
 
-    /// Every pair of bytes is what Swift takes it for.
+    /// Every pair of bytes is decoded as Swift does.
     @Test func nothingElseIsTaken() {
         for first in 0...255 as ClosedRange<UInt8> {
             for second in 0...255 as ClosedRange<UInt8> {

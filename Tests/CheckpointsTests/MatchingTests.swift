@@ -73,7 +73,7 @@ struct MatchingTests {
         #expect(report.names(.mismatched) == ["scalar", "one"])
     }
 
-    /// A needed value that is no readable tensor is an error; if it is not needed it is none.
+    /// A value that is not a readable tensor is an error if it is needed, and ignored otherwise.
     @Test(
         arguments: [
             ("unread.pth", "w", "is a quantised qint8 tensor"),
@@ -106,7 +106,7 @@ struct MatchingTests {
         }
     }
 
-    /// Counts are of no consequence for features: whatever is one number is taken for one.
+    /// Counts do not affect features: whatever is one number is taken for one.
     @Test func countsAreNumbers() throws {
         let dict = try StateDict(file: fixture("ordered.pth"))
         #expect(try Expectation([("bn1.bias", [2], .int64, false)]).match(dict).names(.ignorable) == ["bn1.bias"])

@@ -38,7 +38,7 @@ struct MemoryTests {
         (path.utf8.count > 200 ? "..." + path.suffix(200) : path) + ": "
     }
 
-    /// Cut off anywhere, there is a block of exactly so many bytes: the sanitizer sees a byte too many.
+    /// Each cut is in a block of exactly so many bytes: the sanitizer sees a byte too many.
     @Test(arguments: [
         "small-deflated.pth", "small-legacy.pth", "small-tar.pth", "small-numpy2.pkl", "ordered.safetensors",
     ])

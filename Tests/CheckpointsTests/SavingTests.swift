@@ -88,7 +88,7 @@ struct SavingTests {
             Issue.record("it was written")
         } catch let error as BackboneError {
             #expect(error.kind == .invalidArgument)
-            #expect(error.text.hasSuffix("tensor 'w' is too large to be written"), "\(error.text)")
+            #expect(error.text.contains("tensor 'w' is too large"), "\(error.text)")
         }
         #expect(scratch.names.isEmpty)
     }
@@ -164,7 +164,7 @@ struct SavingTests {
             Issue.record("a folder was replaced")
         } catch let error as BackboneError {
             #expect(error.kind == .io)
-            #expect(error.text.hasSuffix("/folder: it is a folder, not a file"), "\(error.text)")
+            #expect(error.text.contains("/folder: folder, not a file"), "\(error.text)")
         }
         #expect(scratch.names == ["folder"])
     }
@@ -236,7 +236,7 @@ struct SavingTests {
                 Issue.record("\(path) was replaced")
             } catch let error as BackboneError {
                 #expect(error.kind == .io)
-                #expect(error.text.hasSuffix("it is no regular file"), "\(error.text)")
+                #expect(error.text.contains("not a regular file"), "\(error.text)")
             }
         }
     }

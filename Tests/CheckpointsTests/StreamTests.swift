@@ -140,12 +140,12 @@ struct StreamTests {
             #expect(error.kind == .io)
             return error.text
         }
-        #expect(try message([]).hasSuffix(": it is a folder, not a file"))
+        #expect(try message([]).contains(": folder, not a file"))
         #expect(try message([".metadata", "__0_0.distcp"]).contains("dcp_to_torch_save(FOLDER, FILE)"))
         #expect(try message(["data.pkl", "version"]).contains("unpacked checkpoint"))
-        #expect(try message(["config.json", "model.safetensors"]).hasSuffix("load model.safetensors, which is in it"))
+        #expect(try message(["config.json", "model.safetensors"]).hasSuffix("load its file model.safetensors"))
         let index = "pytorch_model.bin.index.json"
-        #expect(try message([index]).hasSuffix("load \(index), which is in it"))
+        #expect(try message([index]).hasSuffix("load its file \(index)"))
         #expect(try message(["saved_model.pb"]).contains("TensorFlow"))
     }
 }

@@ -49,7 +49,7 @@ struct Loaded: Equatable {
 }
 
 extension StateDict {
-    /// Our name of a tensor, the file's where there is none.
+    /// Our name of a tensor, or the file's if we have none.
     func nameString(_ index: Int) -> String { String(decoding: name(index) ?? nameInFile(index), as: UTF8.self) }
 
     var wrapperString: String { String(decoding: wrapper.elements, as: UTF8.self) }
@@ -85,7 +85,7 @@ func load(_ path: String, threads: Int = 1) throws -> [(name: String, tensor: Lo
     try readAll(StateDict(file: path), threads: threads)
 }
 
-/// The same of a checkpoint in memory, which has nothing behind its last byte.
+/// The same of a checkpoint in memory, whose last byte ends its block.
 func load(memory bytes: [UInt8]) throws -> [(name: String, tensor: Loaded)] {
     // Aligned for nothing.
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 1, alignment: 16)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// Tensors of kinds that are not read, and entries that are no tensors: each says what it is and what to do.
+/// Tensors of kinds that are not supported, and entries that are not tensors: each says what it is and what to do.
 struct UnreadTensorTests {
     /// `write_unread` in pickled_objects.py has PyTorch write one of each kind.
     @Test func saysWhatEachIsAndHowToSaveItInstead() throws {
@@ -39,7 +39,7 @@ struct UnreadTensorTests {
         #expect(names == lines.filter { !others.contains($0) })
     }
 
-    /// One table has the names of all: a row that stood in another's place would read numbers as another type.
+    /// One table has the names of all: a row in the place of another would read numbers as another type.
     @Test func namesOfTypes() {
         func dtype(_ name: String, _ find: (Bytes) -> DType?) -> DType? {
             Array(name.utf8).withUnsafeBufferPointer { find($0) }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Execution
 
-/// A session of a small network, and what its forwards write to memory of any strides.
+/// A session of a small network, and outputs of its forward passes in memory of any strides.
 final class ForwardCase {
     /// What is done to inputs.
     struct Normalization {

@@ -21,7 +21,8 @@ struct LoweringTests {
         }
     }
 
-    /// Of two convolutions of a sum the first takes it, whichever stands where, and the other one is computed before.
+    /// The first of two convolutions of a sum computes it, in either order of terms, and the other one is computed
+    /// before.
     @Test func theBranchTakesTheSum() throws {
         let program = try program { builder in
             let stem = try builder.convolution("a", builder.image, to: 8, Window(size: 3, padding: 1))
@@ -54,7 +55,7 @@ struct LoweringTests {
         let outputs = (0..<program.steps.count).filter {
             program.steps[$0].kind == .output
         }
-        // Each right behind what it gives.
+        // Each directly after its source.
         #expect(outputs == [3, 5])
     }
 

@@ -119,7 +119,7 @@ struct NodeTests {
         return network
     }
 
-    /// The outputs of a forward, and the session, to be destroyed.
+    /// The outputs of a forward pass, and the session, to be destroyed.
     private static func compute(
         _ network: consuming Network, _ image: Images, _ table: KernelTable, cachedFloats: Int
     ) throws -> ([Images], Session) {
@@ -133,7 +133,7 @@ struct NodeTests {
             channels: 3, mean: nil, standardDeviation: nil, reversesChannels: false)
         let engine = try Engine(
             network.graph, threads: 2, normalization: normalization, kernels: table, planner: planner)
-        // In evaluation little memory cuts what can be cut to bands, if there are more than a few rows.
+        // In evaluation little memory cuts sections into bands, if they have more than a few rows.
         if cachedFloats < .max && image.height > 20 && !network.isTraining {
             let plan = try Plan(
                 engine.program, planner, height: image.height, width: image.width, addsInPlace: true)

@@ -107,7 +107,7 @@ private final class Handle: @unchecked Sendable {
         let expected = try PackedWeightsTests.fresh(count, every: count / 15)
         let handle = try Handle()
         let bound = max(try handle.bound(), expected.most)
-        // Else there is nothing to see here.
+        // Else the test would compare nothing.
         #expect(try handle.need(of: (0..<count).map(PackedWeightsTests.size)) > bound)
         let failures = UnsafeMutablePointer<Int>.allocate(capacity: 3)
         failures.initialize(repeating: 0, count: 3)

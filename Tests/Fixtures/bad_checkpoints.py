@@ -84,7 +84,7 @@ def write_bad_zips():
 
 
 def write_bad_deflated(write, parts):
-    """Members that are no deflated data, or not those that the directory speaks of."""
+    """Members that are not deflated data, or not those of the directory."""
 
     def packed(data, level=9):
         packer = zlib.compressobj(level, zlib.DEFLATED, -15)
@@ -179,7 +179,7 @@ def write_bad_pickles():
     write("bad-stride-huge.pth", one(tensor((3,), (2**62,))), "'w' leaves its storage")
     write("bad-stride-negative.pth", one(tensor((2,), (-1,), 4)), "negative size or stride")
     write("bad-size-negative.pth", one(tensor((-2,), (1,))), "negative size or stride")
-    write("bad-shape-huge.pth", one(tensor((2**62,), (0,))), "'w' has an absurd shape: [4611686018427387904]")
+    write("bad-shape-huge.pth", one(tensor((2**62,), (0,))), "'w' has shape [4611686018427387904]")
     write("bad-shape-product.pth", one(tensor((2**32, 2**32), (0, 0))), "absurd shape")
     write("bad-shape-zero.pth", one(tensor((2**62, 2**62, 0), (1, 1, 1))), "absurd shape")
     write("bad-rank.pth", one(tensor((1,) * 17, (1,) * 17)), "17 dimensions")
@@ -198,7 +198,7 @@ def write_bad_pickles():
         "size or stride of tensor 'w' is no",
     )
 
-    write("bad-root.pth", PROTO + b"]" + STOP, "a list, not a state dict")
+    write("bad-root.pth", PROTO + b"]" + STOP, "a list, expected a state dict")
     write(
         "bad-root-class.pth",
         PROTO + name_of("torchvision.models.resnet", "ResNet") + b")\x81}b" + STOP,
@@ -207,9 +207,9 @@ def write_bad_pickles():
     write("bad-none.pth", b"", "cut off")
     write("bad-protocol.pth", b"\x80\x09" + b"}" + STOP, "protocol 9")
     write("bad-opcode.pth", PROTO + b"\xff" + STOP, "unknown instruction 255")
-    write("bad-stack.pth", PROTO + STOP, "nothing is on the stack")
+    write("bad-stack.pth", PROTO + STOP, "the stack is empty")
     write("bad-mark.pth", PROTO + b"t" + STOP, "no mark")
-    write("bad-below-mark.pth", PROTO + b"}(s" + STOP, "nothing is on the stack")
+    write("bad-below-mark.pth", PROTO + b"}(s" + STOP, "the stack is empty")
     write("bad-memo.pth", PROTO + b"h\7" + STOP, "memo 7 was never set")
     write("bad-memo-huge.pth", PROTO + b"}r\xff\xff\xff\xff" + STOP, "memo 4294967295 is out of range")
     write("bad-cut.pth", one(tensor())[:-1], "cut off")
@@ -222,7 +222,7 @@ def write_bad_pickles():
     write("bad-setitem-number.pth", PROTO + b"K\5" + text("w") + tensor() + b"s" + STOP, "items are set in a number")
     write("bad-append.pth", PROTO + b"}K\1a" + STOP, "appended to a dict")
     write("bad-odd.pth", PROTO + b"}(K\1K\2K\3u" + STOP, "a key without a value")
-    write("bad-call.pth", PROTO + b"K\1)R" + STOP, "what is no function")
+    write("bad-call.pth", PROTO + b"K\1)R" + STOP, "not a function")
     write("bad-arguments.pth", PROTO + name_of("a", "b") + b"K\1R" + STOP, "without a tuple")
     write("bad-build.pth", PROTO + b"K\1}b" + STOP, "a state is given to a number")
     write(
@@ -256,7 +256,7 @@ def write_bad_containers():
     write("bad-legacy-version.pth", data.replace(version, b"\x80\x02M\xe8\x03."), "protocol version is 1000")
     keys = text("14070") + b"q\x01" + text("14071") + b"q\x02e."
     assert keys in data
-    write("bad-legacy-keys.pth", data.replace(keys, keys.replace(b"14071", b"14079")), "that no tensor has")
+    write("bad-legacy-keys.pth", data.replace(keys, keys.replace(b"14071", b"14079")), "that no tensor uses")
     write("bad-legacy-twice.pth", data.replace(keys, keys.replace(b"14071", b"14070")), "two storages '14070'")
 
     views = (FOLDER / "layouts-f32-views.pth").read_bytes()
@@ -296,12 +296,12 @@ def write_bad_containers():
     latin = "\x80?".encode()
     assert latin in array
     wrong = array.replace(latin, "\u0100".encode() + b"?", 1)
-    write("bad-array-bytes.pkl", wrong, "'w' is damaged: a character in it is no byte")
+    write("bad-array-bytes.pkl", wrong, "'w' is damaged: a character in it is not a byte")
     axes = pickle.dumps({"w": np.ones((2, 3, 4), np.float32).transpose(2, 0, 1)}, 5)
     order = b"K\x02K\x00K\x01\x87"
     assert axes.count(order) == 1
-    write("bad-array-axes.pkl", axes.replace(order, b"K\x02K\x00K\x02\x87"), "the axes of array 'w' have no order")
-    write("bad-array-axis.pkl", axes.replace(order, b"K\x02K\x00K\x03\x87"), "the axes of array 'w' have no order")
+    write("bad-array-axes.pkl", axes.replace(order, b"K\x02K\x00K\x02\x87"), "the axes of array 'w' are")
+    write("bad-array-axis.pkl", axes.replace(order, b"K\x02K\x00K\x03\x87"), "the axes of array 'w' are")
     nested = (FOLDER / "small-pickle.pkl").read_bytes()
     wrong = nested.replace(b"\x8a\x0al\xfc", b"\x8a\x0al\xfd", 1)
     write("bad-nested.pkl", wrong, "storage of tensor 'conv1.weight': it does")
@@ -312,7 +312,7 @@ def write_bad_containers():
     state = b"}(" + b"".join(key + value for key, value in empty)
     cyclic = PROTO + module + b"q\0" + state + text("_modules") + b"}" + text("x") + b"h\0s" + b"ub" + STOP
     write("bad-module-cyclic.pth", checkpoint(cyclic), "deep, or inside themselves")
-    # Each holds the next twice: as many modules as there are ways through them.
+    # Each holds the next twice: as many modules as paths through them.
     inner = module + state + text("_modules") + b"}ub"
     for _ in range(30):
         both = b"}(" + text("a") + inner + b"q\1" + text("b") + b"h\1u"
@@ -358,7 +358,7 @@ def write_bad_safetensors():
     write("bad-hole.safetensors", one('"dtype":"F32","shape":[1],"data_offsets":[4,8]'), eight, "hole at byte")
     write("bad-overlap.safetensors", "{" + '"v":{' + good + '},"w":{' + good + "}}", eight, "overlap")
     write("bad-rest.safetensors", one(good), eight + b"\0x\0", "but the file at")
-    write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' lie outside")
+    write("bad-short.safetensors", one(good), eight[:-1], "data_offsets of 'w' are outside")
     write(
         "bad-offsets.safetensors", one('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), eight, "data_offsets of 'w'"
     )
@@ -395,13 +395,13 @@ def write_bad_safetensors():
     write("bad-fraction.safetensors", one('"dtype":"F32","shape":[2.0],"data_offsets":[0,8]'), eight, "in 'w'")
     write("bad-negative.safetensors", one('"dtype":"F32","shape":[-2],"data_offsets":[0,8]'), eight, "in 'w'")
     write("bad-zero.safetensors", one('"dtype":"F32","shape":[02],"data_offsets":[0,8]'), eight, "in 'w'")
-    write("bad-key.safetensors", one(good.replace("shape", "shapes")), eight, "unknown or second 'shapes'")
-    write("bad-second.safetensors", one(good.replace("data_offsets", "shape")), eight, "unknown or second 'shape'")
+    write("bad-key.safetensors", one(good.replace("shape", "shapes")), eight, "unknown or repeated 'shapes'")
+    write("bad-second.safetensors", one(good.replace("data_offsets", "shape")), eight, "unknown or repeated 'shape'")
     write("bad-lacking.safetensors", one('"dtype":"F32","shape":[2]'), eight, "lacks")
     write("bad-more.safetensors", one(good + ',"x":1'), eight, "more than dtype")
     write("bad-rank.safetensors", one(f'"dtype":"F32","shape":{[1] * 17},"data_offsets":[0,4]'), eight, "more than 16")
-    write("bad-metadata.safetensors", '{"__metadata__":{"a":1}}', b"", "something else than texts")
-    write("bad-metadata-twice.safetensors", '{"__metadata__":{},"__metadata__":{}}', b"", "comes twice")
+    write("bad-metadata.safetensors", '{"__metadata__":{"a":1}}', b"", "not a string")
+    write("bad-metadata-twice.safetensors", '{"__metadata__":{},"__metadata__":{}}', b"", "is repeated")
     write("bad-escape.safetensors", one(good, '"\\x"'), eight, "expected a name")
     write("bad-surrogate.safetensors", one(good, '"\\udc00"'), eight, "expected a name")
     write("bad-half-pair.safetensors", one(good, '"\\ud800\\u0041"'), eight, "expected a name")
@@ -421,11 +421,11 @@ def write_foreign():
     write("foreign-lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "Git LFS pointer")
     write("foreign-gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\3", "gzip")
     write("foreign-hdf5", b"\x89HDF\r\n\x1a\n\0\0\0\0", "HDF5")
-    write("foreign-pickle", pickle.dumps({"a": 1}, 2), "no state dict: there are no tensors in it; 'a' is a number")
+    write("foreign-pickle", pickle.dumps({"a": 1}, 2), "Found: no tensors; 'a' is a number")
     with tarfile.open(FOLDER / "foreign-tar", "w", format=tarfile.USTAR_FORMAT) as archive:
         archive.addfile(tarfile.TarInfo("readme"))
     (FOLDER / "foreign-tar").write_bytes((FOLDER / "foreign-tar").read_bytes()[:1024])
-    expect("foreign-tar", "it is a tar archive, but no checkpoint: there is no member 'pickle'")
+    expect("foreign-tar", "tar archive without a checkpoint: no member 'pickle'")
     write("foreign-tar-header", b"pickle".ljust(257, b"\0") + b"ustar\x0000" + b"\0" * 248, "neither")
     write("foreign-text", b"hello", "neither")
     npz = io.BytesIO()
@@ -433,13 +433,13 @@ def write_foreign():
     write("foreign-npz", npz.getvalue(), ".npz")
     npy = io.BytesIO()
     np.save(npy, np.ones(2, np.float32))
-    write("foreign-npy", npy.getvalue(), "it is a NumPy array")
+    write("foreign-npy", npy.getvalue(), "NumPy array")
     # ir_version 8, producer "pytorch" "2.1", a graph of 300 bytes; opset_import after it.
     onnx = b"\x08\x08\x12\x07pytorch\x1a\x032.1\x3a\xac\x02" + b"\x0a\x00" * 150 + b"\x42\x02\x10\x11"
-    write("foreign-onnx", onnx, "it is an ONNX model")
-    write("foreign-saved-model", b"\x08\x01\x12\x04\x0a\x02\x0a\x00", "it is a SavedModel of TensorFlow")
+    write("foreign-onnx", onnx, "ONNX model")
+    write("foreign-saved-model", b"\x08\x01\x12\x04\x0a\x02\x0a\x00", "TensorFlow SavedModel")
     table = b"\0" * 60 + bytes.fromhex("57fb808b247547db")
-    write("foreign-tensorflow", table, "it is a checkpoint of TensorFlow")
+    write("foreign-tensorflow", table, "TensorFlow checkpoint")
     expect("tensor.pth", "a tensor, not a state dict")
     expect("nothing.pth", "'epoch' is a number, 'optimizer' is a dict, 'names' is a list")
     expect("empty-dict.pth", "no tensors")

@@ -78,7 +78,7 @@ VARIANTS = {
 # What num_batches_tracked holds in the checkpoints that have it.
 TRACKED = 7
 
-# Training: three forwards of other images, from the stored checkpoint, with (frozen_stages, norm_eval).
+# Training: three forward passes of other images, from the stored checkpoint, with (frozen_stages, norm_eval).
 TRAINING = {
     18: [(-1, False), (0, False), (1, False), (2, False), (3, False), (4, False), (-1, True)],
     50: [(-1, False), (1, False), (3, False)],

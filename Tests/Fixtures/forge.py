@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
-"""Makes zip archives, pickles and safetensors files piece by piece, so that the pieces may lie. Plain Python."""
+"""Makes zip archives, pickles and safetensors files piece by piece, so that the pieces may be false. Plain Python."""
 
 import json
 import struct

@@ -46,7 +46,7 @@ def bits(tensor):
 
 
 def layouts(dtype):
-    """One tensor for each way in which elements can lie in a storage."""
+    """One tensor for each layout of elements in a storage."""
     generator = torch.Generator().manual_seed(1)
 
     def random(*shape):

@@ -114,7 +114,8 @@ def narrow(depth):
 
 
 def trained(depth, source):
-    """Features and statistics of three forwards in training mode, and the errors of PyTorch in float32 by stage."""
+    """Features and statistics of three forward passes in training mode, and the errors of PyTorch in float32 by
+    stage."""
     stored, errors = {}, np.zeros(4)
     for frozen_stages, norm_eval in TRAINING[depth]:
         checkpoint = CHECKPOINTS[depth]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
-"""What is no checkpoint of a kind that is read, or of an old one."""
+"""Files that are not checkpoints of a supported format, or of an old one."""
 
 from forge import PROTO2, STOP, call, text
 from hostile_corpus import ANY, BAD, COMMAND

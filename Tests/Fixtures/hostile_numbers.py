@@ -35,8 +35,8 @@ def pickle_numbers(corpus):
 
     views = {
         "out-of-storage": ((2,), (1,), 0),
-        "behind-storage": ((1,), (1,), 1),
-        "far-behind-storage": ((1,), (1,), 2**40),
+        "after-storage": ((1,), (1,), 1),
+        "far-after-storage": ((1,), (1,), 2**40),
         "offset-and-stride-wrap": ((3,), (2**62,), 2**62),
         "reach-wraps": ((2**31, 2**31), (2**31, 2**31), 0),
         "count-wraps-to-1": ((2**32 + 1, 2**32 - 1), (0, 0), 0),
@@ -52,11 +52,11 @@ def pickle_numbers(corpus):
     # Sound views of one number, which none of our shapes is.
     for name, shape in {"giant": (2**40,), "wide": (2**20, 2**20), "negative-free": (1, 2**30)}.items():
         corpus.add(f"view-{name}.pth", one(tensor(shape, (0,) * len(shape))), MISMATCH, NAME)
-    # Eight numbers, of which the last one or the one behind it is reached.
+    # Eight numbers, of which the last one or the one after it is reached.
     reaching = {"row": ((2,), (7,), 0), "rows": ((2, 2), (1, 6), 0), "offset": ((2,), (4,), 3), "one": ((1,), (9,), 7),
                 "scalar": ((), (), 7), "repeated": ((3, 2), (0, 3), 4)}
     for name, (shape, strides, offset) in reaching.items():
-        for end, further, status in (("last", 0, OK if name == "one" else MISMATCH), ("behind", 1, BAD)):
+        for end, further, status in (("last", 0, OK if name == "one" else MISMATCH), ("after", 1, BAD)):
             value = tensor(shape, strides, offset + further, data=storage(count=8))
             corpus.add(f"reach-{name}-{end}.pth", checkpoint(PROTO2 + dict_of((NAME, value)) + STOP, VALUE * 8), status)
     corpus.add("view-unused-stride.pth", one(tensor((1,), (2**63 - 1,))), OK)

@@ -128,7 +128,7 @@ def bombs(corpus):
 
 
 def ways(corpus):
-    """Roots that are no dicts, and ways that lead back to where they came from."""
+    """Roots that are not dicts, and references that form circles."""
     good = dict_of((NAME, tensor()))
     new = name_of("copyreg", "__newobj__")
 

@@ -138,7 +138,7 @@ def zips(corpus):
             add(f"{label}-end-lost-{lost}.pth", data[:-lost])
     add("only-signature.pth", b"PK\3\4")
     add("only-end.pth", archive(members())[-22:])
-    add("zeros-behind.pth", b"PK\3\4" + b"\0" * 70000)
+    add("zeros-after.pth", b"PK\3\4" + b"\0" * 70000)
     add("ends-everywhere.pth", b"PK\3\4" + b"PK\5\6" * 4000)
     ends = b"".join(struct.pack("<4s16xH", b"PK\5\6", (999 - i) * 22) for i in range(1000))
     add("ends-nested.pth", b"PK\3\4" + ends, BAD, "two end records")

@@ -122,33 +122,33 @@ def unread_tensors():
     part = sharded_tensor.Shard.from_tensor_and_offsets(ones, [0, 0], 0)
     quantised = torch.quantize_per_tensor(ones, 0.5, 0, torch.qint8)
     cases = {
-        "quantised": (quantised, "a quantised tensor, which is not read; save it after .dequantize()"),
+        "quantised": (quantised, "a quantised tensor, which is not supported; save it after .dequantize()"),
         "quantised parameter": (torch.nn.Parameter(quantised, requires_grad=False), ".dequantize()"),
         "quantised by channel": (
             torch.quantize_per_channel(ones, torch.ones(2), torch.zeros(2), 0, torch.quint8),
-            "a quantised tensor, which is not read; save it after .dequantize()",
+            "a quantised tensor, which is not supported; save it after .dequantize()",
         ),
-        "sparse": (ones.to_sparse(), "a sparse tensor, which is not read; save it after .to_dense()"),
-        "sparse csr": (ones.to_sparse_csr(), "a sparse tensor, which is not read; save it after .to_dense()"),
-        "sparse csc": (ones.to_sparse_csc(), "a sparse tensor, which is not read; save it after .to_dense()"),
+        "sparse": (ones.to_sparse(), "a sparse tensor, which is not supported; save it after .to_dense()"),
+        "sparse csr": (ones.to_sparse_csr(), "a sparse tensor, which is not supported; save it after .to_dense()"),
+        "sparse csc": (ones.to_sparse_csc(), "a sparse tensor, which is not supported; save it after .to_dense()"),
         "nested": (torch.nested.nested_tensor([ones, ones]), "a nested tensor"),
         "jagged": (torch.nested.nested_tensor([ones, ones], layout=torch.jagged), "a nested tensor"),
         "meta": (ones.to("meta"), "a tensor without values"),
         "lazy": (torch.nn.UninitializedParameter(), "a tensor without values"),
         "conjugated": (torch.complex(ones, ones).conj(), "save it after .resolve_conj().resolve_neg()"),
         "negated": (torch.complex(ones, ones).conj().imag, "save it after .resolve_conj().resolve_neg()"),
-        "complex64": (ones.to(torch.complex64), "a complex tensor (complex64), which is not read; save its .real"),
+        "complex64": (ones.to(torch.complex64), "a complex tensor (complex64), which is not supported; save its .real"),
         "complex128": (ones.to(torch.complex128), "a complex tensor (complex128)"),
-        "distributed": (distributed, "a DTensor, which holds one rank's part; save it after .full_tensor()"),
+        "distributed": (distributed, "a DTensor, which has one rank's part; save it after .full_tensor()"),
         "distributed parameter": (torch.nn.Parameter(distributed), "a DTensor"),
         "sharded": (sharded_tensor.init_from_local_shards([part], ones.shape), "a ShardedTensor"),
-        "wrapper": (Wrapper(ones), f"a tensor of class {Wrapper.__module__}.Wrapper, which is not read"),
-        "array of complex64": (np.ones(2, "c8"), "a NumPy array of complex64, which is not read"),
+        "wrapper": (Wrapper(ones), f"a tensor of class {Wrapper.__module__}.Wrapper, which is not supported"),
+        "array of complex64": (np.ones(2, "c8"), "a NumPy array of complex64, which is not supported"),
         "array of uint16": (np.ones(2, "u2"), "save it after .astype('f4')"),
         "array of objects": (np.array([{}]), "a NumPy array of dtype 'O8'"),
         "device": (
             Rebuilt(torch._utils._rebuild_device_tensor_from_numpy, np.ones(2, "f4"), torch.int64, "cpu", False),
-            "a tensor of another device, saved in another dtype than its own; save it after .cpu()",
+            "a tensor of another device whose storage has another dtype; save it after .cpu()",
         ),
         "complex device": (
             Rebuilt(torch._utils._rebuild_device_tensor_from_numpy, np.ones(2, "c8"), torch.complex64, "cpu", False),
@@ -157,11 +157,13 @@ def unread_tensors():
     }
     for name in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu"):
         dtype = getattr(torch, f"float8_{name}")
-        cases[f"float8 {name}"] = (ones.to(dtype), f"a float8_{name} tensor, which is not read; save it after .float()")
+        message = f"a float8_{name} tensor, which is not supported; save it after .float()"
+        cases[f"float8 {name}"] = (ones.to(dtype), message)
     for name in ("uint16", "uint32", "uint64"):
-        cases[name] = (ones.to(getattr(torch, name)), f"a {name} tensor, which is not read; save it after .float()")
+        message = f"a {name} tensor, which is not supported; save it after .float()"
+        cases[name] = (ones.to(getattr(torch, name)), message)
     # No row in the table of dtypes: its own name.
-    cases["bits8"] = (torch.zeros(2, dtype=torch.uint8).view(torch.bits8), "a bits8 tensor, which is not read")
+    cases["bits8"] = (torch.zeros(2, dtype=torch.uint8).view(torch.bits8), "a bits8 tensor, which is not supported")
     others = {"number": (7, "a number"), "fraction": (0.5, "a number"), "large": (2**70, "a number")}
     others |= {"yes": (True, "True or False"), "none": (None, "None"), "list": ([1], "a list")}
     others |= {"text": ("x", "a string")}

@@ -122,7 +122,7 @@ def with_formula(depth, in_channels=3, base_channels=64, **options):
 def calibrate(model, x):
     """Set every norm's statistics to those of one batch; with fresh ones, features of deep networks reach 1e8.
 
-    One forward is enough: in training mode no layer sees what is being set. Statistics of single channels that the
+    One forward pass is enough: in training mode no layer sees what is being set. Statistics of single channels that the
     batch leaves at a variance of nearly nothing are lifted, or the norm would magnify rounding errors.
     """
     copied = copy.deepcopy(model)

@@ -21,7 +21,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
         fwrite(file, 1, file.count, stream)
         fclose(stream)
     }
-    // Exactly as much as there is to read, so that the sanitizer sees a byte too many.
+    // Exactly as much as is to be read, so that the sanitizer detects a byte too many.
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: file.count, alignment: 1)
     defer { memory.deallocate() }
     memory.copyBytes(from: file)

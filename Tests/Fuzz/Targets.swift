@@ -73,7 +73,7 @@ private func deflatedStorage(_ input: Input) -> [UInt8] {
 
 private struct Member {
     var name: String
-    /// As it lies in the archive.
+    /// As stored in the archive.
     var data: [UInt8]
     var method = 0
     /// What a deflated member is to become.

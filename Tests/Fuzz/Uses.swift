@@ -31,7 +31,7 @@ private func readTensors(of dict: borrowing StateDict) throws(BackboneError) {
         guard let dtype = dict.dtype(index) else { continue }
         let count = dict.shape(index).reduce(1) { min($0, 1 << 20) * min($1, 1 << 20) }
         guard count <= 1 << 16, memory.count < 1000 else { continue }
-        // Exactly as much as there is to write, so that the sanitizer sees a number too many.
+        // Exactly as much as is to be written, so that the sanitizer detects a number too many.
         let block = UnsafeMutableRawPointer.allocate(byteCount: Int(count) * 8, alignment: 8)
         memory.append(block)
         try destinations.append(

@@ -2,7 +2,7 @@
 # Copyright 2026 The libbackbone authors
 """Writes the inputs that a fuzz target starts from: seeds.py TARGET FOLDER FILE...
 
-The files are checkpoints; what a target takes of one is in TAKES, as what it makes of an input is in Targets.swift.
+The files are checkpoints; TAKES has the part that each target uses; Targets.swift says what it does with an input.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 LEGACY_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
-# Longer ones are slow to change; there is a short one of each kind. (A tar archive of four members with attributes is
+# Longer ones are slow to change; a short one of each kind. (A tar archive of four members with attributes is
 # the longest of these.) The fuzzer's own are no longer either, see scripts/fuzz.
 LONGEST = 9728
 

@@ -53,7 +53,7 @@ import Testing
                 openblas_set_num_threads(2)
                 guard entered(threads: 2) else { return 1 }
                 guard test_limit_memory(100 << 20) == 0 else { return 2 }
-                // What there was memory for before needs no more.
+                // As many threads as before need no more memory.
                 BLASThreading.leave(threads: 2)
                 guard entered(threads: 1), entered(threads: 1) else { return 3 }
                 guard !entered(threads: 1) else { return 4 }

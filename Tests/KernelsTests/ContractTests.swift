@@ -28,7 +28,7 @@ import Testing
         ).assertContract()
     }
 
-    /// The rows below a band take the place of its border.
+    /// The rows below a band replace its border.
     @Test(arguments: [0..<3, 2..<3, 4..<9])
     func acceptsConvolutionOfABand(_ band: Range<Int>) {
         let output = TestActivation(height: 10, width: 9, channels: 4, border: 0)

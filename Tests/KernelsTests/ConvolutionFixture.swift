@@ -13,7 +13,7 @@ struct ConvolutionCase: CustomTestStringConvertible {
     let hasResidual: Bool
     let relu: Bool
     var imageCount = 1
-    /// Whether weights are packed with factors: without them in front of a BatchNorm in training.
+    /// Whether weights are packed with factors: without them before a BatchNorm in training.
     var isScaled = true
     /// The share of inputs that are not zero; of the zeros half are negative.
     var nonzero = 1.0

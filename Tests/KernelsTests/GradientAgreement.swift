@@ -43,7 +43,7 @@ func expectGradient<Task>(
             try compute(kernel, task, order: order, sourceLocation: sourceLocation)
             let pixels = output.pixels
             #expect(output.surroundingsAreUntouched, "\(what)", sourceLocation: sourceLocation)
-            // One more rounding: the sum with what was there.
+            // One more rounding: the sum with the values in memory.
             expectClose(
                 pixels, use == .addedTo ? added : expected, terms: terms + 1, what, sourceLocation: sourceLocation)
             expectSameBits(pixels, first ?? pixels, what, sourceLocation: sourceLocation)
@@ -93,7 +93,7 @@ extension TestImage {
 
     var size: ImageSize { (height, width, channels) }
 
-    /// With a border that is no part of any gradient: what was computed from it is NaN.
+    /// With a border that is not part of any gradient: what was computed from it is NaN.
     var activationInCanaries: TestActivation {
         let activation = TestActivation(height: height, width: width, channels: channels, border: 1)
         activation.set(pixels)

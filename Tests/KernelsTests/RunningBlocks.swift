@@ -25,7 +25,8 @@ enum BlockOrder: Equatable {
     }
 }
 
-/// Computes all blocks, phase by phase, with scratch memory full of canaries and with canaries behind it that must survive.
+/// Computes all blocks, phase by phase, with scratch memory full of canaries and with canaries after it that must
+/// survive.
 func compute<Task>(
     _ kernel: Kernel<Task>, _ task: Task, order: BlockOrder = .forward,
     sourceLocation: SourceLocation = #_sourceLocation

@@ -67,7 +67,7 @@ import Testing
                 if isSparse {
                     let sparse = try #require(Sparse(task, addresses, scratch: scratch.start))
                     panels = sparse.compute(panels)
-                    // What stands in no pair of whole panels.
+                    // The rest outside of pairs of whole panels.
                     let whole = shape.outputChannels / Instructions.panelWidth
                     #expect(panels == whole / 2 * 2..<panelCount)
                 }

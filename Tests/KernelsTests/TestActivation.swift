@@ -22,7 +22,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// A NaN that no computation makes: what is still there was not written, and what was computed from it is NaN.
+/// A NaN that no computation makes: remaining ones were not written, and results computed from them are NaN.
 let canary = Float(bitPattern: 0x7fc0_dead)
 
 func isCanary(_ value: Float) -> Bool { value.bitPattern == canary.bitPattern }
@@ -43,7 +43,7 @@ final class TestMemory<Element: BitwiseCopyable> {
     var elements: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
 }
 
-/// Memory of the activations of some images, with canaries before, between and behind them.
+/// Memory of the activations of some images, with canaries before, between and after them.
 final class TestActivation {
     let activation: Activation
     let imageCount: Int
@@ -100,7 +100,7 @@ final class TestActivation {
         return all
     }
 
-    /// Whether all that is not a pixel (borders, and what lies before, between and behind) still holds its canary.
+    /// Whether everything but pixels (borders, and the memory before, between and after) still holds its canary.
     var surroundingsAreUntouched: Bool {
         UnsafeBufferPointer(start: memory, count: count).filter(isCanary).count
             == count - imageCount * activation.height * activation.width * activation.channels

@@ -37,7 +37,7 @@ struct WeightGradientFixture {
         weights = TestMemory(generator.floats(shape.weightCount))
     }
 
-    /// With a factor for each channel the gradient is added to what is there.
+    /// With a factor for each channel the gradient is added to the values in memory.
     func task(
         scale: UnsafePointer<Double>?, _ out: UnsafeMutablePointer<Float>?, _ products: UnsafeMutablePointer<Double>
     ) -> WeightGradientTask {

@@ -127,7 +127,8 @@ extension ConvolutionFixture {
         let expected = zip(fixture.expected(), magnitudes).map { expected, magnitude in
             Expected(value: expected.value, magnitude: expected.magnitude + magnitude)
         }
-        // Two lines of the input's transform, the weight's one, the products, two lines of the output's, and the rest.
+        // Two lines of the input transform, one of the weight transform, the products, two of the output transform, and
+        // the rest.
         let terms = 2 * (m + 1) + 1 + testCase.shape.inputChannels + 2 * (m + 2) + 2
         let actual = try fixture.output(of: kernel)
         expectClose(actual, expected, terms: terms, "\(kernel.name), \(testCase.testDescription)")

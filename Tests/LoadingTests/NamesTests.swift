@@ -11,7 +11,7 @@ import Testing
 
 /// Which names are a backbone's, and what they are called here.
 struct NamesTests {
-    /// Our name for a file's; nil if there is none, "-" if it has no use.
+    /// Our name for a file's; nil for unknown names, "-" for unused ones.
     private func translated(_ name: String, _ dialect: Dialect) throws -> String? {
         let grammars = try Dialect.grammars()
         let rules = try NameRules(grammars[dialect.rawValue])
@@ -90,7 +90,7 @@ struct NamesTests {
         ])
     func noNamesOfDetectron2(name: String) throws { #expect(try translated(name, .detectron2) == nil) }
 
-    /// Of these no part is a number of a block: they stand in a stage, but in none of its blocks.
+    /// Of these no part is a number of a block: they are in a stage, but not in one of its blocks.
     @Test(
         arguments: [
             "res2.00.conv1.weight", "res2.01.conv1.weight", "res2.1000.conv1.weight",
@@ -223,7 +223,7 @@ struct ChoiceTests {
     @Test func aPrefixEndsBetweenParts() throws {
         #expect(try choose([("", behind("my_"))]).prefix == "")
         #expect(try choose([("", behind("my_")), ("b", behind("my."))]).prefix == "my.")
-        // The head's convolution is no stem of a network whose first stage stands elsewhere.
+        // The head's convolution is not the stem of a network whose first stage is elsewhere.
         let head = ["rpn.conv1.weight", "rpn.layer1.0.conv2.weight"]
         #expect(try choose([("", head + behind("a.b."))]).prefix == "a.b.")
     }
@@ -276,7 +276,7 @@ struct ChoiceTests {
         #expect(try choose([("", ["a.\(stem)", "layer4.0.conv1.weight"])]).prefix == "")
     }
 
-    /// Numbers of `nn.Sequential` tell how many modules there are before the first stage.
+    /// Numbers of `nn.Sequential` give the number of modules before the first stage.
     @Test(arguments: [(4, Dialect.sequential), (3, .sequentialWithoutOne), (2, .sequentialWithoutBoth)])
     func numberedStages(first: Int, dialect: Dialect) throws {
         let stages = (0..<4).map { "x.\(first + $0).0.conv1.weight" }

@@ -47,7 +47,7 @@ struct ArchitectureTests {
         for (index, count) in counts.enumerated() where count > 0 {
             note("layer\(index + 1).\(count - 1).conv\(bottleneck ? 3 : 2).bias", [1], &outline)
         }
-        // Of a network that is in no table there is no name.
+        // A network outside of the table has no name.
         return outline.architecture.flatMap { $0.isCustom ? nil : $0.depth }
     }
 
@@ -155,7 +155,7 @@ struct AdoptionTests {
             depth: 18, inChannels: 3, baseChannels: 2, outStages: 1, normEval: 0, zeroInitResidual: 0)
     }
 
-    /// A load that brings some entries leaves the others: as they were, or as initialised where nothing was there yet.
+    /// A load that brings some entries leaves the others: as they were, or as initialised if they did not exist yet.
     @Test(arguments: [false, true])
     func partialLoad(hadValues: Bool) throws {
         var network = try Network(network())

@@ -95,7 +95,7 @@ private final class Cancelled: @unchecked Sendable {
         cancelled.lock.unlock()
     }
 
-    /// A reader that waits behind a writer gets its turn when the writer's wait is cancelled.
+    /// A reader that waits for a waiting writer gets its turn when the writer's wait is cancelled.
     @Test(.timeLimit(.minutes(1))) func aCancelledWriterLetsReadersPass() throws {
         let cancelled = try Cancelled()
         cancelled.lock.lockShared()

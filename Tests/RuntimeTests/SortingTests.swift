@@ -9,7 +9,7 @@ import Testing
 struct SortingTests {
     @Test func agreesWithTheLibrary() throws {
         for count in 0..<60 {
-            // In no order, and with equals.
+            // Unordered, and with equals.
             let keys = (0..<count).map { ($0 * 7919 + count * 31) % 20 }
             let order = try sorted(count: count) { (keys[Int($0)], $0) < (keys[Int($1)], $1) }
             #expect(order.elements.map { keys[Int($0)] } == keys.sorted())

@@ -62,7 +62,7 @@ import Testing
             pool.run(count: 100, inOrder: true, context: Unmanaged.passUnretained(begun).toOpaque()) {
                 context, index, _ in
                 let counters = Unmanaged<Begun>.fromOpaque(context).takeUnretainedValue().counters
-                // As many as there are threads may be on their way from the pool to here.
+                // As many as threads may be on their way from the pool to here.
                 if index - shims_atomic_next(counters) > 2 { _ = shims_atomic_next(counters + 1) }
             }
         }

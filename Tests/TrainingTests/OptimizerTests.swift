@@ -109,7 +109,7 @@ import Testing
         let error = failure {
             _ = try Optimizer(network, OptimizerOptions(.sgd), layoutID: 0, kernels: .portable)
         }
-        #expect(error?.kind == .invalidArgument && error?.text.contains("no trainable parameters") == true)
+        #expect(error?.kind == .invalidArgument && error?.text.contains("no parameter is trainable") == true)
     }
 
     /// A step that fails changes nothing.

@@ -95,12 +95,12 @@ import Testing
         Sound(
             name: "adamw-groups", kind: .adamW, steps: 3, groups: true,
             note: "optimizer state of the 9 trainable parameters, by groups"),
-        // With groups of ours, and none in the file.
+        // With groups in our optimiser, and none in the file.
         Sound(
             name: "adamw-all", kind: .adamW, steps: 3, groups: true,
             note: "optimizer state of the 9 trainable parameters, in the order of the state dict",
             warnings: [
-                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and goes on with 0: options in "
+                "the optimizer state was saved with weight_decay 0.01 for 'bn1.weight', and continues with 0: options in "
                     + "files are ignored"
             ]),
     ]
@@ -138,7 +138,7 @@ import Testing
             return try Self.warnings(Self.path(name), optimizer, network)
         }
         func line(_ key: String, _ saved: String, _ own: String, _ name: String = "conv1.weight") -> String {
-            "the optimizer state was saved with \(key) \(saved) for '\(name)', and goes on with \(own): options in files "
+            "the optimizer state was saved with \(key) \(saved) for '\(name)', and continues with \(own): options in files "
                 + "are ignored"
         }
         #expect(try warnings("sgd-all", .sgd) { _ in } == [])
@@ -179,8 +179,8 @@ import Testing
         let warnings = try Self.warnings(path, optimizer, network)
         #expect(
             warnings == [
-                "the optimizer state of '\(String(decoding: name, as: UTF8.self))' holds NaN or infinities, which the next "
-                    + "step puts into the weights: load an earlier file"
+                "the optimizer state of '\(String(decoding: name, as: UTF8.self))' has NaN or infinities, which the next "
+                    + "step would put into the weights; load an earlier file"
             ])
     }
 
@@ -247,7 +247,7 @@ import Testing
         ("cycle", .badCheckpoint, "a key of 'state' is a string"),
         ("cycle-groups", .badCheckpoint, "group 1 of its optimizer state has no list 'params'"),
         ("list", .badCheckpoint, "its optimizer is a list, expected a dict"),
-        ("nothing", .badCheckpoint, "it holds no optimizer state"),
+        ("nothing", .badCheckpoint, "it has no optimizer state"),
     ].map { (case_: (String, BackboneError.Kind, String)) in Bad(name: "bad-" + case_.0, kind: case_.1, text: case_.2) }
 
     @Test(arguments: bad) func hostileStatesAreRefusedAndChangeNothing(_ testCase: Bad) throws {
@@ -374,7 +374,7 @@ import Testing
         #expect(error?.kind == .invalidArgument && error?.text.contains(".pth") == true)
         error = failure { try Self.save(optimizer, network, to: "/no/such/folder/x.pth") }
         #expect(error?.kind == .fileNotFound)
-        // Before the first step there is no state, but groups.
+        // Before the first step the file has groups, but no state.
         let path = Self.scratch("before.pth")
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Self.save(optimizer, network, to: path)

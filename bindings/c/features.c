@@ -35,7 +35,7 @@ static const char usage[] =
     "  --all                also C1, the pooled vector and the logits\n"
     "  --base-channels N    width of the stem (default 64; smaller ones are for tests)\n"
     "  --threads N          threads to compute with (default: those this process may use)\n"
-    "  --time               also print what each step took, and the peak memory of this process\n"
+    "  --time               also print the time of each step, and the peak memory of this process\n"
     "  --help               print this text\n";
 
 struct arguments {
@@ -193,7 +193,7 @@ static int run(const struct arguments *arguments, backbone *net, const struct im
         print_time(arguments, "load weights", &last);
     }
 
-    /* The decoded rows as they are: the strides say that channels lie innermost. */
+    /* The decoded rows, unchanged: the strides say that channels are innermost. */
     int64_t h = image->height, w = image->width;
     backbone_tensor input = {image->pixels, BACKBONE_DTYPE_UINT8, 0, {1, 3, h, w}, {h * w * 3, 1, w * 3, 3}};
     if (!allocate_outputs(net, &input, outputs, count)) {
@@ -203,12 +203,12 @@ static int run(const struct arguments *arguments, backbone *net, const struct im
     if (backbone_forward(net, &input, outputs, (size_t)count) != BACKBONE_STATUS_OK) {
         return report("forward");
     }
-    print_time(arguments, "first forward", &last);
+    print_time(arguments, "first forward pass", &last);
     if (arguments->time) {
         if (backbone_forward(net, &input, outputs, (size_t)count) != BACKBONE_STATUS_OK) {
             return report("forward");
         }
-        print_time(arguments, "second forward", &last);
+        print_time(arguments, "second forward pass", &last);
     }
 
     printf("%-6s  %-22s %12s %12s %12s %12s\n", "output", "shape (N C H W)", "min", "mean", "max", "std");

@@ -108,7 +108,7 @@ static int open_network(const struct arguments *arguments, struct explained *exp
     return backbone_tape_create(explained->net, NULL, &explained->tape) == BACKBONE_STATUS_OK ? 1 : report("tape");
 }
 
-/* A contiguous tensor of zeros; its data is NULL if there is no memory. */
+/* A contiguous tensor of zeros; its data is NULL if memory runs out. */
 static backbone_tensor zeros(const int64_t s[4]) {
     float *data = calloc((size_t)(s[0] * s[1] * s[2] * s[3]), sizeof *data);
     return (backbone_tensor){data,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Package backbone is libbackbone for Go: features, logits and gradients of a ResNet, on a CPU, from PyTorch's
+// Package backbone is libbackbone for Go: features, logits and gradients of a ResNet, on a CPU, from PyTorch
 // checkpoints.
 //
 // This file is the whole binding: copy it into a folder of your module, with backbone.h beside it (or where CGO_CFLAGS
@@ -9,9 +9,9 @@
 // the environment variable BACKBONE_LIBRARY names, else as libbackbone.so.1 by the system's loader.
 //
 // Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by Close, or when it is
-// collected. Goroutines may share one: forwards in evaluation mode run side by side, what changes the network waits
-// until it has it alone, and a network that is closed during calls is freed after the last of them. Every failure is an
-// *Error with the library's own message.
+// collected. Goroutines may share one: forward passes in evaluation mode run side by side, calls that change the
+// network take an exclusive lock, and a network that is closed during calls is freed after the last of them. Every
+// failure is an *Error with the library's own message.
 package backbone
 
 /*
@@ -298,7 +298,7 @@ var (
 	ImageNetStdDev = []float32{58.395, 57.12, 57.375}
 )
 
-// Error is what went wrong.
+// Error is a failed call.
 type Error struct {
 	Status  int    // StatusInvalidArgument and so on
 	Message string // one line that names the argument, file or tensor at fault
@@ -320,7 +320,7 @@ var (
 	loadedFrom string
 )
 
-// Load opens the library, which no call before this one may have done; "" is how every first call looks for it.
+// Load opens the library, before any other call; "" is how every first call looks for it.
 func Load(path string) error {
 	loadLock.Lock()
 	defer loadLock.Unlock()
@@ -358,18 +358,18 @@ func open(place string) error {
 			"that the environment variable BACKBONE_LIBRARY names, and as libbackbone.so.%d by the system's loader.",
 			C.GoString(C.dlerror()), ABIVersion)
 	}
-	// Asked before anything else: another ABI may lack the other functions.
+	// Checked first: another ABI may lack the other functions.
 	symbol := C.CString("backbone_abi_version")
 	defer C.free(unsafe.Pointer(symbol))
 	function := C.dlsym(library, symbol)
 	if function == nil {
-		return unusable("%s is no libbackbone: it lacks backbone_abi_version", place)
+		return unusable("%s is not libbackbone: it lacks backbone_abi_version", place)
 	}
 	if found := int(C.abi_version(function)); found != ABIVersion {
 		return unusable("%s has ABI version %d; this binding needs %d", place, found, ABIVersion)
 	}
 	if missing := C.find_functions(library); missing != nil {
-		return unusable("%s is no libbackbone: it lacks %s", place, C.GoString(missing))
+		return unusable("%s is not libbackbone: it lacks %s", place, C.GoString(missing))
 	}
 	return nil
 }
@@ -412,7 +412,7 @@ func cString(label, text string) (*C.char, error) {
 	return C.CString(text), nil
 }
 
-// Options say what to build. NewOptions has the library's defaults; the zero value is none that it accepts.
+// Options say what to build. NewOptions has the library's defaults; it refuses the zero value.
 type Options struct {
 	Depth            int32     // 18, 34, 50, 101 or 152; set it to 0 if Architecture selects the network
 	Architecture     string    // name of the network, one of Architectures; "": Depth selects it
@@ -420,13 +420,13 @@ type Options struct {
 	BaseChannels     int32     // width of the stem
 	OutStages        uint32    // what to compute: a sum of StageC2 and so on
 	FrozenStages     int32     // as for Freeze
-	NormEval         bool      // in training mode too, every BatchNorm uses its running statistics
+	NormEval         bool      // every BatchNorm uses its running statistics in training mode too
 	ZeroInitResidual bool      // InitWeights sets the weight of the last BatchNorm of each block to 0
-	Threads          int32     // that one forward may use; 0: those that the system leaves to this process
+	Threads          int32     // threads for one forward pass; 0: those that the system allows this process
 	ChannelOrder     int32     // ChannelsAsGiven or ChannelsReversed, for the images that Normalization names
 	Arithmetic       int32     // ArithmeticFast or ArithmeticDirect
 	Style            int32     // StylePyTorch or StyleCaffe
-	NormEps          float32   // added to the variances of every BatchNorm
+	NormEps          float32   // added to the variances in every norm
 	Normalization    int32     // NormalizeUint8 or NormalizeAll: the images that ChannelOrder, Mean and StdDev apply to
 	Mean             []float32 // subtracted from those images, a value for each channel; nil: 0
 	StdDev           []float32 // what they are then divided by, a value for each channel; nil: 1
@@ -599,14 +599,14 @@ func (o *Options) raw() (*C.backbone_options, func(), error) {
 type LoadOptions struct {
 	Strict         bool    // names of the file that the network lacks are errors
 	Key            *string // the keys that lead to the dict of tensors, joined by dots; nil: found
-	Prefix         *string // what the names of the backbone begin with; nil: found
+	Prefix         *string // prefix of the backbone's names; nil: found
 	AllowMissing   bool    // weights and running statistics that the file lacks keep their values; else they are errors
 	IgnoreModules  bool    // modules of the file that the network does not compute are left out; else they are errors
 	MaxStreamBytes uint64  // the most bytes to read from a pipe; 0: 4 GiB
-	Head           int32   // HeadExact or HeadNew: what to do with the classifier of a network that has one
+	Head           int32   // HeadExact or HeadNew: how to load the classifier, in a network that gives logits
 }
 
-// Calls a function with the options as C takes them, and returns the report as JSON.
+// Calls a function with the options as C structs, and returns the report as JSON.
 func loading(o *LoadOptions, call func(*C.backbone_load_options, **C.backbone_report) C.int32_t) (string, error) {
 	var raw C.backbone_load_options
 	err := check(func() C.int32_t { return C.load_options_init(&raw, C.sizeof_backbone_load_options) })
@@ -664,7 +664,7 @@ type Image struct {
 	nhwc  bool
 }
 
-// Float32 describes elements that the network takes as they are, NCHW in memory. The shape is N, C, H, W.
+// Float32 describes elements that the network uses unchanged, NCHW in memory. The shape is N, C, H, W.
 func Float32(elements []float32, shape [4]int64) Image {
 	image := Image{count: len(elements), dtype: C.BACKBONE_DTYPE_FLOAT32, shape: shape}
 	if len(elements) > 0 {
@@ -683,10 +683,10 @@ func Uint8(elements []byte, shape [4]int64) Image {
 	return image
 }
 
-// NCHW says that the elements lie in memory by planes of a channel, as PyTorch keeps tensors.
+// NCHW says that the elements are in memory by planes of a channel, as in PyTorch's tensors.
 func (i Image) NCHW() Image { i.nhwc = false; return i }
 
-// NHWC says that the elements lie in memory by pixels, as decoders of images write them.
+// NHWC says that the elements are in memory by pixels, as image decoders write them.
 func (i Image) NHWC() Image { i.nhwc = true; return i }
 
 // Feature is one output for a batch, or its gradient, NCHW in memory. Pooled and logits are of shape N, C, 1, 1.
@@ -764,7 +764,7 @@ type ResNet struct {
 	outputs int
 }
 
-// A network of fewer stages gives fewer of the outputs that were asked for: their number is that of its own options.
+// A network of fewer stages gives fewer of the requested outputs: their number is that of its own options.
 func own(net *C.backbone) (*ResNet, error) {
 	n := &ResNet{net: net, owned: owned{name: "ResNet", free: func() { C.free_net(net) }}}
 	runtime.SetFinalizer(n, (*ResNet).Close)
@@ -843,7 +843,7 @@ func (n *ResNet) InitWeights(seed uint64) error {
 	})
 }
 
-// LoadWeights loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+// LoadWeights loads a .pth, a pickle of arrays or a safetensors file, and returns the load report as JSON.
 // A failed load changes nothing; the error for a file that does not fit has the report.
 func (n *ResNet) LoadWeights(path string, options *LoadOptions) (report string, err error) {
 	err = n.use(func(net *C.backbone) error {
@@ -860,7 +860,7 @@ func (n *ResNet) LoadWeights(path string, options *LoadOptions) (report string, 
 	return report, err
 }
 
-// SaveWeights writes the weights, as a .pth or as safetensors, by the ending of the path.
+// SaveWeights writes the weights, as a .pth or as safetensors, by the suffix of the path.
 func (n *ResNet) SaveWeights(path string) error {
 	return n.use(func(net *C.backbone) error {
 		file, err := cString("path", path)
@@ -872,7 +872,7 @@ func (n *ResNet) SaveWeights(path string) error {
 	})
 }
 
-// SaveWeightsWith writes the weights under the names of other writers ("detectron2", ...; see backbone.h).
+// SaveWeightsWith writes the weights under the names of another project ("detectron2", ...; see backbone.h).
 func (n *ResNet) SaveWeightsWith(path, names string) error {
 	return n.use(func(net *C.backbone) error {
 		file, err := cString("path", path)
@@ -912,7 +912,7 @@ func (n *ResNet) Training() (bool, error) {
 	return value != 0, err
 }
 
-// Options are those of the network as they stand now, with the number of threads in use. Architecture is always set; it
+// Options returns the current options of the network, with the number of threads in use. Architecture is always set; it
 // is "custom", and Depth 0, for a network that only its file describes.
 func (n *ResNet) Options() (options *Options, err error) {
 	err = n.use(func(net *C.backbone) error {
@@ -927,7 +927,7 @@ func (n *ResNet) Options() (options *Options, err error) {
 }
 
 // OutputShapes are the shapes N, C, H, W of the outputs for images of a shape N, C, H, W: C1, C2 to C5, pooled, logits,
-// as far as they were asked for.
+// as far as they were requested.
 func (n *ResNet) OutputShapes(input [4]int64) (shapes [][4]int64, err error) {
 	err = n.use(func(net *C.backbone) error {
 		shapes, err = n.outputShapes(net, input)
@@ -1013,8 +1013,8 @@ func floats(values []float32) *C.float {
 	return (*C.float)(&values[0])
 }
 
-// Cancel ends the calls that other goroutines have entered: they return an error of StatusCancelled, and the network is
-// as it was. Later calls are not affected.
+// Cancel ends the calls in progress in other goroutines: they return an error of StatusCancelled, and the network is
+// unchanged. Later calls are not affected.
 func (n *ResNet) Cancel() error {
 	return n.use(func(net *C.backbone) error {
 		C.cancel(net)
@@ -1022,8 +1022,8 @@ func (n *ResNet) Cancel() error {
 	})
 }
 
-// Tape is what a forward pass keeps for the backward pass. It may be closed before or after its network, and is closed
-// when it is collected.
+// Tape is the data that a forward pass keeps for the backward pass. It may be closed before or after its network, and
+// is closed when it is collected.
 type Tape struct {
 	owned
 	tape *C.backbone_tape
@@ -1031,9 +1031,9 @@ type Tape struct {
 
 // TapeOptions are those of NewTape; nil stands for none of them.
 type TapeOptions struct {
-	InputGradient bool // Backward can compute the gradient of the input, also below frozen stages
+	InputGradient bool // Backward can compute the gradient of the input, also through frozen stages
 	Retain        bool // several backward passes can follow a forward pass
-	Recompute     bool // the backward pass computes activations within blocks again instead of keeping them
+	Recompute     bool // the backward pass recomputes activations within blocks instead of keeping them
 }
 
 // NewTape makes an empty tape for this network.
@@ -1061,7 +1061,7 @@ func (t *Tape) Close() error {
 	return t.close()
 }
 
-// TapeBytes is the memory that a tape holds.
+// TapeBytes is the memory that a tape uses, in bytes.
 func (n *ResNet) TapeBytes(tape *Tape) (int, error) {
 	var bytes C.size_t
 	err := n.use(func(net *C.backbone) error {
@@ -1089,8 +1089,8 @@ func (n *ResNet) ForwardTrainInto(tape *Tape, image Image, out [][]float32) erro
 // Backward computes the gradients of the trainable parameters from those of the outputs, where nil stands for zeros.
 //
 // inputGradient, of the shape of the images, receives the gradient for them, which the tape's options must allow; nil
-// if it is not wanted. gradients has TrainableCount elements; nil if they are not wanted. accumulate adds to those that
-// are there.
+// if it is not wanted. gradients has TrainableCount elements; nil if they are not wanted. accumulate adds to the
+// existing values.
 func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient *Feature, gradients []float32,
 	accumulate bool) error {
 	pointers, shapes, err := n.gradients("output_gradients", outputGradients)
@@ -1124,7 +1124,7 @@ func (n *ResNet) Backward(tape *Tape, outputGradients []*Feature, inputGradient 
 // from those of the outputs, where nil stands for zeros.
 //
 // featureGradients has as many, of the shapes of the outputs, which receive them; nil where they are not wanted. No two
-// may share memory. Of outputs of frozen stages there are gradients only on a tape with InputGradient.
+// may share memory. Outputs of frozen stages have gradients only on a tape with InputGradient.
 func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients []*Feature) error {
 	given, shapes, err := n.gradients("output_gradients", outputGradients)
 	if err != nil {
@@ -1135,7 +1135,8 @@ func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients 
 		return err
 	}
 	if len(outputGradients) != len(featureGradients) {
-		return invalid("output_gradients and feature_gradients differ in number")
+		return invalid("%d feature_gradients for %d output_gradients; pass one for each", len(featureGradients),
+			len(outputGradients))
 	}
 	return n.use(func(net *C.backbone) error {
 		return tape.during(func() error {
@@ -1148,7 +1149,7 @@ func (n *ResNet) FeatureGradients(tape *Tape, outputGradients, featureGradients 
 	})
 }
 
-// What C takes for a gradient of each output, which is nil where there is none.
+// The arguments of the C functions for a gradient of each output, nil if it has none.
 func (n *ResNet) gradients(label string, gradients []*Feature) (pointers [7]*C.float, shapes [7][4]int64, err error) {
 	if len(gradients) > len(pointers) {
 		return pointers, shapes, invalid("%s has %d gradients; this network gives %d outputs", label, len(gradients),
@@ -1218,8 +1219,8 @@ func (n *ResNet) ClipGradients(gradients []float32, maxNorm float64) (float64, e
 	return float64(norm), err
 }
 
-// CrossEntropy is the mean cross entropy of logits N, K, 1, 1 and N labels, and its gradient for the logits. Images
-// with the label IgnoredLabel do not count.
+// CrossEntropy is the mean cross entropy of logits N, K, 1, 1 and N labels, and its gradient with respect to the
+// logits. Images with the label IgnoredLabel are ignored.
 func CrossEntropy(logits Feature, labels []int64, labelSmoothing float64) (float64, *Feature, error) {
 	if err := Load(""); err != nil {
 		return 0, nil, err
@@ -1244,9 +1245,9 @@ func CrossEntropy(logits Feature, labels []int64, labelSmoothing float64) (float
 }
 
 // ParameterGroup is parameters with a learning rate or a weight decay of their own. A parameter belongs to the first
-// group that fits.
+// group that matches it.
 type ParameterGroup struct {
-	Prefix             string  // what their names begin with; "": any name
+	Prefix             string  // prefix of their names; "": any name
 	Kinds              uint32  // a sum of ParametersWeights and so on; 0: all
 	LearningRateFactor float64 // multiplies the learning rate of a step: mind that the zero value freezes
 	WeightDecay        float64 // in place of the options'
@@ -1261,7 +1262,7 @@ type OptimizerOptions struct {
 	Beta1       float64 // of AdamW
 	Beta2       float64 // of AdamW
 	Epsilon     float64 // of AdamW
-	WeightDecay float64 // of parameters in no group
+	WeightDecay float64 // for parameters outside of all groups
 	Groups      []ParameterGroup
 }
 
@@ -1296,7 +1297,7 @@ type Optimizer struct {
 	optimizer *C.backbone_optimizer
 }
 
-// NewOptimizer makes an optimiser before its first step, for the parameters that are trainable now.
+// NewOptimizer makes a new optimiser for the parameters that are trainable now.
 func (n *ResNet) NewOptimizer(o *OptimizerOptions) (optimizer *Optimizer, err error) {
 	raw := C.backbone_optimizer_options{
 		struct_size:  C.sizeof_backbone_optimizer_options,
@@ -1350,7 +1351,7 @@ func (n *ResNet) with(o *Optimizer, call func(*C.backbone, *C.backbone_optimizer
 	})
 }
 
-// Step updates all trainable parameters by their gradients: one step of the optimiser. Gradients that are NaN or
+// Step updates all trainable parameters from their gradients: one step of the optimiser. Gradients that are NaN or
 // infinite are an error of StatusNotFinite, unless allowNotFinite.
 func (n *ResNet) Step(optimizer *Optimizer, gradients []float32, learningRate float64, allowNotFinite bool) error {
 	var flags C.uint32_t
@@ -1363,14 +1364,14 @@ func (n *ResNet) Step(optimizer *Optimizer, gradients []float32, learningRate fl
 	})
 }
 
-// Follow makes a stale optimiser fit the parameters that are trainable now.
+// Follow adapts a stale optimiser to the parameters that are trainable now.
 func (n *ResNet) Follow(optimizer *Optimizer) error {
 	return n.with(optimizer, func(net *C.backbone, raw *C.backbone_optimizer) C.int32_t {
 		return C.optimizer_follow(net, raw)
 	})
 }
 
-// SaveTraining writes the weights and the state of an optimiser to one file, as PyTorch reads it.
+// SaveTraining writes the weights and the state of an optimiser to one file that PyTorch can read.
 func (n *ResNet) SaveTraining(optimizer *Optimizer, path string, learningRate float64) error {
 	file, err := cString("path", path)
 	if err != nil {
@@ -1418,7 +1419,7 @@ func (n *ResNet) AddStatistics(image Image) error {
 	})
 }
 
-// CommitStatistics replaces the running statistics by what was collected.
+// CommitStatistics replaces the running statistics by the collected ones.
 func (n *ResNet) CommitStatistics() error {
 	return n.use(func(net *C.backbone) error { return check(func() C.int32_t { return C.statistics_commit(net) }) })
 }

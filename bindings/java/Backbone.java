@@ -27,17 +27,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * libbackbone for Java: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+ * libbackbone for Java: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
  *
  * <p>This file is the whole binding; it needs Java 17 and JNA. The library is opened by the first call, as the file
  * that {@link #load} names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
  * libbackbone.so.1 by the system's loader.
  *
  * <p>Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by {@code close}, or
- * when it is collected. Threads may share one: forwards in evaluation mode run side by side, what changes the network
- * waits until it has it alone, and a network that is closed during calls is freed after the last of them. Every failure
- * of the library is a {@link Failure} with its own message. (The message is kept for each thread of the system: call
- * from platform threads, not from virtual ones.)
+ * when it is collected. Threads may share one: forward passes in evaluation mode run side by side, calls that change
+ * the network take an exclusive lock, and a network that is closed during calls is freed after the last of them. Every
+ * failure of the library is a {@link Failure} with its own message. (The message is kept for each thread of the system:
+ * call from platform threads, not from virtual ones.)
  */
 public final class Backbone {
     public static final int ABI_VERSION = 1;
@@ -189,7 +189,7 @@ public final class Backbone {
     private static Map<String, Function> functions;
     private static String loadedFrom;
 
-    /** Opens the library, which no call before this one may have done; null: as every first call looks for it. */
+    /** Opens the library, before any other call; null: as every first call looks for it. */
     public static synchronized void load(String path) {
         if (functions != null) {
             if (path != null) throw unusable("libbackbone is loaded already, from %s", loadedFrom);
@@ -214,7 +214,7 @@ public final class Backbone {
                             + "system's loader.",
                     String.join(" ", error.getMessage().split("\\s*\n\\s*")), ABI_VERSION);
         }
-        // Asked before anything else: another ABI may lack the other functions.
+        // Checked first: another ABI may lack the other functions.
         int found = function(library, place, "abi_version").invokeInt(new Object[0]);
         if (found != ABI_VERSION) {
             throw unusable("%s has ABI version %d; this binding needs %d", place, found, ABI_VERSION);
@@ -228,7 +228,7 @@ public final class Backbone {
         try {
             return library.getFunction("backbone_" + name);
         } catch (UnsatisfiedLinkError error) {
-            throw unusable("%s is no libbackbone: it lacks backbone_%s", place, name);
+            throw unusable("%s is not libbackbone: it lacks backbone_%s", place, name);
         }
     }
 
@@ -259,7 +259,7 @@ public final class Backbone {
         throw new Failure(status, message.getString(0, "UTF-8"), null);
     }
 
-    /** Text as C takes it, which would take a zero byte for its end. */
+    /** Text for C, which would end at a zero byte. */
     private static Memory cText(String label, String text) {
         if (text.indexOf('\0') >= 0) throw invalid("%s contains a zero byte", label);
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -413,11 +413,11 @@ public final class Backbone {
         public int outStages;
         /** As for {@link ResNet#freeze}. */
         public int frozenStages;
-        /** In training mode too, every BatchNorm uses its running statistics. */
+        /** Every BatchNorm uses its running statistics in training mode too. */
         public boolean normEval;
         /** {@link ResNet#initWeights} sets the weight of the last BatchNorm of each block to 0. */
         public boolean zeroInitResidual;
-        /** Threads that one forward may use; 0: those that the system leaves to this process. */
+        /** Threads for one forward pass; 0: those that the system allows this process. */
         public int threads;
         /** {@code CHANNELS_*}, for the images that {@code normalization} names. */
         public int channelOrder;
@@ -425,7 +425,7 @@ public final class Backbone {
         public int arithmetic;
         /** {@code STYLE_*}. */
         public int style;
-        /** Added to the variances of every BatchNorm. */
+        /** Added to the variances in every norm. */
         public float normEps;
         /** {@code NORMALIZE_*}: the images that channelOrder, mean and stdDev apply to. */
         public int normalization;
@@ -435,13 +435,13 @@ public final class Backbone {
         public float[] stdDev;
         /** Classes of the head, which {@code STAGE_LOGITS} builds; 0: those of the file or of the architecture. */
         public int numClasses;
-        /** 8, 16 or 32: stages that would stride beyond it dilate instead; 0: as {@code dilatedStages} says. */
+        /** 8, 16 or 32: stages that would exceed it dilate instead; 0: as {@code dilatedStages} says. */
         public int outputStride;
         /** Stages that dilate instead of striding: a sum of {@code STAGE_C3}, C4 and C5. */
         public int dilatedStages;
         /** {@code DILATION_*}. */
         public int dilationRule;
-        /** Blocks of each stage. Here and below 0, the default, is what the architecture has. */
+        /** Blocks of each stage. Here and below 0, the default, means the architecture's own value. */
         public int[] blockCounts;
         /** {@code BLOCK_*}. */
         public int block;
@@ -451,7 +451,7 @@ public final class Backbone {
         public int widthPerGroup;
         /** {@code STEM_*}. */
         public int stem;
-        /** Channels that the stem gives. */
+        /** Output channels of the stem. */
         public int stemChannels;
         /** {@code STEM_POOLING_*}. */
         public int stemPooling;
@@ -572,11 +572,11 @@ public final class Backbone {
 
     /** How to load a checkpoint; a new object finds everything by the names in it. */
     public static final class LoadOptions {
-        /** Names of the file that the network lacks are errors. */
+        /** Names in the file that the network lacks are errors. */
         public boolean strict;
         /** The keys that lead to the dict of tensors, joined by dots; null: found. */
         public String key;
-        /** What the names of the backbone begin with; null: found. */
+        /** Prefix of the backbone's names; null: found. */
         public String prefix;
         /** Weights and running statistics that the file lacks keep their values; otherwise they are errors. */
         public boolean allowMissing;
@@ -584,7 +584,7 @@ public final class Backbone {
         public boolean ignoreModules;
         /** The most bytes to read from a pipe, as an unsigned number; 0: 4 GiB. */
         public long maxStreamBytes;
-        /** {@code HEAD_*}: what to do with the classifier of a network that has one. */
+        /** {@code HEAD_*}: how to load the classifier, in a network that gives logits. */
         public int head;
 
         public LoadOptions() {}
@@ -594,7 +594,7 @@ public final class Backbone {
         void call(CLoadOptions how, PointerByReference report);
     }
 
-    /** Calls a function with the options as C takes them, and returns the report as JSON. */
+    /** Calls a function with the options as C structs, and returns the report as JSON. */
     private static String loading(LoadOptions options, Load load) {
         CLoadOptions raw = new CLoadOptions();
         check("load_options_init", raw, (long) raw.size());
@@ -655,12 +655,12 @@ public final class Backbone {
             this.nhwc = nhwc;
         }
 
-        /** The same elements, which lie in memory by planes of a channel, as PyTorch keeps tensors. */
+        /** The same elements, in memory by planes of a channel, as in PyTorch's tensors. */
         public Image nchw() {
             return new Image(buffer, dtype, shape, false);
         }
 
-        /** The same elements, which lie in memory by pixels, as decoders of images write them. */
+        /** The same elements, in memory by pixels, as image decoders write them. */
         public Image nhwc() {
             return new Image(buffer, dtype, shape, true);
         }
@@ -688,7 +688,7 @@ public final class Backbone {
 
     /** One output for a batch, or its gradient: elements, NCHW, and shape; pooled and logits have N, C, 1, 1. */
     public record Feature(float[] data, long[] shape) {
-        /** What C takes for a copy of the elements, which lives as long as its struct. */
+        /** Describes a copy of the elements to C; the copy lives as long as its struct. */
         private void describe(String label, CTensor tensor) {
             Memory copy = memory(label);
             copy.write(0, data, 0, data.length);
@@ -717,7 +717,7 @@ public final class Backbone {
         return product;
     }
 
-    /** Where the remaining elements of a direct buffer begin, if there are as many as the shape has. */
+    /** The start of the remaining elements of a direct buffer, which must be as many as the shape has. */
     private static Pointer pointer(String label, Buffer buffer, long[] shape) {
         checkCount(label, buffer.remaining(), shape);
         return pointer(label, buffer);
@@ -811,7 +811,10 @@ public final class Backbone {
 
     // ---- Training ----
 
-    /** What a forward pass keeps for the backward pass: {@link ResNet#tape}. Close it before or after its network. */
+    /**
+     * The data that a forward pass keeps for the backward pass: {@link ResNet#tape}. Close it before or after its
+     * network.
+     */
     public static final class Tape extends Owner {
         private Tape(Pointer pointer) {
             super(new Handle(pointer, "Tape", "tape_free"));
@@ -820,11 +823,11 @@ public final class Backbone {
 
     /** Options of {@link ResNet#tape}; both are off in a new object. */
     public static final class TapeOptions {
-        /** {@link ResNet#backward} can compute the gradient of the input, also below frozen stages. */
+        /** {@link ResNet#backward} can compute the gradient of the input, also through frozen stages. */
         public boolean inputGradient;
         /** Several backward passes can follow a forward pass. */
         public boolean retain;
-        /** The backward pass computes activations within blocks again instead of keeping them. */
+        /** The backward pass recomputes activations within blocks instead of keeping them. */
         public boolean recompute;
 
         public TapeOptions() {}
@@ -840,7 +843,7 @@ public final class Backbone {
     /**
      * Parameters with a learning rate or a weight decay of their own; a parameter belongs to the first group that fits.
      *
-     * @param prefix what their names begin with; "": any name
+     * @param prefix prefix of their names; "": any name
      * @param kinds a sum of {@code PARAMETERS_*}; 0: all
      * @param learningRateFactor multiplies the learning rate of a step
      * @param weightDecay in place of the options'
@@ -863,7 +866,7 @@ public final class Backbone {
         public double beta2;
         /** Of AdamW. */
         public double epsilon;
-        /** Of parameters in no group. */
+        /** For parameters outside of all groups. */
         public double weightDecay;
         /** Parameters with options of their own. */
         public List<ParameterGroup> groups = List.of();
@@ -911,11 +914,11 @@ public final class Backbone {
         }
     }
 
-    /** A loss and its gradient for the logits. */
+    /** A loss and its gradient with respect to the logits. */
     public record Loss(double value, Feature gradient) {}
 
     /**
-     * The mean cross entropy of logits N, K, 1, 1 and N labels, and its gradient for the logits.
+     * The mean cross entropy of logits N, K, 1, 1 and N labels, and its gradient with respect to the logits.
      *
      * @param labels of images; {@link #IGNORED_LABEL} for one that does not count
      */
@@ -939,7 +942,7 @@ public final class Backbone {
         private ResNet(Pointer pointer, String report) {
             super(new Handle(pointer, "ResNet", "free"));
             this.report = report;
-            // A network of fewer stages gives fewer of the outputs that were asked for.
+            // A network of fewer stages gives fewer of the requested outputs.
             outputCount = Integer.bitCount(options().outStages);
         }
 
@@ -1007,12 +1010,12 @@ public final class Backbone {
             });
         }
 
-        /** Writes the weights, as a .pth or as safetensors, by the ending of the path. */
+        /** Writes the weights, as a .pth or as safetensors, by the suffix of the path. */
         public void saveWeights(String path) {
             call("save_weights", cText("path", path));
         }
 
-        /** Writes the weights under the names of other writers ("detectron2", ...; see backbone.h). */
+        /** Writes the weights under the names of another project ("detectron2", ...; see backbone.h). */
         public void saveWeightsWith(String path, String names) {
             call("save_weights_with", cText("path", path), cText("names", names));
         }
@@ -1035,7 +1038,7 @@ public final class Backbone {
         }
 
         /**
-         * The options as they stand now, with the number of threads in use.
+         * The current options, with the number of threads in use.
          *
          * <p>architecture is never null; it is "custom", and depth 0, for a network that only its file describes.
          */
@@ -1050,7 +1053,7 @@ public final class Backbone {
 
         /**
          * The shapes N, C, H, W of the outputs for images of a shape N, C, H, W: C1, C2 to C5, pooled, logits, as far
-         * as they were asked for.
+         * as they were requested.
          */
         public long[][] outputShapes(long... shape) {
             if (shape.length != 4) throw invalid("the shape has %d sizes; it must have N, C, H and W", shape.length);
@@ -1124,7 +1127,7 @@ public final class Backbone {
             }
         }
 
-        /** Ends the calls that other threads have entered: they fail with STATUS_CANCELLED and change nothing. */
+        /** Ends the calls in progress in other threads: they fail with STATUS_CANCELLED and change nothing. */
         public void cancel() {
             use(net -> function("cancel").invokeInt(new Object[] {net}));
         }
@@ -1141,7 +1144,7 @@ public final class Backbone {
             return new Tape(out.getValue());
         }
 
-        /** The memory that a tape holds, in bytes. */
+        /** The memory that a tape uses, in bytes. */
         public long tapeBytes(Tape tape) {
             LongByReference bytes = new LongByReference();
             tape.use(pointer -> {
@@ -1169,7 +1172,7 @@ public final class Backbone {
          *
          * @param outputGradients one for each output; null stands for zeros
          * @param gradients a direct buffer of {@link #trainableCount} elements; null if they are not wanted
-         * @param accumulate adds to the gradients that are there
+         * @param accumulate adds to the existing gradients
          */
         public void backward(Tape tape, List<Feature> outputGradients, FloatBuffer gradients, boolean accumulate) {
             backward(tape, outputGradients, null, null, gradients, accumulate);
@@ -1208,7 +1211,7 @@ public final class Backbone {
             Reference.reachabilityFence(gradients);
         }
 
-        // What C takes for the gradients of outputs, with room for one at least.
+        // The C structs of the gradients of outputs, with room for at least one.
         private static CTensor[] tensors(List<Feature> outputGradients) {
             int count = outputGradients.size();
             CTensor[] outputs = (CTensor[]) new CTensor().toArray(Math.max(count, 1));
@@ -1222,7 +1225,7 @@ public final class Backbone {
 
         /**
          * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from
-         * those of the outputs. Of outputs of frozen stages there are gradients only on a tape with inputGradient.
+         * those of the outputs. Outputs of frozen stages have gradients only on a tape with inputGradient.
          *
          * @param outputGradients as for {@link #backward}
          * @param inputShape the shape of the images
@@ -1234,9 +1237,10 @@ public final class Backbone {
             long[][] shapes = outputShapes(inputShape);
             CTensor[] outputs = tensors(outputGradients);
             CTensor[] features = (CTensor[]) new CTensor().toArray(outputCount);
-            // C takes one number for both.
+            // The C function has one count for both.
             if (outputGradients.size() != out.length) {
-                throw invalid("output_gradients and feature_gradients differ in number");
+                throw invalid("%d feature_gradients for %d output_gradients; pass one for each", out.length,
+                        outputGradients.size());
             }
             for (int i = 0; i < Math.min(out.length, outputCount); i++) {
                 String label = "feature_gradients[" + i + "]";
@@ -1266,7 +1270,7 @@ public final class Backbone {
             return count.getValue();
         }
 
-        /** A part of the vector of all gradients; of no floats for an entry that is not trainable. */
+        /** A part of the vector of all gradients; empty for an entry that is not trainable. */
         public record Slot(long offset, long count) {}
 
         /** Where the gradient of an entry of the state dict is in the vector of all gradients. */
@@ -1304,13 +1308,13 @@ public final class Backbone {
             return norm.getValue();
         }
 
-        /** An optimiser before its first step, for the parameters that are trainable now. */
+        /** A new optimiser for the parameters that are trainable now. */
         public Optimizer optimizer(OptimizerOptions options) {
             return new Optimizer(use(options::create));
         }
 
         /**
-         * Updates all trainable parameters by their gradients: one step of the optimiser.
+         * Updates all trainable parameters from their gradients: one step of the optimiser.
          *
          * @param allowNotFinite computes also with gradients that are NaN or infinite, which otherwise fails with
          *     STATUS_NOT_FINITE
@@ -1325,7 +1329,7 @@ public final class Backbone {
             Reference.reachabilityFence(gradients);
         }
 
-        /** Makes a stale optimiser fit the parameters that are trainable now. */
+        /** Adapts a stale optimiser to the parameters that are trainable now. */
         public void follow(Optimizer optimizer) {
             optimizer.use(pointer -> {
                 call("optimizer_follow", pointer);
@@ -1333,7 +1337,7 @@ public final class Backbone {
             });
         }
 
-        /** Writes the weights and the state of an optimiser to one file, as PyTorch reads it. */
+        /** Writes the weights and the state of an optimiser to one file that PyTorch can read. */
         public void saveTraining(Optimizer optimizer, String path, double learningRate) {
             optimizer.use(pointer -> {
                 call("save_training", pointer, cText("path", path), learningRate);
@@ -1361,7 +1365,7 @@ public final class Backbone {
             Reference.reachabilityFence(image);
         }
 
-        /** Replaces the running statistics by what was collected. */
+        /** Replaces the running statistics by the collected ones. */
         public void commitStatistics() {
             call("statistics_commit");
         }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Copyright 2026 The libbackbone authors
 
---- libbackbone for LuaJIT: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+--- libbackbone for LuaJIT: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
 --
 -- This file is the whole binding: put it where `require` finds it. The library is opened by the first call, as the file
 -- that `backbone.load` names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
@@ -15,7 +15,7 @@
 
 local ffi = require("ffi")
 
--- What is used of backbone.h, as it is there.
+-- The declarations of backbone.h that are used, unchanged.
 ffi.cdef [[
 typedef struct backbone backbone;
 typedef struct backbone_report backbone_report;
@@ -278,10 +278,10 @@ local function open(place)
     end
     local function need(name)
         if not pcall(function() return library[name] end) then
-            fail(backbone.STATUS_IO, ("%s is no libbackbone: it lacks %s"):format(place, name))
+            fail(backbone.STATUS_IO, ("%s is not libbackbone: it lacks %s"):format(place, name))
         end
     end
-    -- Asked before anything else: another ABI may lack the other functions.
+    -- Checked first: another ABI may lack the other functions.
     need("backbone_abi_version")
     local version = library.backbone_abi_version()
     if version ~= backbone.ABI_VERSION then
@@ -292,7 +292,7 @@ local function open(place)
     return library
 end
 
---- Opens the library, which no call before this one may have done.
+--- Opens the library, before any other call.
 -- @param path  the library's file; nil: as every first call looks for it
 function backbone.load(path)
     if lib then
@@ -392,7 +392,7 @@ local function count_of(label, data, kind, allow_strings)
     if type(data) == "cdata" and tostring(ffi.typeof(data)):match("^ctype<" .. kind .. " %[[%d?]+%]>$") then
         return ffi.sizeof(data) / ffi.sizeof(kind)
     end
-    invalid("%s is no array of %s", label, kind)
+    invalid("%s is not an array of %s", label, kind)
 end
 
 -- Where its elements are, which are as many as the shape has.
@@ -445,7 +445,7 @@ local function c_options(given)
     local options, anchors = ffi.new("backbone_options"), {}
     check("options_init", options, ffi.sizeof(options))
     for name in pairs(given or {}) do
-        if not KNOWN[name] then invalid("there is no option '%s'", tostring(name)) end
+        if not KNOWN[name] then invalid("unknown option '%s'", tostring(name)) end
     end
     if given and given.architecture ~= nil then
         anchors.architecture = c_text("architecture", given.architecture)
@@ -576,7 +576,7 @@ end
 --- Where the network is, a number: for `backbone.cancel` in the Lua state of another thread.
 function ResNet:address() return tonumber(ffi.cast("uintptr_t", handle(self))) end
 
---- Ends the calls that have been entered on a network: they fail with STATUS_CANCELLED, and the network is as it was.
+--- Ends the calls in progress on a network: they fail with STATUS_CANCELLED, and the network is unchanged.
 -- Later calls are not affected. For Lua states of other threads, as lanes and luv have them; the network must be open
 -- until this returns.
 -- @param address  what the network's `address` gave
@@ -602,10 +602,10 @@ function ResNet:load_weights(path, options)
     return report
 end
 
---- Writes the weights, as a .pth or as safetensors, by the ending of the path.
+--- Writes the weights, as a .pth or as safetensors, by the suffix of the path.
 function ResNet:save_weights(path) check("save_weights", handle(self), c_text("path", path)) end
 
---- The same under the names of other writers ("detectron2", ...; see backbone.h).
+--- The same under the names of another project ("detectron2", ...; see backbone.h).
 function ResNet:save_weights_with(path, names)
     check("save_weights_with", handle(self), c_text("path", path), c_text("names", names))
 end
@@ -625,7 +625,7 @@ function ResNet:training()
     return value[0] == 1
 end
 
---- The options as they stand now, as ResNet takes them, with the number of threads in use.
+--- The current options, in the form that ResNet accepts, with the number of threads in use.
 --
 -- `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
 function ResNet:options()
@@ -653,7 +653,7 @@ function ResNet:options()
 end
 
 --- The shapes {N, C, H, W} of the outputs for images of a shape {N, C, H, W}: C1, C2 to C5, pooled, logits, as far as
--- they were asked for.
+-- they were requested.
 function ResNet:output_shapes(shape)
     local net, input = handle(self), shape_array(shape)
     local rows, result = ffi.new("int64_t[?]", 4 * self._outputs), {}
@@ -737,8 +737,8 @@ function Optimizer:close() close(self, "backbone_optimizer_free") end
 
 --- An empty tape: what a forward pass keeps for the backward pass.
 -- @param options  a table: `input_gradient` (`backward` can compute the gradient of the input), `retain` (several
---                 backward passes can follow a forward pass) and `recompute` (the backward pass computes activations
---                 within blocks again instead of keeping them); nil for none of them
+--                 backward passes can follow a forward pass) and `recompute` (the backward pass recomputes activations
+--                 within blocks instead of keeping them); nil for none of them
 function ResNet:new_tape(options)
     local struct, out = ffi.new("backbone_tape_options"), ffi.new("backbone_tape *[1]")
     options = options or {}
@@ -749,7 +749,7 @@ function ResNet:new_tape(options)
     return setmetatable({_pointer = ffi.gc(out[0], finalize_tape)}, Tape)
 end
 
---- The memory that a tape holds, in bytes.
+--- The memory that a tape uses, in bytes.
 function ResNet:tape_bytes(tape)
     local out = ffi.new("size_t[1]")
     check("tape_bytes", handle(self), pointer_of(Tape, tape), out)
@@ -773,7 +773,7 @@ local function describe_feature(label, tensor, feature)
     describe(tensor, pointer_to(label, feature.data, "float", feature.shape), DTYPE_FLOAT32, feature.shape, "nchw")
 end
 
--- What C takes for a gradient of each output, or false.
+-- The C structs of a gradient for each output, or false.
 local function describe_gradients(label, gradients)
     local tensors = ffi.new("backbone_tensor[?]", math.max(#gradients, 1))
     for index, gradient in ipairs(gradients) do
@@ -804,8 +804,8 @@ function ResNet:backward(tape, output_gradients, options)
     if message then fail(status, message) end
 end
 
---- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Of outputs of
--- frozen stages there are gradients only on a tape with `input_gradient`.
+--- Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5. Outputs of
+-- frozen stages have gradients only on a tape with `input_gradient`.
 -- @param tape               as forward_train filled it
 -- @param output_gradients   as for `backward`
 -- @param feature_gradients  a table with {data = float[?], shape = that of the output} for each output, which receive
@@ -813,9 +813,10 @@ end
 function ResNet:feature_gradients(tape, output_gradients, feature_gradients)
     local outputs = describe_gradients("output_gradients", output_gradients)
     local features = describe_gradients("feature_gradients", feature_gradients)
-    -- C takes one number for both.
+    -- The C function has one count for both.
     if #output_gradients ~= #feature_gradients then
-        invalid("output_gradients and feature_gradients differ in number")
+        invalid("%d feature_gradients for %d output_gradients; pass one for each", #feature_gradients,
+            #output_gradients)
     end
     self._used = {output_gradients, feature_gradients}
     local status, message = call("feature_gradients", handle(self), pointer_of(Tape, tape), outputs,
@@ -888,14 +889,14 @@ local RATES = {"momentum", "dampening", "beta1", "beta2", "epsilon", "weight_dec
 local OPTIMIZER_OPTIONS = {kind = true, nesterov = true, groups = true}
 for _, name in ipairs(RATES) do OPTIMIZER_OPTIONS[name] = true end
 
---- An optimiser before its first step, for the parameters that are trainable now.
+--- A new optimiser for the parameters that are trainable now.
 -- @param options  a table, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2,
 --                 epsilon, weight_decay and groups, a table of {prefix = ..., kinds = PARAMETERS_*,
 --                 learning_rate_factor = 1, weight_decay = 0}; a parameter belongs to the first that fits
 function ResNet:new_optimizer(options)
     options = options or {}
     for name in pairs(options) do
-        if not OPTIMIZER_OPTIONS[name] then invalid("there is no option '%s'", tostring(name)) end
+        if not OPTIMIZER_OPTIONS[name] then invalid("unknown option '%s'", tostring(name)) end
     end
     local struct, out = ffi.new("backbone_optimizer_options"), ffi.new("backbone_optimizer *[1]")
     local kind = int32("kind", options.kind or backbone.OPTIMIZER_SGD)
@@ -921,7 +922,7 @@ function ResNet:new_optimizer(options)
     return setmetatable({_pointer = ffi.gc(out[0], finalize_optimizer)}, Optimizer)
 end
 
---- Updates all trainable parameters by their gradients: one step of the optimiser.
+--- Updates all trainable parameters from their gradients: one step of the optimiser.
 -- @param gradients         a float[?] of trainable_count elements
 -- @param allow_not_finite  computes also with gradients that are NaN or infinite, which otherwise are an error of
 --                          STATUS_NOT_FINITE
@@ -931,10 +932,10 @@ function ResNet:step(optimizer, gradients, learning_rate, allow_not_finite)
         allow_not_finite and 1 or 0)
 end
 
---- Makes a stale optimiser fit the parameters that are trainable now.
+--- Adapts a stale optimiser to the parameters that are trainable now.
 function ResNet:follow(optimizer) check("optimizer_follow", handle(self), pointer_of(Optimizer, optimizer)) end
 
---- Writes the weights and the state of an optimiser to one file, as PyTorch reads it.
+--- Writes the weights and the state of an optimiser to one file that PyTorch can read.
 function ResNet:save_training(optimizer, path, learning_rate)
     check("save_training", handle(self), pointer_of(Optimizer, optimizer), c_text("path", path), learning_rate)
 end
@@ -961,7 +962,7 @@ function ResNet:add_statistics(image)
     if message then fail(status, message) end
 end
 
---- Replaces the running statistics by what was collected.
+--- Replaces the running statistics by the collected ones.
 function ResNet:commit_statistics() check("statistics_commit", handle(self)) end
 
 --- Ends collecting and changes nothing.

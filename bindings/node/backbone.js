@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 /**
- * libbackbone for Node.js: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+ * libbackbone for Node.js: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
  *
  * This file and backbone_node.c are the whole binding: Node 18 and later, no packages. With backbone.h beside them,
  *
@@ -104,7 +104,7 @@ function invalid(message) {
   return Object.assign(new Error(message), { status: constants.STATUS_INVALID_ARGUMENT });
 }
 
-// Text as C takes it, which would take a zero byte for its end; undefined and null stay what they are.
+// Text for C, which would end at a zero byte; undefined and null stay unchanged.
 function text(label, value) {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw invalid(`${label} is a ${typeof value}; it must be a string`);
@@ -143,12 +143,12 @@ function perChannel(label, values, channels) {
   return Float32Array.from(values);
 }
 
-// What the addon takes for an object of options.
+// The addon's arguments for an object of options.
 function optionArguments(options) {
   const defaults = addon.defaultOptions();
   const known = [...INTEGERS, 'normEps', 'mean', 'stdDev', 'architecture', 'blockCounts', 'blockWidths'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  if (unknown !== undefined) throw invalid(`unknown option '${unknown}'`);
   const architecture = text('architecture', options.architecture);
   if (architecture !== undefined) defaults[INTEGERS.indexOf('depth')] = 0; // 50 would contradict it
   const integers = INTEGERS.map((name, index) => int32(name, options[name] ?? defaults[index]));
@@ -175,7 +175,7 @@ function sizes(shape) {
     return BigInt(size);
   });
   const far = values.find((size) => BigInt.asIntN(64, size) !== size);
-  if (far !== undefined) throw invalid(`the shape has ${far}, which is no integer of 64 bits`);
+  if (far !== undefined) throw invalid(`the shape has ${far}, which is not an integer of 64 bits`);
   return BigInt64Array.from(values);
 }
 
@@ -198,7 +198,7 @@ const float32 = (data, shape, layout = 'nchw') => image(data, Float32Array, shap
 /** Pixels of which the network computes (x - mean) / stdDev: a Uint8Array, in memory NHWC unless `layout` is 'nchw'. */
 const uint8 = (data, shape, layout = 'nhwc') => image(data, Uint8Array, shape, layout);
 
-/** Opens the library, which no call before this one may have done; without a path: as every first call looks for it. */
+/** Opens the library, before any other call; without a path: as every first call looks for it. */
 function load(path) {
   addon.load(text('path', path));
 }
@@ -234,7 +234,7 @@ class Owned {
   }
 }
 
-/** What a forward pass keeps for the backward pass: `newTape`. May be closed before or after its network. */
+/** The data that a forward pass keeps for the backward pass: `newTape`. May be closed before or after its network. */
 class Tape extends Owned {}
 
 /** SGD or AdamW with its state: `newOptimizer`. May be closed before or after its network. */
@@ -255,7 +255,7 @@ function checkedShape(label, { data, shape }) {
   return checked;
 }
 
-// What the addon takes for gradients of outputs, of which some are null: their elements, and four sizes for each.
+// The addon's arguments for gradients of outputs, some of which are null: their elements, and four sizes for each.
 function gradientArguments(label, gradients) {
   if (gradients.length > 7) throw invalid(`${label} has ${gradients.length} gradients; no network has so many outputs`);
   const shapes = gradients.map((gradient, i) => (
@@ -266,7 +266,7 @@ function gradientArguments(label, gradients) {
 
 /**
  * The mean cross entropy of logits ({ data, shape } of shape [N, K, 1, 1]) and an array of N labels, and its gradient
- * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL do not count.
+ * for the logits: { loss, gradient }. Images with the label IGNORED_LABEL are ignored.
  */
 function crossEntropy(logits, labels, labelSmoothing = 0) {
   load();
@@ -280,11 +280,11 @@ function crossEntropy(logits, labels, labelSmoothing = 0) {
 // The fields of backbone_optimizer_options that are rates, in its order.
 const RATES = ['momentum', 'dampening', 'beta1', 'beta2', 'epsilon', 'weightDecay'];
 
-// What the addon takes for an object of options.
+// The addon's arguments for an object of options.
 function optimizerArguments(options) {
   const known = ['kind', 'nesterov', 'groups', ...RATES];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`there is no option '${unknown}'`);
+  if (unknown !== undefined) throw invalid(`unknown option '${unknown}'`);
   const { kind = constants.OPTIMIZER_SGD, nesterov = false, groups = [] } = options;
   const defaults = addon.defaultOptimizerOptions(int32('kind', kind));
   const rates = RATES.map((name, index) => number(name, options[name] ?? defaults[index]));
@@ -351,7 +351,7 @@ class ResNet {
   }
 
   /**
-   * Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+   * Loads a .pth, a pickle of arrays or a safetensors file, and returns the load report as JSON.
    *
    * A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names that
    * the network lacks are errors), `allowMissing` (weights that the file lacks keep their values), `ignoreModules`
@@ -362,12 +362,12 @@ class ResNet {
     return addon.loadWeights(this.#handle, requiredPath(path), ...loadArguments(options));
   }
 
-  /** Writes the weights, as a .pth or as safetensors, by the ending of the path. */
+  /** Writes the weights, as a .pth or as safetensors, by the suffix of the path. */
   saveWeights(path) {
     addon.saveWeights(this.#handle, requiredPath(path));
   }
 
-  /** The same under the names of other writers ('detectron2', ...; see backbone.h). */
+  /** The same under the names of another project ('detectron2', ...; see backbone.h). */
   saveWeightsWith(path, names) {
     addon.saveWeights(this.#handle, requiredPath(path), text('names', names));
   }
@@ -388,7 +388,7 @@ class ResNet {
   }
 
   /**
-   * The options as they stand now, as the constructor takes them, with the number of threads in use.
+   * The current options, in the form that the constructor accepts, with the number of threads in use.
    *
    * `architecture` is always set; it is 'custom', and depth 0, for a network that only its file describes.
    */
@@ -408,14 +408,14 @@ class ResNet {
 
   /**
    * The shapes [N, C, H, W] of the outputs for images of a shape [N, C, H, W]: C1, C2 to C5, pooled, logits, as far as
-   * they were asked for.
+   * they were requested.
    */
   outputShapes(shape) {
     const rows = Array.from(this.#shapes(sizes(shape)), Number);
     return Array.from({ length: this.#outputCount }, (_, stage) => rows.slice(4 * stage, 4 * stage + 4));
   }
 
-  // Outputs with memory of their own, and what the addon takes.
+  // Outputs with memory of their own, and the addon's arguments.
   #prepared(image) {
     const shape = sizes(image.shape);
     const rows = this.#shapes(shape);
@@ -471,15 +471,15 @@ class ResNet {
 
   /**
    * An empty tape for this network. Options: `inputGradient` (backward can compute the gradient of the input), `retain`
-   * (several backward passes can follow a forward pass) and `recompute` (the backward pass computes activations within
-   * blocks again instead of keeping them).
+   * (several backward passes can follow a forward pass) and `recompute` (the backward pass recomputes activations
+   * within blocks instead of keeping them).
    */
   newTape({ inputGradient = false, retain = false, recompute = false } = {}) {
     const flags = [inputGradient, retain, recompute].map((flag) => Number(Boolean(flag)));
     return new Tape(addon.newTape(this.#handle, ...flags));
   }
 
-  /** The memory that a tape holds, in bytes. */
+  /** The memory that a tape uses, in bytes. */
   tapeBytes(tape) {
     return addon.tapeBytes(this.#handle, tapeOf(tape));
   }
@@ -515,15 +515,16 @@ class ResNet {
    * Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5.
    *
    * `outputGradients` are those of `backward`. `featureGradients`, { data, shape } of the shape of each output, receive
-   * the gradients; null for those that are not wanted. No two may share memory. Of outputs of frozen stages there are
-   * gradients only on a tape with `inputGradient`.
+   * the gradients; null for those that are not wanted. No two may share memory. Outputs of frozen stages have gradients
+   * only on a tape with `inputGradient`.
    */
   featureGradients(tape, outputGradients, featureGradients) {
     const given = gradientArguments('output_gradients', outputGradients);
     const wanted = gradientArguments('feature_gradients', featureGradients);
-    // C takes one number for both.
+    // The C function has one count for both.
     if (outputGradients.length !== featureGradients.length) {
-      throw invalid('output_gradients and feature_gradients differ in number');
+      throw invalid(`${featureGradients.length} feature_gradients for ${outputGradients.length} output_gradients; `
+        + 'pass one for each');
     }
     addon.featureGradients(this.#handle, tapeOf(tape), ...given, ...wanted);
   }
@@ -566,7 +567,7 @@ class ResNet {
   }
 
   /**
-   * An optimiser before its first step, for the parameters that are trainable now.
+   * A new optimiser for the parameters that are trainable now.
    *
    * Options, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2, epsilon,
    * weightDecay and groups, an array of { prefix, kinds (PARAMETERS_*), learningRateFactor, weightDecay }; a parameter
@@ -577,8 +578,8 @@ class ResNet {
   }
 
   /**
-   * Updates all trainable parameters by their gradients: one step of the optimiser. Gradients that are NaN or infinite
-   * are an error of STATUS_NOT_FINITE, unless `allowNotFinite`.
+   * Updates all trainable parameters from their gradients: one step of the optimiser. Gradients that are NaN or
+   * infinite are an error of STATUS_NOT_FINITE, unless `allowNotFinite`.
    */
   step(optimizer, gradients, learningRate, { allowNotFinite = false } = {}) {
     const rate = number('learningRate', learningRate);
@@ -586,12 +587,12 @@ class ResNet {
     addon.step(this.#handle, optimizerOf(optimizer), floats('gradients', gradients), rate, flags);
   }
 
-  /** Makes a stale optimiser fit the parameters that are trainable now. */
+  /** Adapts a stale optimiser to the parameters that are trainable now. */
   follow(optimizer) {
     addon.follow(this.#handle, optimizerOf(optimizer));
   }
 
-  /** Writes the weights and the state of an optimiser to one file, as PyTorch reads it. */
+  /** Writes the weights and the state of an optimiser to one file that PyTorch can read. */
   saveTraining(optimizer, path, learningRate) {
     const rate = number('learningRate', learningRate);
     addon.saveTraining(this.#handle, optimizerOf(optimizer), requiredPath(path), rate);
@@ -614,7 +615,7 @@ class ResNet {
     addon.addStatistics(this.#handle, image.data, shape, Number(image.layout === 'nhwc'));
   }
 
-  /** Replaces the running statistics by what was collected. */
+  /** Replaces the running statistics by the collected ones. */
   commitStatistics() {
     addon.commitStatistics(this.#handle);
   }

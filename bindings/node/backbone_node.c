@@ -35,7 +35,7 @@ static napi_value number_of(napi_env env, double number) {
     return result;
 }
 
-/* An Error with `status`, and `report` if there is one. */
+/* An Error with `status`, and `report` unless it is NULL. */
 static napi_value error_of(napi_env env, int32_t status, const char *message, const char *report) {
     napi_value error = NULL;
     napi_create_error(env, NULL, string_of(env, message), &error);
@@ -98,7 +98,7 @@ static int open_library(const char *place, char *message, size_t size) {
         return 0;
     }
     const char *missing = abi_version == NULL ? "backbone_abi_version" : find_functions(library);
-    if (missing != NULL) snprintf(message, size, "%s is no libbackbone: it lacks %s", place, missing);
+    if (missing != NULL) snprintf(message, size, "%s is not libbackbone: it lacks %s", place, missing);
     return missing == NULL;
 }
 
@@ -111,7 +111,7 @@ static void arguments_of(napi_env env, napi_callback_info info, napi_value out[A
     napi_get_cb_info(env, info, &count, out, NULL, NULL);
 }
 
-/* The text of a string, to be freed; NULL for what is none. */
+/* The text of a string, to be freed; NULL for other values. */
 static char *text_of(napi_env env, napi_value value) {
     size_t size;
     if (napi_get_value_string_utf8(env, value, NULL, 0, &size) != napi_ok) return NULL;
@@ -132,7 +132,7 @@ static double double_of(napi_env env, napi_value value) {
     return result;
 }
 
-/* The elements of a typed array, and their size in bytes; NULL for what is none. */
+/* The elements of a typed array, and their size in bytes; NULL for other values. */
 static void *elements_of(napi_env env, napi_value value, size_t *bytes) {
     napi_typedarray_type type;
     size_t length = 0;
@@ -301,9 +301,8 @@ static napi_value int32s_of(napi_env env, const int32_t *values, int32_t count) 
     return result;
 }
 
-/* [depth, ..., preactivation, norm_eps, mean, std_dev, block_counts, block_widths], and the architecture if there is
- * one */
-static napi_value array_of_options(napi_env env, backbone_options *options) {
+/* [depth, ..., preactivation, norm_eps, mean, std_dev, block_counts, block_widths], and the architecture unless it is
+NULL */ static napi_value array_of_options(napi_env env, backbone_options *options) {
     napi_value result = NULL;
     napi_create_array(env, &result);
     for (int i = 0; i < INTEGERS; i++)
@@ -503,7 +502,7 @@ static napi_value output_shapes(napi_env env, napi_callback_info info) {
     return check(env, lib.output_shapes(handle->net, elements_of(env, a[1], NULL), rows, bytes / 32));
 }
 
-/* A forward, and for those that run beside JavaScript what keeps everything until they end. */
+/* A forward pass; for one that runs in the background also the references that keep everything until it ends. */
 struct forward {
     struct handle *handle;
     backbone_tape *tape; /* of a pass for training */
@@ -585,7 +584,7 @@ static napi_value run_forward(napi_env env, napi_callback_info info) {
     struct handle *tape = tape_type == napi_undefined ? NULL : object_of(env, a[7], TAPE);
     if (tape_type != napi_undefined && tape == NULL) return NULL;
     struct forward *forward = calloc(1, sizeof *forward);
-    if (forward == NULL) return fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "no memory for a forward");
+    if (forward == NULL) return fail(env, BACKBONE_STATUS_OUT_OF_MEMORY, "out of memory for a forward pass");
     size_t bytes = 0;
     void *input = elements_of(env, a[1], &bytes);
     const int64_t *rows = elements_of(env, a[5], NULL);

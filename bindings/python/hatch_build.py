@@ -4,8 +4,7 @@
 """Puts libbackbone.so into the wheel, from the first of:
 
 1. the file that BACKBONE_LIBRARY names,
-2. `scripts/build --no-setup` of the sources around this folder, where Swift is there,
-3. what that built earlier.
+2. `scripts/build --no-setup` of the sources around this folder, if Swift is installed, 3. what that built earlier.
 
 BACKBONE_OPENBLAS names an OpenBLAS that is to travel inside (scripts/wheel sets it), with the licences in the folder
 that BACKBONE_LICENSES names.
@@ -76,6 +75,6 @@ def built_library() -> Path:
     if built.exists():
         return built
     raise FileNotFoundError(
-        "there is no libbackbone.so to put into the package: install a wheel, build from the folder bindings/python "
+        "missing libbackbone.so for the package: install a wheel, build from the folder bindings/python "
         "of the sources with Swift on the PATH, or name a built library with BACKBONE_LIBRARY"
     )

@@ -5,16 +5,16 @@
 
 require "fiddle/import"
 
-# libbackbone for Ruby: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+# libbackbone for Ruby: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
 #
 # This file is the whole binding, and needs Ruby 3.1 with its fiddle alone. The library is opened by the first call, as
 # the file that `Backbone.load` names, else as the one that the environment variable BACKBONE_LIBRARY names, else as
 # libbackbone.so.1 by the system's loader.
 #
 # Shapes are always in the order N, C, H, W, whatever the order in memory. A network is freed by `close`, at the end of
-# the block of `ResNet.open`, or when it is collected. Threads may share one: forwards in evaluation mode run side by
-# side, without Ruby's lock, what changes the network waits until it has it alone, and `close` waits for the last call.
-# Every failure of the library is a Backbone::Error with its own message.
+# the block of `ResNet.open`, or when it is collected. Threads may share one: forward passes in evaluation mode run side
+# by side, without Ruby's lock, calls that change the network take an exclusive lock, and `close` waits for the last
+# call. Every failure of the library is a Backbone::Error with its own message.
 module Backbone
   ABI_VERSION = 1
 
@@ -141,7 +141,7 @@ module Backbone
   end
 
   # The mean cross entropy of logits, a Feature of shape [N, K, 1, 1], and N labels, and its gradient for the logits:
-  # [loss, gradient]. Images with the label IGNORED_LABEL do not count.
+  # [loss, gradient]. Images with the label IGNORED_LABEL are ignored.
   def self.cross_entropy(logits, labels, label_smoothing: 0)
     logits = Feature.new(String.new(logits.data), logits.shape) # which no other thread can change
     gradient = Feature.new("\0".b * logits.data.bytesize, logits.shape)
@@ -152,7 +152,7 @@ module Backbone
     [loss[0, 8].unpack1("d"), gradient]
   end
 
-  # Opens the library, which no call before this one may have done; without a path as every first call looks for it.
+  # Opens the library, before any other call; without a path as every first call looks for it.
   def self.load(path = nil) = C.load(path)
 
   # The version of the library, "major.minor.patch".
@@ -163,7 +163,7 @@ module Backbone
     Array.new(C.call(:architecture_count)) { |index| C.call(:architecture_name, index).to_s.force_encoding("UTF-8") }
   end
 
-  # What is used of backbone.h, as it is there, and where the library is found.
+  # The declarations of backbone.h that are used, unchanged, and the search for the library.
   module C
     extend Fiddle::Importer
 
@@ -288,9 +288,9 @@ module Backbone
       symbol = lambda do |name|
         library["backbone_#{name}"]
       rescue Fiddle::DLError
-        raise Error.new("#{place} is no libbackbone: it lacks backbone_#{name}", STATUS_IO)
+        raise Error.new("#{place} is not libbackbone: it lacks backbone_#{name}", STATUS_IO)
       end
-      # Asked before anything else: another ABI may lack the other functions.
+      # Checked first: another ABI may lack the other functions.
       found = Fiddle::Function.new(symbol.call(:abi_version), [], INT32).call
       if found != ABI_VERSION
         raise Error.new("#{place} has ABI version #{found}; this binding needs #{ABI_VERSION}", STATUS_IO)
@@ -312,7 +312,7 @@ module Backbone
       raise Error.new(call(:last_error_message).to_s.force_encoding("UTF-8"), status) unless status.zero?
     end
 
-    # A string as C takes it; C would take a zero byte for its end.
+    # A string for C, which would end at a zero byte.
     def self.text(label, value)
       value = value.respond_to?(:to_path) ? value.to_path : String(value)
       raise Error, "#{label} contains a zero byte" if value.include?("\0")
@@ -541,14 +541,15 @@ module Backbone
   end
   private_constant :Handle
 
-  # What a forward pass keeps for the backward pass: `ResNet#new_tape`. May be closed before or after its network.
+  # The data that a forward pass keeps for the backward pass: `ResNet#new_tape`. May be closed before or after its
+  # network.
   class Tape
     def initialize(pointer)
       @handle = Handle.new(pointer, self, :tape_free)
     end
     private_class_method :new
 
-    # Frees the tape as soon as no call is in progress; may be called again.
+    # Frees the tape once no call is in progress; may be called again.
     def close = @handle.close
 
     # The pointer, for the time of a block of this file.
@@ -563,7 +564,7 @@ module Backbone
     end
     private_class_method :new
 
-    # Frees the optimiser as soon as no call is in progress; may be called again.
+    # Frees the optimiser once no call is in progress; may be called again.
     def close = @handle.close
 
     # The pointer, for the time of a block of this file.
@@ -614,7 +615,7 @@ module Backbone
       [net, report]
     end
 
-    # Frees the network as soon as no call is in progress; may be called again. Every other method then fails.
+    # Frees the network once no call is in progress; may be called again. Every other method then fails.
     def close = @handle.close
 
     # Draws new weights, which are the same for the same seed.
@@ -623,7 +624,7 @@ module Backbone
       self
     end
 
-    # Loads a .pth, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+    # Loads a .pth, a pickle of arrays or a safetensors file, and returns the load report as JSON.
     #
     # A failed load changes nothing; the error for a file that does not fit has the report. Options: `strict` (names
     # that the network lacks are errors), `allow_missing` (weights that the file lacks keep their values),
@@ -636,14 +637,14 @@ module Backbone
       end
     end
 
-    # Writes the weights, as a .pth or as safetensors, by the ending of the path.
+    # Writes the weights, as a .pth or as safetensors, by the suffix of the path.
     def save_weights(path)
       path = C.text("path", path)
       @handle.use { |net| C.check(:save_weights, net, path) }
       self
     end
 
-    # The same under the names of other writers ("detectron2", ...; see backbone.h).
+    # The same under the names of another project ("detectron2", ...; see backbone.h).
     def save_weights_with(path, names)
       path = C.text("path", path)
       names = C.text("names", names)
@@ -669,7 +670,7 @@ module Backbone
       value[0, 4].unpack1("l") == 1
     end
 
-    # The options as they stand now, as `new` takes them, with the number of threads in use.
+    # The current options, in the form that `new` accepts, with the number of threads in use.
     #
     # `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
     def options
@@ -693,7 +694,7 @@ module Backbone
     end
 
     # The shapes [N, C, H, W] of the outputs for images of a shape [N, C, H, W]: C1, C2 to C5, pooled, logits, as far as
-    # they were asked for.
+    # they were requested.
     def output_shapes(shape) = @handle.use { |net| shapes(net, shape) }
 
     # The outputs for a batch of images, in the order of `output_shapes`: an Array of Feature.
@@ -708,15 +709,15 @@ module Backbone
       out
     end
 
-    # Ends the calls that other threads have entered: they raise an Error of STATUS_CANCELLED.
+    # Ends the calls in progress in other threads: they raise an Error of STATUS_CANCELLED.
     def cancel
       @handle.use { |net| C.call(:cancel, net) }
       self
     end
 
     # An empty tape for this network. `input_gradient`: backward can compute the gradient of the input; `retain`:
-    # several backward passes can follow a forward pass; `recompute`: the backward pass computes activations within
-    # blocks again instead of keeping them.
+    # several backward passes can follow a forward pass; `recompute`: the backward pass recomputes activations within
+    # blocks instead of keeping them.
     def new_tape(input_gradient: false, retain: false, recompute: false)
       options = C::TapeOptions.malloc(Fiddle::RUBY_FREE)
       out = C.new_pointer
@@ -728,7 +729,7 @@ module Backbone
       Tape.send(:new, out.ptr)
     end
 
-    # The memory that a tape holds, in bytes.
+    # The memory that a tape uses, in bytes.
     def tape_bytes(tape)
       with(Tape, tape) { |net, pointer| size { |out| C.check(:tape_bytes, net, pointer, out) } }
     end
@@ -762,16 +763,18 @@ module Backbone
     # Computes the gradients with respect to outputs, such as those of a class's logit with respect to C5, from those of
     # the outputs: an Array of Feature, one for each of `wanted`, the indices of outputs (nil: of all).
     #
-    # `output_gradients` are those of backward, `input_shape` is the shape of the images. Of outputs of frozen stages
-    # there are gradients only on a tape with `input_gradient`.
+    # `output_gradients` are those of backward, `input_shape` is the shape of the images. Outputs of frozen stages have
+    # gradients only on a tape with `input_gradient`.
     def feature_gradients(tape, output_gradients, input_shape:, wanted: nil)
       given = shared(output_gradients)
       shapes = output_shapes(input_shape)
       wanted ||= (0...shapes.size).to_a
       foreign = wanted - (0...shapes.size).to_a
       raise Error, "wanted has #{foreign.first.inspect}; this network gives #{shapes.size} outputs" if foreign.any?
-      # C takes one number for both.
-      raise Error, "output_gradients and feature_gradients differ in number" if given.size != shapes.size
+      # The C function has one count for both.
+      if given.size != shapes.size
+        raise Error, "#{shapes.size} feature_gradients for #{given.size} output_gradients; pass one for each"
+      end
 
       # Nobody else knows these strings yet, so that they stay where they are.
       features = shapes.map.with_index { |shape, index| zeros(shape) if wanted.include?(index) }
@@ -818,7 +821,7 @@ module Backbone
       norm[0, 8].unpack1("d")
     end
 
-    # An optimiser before its first step, for the parameters that are trainable now.
+    # A new optimiser for the parameters that are trainable now.
     #
     # Options, with PyTorch's defaults: kind (OPTIMIZER_SGD), nesterov, momentum, dampening, beta1, beta2, epsilon,
     # weight_decay and groups, an Array of Hashes of prefix, kinds (PARAMETERS_*), learning_rate_factor (1) and
@@ -830,8 +833,8 @@ module Backbone
       Optimizer.send(:new, out.ptr)
     end
 
-    # Updates all trainable parameters by their gradients: one step of the optimiser. Gradients that are NaN or infinite
-    # are an Error of STATUS_NOT_FINITE, unless `allow_not_finite`.
+    # Updates all trainable parameters from their gradients: one step of the optimiser. Gradients that are NaN or
+    # infinite are an Error of STATUS_NOT_FINITE, unless `allow_not_finite`.
     def step(optimizer, gradients, learning_rate, allow_not_finite: false)
       all = C.vector("gradients", gradients)
       with(Optimizer, optimizer) do |net, pointer|
@@ -840,20 +843,20 @@ module Backbone
       self
     end
 
-    # Makes a stale optimiser fit the parameters that are trainable now.
+    # Adapts a stale optimiser to the parameters that are trainable now.
     def follow(optimizer)
       with(Optimizer, optimizer) { |net, pointer| C.check(:optimizer_follow, net, pointer) }
       self
     end
 
-    # Writes the weights and the state of an optimiser to one file, as PyTorch reads it.
+    # Writes the weights and the state of an optimiser to one file that PyTorch can read.
     def save_training(optimizer, path, learning_rate)
       path = C.text("path", path)
       with(Optimizer, optimizer) { |net, pointer| C.check(:save_training, net, pointer, path, learning_rate) }
       self
     end
 
-    # Loads what save_training or PyTorch wrote, and returns a report of what was found, as JSON.
+    # Loads what save_training or PyTorch wrote, and returns the load report as JSON.
     def load_training(optimizer, path)
       path = C.text("path", path)
       with(Optimizer, optimizer) do |net, pointer|
@@ -874,7 +877,7 @@ module Backbone
       self
     end
 
-    # Replaces the running statistics by what was collected.
+    # Replaces the running statistics by the collected ones.
     def commit_statistics
       @handle.use { |net| C.check(:statistics_commit, net) }
       self

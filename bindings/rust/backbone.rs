@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-//! libbackbone for Rust: features, logits and gradients of a ResNet, on a CPU, from PyTorch's checkpoints.
+//! libbackbone for Rust: features, logits and gradients of a ResNet, on a CPU, from PyTorch checkpoints.
 //!
 //! This file is the whole binding, and needs the standard library of Rust 1.63 alone: copy it into a project and write
 //! `mod backbone;`. (Edition 2024 wants the one block of `extern "C"` below to begin with `unsafe`, which Rust 1.63
@@ -9,8 +9,8 @@
 //! the one that the environment variable `BACKBONE_LIBRARY` names, else as `libbackbone.so.1` by the system's loader.
 //!
 //! Shapes are always in the order N, C, H, W, whatever the order in memory. A [`ResNet`] frees its memory when it is
-//! dropped, and the borrow checker keeps it until the last call has returned. It may be shared by threads: forwards in
-//! evaluation mode run side by side, and what changes the network waits until it has it alone. Every failure is an
+//! dropped, and the borrow checker keeps it until the last call has returned. Threads may share it: forward passes in
+//! evaluation mode run side by side, and calls that change the network take an exclusive lock. Every failure is an
 //! [`Error`] with the library's own message.
 #![allow(dead_code, unsafe_op_in_unsafe_fn)] // A project uses what it needs, and may be of any edition.
 
@@ -453,7 +453,7 @@ pub mod ffi {
 
 // ---- Errors ----
 
-/// What went wrong.
+/// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// One of `ffi::STATUS_*`; `STATUS_IO` where the library cannot be used.
@@ -496,7 +496,7 @@ const NOW: c_int = 2;
 // The library and where it came from, for the rest of the process.
 static LOADED: Mutex<Option<(&'static ffi::Functions, String)>> = Mutex::new(None);
 
-/// Opens the library, which no call before this one may have done.
+/// Opens the library, before any other call.
 ///
 /// With `None` it is looked for as every first call looks for it. It is an error if it cannot be opened, or has another
 /// ABI version than this binding.
@@ -564,12 +564,12 @@ fn open(place: &str) -> Result<ffi::Functions, Error> {
     let symbol = |function: &str| {
         let pointer = unsafe { dlsym(library, c_text("a name", function)?.as_ptr()) };
         if pointer.is_null() {
-            let message = format!("{} is no libbackbone: it lacks {}", place, function);
+            let message = format!("{} is not libbackbone: it lacks {}", place, function);
             return Err(Error::new(ffi::STATUS_IO, message));
         }
         Ok(pointer)
     };
-    // Asked before anything else: another ABI may lack the other functions.
+    // Checked first: another ABI may lack the other functions.
     let abi_version: unsafe extern "C" fn() -> i32 = unsafe { mem::transmute(symbol("backbone_abi_version")?) };
     let found = unsafe { abi_version() };
     if found != ffi::ABI_VERSION {
@@ -604,7 +604,7 @@ fn check(lib: &ffi::Functions, status: i32) -> Result<(), Error> {
 
 // ---- Options ----
 
-/// What to build: the fields of `backbone_options`, with the library's defaults from [`Options::new`].
+/// Options of a network: the fields of `backbone_options`, with the library's defaults from [`Options::new`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// 18, 34, 50, 101 or 152. Set it to 0 if `architecture` selects the network.
@@ -619,11 +619,11 @@ pub struct Options {
     pub out_stages: u32,
     /// As for [`ResNet::freeze`].
     pub frozen_stages: i32,
-    /// In training mode too, every BatchNorm uses its running statistics.
+    /// Every BatchNorm uses its running statistics in training mode too.
     pub norm_eval: bool,
     /// [`ResNet::init_weights`] sets the weight of the last BatchNorm of each block to 0.
     pub zero_init_residual: bool,
-    /// Threads that one forward may use; 0: those that the system leaves to this process.
+    /// Threads for one forward pass; 0: those that the system allows this process.
     pub threads: i32,
     /// `ffi::CHANNELS_*`, for the images that `normalization` names.
     pub channel_order: i32,
@@ -631,23 +631,23 @@ pub struct Options {
     pub arithmetic: i32,
     /// `ffi::STYLE_*`.
     pub style: i32,
-    /// Added to the variances of every BatchNorm.
+    /// Added to the variances in every norm.
     pub norm_eps: f32,
     /// `ffi::NORMALIZE_*`: the images that `channel_order`, `mean` and `std_dev` apply to.
     pub normalization: i32,
     /// Subtracted from those images, a value for each channel; empty: 0.
     pub mean: Vec<f32>,
-    /// What they are then divided by, a value for each channel; empty: 1.
+    /// Divides the differences, a value for each channel; empty: 1.
     pub std_dev: Vec<f32>,
     /// Classes of the head, which `ffi::STAGE_LOGITS` builds; 0: those of the file or of the architecture.
     pub num_classes: i32,
-    /// 8, 16 or 32: stages that would stride beyond it dilate instead; 0: as `dilated_stages` says.
+    /// 8, 16 or 32: stages that would exceed it dilate instead; 0: as `dilated_stages` says.
     pub output_stride: i32,
     /// Stages that dilate instead of striding: a sum of `ffi::STAGE_C3`, `STAGE_C4` and `STAGE_C5`.
     pub dilated_stages: u32,
     /// `ffi::DILATION_*`.
     pub dilation_rule: i32,
-    /// Blocks of each stage. Here and below 0, the default, is what the architecture has.
+    /// Blocks of each stage. Here and below 0, the default, means the architecture's own value.
     pub block_counts: [i32; 4],
     /// `ffi::BLOCK_*`.
     pub block: i32,
@@ -657,7 +657,7 @@ pub struct Options {
     pub width_per_group: i32,
     /// `ffi::STEM_*`.
     pub stem: i32,
-    /// Channels that the stem gives.
+    /// Output channels of the stem.
     pub stem_channels: i32,
     /// `ffi::STEM_POOLING_*`.
     pub stem_pooling: i32,
@@ -804,23 +804,23 @@ impl Options {
 /// How to load a checkpoint; `LoadOptions::default()` finds everything by the names in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Names of the file that the network lacks are errors.
+    /// Names in the file that the network lacks are errors.
     pub strict: bool,
     /// The keys that lead to the dict of tensors, joined by dots.
     pub key: Option<String>,
-    /// What the names of the backbone begin with.
+    /// Prefix of the backbone's names.
     pub prefix: Option<String>,
     /// Weights and running statistics that the file lacks keep their values; otherwise they are errors.
     pub allow_missing: bool,
     /// Modules of the file's stem and blocks that the network does not compute are left out; otherwise they are errors.
     pub ignore_modules: bool,
-    /// The most bytes to read from a pipe; 0: 4 GiB.
+    /// Limit of bytes to read from a pipe; 0: 4 GiB.
     pub max_stream_bytes: u64,
-    /// `ffi::HEAD_*`: what to do with the classifier of a network that has one.
+    /// `ffi::HEAD_*`: how to load the classifier, in a network that gives logits.
     pub head: i32,
 }
 
-// Calls a function with the options as C takes them, and turns the report into text.
+// Calls a function with the options as C structs, and turns the report into text.
 fn loading(
     lib: &'static ffi::Functions,
     options: &LoadOptions,
@@ -873,9 +873,9 @@ fn reported(
 /// How the elements of an image follow each other in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Whole planes of one channel after another, as PyTorch keeps tensors.
+    /// Planes of one channel after another, as in PyTorch's tensors.
     Nchw,
-    /// All channels of one pixel after another, as decoders of images write them.
+    /// All channels of one pixel after another, as image decoders write them.
     Nhwc,
 }
 
@@ -894,7 +894,7 @@ pub struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Elements that the network takes as they are, NCHW in memory; `shape` is (N, C, H, W).
+    /// Elements that the network uses unchanged, NCHW in memory; `shape` is (N, C, H, W).
     pub fn float32(elements: &'a [f32], shape: [i64; 4]) -> Self {
         Image { elements: Elements::Float32(elements), shape, layout: Layout::Nchw }
     }
@@ -904,7 +904,7 @@ impl<'a> Image<'a> {
         Image { elements: Elements::Uint8(elements), shape, layout: Layout::Nhwc }
     }
 
-    /// The same elements, which lie in memory in that order.
+    /// The same elements, in memory in that order.
     pub fn with_layout(self, layout: Layout) -> Self {
         Image { layout, ..self }
     }
@@ -971,7 +971,7 @@ fn tensor(data: *mut c_void, dtype: i32, shape: [i64; 4], layout: Layout) -> ffi
 
 // ---- Training ----
 
-/// What a forward pass keeps for the backward pass: [`ResNet::tape`]. It may outlive its network.
+/// The data that a forward pass keeps for the backward pass: [`ResNet::tape`]. It may outlive its network.
 pub struct Tape {
     lib: &'static ffi::Functions,
     tape: *mut ffi::Tape,
@@ -990,11 +990,11 @@ impl Drop for Tape {
 /// Options of [`ResNet::tape`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TapeOptions {
-    /// [`ResNet::backward`] can compute the gradient of the input, also below frozen stages.
+    /// [`ResNet::backward`] can compute the gradient of the input, also through frozen stages.
     pub input_gradient: bool,
     /// Several backward passes can follow a forward pass.
     pub retain: bool,
-    /// The backward pass computes activations within blocks again instead of keeping them.
+    /// The backward pass recomputes activations within blocks instead of keeping them.
     pub recompute: bool,
 }
 
@@ -1014,16 +1014,17 @@ impl Drop for Optimizer {
     }
 }
 
-/// Parameters with a learning rate or a weight decay of their own. A parameter belongs to the first group that fits.
+/// Parameters with a learning rate or a weight decay of their own. A parameter belongs to the first group that matches
+/// it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterGroup {
-    /// What their names begin with; empty: any name.
+    /// Prefix of their names; empty: any name.
     pub prefix: String,
     /// A sum of `ffi::PARAMETERS_*`; 0: all.
     pub kinds: u32,
     /// Multiplies the learning rate of a step.
     pub learning_rate_factor: f64,
-    /// In place of the options'.
+    /// Replaces that of the options.
     pub weight_decay: f64,
 }
 
@@ -1050,7 +1051,7 @@ pub struct OptimizerOptions {
     pub beta2: f64,
     /// Of AdamW.
     pub epsilon: f64,
-    /// Of parameters in no group.
+    /// For parameters outside of all groups.
     pub weight_decay: f64,
     /// Parameters with options of their own.
     pub groups: Vec<ParameterGroup>,
@@ -1080,8 +1081,8 @@ impl OptimizerOptions {
     }
 }
 
-/// The mean cross entropy of logits (N, K, 1, 1) and N labels, and its gradient for the logits. Images with the label
-/// `ffi::IGNORED_LABEL` do not count.
+/// The mean cross entropy of logits (N, K, 1, 1) and N labels, and its gradient with respect to the logits. Images with
+/// the label `ffi::IGNORED_LABEL` are ignored.
 pub fn cross_entropy(logits: &Feature, labels: &[i64], label_smoothing: f64) -> Result<(f64, Feature), Error> {
     let lib = functions()?;
     let input = logits.tensor("logits")?;
@@ -1131,7 +1132,7 @@ impl ResNet {
         ResNet { lib, net, outputs: 0 }.counted()
     }
 
-    // A network of fewer stages gives fewer of the outputs that were asked for.
+    // A network of fewer stages gives fewer of the requested outputs.
     fn counted(mut self) -> Result<Self, Error> {
         self.outputs = self.options()?.out_stages.count_ones() as usize;
         Ok(self)
@@ -1164,7 +1165,7 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_init_weights)(self.net, seed) })
     }
 
-    /// Loads a `.pth`, a pickle of arrays or a safetensors file, and returns a report of what was found, as JSON.
+    /// Loads a `.pth`, a pickle of arrays or a safetensors file, and returns the load report as JSON.
     ///
     /// A failed load changes nothing. If the file does not fit, the error has the report.
     pub fn load_weights(&self, path: impl AsRef<Path>, options: &LoadOptions) -> Result<String, Error> {
@@ -1174,13 +1175,13 @@ impl ResNet {
         })
     }
 
-    /// Writes the weights, as a `.pth` or as safetensors, by the ending of the path.
+    /// Writes the weights, as a `.pth` or as safetensors, by the suffix of the path.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = c_path(path.as_ref())?;
         check(self.lib, unsafe { (self.lib.backbone_save_weights)(self.net, path.as_ptr()) })
     }
 
-    /// Writes the weights under the names of other writers ("detectron2", ...; see `backbone.h`).
+    /// Writes the weights under the names of another project ("detectron2", ...; see `backbone.h`).
     pub fn save_weights_with(&self, path: impl AsRef<Path>, names: &str) -> Result<(), Error> {
         let (path, names) = (c_path(path.as_ref())?, c_text("names", names)?);
         check(self.lib, unsafe { (self.lib.backbone_save_weights_with)(self.net, path.as_ptr(), names.as_ptr()) })
@@ -1203,7 +1204,7 @@ impl ResNet {
         Ok(value != 0)
     }
 
-    /// The options as they stand now, with the number of threads in use.
+    /// The current options, with the number of threads in use.
     ///
     /// `architecture` is always set; it is "custom", and `depth` 0, for a network that only its file describes.
     pub fn options(&self) -> Result<Options, Error> {
@@ -1217,10 +1218,10 @@ impl ResNet {
     }
 
     /// The shapes (N, C, H, W) of the outputs for images of a shape (N, C, H, W): C1, C2 to C5, pooled, logits, as far
-    /// as they were asked for.
+    /// as they were requested.
     pub fn output_shapes(&self, input: [i64; 4]) -> Result<Vec<[i64; 4]>, Error> {
         let mut shapes = vec![[0i64; 4]; self.outputs];
-        // Safe: there are `outputs` rows of four.
+        // Safe: `shapes` has `outputs` rows of four.
         check(self.lib, unsafe {
             (self.lib.backbone_output_shapes)(self.net, input.as_ptr(), shapes.as_mut_ptr().cast(), self.outputs)
         })?;
@@ -1254,7 +1255,7 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_forward)(self.net, &input, tensors.as_ptr(), tensors.len()) })
     }
 
-    // What C takes for an image and outputs, which have to outlive the call.
+    // The C structs of an image and outputs, which have to outlive the call.
     fn tensors(
         &self,
         image: Image<'_>,
@@ -1289,7 +1290,7 @@ impl ResNet {
         Ok(Tape { lib: self.lib, tape })
     }
 
-    /// The memory that a tape holds, in bytes.
+    /// The memory that a tape uses, in bytes.
     pub fn tape_bytes(&self, tape: &Tape) -> Result<usize, Error> {
         let mut bytes = 0;
         check(self.lib, unsafe { (self.lib.backbone_tape_bytes)(self.net, tape.tape, &mut bytes) })?;
@@ -1318,8 +1319,8 @@ impl ResNet {
     /// Computes the gradients of the trainable parameters from those of the outputs, where `None` stands for zeros.
     ///
     /// `input_gradient`, of the shape of the images, receives the gradient for them; the tape's options must allow it.
-    /// `gradients` has [`ResNet::trainable_count`] floats; `None` if they are not wanted. `accumulate` adds to those
-    /// that are there.
+    /// `gradients` has [`ResNet::trainable_count`] floats; `None` if they are not wanted. `accumulate` adds to the
+    /// existing values.
     pub fn backward(
         &self,
         tape: &Tape,
@@ -1355,9 +1356,13 @@ impl ResNet {
         output_gradients: &[Option<&Feature>],
         feature_gradients: &mut [Option<&mut Feature>],
     ) -> Result<(), Error> {
-        // C takes one number for both.
+        // The C function has one count for both.
         if output_gradients.len() != feature_gradients.len() {
-            return Err(Error::invalid("output_gradients and feature_gradients differ in number".into()));
+            return Err(Error::invalid(format!(
+                "{} feature_gradients for {} output_gradients; pass one for each",
+                feature_gradients.len(),
+                output_gradients.len()
+            )));
         }
         let missing = tensor(ptr::null_mut(), ffi::DTYPE_FLOAT32, [0; 4], Layout::Nchw);
         let (mut given, mut wanted) = (Vec::new(), Vec::new());
@@ -1381,7 +1386,7 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_set_trainable)(self.net, which) })
     }
 
-    /// The floats of all trainable parameters together.
+    /// The total number of floats of all trainable parameters.
     pub fn trainable_count(&self) -> Result<usize, Error> {
         let mut count = 0;
         check(self.lib, unsafe { (self.lib.backbone_trainable_count)(self.net, &mut count) })?;
@@ -1435,7 +1440,7 @@ impl ResNet {
         Ok(norm)
     }
 
-    /// An optimiser before its first step, for the parameters that are trainable now.
+    /// A new optimiser for the parameters that are trainable now.
     pub fn optimizer(&self, options: &OptimizerOptions) -> Result<Optimizer, Error> {
         let mut prefixes = Vec::with_capacity(options.groups.len());
         for group in &options.groups {
@@ -1469,7 +1474,7 @@ impl ResNet {
         Ok(Optimizer { lib: self.lib, optimizer })
     }
 
-    /// Updates all trainable parameters by their gradients: one step of the optimiser.
+    /// Updates all trainable parameters from their gradients: one step of the optimiser.
     ///
     /// Gradients that are NaN or infinite are an error of `ffi::STATUS_NOT_FINITE`, unless `allow_not_finite`.
     pub fn step(
@@ -1486,12 +1491,12 @@ impl ResNet {
         })
     }
 
-    /// Makes a stale optimiser fit the parameters that are trainable now.
+    /// Adapts a stale optimiser to the parameters that are trainable now.
     pub fn follow(&self, optimizer: &Optimizer) -> Result<(), Error> {
         check(self.lib, unsafe { (self.lib.backbone_optimizer_follow)(self.net, optimizer.optimizer) })
     }
 
-    /// Writes the weights and the state of an optimiser to one file, as PyTorch reads it.
+    /// Writes the weights and the state of an optimiser to one file that PyTorch can read.
     pub fn save_training(
         &self,
         optimizer: &Optimizer,
@@ -1523,7 +1528,7 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_statistics_add)(self.net, &input) })
     }
 
-    /// Replaces the running statistics by what was collected.
+    /// Replaces the running statistics by the collected ones.
     pub fn commit_statistics(&self) -> Result<(), Error> {
         check(self.lib, unsafe { (self.lib.backbone_statistics_commit)(self.net) })
     }
@@ -1533,8 +1538,8 @@ impl ResNet {
         check(self.lib, unsafe { (self.lib.backbone_statistics_cancel)(self.net) })
     }
 
-    /// Ends the calls that other threads have entered: they return an error of `ffi::STATUS_CANCELLED`, and the network
-    /// is as it was. Later calls are not affected.
+    /// Ends the calls in progress in other threads: they return an error of `ffi::STATUS_CANCELLED`, and the network is
+    /// unchanged. Later calls are not affected.
     pub fn cancel(&self) {
         // Safe: the library allows it at any time before the handle is freed.
         unsafe { (self.lib.backbone_cancel)(self.net) };

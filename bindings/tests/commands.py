@@ -195,7 +195,7 @@ NETWORKS = {
         {"base_channels": 8, "num_classes": 7, "out_stages": 120},
         {"base_channels": 8, "num_classes": 7, "outputs": ("C1", "C5", "pooled", "logits")},
     ),
-    # It has three stages: C5 is none of its outputs.
+    # It has three stages: C5 is not one of its outputs.
     "resnet20": (
         {"out_stages": 127},
         {"outputs": ("C1", "C2", "C3", "C4", "C5", "pooled", "logits")},

@@ -4,8 +4,8 @@
 /*
  * A library that a binding loads in place of libbackbone: it hands every call on, and counts. The file that COUNTS
  * names always holds: networks, tapes and optimisers created and freed, reports given and freed, and uses and frees of
- * those that do not exist, or that a call is still in. A forward first sleeps as many milliseconds as SLEEP says, to
- * give collectors and other threads their time.
+ * those that do not exist, or that a call is still in. A forward pass first sleeps for SLEEP milliseconds, to give
+ * collectors and other threads their time.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -30,7 +30,7 @@ static int created, freed, reports, reports_freed, wrong;
 /* The function of the real library. */
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
-/* The place of an object, or of a free place for NULL; -1 if there is none. */
+/* The place of an object, or of a free place for NULL; -1 if it has none. */
 static int find(const void *object) {
     for (int i = 0; i < OBJECTS; i++)
         if (objects[i].object == object) return i;

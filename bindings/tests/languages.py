@@ -25,7 +25,7 @@ PATH = f"/usr/bin{os.pathsep}{os.environ['PATH']}"
 def tool(name):
     """The path of a program. That it is missing is a failure, never a skipped test."""
     path = shutil.which(name, path=PATH)
-    assert path, f"there is no {name}: scripts/setup --runtimes installs it"
+    assert path, f"{name} is missing: scripts/setup --runtimes installs it"
     return path
 
 
@@ -56,7 +56,7 @@ def node_headers():
     for folder in (beside, Path("/usr/include/node"), Path("/usr/include/nodejs/src")):
         if (folder / "node_api.h").exists():
             return folder
-    raise AssertionError("there is no node_api.h: scripts/setup --runtimes installs it")
+    raise AssertionError("node_api.h is missing: scripts/setup --runtimes installs it")
 
 
 # What a project copies, into which folder, and the example.
@@ -122,7 +122,7 @@ def build(language, folder):
         return [folder / "program"]
     if language == "java":
         jar = Path("/usr/share/java/jna.jar")
-        assert jar.exists(), f"there is no {jar}: scripts/setup --runtimes installs it"
+        assert jar.exists(), f"{jar} is missing: scripts/setup --runtimes installs it"
         files = [source / "Backbone.java", source / "tests/Probe.java"]
         run([tool("javac"), "-Xlint:all", "-Werror", "-cp", jar, "-d", folder, *files])
         return [tool("java"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jar}:{folder}", "Probe"]

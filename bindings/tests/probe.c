@@ -15,9 +15,9 @@
  *     build FIELD=VALUE...                             created; a list is 1,2,3
  *     from_file PATH STRICT KEY PREFIX ALLOW_MISSING IGNORE_MODULES MAX_STREAM_BYTES HEAD FIELD=VALUE...
  *                                                      created, and the report; - is NULL
- *     options                                          what create takes, the floats by their bits, the fields from
- *                                                      num_classes on, the lists at their end, and the name of the
- *                                                      architecture
+ *     options                                          the arguments of create, the floats by their bits, the fields
+ *                                                      from num_classes on, the lists at their end, and the name of
+ *                                                      the architecture
  *     init SEED                                        ok
  *     load PATH ...                                    ok, and the report; the words are those of from_file
  *     save PATH                                        ok
@@ -55,17 +55,17 @@
  *     free tape|optimizer                              ok
  *
  * DTYPE is float32 or uint8, LAYOUT nchw or nhwc (of the input; features are NCHW). A failure is `error STATUS
- * MESSAGE`, with ` report JSON` where there is one. The programs of the bindings know a few more:
+ * MESSAGE`, with ` report JSON` if it has one. The programs of the bindings know a few more:
  *
  *     open PATH                                        ok; opens the library
  *     functions                                        the names of all functions (Rust)
  *     forward_short, forward_fewer ...                 forward_into with outputs that lack an element, and with one
  *     feature_gradients_short, ..._fewer ...           feature_gradients into memory that lacks an element, and of one
  *                                                      output (not Ruby, which makes the memory)
- *     churn COUNT                                      networks that are lost with their first forward
- *     race                                             a network that is closed during a forward
- *     cancel ...                                       a forward that another thread cancels; the words are those of
- *                                                      forward
+ *     churn COUNT                                      networks that are lost with their first forward pass
+ *     race                                             a network that is closed during a forward pass
+ *     cancel ...                                       a forward pass that another thread cancels; the words are those
+ *                                                      of forward
  *     worker                                           training in another thread of JavaScript, and here (Node.js)
  *     churn_training COUNT                             tapes and optimisers that are lost with their first use
  */
@@ -116,7 +116,7 @@ static void layout(const char *name) {
 
 /* ---- Options ---------------------------------------------------------------------------------------------------- */
 
-/* A new network takes the place of the old one, a failure does not. */
+/* A new network replaces the old one, a failure does not. */
 static void created(backbone_status status, backbone *made, backbone_report *report) {
     if (status == BACKBONE_STATUS_OK) {
         backbone_free(net);
@@ -546,7 +546,7 @@ static void free_training(void) {
     free(gradients);
 }
 
-/* 1 if there is such a command. */
+/* 1 for a known command. */
 static int train(const char *command, int count) {
     size_t first = 0, second = 0;
     double norm = 0;

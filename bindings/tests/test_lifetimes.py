@@ -78,7 +78,7 @@ def test_tapes_and_optimizers_that_nobody_closes_are_collected(language, probe, 
 
 @pytest.mark.parametrize("language", WITH_CLOSE)
 def test_what_nobody_closes_is_collected_and_never_during_a_call(language, probe, counting, tmp_path):
-    # Networks whose last use is a forward, and a collector that runs all the time.
+    # Networks whose last use is a forward pass, and a collector that runs all the time.
     lines, (created, freed, _, _, wrong) = counted(probe(language), counting, tmp_path, "churn 20")
     assert lines == ["churned 20"]
     assert created == 20 and freed >= 15 and wrong == 0, (created, freed, wrong)

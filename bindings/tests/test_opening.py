@@ -44,5 +44,5 @@ def test_a_library_that_does_not_fit_is_refused(language, probe, tmp_path):
     needs = f"error 4 {other} has ABI version 2; this binding needs 1\n"
     assert run(probe(language), text=create, library=other) == needs
     lacking = fake_library(tmp_path / "lacking.so", 1, names - {"backbone_freeze"})
-    lacks = f"error 4 {lacking} is no libbackbone: it lacks backbone_freeze\n"
+    lacks = f"error 4 {lacking} is not libbackbone: it lacks backbone_freeze\n"
     assert run(probe(language), text=create, library=lacking) == lacks

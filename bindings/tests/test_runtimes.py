@@ -81,7 +81,7 @@ def test_c_creates_and_refuses_networks_by_name(expected):
     refused = {command: line for command, line in lines.items() if line.startswith("error")}
     assert all(line.startswith("error 1 ") for line in refused.values())
     for command, words in {
-        "named resnet27 -": "architecture is 'resnet27', which is not a known name",
+        "named resnet27 -": "architecture is 'resnet27', which is unknown",
         "named resnet26 50": "depth is 50, but architecture is 'resnet26'",
         "named resnet50 101": "depth is 101, but architecture is 'resnet50'",
         "named custom -": "architecture is 'custom'",
@@ -274,7 +274,7 @@ def test_feature_gradients_that_c_could_not_check_are_refused(language, probe, t
         script.add("feature_gradients_short features 0110 {out}/x", "feature_gradients_fewer features 0110 {out}/x")
         refused = [
             "error 1 feature_gradients[1] has 127 elements; shape (1, 8, 4, 4) needs 128",
-            "error 1 output_gradients and feature_gradients differ in number",
+            "error 1 1 feature_gradients for 4 output_gradients; pass one for each",
         ]
     script.add("feature_gradients features 0110 {out}/z", "close")
     run = result(probe(language), script, tmp_path)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The program behind scripts/house, which see."""
+"""The program of scripts/house, which describes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> int:
     targets = targets_of(ROOT)
     excepted = {name for name in arguments.excepted.split(",") if name}
     if unknown := excepted - {target.name for target in targets}:
-        parser.error(f"there is no target {', '.join(sorted(unknown))}")
+        parser.error(f"unknown target {', '.join(sorted(unknown))}")
     graphs = graphs_of(targets, excepted)
     problems = [
         text_of(circle, graph, subject) for subject, graph in graphs.items() for circle in graph.circles()

@@ -3,7 +3,7 @@
 
 """Which folder of a target uses which: a file mentions what a file of the other declares.
 
-A mention is a name, with what stands before its dot and with the labels of its arguments. Without a compiler, a name
+A mention is a name, with the qualifier before its dot and with the labels of its arguments. Without a compiler, a name
 that several folders or another module declare in the same form does not tell which is meant, and is left out: an edge
 may be missing, but an edge that is reported is hardly ever wrong.
 """
@@ -21,7 +21,7 @@ from .graph import Graph, Reason
 from .manifest import Target
 from .tokens import tokens_of
 
-# Members of the standard library's own types too, so that one of ours need not be meant.
+# Also members of the standard library's types, so a mention need not mean our member.
 COMMON = {
     "append", "contains", "count", "first", "index", "insert", "isEmpty", "last", "load", "map", "max", "min", "next",
     "read", "remove", "removeAll", "reserve", "sort", "sorted", "start", "write",
@@ -32,7 +32,7 @@ DECLARING = {"func", "struct", "enum", "class", "protocol", "typealias", "let", 
 @dataclass(frozen=True)
 class Mention:
     name: str
-    # What stands before the dot; None without a dot, "" where that is an expression.
+    # The part before the dot; None without a dot, "" where that is an expression.
     qualifier: str | None
     # Of a call; None for none.
     labels: tuple[str, ...] | None
@@ -52,7 +52,8 @@ class File:
 
 
 def files_of(target: Target) -> list[File]:
-    """The Swift files of a target; those in no folder are in one that is called ".". Links to folders are followed."""
+    """The Swift files of a target; those outside of folders are in one that is called ".". Links to folders are
+    followed."""
     files = []
     paths = [Path(folder, name) for folder, _, names in os.walk(target.folder, followlinks=True) for name in names]
     if not any(path.suffix in (".swift", ".c", ".modulemap") for path in paths):

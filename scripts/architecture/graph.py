@@ -29,7 +29,7 @@ class Graph:
         return [other for other in self.nodes if (node, other) in self.edges]
 
     def way(self, start: str, end: str) -> list[str]:
-        """The shortest way from one node to another, or to itself; empty if there is none."""
+        """The shortest way from one node to another, or to itself; empty if none exists."""
         before: dict[str, str] = {}
         queue = deque([start])
         while queue:

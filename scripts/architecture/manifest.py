@@ -22,7 +22,7 @@ class Target:
 
 
 def targets_of(root: Path) -> list[Target]:
-    """The targets that are no tests, in the order of the manifest."""
+    """The targets that are not tests, in the order of the manifest."""
     text = re.sub(r"//[^\n]*", "", (root / "Package.swift").read_text())
     lists = {match.group(1): match.group(2) for match in LIST.finditer(text)}
     main = text[text.index("targets: [\n") :].split("swiftLanguageModes")[0]

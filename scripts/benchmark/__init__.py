@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The program behind scripts/bench, which see."""
+"""The program of scripts/bench, which describes it."""

@@ -14,7 +14,7 @@ def choices(noun: str, known):
         names = [name.strip() for name in text.split(",") if name.strip()]
         for name in names:
             if name not in known:
-                raise argparse.ArgumentTypeError(f"there is no {noun} '{name}'; there are {', '.join(known)}")
+                raise argparse.ArgumentTypeError(f"unknown {noun} '{name}'; pass some of {', '.join(known)}")
         return names
 
     return parse
@@ -22,7 +22,7 @@ def choices(noun: str, known):
 
 def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
     return int(text)
 
 
@@ -32,5 +32,5 @@ def thread_counts(text: str) -> list[int]:
 
 def output_folder(text: str) -> Path:
     if Path(text).exists() and not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"'{text}' is no folder")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a folder")
     return Path(text)

@@ -10,7 +10,7 @@
     models/onnx/resnet50-224/model.onnx
     models/<engine>/...                        what its `convert` writes
 
-Beside each lies a note of what it was made from: if that changes, it is made again.
+Beside each is a note of its sources: if that changes, it is made again.
 
 As a program, `python -m benchmark.artifacts MODELS KIND COLUMN` makes one, for `prepare`.
 """
@@ -35,7 +35,7 @@ _GENERIC = (*_WITH_ZEROS, "onnx")
 
 
 def prepare(models: Path, kind: str, column: Column, environment: dict[str, str], log: Path) -> None:
-    """Make an artifact of a column if it is not there: "weights", "case", both perhaps with "-trained" or "-none",
+    """Make an artifact of a column if it is missing: "weights", "case", both perhaps with "-trained" or "-none",
     "onnx", or that of an engine.
 
     Raises:

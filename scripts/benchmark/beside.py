@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What others in the same process cost a forward, and what it costs them: `scripts/bench --beside` prints a table.
+"""What others in the same process cost a forward pass, and what it costs them: `scripts/bench --beside` prints a table.
 
-For each of them there are three processes, of which one is awake at a time: ours alone, theirs alone, and both in one.
-Each round asks all of them the same, and what counts is the ratio within a round, since machines drift. Two cases: what
-the others have loaded and started is idle, or they and a forward compute by turns, without a pause. The second is
-compared with forwards after pauses of that length, in which threads fall asleep too. With `--peers` the forwards of
+Each of them has three processes, of which one is awake at a time: ours alone, theirs alone, and both in one.
+Each round asks all of them the same, and what counts is the ratio within a round, since machines drift. Two cases: the
+others have started and are idle, or they and a forward pass compute by turns, without a pause. The second is compared
+with forward passes after pauses of that length, in which threads fall asleep too. With `--peers` the forward passes of
 other engines are measured in the same way.
 """
 
@@ -111,8 +111,8 @@ def main() -> int:
     unprepared = artifacts.prepare_all(WORK / "models", names, [STARTUP_COLUMN], dict(os.environ), logs)
     disturbance = Disturbance()
     print("Time in one process with another library, relative to being alone: medians of the rounds' ratios, and in")
-    print("brackets the ratio of the fastest calls. Forwards are of ResNet-50 at 224 x 224.\n")
-    print("| beside | forwards of | alone | other idle | by turns | the other alone | forwards idle | by turns |")
+    print("brackets the ratio of the fastest calls. Forward passes are of ResNet-50 at 224 x 224.\n")
+    print("| beside | passes of | alone | other idle | by turns | the other alone | passes idle | by turns |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     try:
         for companion in COMPANIONS:

@@ -3,15 +3,15 @@
 
 """A process of `beside`: `python -m benchmark.beside_worker ENGINE COMPANION SIDE WORK`; SIDE is ours, theirs or both.
 
-"Ours" are forwards of the engine, of a ResNet-50 on an image of 224 x 224 with as many threads as there are CPUs.
+"Ours" are forward passes of the engine: a ResNet-50 on an image of 224 x 224 with one thread for each CPU.
 
 It loads its side, computes once, and says so. After that it does what its parent asks; answers are in milliseconds:
 
-    loop ours       forwards one after the other, median and least; the companion, if there is one, has nothing to do
-    loop theirs     the same, of what the companion computes
-    pause ours N    forwards after pauses of N milliseconds
+    loop ours       forward passes one after the other, median and least; the companion, if any, is idle
+    loop theirs     the same for the companion's computation
+    pause ours N    forward passes after pauses of N milliseconds
     pause theirs N
-    turns           the companion and a forward by turns: both of both
+    turns           the companion and a forward pass by turns: both of both
 """
 
 from __future__ import annotations

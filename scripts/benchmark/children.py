@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Child processes: driven over pipes, stopped and continued, and never left behind."""
+"""Child processes: driven over pipes, stopped and continued, and always ended."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def run(command: list[str | Path], environment: dict[str, str], log: Path, timeo
     """
     child = Child(command, environment, log)
     try:
-        # One line at its end, or the reason why there is none.
+        # One line at its end, or the reason why it is missing.
         child.answer(timeout)
     finally:
         child.end()

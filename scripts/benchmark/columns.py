@@ -21,7 +21,7 @@ class Column:
     batch: int
     height: int
     width: int
-    # Timed forwards of each engine, unless the user says otherwise.
+    # Timed forward passes of each engine, unless the user says otherwise.
     runs: int
 
     @property

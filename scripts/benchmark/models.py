@@ -126,7 +126,7 @@ def new_weights(network: str, path: Path, zeros: str = ZEROS[0]) -> None:
 
 
 def _shift(features: Features, last: str, zeros: str) -> None:
-    """Set the biases of BatchNorms so that the ReLUs behind them make as many activations zero as wanted."""
+    """Set the biases of BatchNorms so that the ReLUs after them make as many activations zero as wanted."""
     norms = [(name, norm) for name, norm in features.named_modules() if isinstance(norm, torch.nn.BatchNorm2d)]
     normal = statistics.NormalDist()
     branches = [norm for name, norm in norms if re.search(r"\.(bn|norm)\d$", name) and not name.endswith(last)]

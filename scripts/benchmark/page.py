@@ -18,7 +18,7 @@ class Page:
 
     Args:
         command: how to measure it again.
-        rounds: of which there are medians.
+        rounds: that have medians.
     """
 
     def __init__(self, command: str, rounds: int) -> None:

@@ -46,7 +46,7 @@ def compare(columns: list[dict]) -> list[dict]:
 
 
 def _ratios(ours: dict, fastest: dict) -> dict[str, float]:
-    # Of forwards in the same round: a machine that drifts does so for both.
+    # Of forward passes in the same round: a machine that drifts does so for both.
     pairs = [a / b for a, b in zip(ours["samples_ms"], fastest["samples_ms"], strict=True)]
     return {
         "ratio": round(ours["median_ms"] / fastest["median_ms"], 3),
@@ -72,10 +72,10 @@ def markdown(results: dict) -> str:
     columns = results["columns"]
     parts = ["# Benchmark", _conditions(results)]
     for threads in results["threads"]:
-        parts += [f"## {_plural(threads, 'thread')}: milliseconds of one forward", _times(results, threads)]
+        parts += [f"## {_plural(threads, 'thread')}: milliseconds of one forward pass", _times(results, threads)]
     if columns:
         threads = max(results["threads"])
-        parts += [f"## {_plural(threads, 'thread')}: milliseconds of the first forward after a pause"]
+        parts += [f"## {_plural(threads, 'thread')}: milliseconds of the first forward pass after a pause"]
         parts += ["While it slept, the other engines computed.", _after_pause(results, threads)]
     if 1 in results["threads"] and len(results["threads"]) > 1 and columns:
         parts += ["## More threads: how many times faster than with one", _speed_up(results)]
@@ -184,7 +184,7 @@ def _speed_up(results: dict) -> str:
 
 def _startup(startup: dict) -> str:
     title = BY_KEY[startup["column"]].title
-    rows = [["", "load", "first forward", "process start to features", "peak memory", "on disk"]]
+    rows = [["", "load", "first forward pass", "process start to features", "peak memory", "on disk"]]
     needs = {}
     for name, row in startup["rows"].items():
         disk = _mebibytes(row["disk"] + row.get("binding", 0)) if "disk" in row else ""
@@ -201,7 +201,7 @@ def _startup(startup: dict) -> str:
         f"{title}, {_plural(startup['threads'], 'thread')}; medians of {startup['processes']} fresh processes, with "
         "the files in the system's cache. Load is from the engine's own file to a network that can run, without the "
         "import of the library. Process start to features is all of a Python process that imports NumPy and the "
-        "engine, loads and does one forward. On disk is the stripped library with its Python package, or the "
+        "engine, loads and does one forward pass. On disk is the stripped library with its Python package, or the "
         "installed Python package of a peer without the packages that it depends on.\n\n" + _table(rows)
     )
     if needs:
@@ -233,8 +233,8 @@ def _method(results: dict) -> str:
         "Networks are torchvision's with random weights and BatchNorm statistics measured on random images. Engines "
         "get conversions of the same checkpoint, and the same input.",
         "Each engine with each number of threads is a process of its own. They take turns, in another order in each "
-        "round; all but one are stopped (SIGSTOP). A turn is forwards for a fifth of a second, at least one, which "
-        "wake threads and fill caches, and then the one that counts. Time is around the call alone.",
+        "round; all but one are stopped (SIGSTOP). A turn is forward passes for a fifth of a second, at least one, "
+        "which wake threads and fill caches, and then the one that counts. Time is around the call alone.",
         "libbackbone does not multiply by activations that are zero, so it is measured with three networks: random "
         "weights, after which ReLUs in blocks leave about half; \"zeros as trained\", the same weights with biases by "
         "which they leave from a half in the first block to a sixth in the last, as in ResNets trained on CIFAR-10; "
@@ -243,7 +243,7 @@ def _method(results: dict) -> str:
         "called wrong and has no time.",
     ]
     if runs:
-        lines.append(f"Timed forwards of each engine: {runs}. Cells are their medians.")
+        lines.append(f"Timed forward passes of each engine: {runs}. Cells are their medians.")
         lines.append(f"Processor time that other processes and other machines of the host took meanwhile: {taken}.")
     lines += [f"{label(name)}: {engine(name).SETTINGS}." for name in results["engines"]]
     return "\n".join(f"- {line}" for line in lines)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Timing: all engines of a column side by side, one forward at a time."""
+"""Timing: all engines of a column side by side, one forward pass at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Contestant:
     child: Child | None = None
     failure: str | None = None
     samples: list[float] = field(default_factory=list)
-    # The first forward of each turn.
+    # The first forward pass of each turn.
     paused: list[float] = field(default_factory=list)
     errors: dict[str, float | str] = field(default_factory=dict)
     peak_memory: int = 0
@@ -143,7 +143,7 @@ def start(contestant: Contestant, column: Column, models: Path, environment: dic
         logs / f"{column.key}-{contestant.engine}-{threads}.log",
     )
     contestant.child.answer(TIMEOUT)
-    # Comparing takes memory of its own.
+    # Comparing needs memory of its own.
     contestant.peak_memory = contestant.child.peak_memory()
     contestant.check()
     contestant.child.ask("warm", TIMEOUT)

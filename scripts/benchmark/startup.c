@@ -2,8 +2,8 @@
  * Copyright 2026 The libbackbone authors */
 
 /*
- * What the worker of libbackbone does when it starts, without Python: loads a checkpoint, does a first forward at
- * 224 x 224, prints how long both took as JSON, and waits for the end of its standard input.
+ * What the worker of libbackbone does when it starts, without Python: loads a checkpoint, does a first forward pass at
+ * 224 x 224, prints the time of both as JSON, and waits for the end of its standard input.
  *
  *     startup WEIGHTS DEPTH THREADS
  */

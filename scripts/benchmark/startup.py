@@ -90,7 +90,7 @@ def _sample(command: list[str | Path], environment: dict[str, str], log: Path) -
 
 
 def compiled(name: str, library: Path, work: Path, logs: Path) -> Path:
-    """Compile one of the programs in C that stand here."""
+    """Compile one of the C programs in this folder."""
     source, program, log = Path(__file__).with_name(f"{name}.c"), work / name, logs / f"{name}-cc.log"
     include = source.parents[2] / "include"
     # The program asks for the library by its soname, which not every copy has beside it.

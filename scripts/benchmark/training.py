@@ -4,9 +4,9 @@
 """A training step here and in PyTorch, by turns: `scripts/bench --training` prints tables, with `--save` keeps them.
 
 A step is a forward pass, a backward pass from gradients of C3 to C5 and an update by SGD with momentum: batch 8, images
-of 224 x 224, stem and layer1 frozen, two threads. For each case there is a process for each engine, of which one is
-awake at a time. What counts is the ratio within a round, since machines drift. A second table, not of a library that is
-given, tells what a step here is made of.
+of 224 x 224, stem and layer1 frozen, two threads. Each case has a process for each engine, of which one is awake at a
+time. What counts is the ratio within a round, since machines drift. A second table, not of a library that is given,
+tells what a step here is made of.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 
 """The process of one engine: `python -m benchmark.worker ENGINE THREADS MODELS COLUMN`.
 
-It loads the network, does a first forward and says so. After that it does what its parent asks:
+It loads the network, does a first forward pass and says so. After that it does what its parent asks:
 
-    check   compare the features of the last forward with PyTorch's in float64
-    warm    forwards until times no longer depend on it
+    check   compare the features of the last forward pass with PyTorch's in float64
+    warm    forward passes until times no longer depend on it
     turn    the forward after a pause, more until a fifth of a second is over, and then the one that counts: the first
             ones find caches full of what other engines left there and threads asleep, perhaps all on one CPU
 """
@@ -84,7 +84,7 @@ def warm(net) -> None:
 
 
 def errors(outputs: list[np.ndarray], case: Path) -> dict[str, float | str]:
-    """For each stage the largest error relative to the largest value; text if there is no such number."""
+    """For each stage the largest error relative to the largest value; text if it has no such number."""
     result: dict[str, float | str] = {}
     for stage, output in zip(STAGES, outputs, strict=True):
         expected = np.load(case / f"{stage}.npy", mmap_mode="r")

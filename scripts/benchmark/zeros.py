@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""How many zeros the networks that are measured have, and what they save: `scripts/bench --zeros` prints a table.
+"""The share of zeros in the measured networks, and the time that they save: `scripts/bench --zeros` prints a table.
 
-A convolution that skips what a ReLU made zero takes as long as the image wants. Without zeros means the same network
+The time of a convolution that skips the zeros of a ReLU depends on the image. Without zeros means the same network
 with BatchNorms that make every activation 1.
 """
 
@@ -30,7 +30,7 @@ ROUNDS = 15
 
 def nonzero(column: Column, weights: Path, image: np.ndarray) -> tuple[float, str, str]:
     """Of the inputs of 1x1 convolutions, the share that is not zero, weighted by multiplications, and in percent from
-    the least to the most: those in front of the last convolution of a block, and those of whole blocks."""
+    the least to the most: those before the last convolution of a block, and those of whole blocks."""
     features = models.load(column.network, weights)
     shares: dict[str, list[tuple[float, int]]] = {"conv3": [], "block": []}
 
@@ -60,7 +60,8 @@ def without_zeros(net: Any) -> None:
 
 
 def times(column: Column, weights: Path, image: np.ndarray) -> list[float]:
-    """Milliseconds of a forward on one thread, with zeros and without: medians of rounds in which both take turns."""
+    """Milliseconds of a forward pass on one thread, with zeros and without: medians of rounds in which both take
+    turns."""
     import backbone
 
     nets = [backbone.ResNet(column.depth, threads=1) for _ in range(2)]
@@ -83,7 +84,7 @@ def main() -> int:
     os.environ["BACKBONE_LIBRARY"] = str(parser.parse_args().library)
     logs = WORK / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    print("|  | 1x1, weighted | between convolutions | in front of a block | 1 thread | without zeros |")
+    print("|  | 1x1, weighted | between convolutions | before a block | 1 thread | without zeros |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for column in map(BY_KEY.__getitem__, COLUMNS):
         print(f"==> {column.title}, {ROUNDS} rounds", file=sys.stderr)

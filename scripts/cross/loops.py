@@ -21,7 +21,7 @@ TARGET = re.compile(r"0x([0-9a-f]+)")
 # Of a mangled name: those whose inner loops are all multiply-adds.
 KERNELS = re.compile(r"\d(convolutionTile\d|wideTile\d|narrowTile\d|productTile|gradientTile\d)")
 STACK = re.compile(r"\[sp[,\]]")
-# Of so many multiply-adds one may have a spill; none where nothing stands here. These keep what they load of each row
+# Of so many multiply-adds one may have a spill; none for kernels not listed here. These keep what they load of each row
 # for the four channels of a group, for which five and six rows have no registers left.
 ALLOWED = {"narrowTile5": 16, "narrowTile6": 4}
 

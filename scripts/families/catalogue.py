@@ -126,7 +126,7 @@ def _of_cifar() -> Iterable[Network]:
 
 
 def _variants() -> Iterable[Network]:
-    """What is no name of its own, and cannot be seen in the weights."""
+    """Variants without a name of their own, which the weights do not record."""
     for stride in (16, 8):
         options, note = {"output_stride": stride}, f"output stride {stride}"
         replaced = [False, stride == 8, True]

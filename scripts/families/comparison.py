@@ -42,7 +42,7 @@ class Result:
     Attributes:
         network: which.
         parameters: of PyTorch's model.
-        architecture: what the library takes it for; "" if it did not open it.
+        architecture: the name that the library gives it; "" if it did not open it.
         errors: by arithmetic and output, relative to the output's largest value.
         failure: why it failed, in one line; "" if it did not.
         seconds: how long all of it took.

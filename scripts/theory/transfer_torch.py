@@ -19,10 +19,10 @@ _NAMES = {"resnet20": 20, "resnet32": 32, "resnet44": 44, "resnet56": 56, "resne
 
 
 def model_of(net: backbone.ResNet) -> CifarResNet:
-    """PyTorch's network with the weights of ours, frozen as ours is.
+    """PyTorch's network with the weights and frozen stages of `net`.
 
     Raises:
-        RunError: there is no such network here.
+        RunError: the network is not supported here.
     """
     if net.architecture not in _NAMES:
         raise RunError(f"--pytorch has no {net.architecture}; its weights must be of {', '.join(_NAMES)}")

@@ -65,7 +65,7 @@ ssize_t shims_read_stream(int file, void *out, size_t size);
 /* Waits so many milliseconds for a stream to be readable, at its end or broken: 1, or 0 after that time. */
 int shims_wait_for_stream(int file, int milliseconds);
 /*
- * Whether the end of a stream that has given nothing is that of a named pipe that nobody has opened to write yet.
+ * Whether a stream without any bytes is at its end because no writer has opened the named pipe yet.
  * `inherited` is the descriptor that the stream was opened by, as in /dev/fd/N; -1 for none.
  */
 int shims_awaits_writer(int file, int inherited);
@@ -81,10 +81,10 @@ int shims_cpu_has_avx2_fma(void);
 /* The same for AVX-512 F, BW, DQ and VL. */
 int shims_cpu_has_avx512(void);
 
-/* Bytes of a core's first-level data cache; 0 where the system does not tell. */
+/* Bytes of a core's first-level data cache; 0 if the system does not report it. */
 long shims_first_level_cache(void);
 
-/* Whether the CPU has what shims_crc32_fold uses, PCLMULQDQ on x86-64 and CRC32 on ARM: 1 or 0. */
+/* Whether the CPU has the instructions of shims_crc32_fold, PCLMULQDQ on x86-64 and CRC32 on ARM: 1 or 0. */
 int shims_cpu_folds_crc32(void);
 /*
  * Sixteen bytes that have, with a state of 0 before them, the same CRC-32 (polynomial 0xEDB88320) as `count` bytes with
@@ -99,27 +99,26 @@ int shims_all_finite(const float *values, long count);
  * through macros. */
 int shims_affinity_cpu_count(void);
 
-/* A variable of the environment, NULL where there is none or where the process has more rights than its caller. */
+/* A variable of the environment; NULL if it is not set or the process has more rights than its caller. */
 const char *shims_environment(const char *name);
 
 /*
- * Threads and locks do not survive a fork: the child of a process has one thread, and locks as they stood. A counter,
- * which the child's side of fork() raises, tells the processes apart: process numbers are used again, and different PID
- * namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before first use.
- * shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end. It
- * returns 0 to all others, once the state is made.
+ * Threads and locks do not survive a fork: the child of a process has one thread, and locks in the state that they had.
+ * A counter, which the child's side of fork() raises, tells the processes apart: process numbers are used again, and
+ * different PID namespaces have the same ones. `owner` is the counter's value for which some state was made, 0 before
+ * first use. shims_fork_begin returns 1 to the one thread that is to make the state anew and then call shims_fork_end.
+ * It returns 0 to all others, once the state is made.
  */
 int shims_fork_begin(int *owner);
 void shims_fork_end(int *owner);
 /* The counter: 1 or more. */
 int shims_fork_generation(void);
 
-/* *counter += 1, atomically; the value before. Relaxed: whoever shares the counter orders the rest by a lock. */
+/* *counter += 1, atomically; the value before. Relaxed: users of the counter order the rest by a lock. */
 long shims_atomic_next(long *counter);
 
-/* Loads and stores that order what stands before the store in one thread before what follows the load in another. */
-int shims_atomic_load(const int *value);
-void shims_atomic_store(int *value, int desired);
+/* Release stores and acquire loads: writes before the store in one thread happen before reads after the load in
+another. */ int shims_atomic_load(const int *value); void shims_atomic_store(int *value, int desired);
 
 /* *value += 1, atomically, before whatever the thread does next. Safe in a signal handler. */
 void shims_atomic_increment(int *value);
@@ -141,7 +140,7 @@ void shims_float_environment_leave(unsigned long previous);
 
 /*
  * The functions of OpenBLAS that the portable kernels use. It is loaded when the first of them is chosen, not with this
- * library: where AVX2 computes, nobody pays for its threads and its memory, or needs to have it.
+ * library: on CPUs with AVX2 it need not be installed and costs neither threads nor memory.
  */
 struct shims_blas {
     /* As cblas_sgemm, with its enumerations as numbers. */
@@ -160,7 +159,7 @@ const struct shims_blas *shims_blas(void);
 /* The same, for a process that may use so many CPUs. NULL, or the reason why it cannot be loaded. */
 const char *shims_load_blas(int cpus);
 
-/* Who has set OpenBLAS, process-wide, to one thread. `mutex` guards all fields but `owner`, which is for
+/* The calls that have set OpenBLAS, process-wide, to one thread. `mutex` guards all fields but `owner`, which is for
  * shims_fork_begin. */
 struct shims_blas_scope {
     int owner;
@@ -173,13 +172,13 @@ struct shims_blas_scope {
 };
 struct shims_blas_scope *shims_the_blas_scope(void);
 /*
- * Makes OpenBLAS map buffers until `count` products can run at once; it keeps them for ever. Returns 0, or -1 if the
- * system has no memory for one: OpenBLAS is then not asked, for it would end the process or try for ever. What other
- * users of the same OpenBLAS do meanwhile is not known here. Call it with the scope's mutex, as the fields are.
+ * Makes OpenBLAS map buffers until `count` products can run at once; it keeps them. Returns 0, or -1 if the system has
+ * no memory for one: OpenBLAS is not asked then, since it would end the process or try forever. Other users of the same
+ * OpenBLAS are not counted. Requires the scope's mutex, as the fields do.
  */
 int shims_reserve_blas_buffers(struct shims_blas_scope *scope, int count);
 
-/* Tells the CPU that a loop waits for another thread. */
+/* Hints to the CPU that a loop waits for another thread. */
 static inline void shims_spin_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
@@ -188,7 +187,7 @@ static inline void shims_spin_pause(void) {
 #endif
 }
 
-/* Of a clock that only goes forward. */
+/* Of a monotonic clock. */
 long shims_nanoseconds(void);
 
 /* Asks for the cache line at an address, which need not be valid. */
@@ -196,9 +195,9 @@ static inline void shims_prefetch(const void *address) { __builtin_prefetch(addr
 /* The same for one that is soon to be written, into the first-level cache. */
 static inline void shims_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1, 3); }
 
-/* The same address, of which the compiler no longer knows how it came about: so it stays in a register of its own,
-   rather than being added up by each instruction that reads there, which some CPUs then have to split. */
-static inline const float *shims_in_register(const float *address) {
+/* The same address, with its origin hidden from the compiler. So it stays in a register of its own; otherwise each
+instruction that reads there would add it up, and some CPUs would have to split these instructions. */ static inline
+const float *shims_in_register(const float *address) {
     __asm__("" : "+r"(address));
     return address;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What the tiles of a panel of output channels have in common. */
+/* Arguments common to the tiles of a panel of output channels. */
 struct shims_convolution_panel {
     long input_offset;    /* floats from the address of a window to its first segment */
     long row_count;       /* rows of a window, at least 1 */
@@ -25,7 +25,7 @@ struct shims_convolution_panel {
     long channel;         /* floats from the address of a pixel of output or residual to the panel's first channel */
 };
 
-/* What the pixels of a step of a sparse convolution have in common. */
+/* Arguments common to the pixels of a step of a sparse convolution. */
 struct shims_sparse_step {
     const float *weights; /* of the first panel: one of each channel for each float of the step */
     long panel_stride;    /* floats from one panel to the next */
@@ -42,9 +42,9 @@ struct shims_sparse_step {
     long prefetched_lines;     /* how many of each panel are asked for with each pixel */
 };
 
-/* Which pixels of the input a Winograd tile meets. */
+/* The input pixels of a Winograd tile. */
 struct shims_winograd_input {
-    const float *source; /* the first pixel, of which all channels follow each other */
+    const float *source; /* the first pixel, with contiguous channels */
     long row_stride;     /* floats from one row to the next */
     long pixel_stride;   /* floats from one pixel to the next */
     long channels;       /* a multiple of the floats of a vector */
@@ -52,7 +52,7 @@ struct shims_winograd_input {
     long columns;
 };
 
-/* Where the pixels of a Winograd tile go, and what is added to them. */
+/* The output pixels of a Winograd tile, and the values added to them. */
 struct shims_winograd_output {
     float *output;         /* the tile's first pixel at the panel's first channel */
     long output_row;       /* floats from one row to the next */
@@ -66,18 +66,18 @@ struct shims_winograd_output {
     long columns;
 };
 
-/* Pixels of a row on their way back through a ReLU and a norm. */
+/* Pixels of a row in the backward pass through a ReLU and a norm. */
 struct shims_norm_gradient {
     const float *gradient;
     const float *result; /* of the ReLU, or NULL for none */
-    float *masked;       /* written where there is a result; may be the gradient */
+    float *masked;       /* written where it has a result; may be the gradient */
     const float *input;  /* of the norm, or NULL if no sums of products are wanted */
     const double *mean;  /* a value for each channel, read with an input alone */
     long channels;       /* a multiple of 8 */
     long pixels;
 };
 
-/* Pixels that follow each other without a gap, and what is computed with each of their channels by itself. */
+/* Contiguous pixels, and an elementwise computation on each of their channels. */
 struct shims_elementwise {
     const float *input;
     const float *scale;    /* a factor for each channel, or NULL */
@@ -121,9 +121,9 @@ struct shims_adamw_step {
 };
 
 /*
- * Tiles of F(m, 3) at the edge of an image, which have fewer than m pixels in a direction, need fewer points: those of
- * F(n, 3) for an n that is enough, by which the same transformed weights are multiplied. These two tell which n that is
- * for so many pixels, and which points it has, as bits. At stride 2 there is m alone.
+ * Tiles of F(m, 3) at the edge of an image have fewer than m pixels in a direction and need fewer points: those of F(n,
+ * 3) for a sufficient n, multiplied by the same transformed weights. These two functions give that n for so many
+ * pixels, and its points as bits. At stride 2 only m exists.
  */
 static inline long shims_winograd_outputs(long m, long stride, long wanted) {
     if (stride != 1) return m;

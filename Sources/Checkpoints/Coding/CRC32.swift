@@ -6,9 +6,9 @@ import Runtime
 
 /// The CRC-32 of zip archives (ISO 3309, reflected polynomial 0xEDB88320).
 ///
-/// A CPU with instructions for it brings 64 bytes a step into sixteen. Elsewhere, and for the rest, sixteen bytes a step are
-/// looked up: table `k` holds, for each byte, its remainder after `k` further zero bytes, so sixteen look-ups that do
-/// not wait for each other replace sixteen that do ("slicing"; Kounavis and Berry, 2005).
+/// A CPU with instructions for it reduces 64 bytes a step to sixteen. Other CPUs, and the rest, look up sixteen bytes a
+/// step: table `k` holds, for each byte, its remainder after `k` further zero bytes, so sixteen look-ups that do not
+/// wait for each other replace sixteen that do ("slicing"; Kounavis and Berry, 2005).
 struct CRC32: ~Copyable {
     private let tables: UniqueArray<UInt32>
     private let folds: Bool
@@ -30,7 +30,7 @@ struct CRC32: ~Copyable {
         self.tables = tables
     }
 
-    /// The CRC of bytes that follow on bytes whose CRC is `crc`; 0 is that of none.
+    /// The CRC of bytes that follow bytes whose CRC is `crc`; 0 is that of none.
     func update(_ crc: UInt32, _ memory: UnsafeRawPointer, count: Int) -> UInt32 {
         guard let table = tables.elements.baseAddress else { return crc }
         var state = ~crc
@@ -46,7 +46,7 @@ struct CRC32: ~Copyable {
         return ~CRC32.update(table, state, memory + folded, count: count - folded)
     }
 
-    /// The state after bytes that follow on `state`, by look-ups.
+    /// The state after bytes that follow `state`, by look-ups.
     private static func update(
         _ table: UnsafePointer<UInt32>, _ state: UInt32, _ memory: UnsafeRawPointer, count: Int
     ) -> UInt32 {

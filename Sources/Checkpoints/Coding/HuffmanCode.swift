@@ -8,9 +8,9 @@ struct HuffmanCode: ~Copyable {
     /// Codes up to this length are looked up at once, longer ones bit by bit.
     private static var lookupBits: Int { 10 }
 
-    /// For the next bits as they come, the symbol times 16 plus the length of its code; 0 for codes that are longer.
+    /// For the next bits, in order, the symbol times 16 plus the length of its code; 0 for longer codes.
     private let lookup: Buffer<UInt16>
-    /// The symbols in the order of their codes, and how many codes have each length.
+    /// The symbols in the order of their codes, and the number of codes of each length.
     private let symbols: Buffer<UInt16>
     private var counts: [16 of Int] = .init(repeating: 0)
 
@@ -60,7 +60,7 @@ struct HuffmanCode: ~Copyable {
         }
     }
 
-    /// Takes the next symbol.
+    /// Reads the next symbol.
     @inline(__always)
     func decode(_ input: inout PackedBits) throws(BackboneError) -> Int {
         let entry = Int(lookup.start[try input.peek() & (1 << HuffmanCode.lookupBits - 1)])

@@ -3,13 +3,13 @@
 
 import Runtime
 
-/// Unpacks deflated bytes of a file (RFC 1951) from front to back, as many at a time as are asked for.
+/// Unpacks deflated bytes of a file (RFC 1951) from front to back, as many at a time as requested.
 ///
-/// Memory is a window of what came last and a piece of the file, whatever the data say.
+/// It uses memory for a window of the last bytes and a piece of the file, whatever the data say.
 struct Inflater: ~Copyable {
     private enum State {
         case betweenBlocks
-        /// In a block that is not packed, of which so many bytes are still to come.
+        /// In a stored block with so many bytes left.
         case stored(Int)
         /// In a block of codes.
         case coded
@@ -26,11 +26,11 @@ struct Inflater: ~Copyable {
     /// The last bytes unpacked: byte `n` of all at `n % windowSize`.
     private let window: Buffer<UInt8>
     private var unpacked = 0
-    /// What is left of a match that reached beyond what was asked for.
+    /// The rest of a match that exceeded the requested bytes.
     private var matchLength = 0
     private var matchDistance = 0
 
-    /// - Parameter packedSize: how many bytes of the file, from `position` on, are the deflated data.
+    /// - Parameter packedSize: the number of deflated bytes of the file, from `position` on.
     init(_ file: FileReference, position: Int, packedSize: Int) throws(BackboneError) {
         let input = try PackedBits(file, position: position, count: packedSize)
         let literals = try HuffmanCode()
@@ -43,7 +43,7 @@ struct Inflater: ~Copyable {
 
     /// Unpacks the next `count` bytes.
     ///
-    /// - Throws: `badCheckpoint` if the data are damaged or not so many, `io`.
+    /// - Throws: `badCheckpoint` if the data are damaged or too few, `io`.
     mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         let out = memory.assumingMemoryBound(to: UInt8.self)
         var done = 0
@@ -66,7 +66,7 @@ struct Inflater: ~Copyable {
         }
     }
 
-    /// Checks that nothing follows what has been read.
+    /// Checks that nothing follows the bytes read.
     mutating func finish() throws(BackboneError) {
         var byte: UInt8 = 0
         var done = 0
@@ -94,7 +94,7 @@ struct Inflater: ~Copyable {
         done &+= 1
     }
 
-    /// Puts bytes that were unpacked without `emit`, at most as many as the window has, into it.
+    /// Adds bytes that were unpacked without `emit` to the window, at most as many as it has.
     private mutating func remember(_ bytes: UnsafePointer<UInt8>, count: Int) {
         let start = unpacked & (Inflater.windowSize - 1)
         let first = min(count, Inflater.windowSize - start)
@@ -111,7 +111,7 @@ struct Inflater: ~Copyable {
         matchLength -= part
     }
 
-    /// Unpacks codes until `count` bytes are there, a match or the end of the block.
+    /// Unpacks codes until `count` bytes are unpacked, or up to a match or the end of the block.
     private mutating func decode(
         to out: UnsafeMutablePointer<UInt8>, _ done: inout Int, _ count: Int
     ) throws(BackboneError) {

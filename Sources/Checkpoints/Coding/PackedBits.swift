@@ -23,7 +23,7 @@ struct PackedBits: ~Copyable {
         left = count
     }
 
-    /// At least 48 bits, or all there are; zeros follow the last.
+    /// At least 48 bits, or all that are left; zeros follow the last.
     @inline(__always)
     mutating func peek() throws(BackboneError) -> Int {
         if bitCount < 48 { try fill() }
@@ -50,7 +50,7 @@ struct PackedBits: ~Copyable {
         bitCount &-= bitCount & 7
     }
 
-    /// Copies the next bytes, at most `count`, where bits end at a byte.
+    /// Copies the next bytes, at most `count`, at a byte boundary.
     ///
     /// - Returns: how many; at least one.
     mutating func copyBytes(_ count: Int, to out: UnsafeMutablePointer<UInt8>) throws(BackboneError) -> Int {
@@ -81,14 +81,14 @@ struct PackedBits: ~Copyable {
         }
         let word = UInt64(littleEndian: UnsafeRawPointer(piece.start + next).loadUnaligned(as: UInt64.self))
         let taken = min(end &- next, (63 &- bitCount) >> 3)
-        // Bits above the taken bytes come again, with the same values, or lie beyond the end.
+        // Bits above the consumed bytes are read again, with the same values, or are beyond the end.
         let mask: UInt64 = taken == 8 ? .max : (1 << UInt64(8 &* taken) &- 1)
         bits |= (word & mask) << UInt64(bitCount)
         bitCount &+= 8 &* taken
         next &+= taken
     }
 
-    /// Moves the rest to the beginning of the piece and reads behind it.
+    /// Moves the rest to the beginning of the piece and reads after it.
     @inline(never)
     private mutating func readOn() throws(BackboneError) {
         let rest = end - next

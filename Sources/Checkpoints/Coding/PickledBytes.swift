@@ -3,24 +3,24 @@
 
 import Runtime
 
-/// Turns what a pickle writes for bytes back into them, one byte after another.
+/// Decodes bytes from their form in a pickle, one after another.
 struct PickledBytes {
     private let form: TextForm
     /// The upper bits of a character of two bytes of UTF-8.
     private var lead: UInt8?
     private var isEscape = false
-    /// Hexadecimal digits of an escape that are still to come, and the value of those before.
+    /// The missing hexadecimal digits of an escape, and the value of those before.
     private var digits = 0
     private var value: UInt32 = 0
 
     init(_ form: TextForm) { self.form = form }
 
-    /// Whether it does not end in the middle of something.
+    /// Whether no character or escape is incomplete.
     var isComplete: Bool { lead == nil && !isEscape && digits == 0 }
 
-    /// The byte that one more byte as written completes.
+    /// The byte that one more written byte completes.
     ///
-    /// - Returns: nil if there is none yet; a number above 255 if it cannot stand there.
+    /// - Returns: nil before the first; a number above 255 if it is not valid there.
     @inline(__always)
     mutating func take(_ byte: UInt8) -> UInt32? {
         switch form {
@@ -32,10 +32,10 @@ struct PickledBytes {
 
     static var invalid: UInt32 { .max }
 
-    /// Turns many bytes as written back at a time.
+    /// Decodes many written bytes at a time.
     ///
     /// - Parameter out: has room for `count` bytes.
-    /// - Returns: how many there are now, nil if they are none.
+    /// - Returns: their number, nil if they are not valid.
     mutating func decode(
         _ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>
     ) -> Int? {

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The bytes that a text in a file stands for, from front to back.
+/// Decodes the bytes of a text in a file, from front to back.
 struct PickledText: ~Copyable {
     private let file: FileReference
     private var decoder: PickledBytes
@@ -11,11 +11,11 @@ struct PickledText: ~Copyable {
     /// The place of what is not in `piece` yet, and how much that is.
     private var position: Int
     private var left: Int
-    /// What of the piece is not decoded yet.
+    /// The part of the piece that is not decoded yet.
     private var next = 0
     private var end = 0
 
-    /// - Parameter count: of the bytes of the file, from `position` on, that are the text.
+    /// - Parameter count: the number of bytes of the file, from `position` on, of the text.
     init(
         _ file: FileReference, _ form: TextForm, position: Int, count: Int
     ) throws(BackboneError) {
@@ -28,23 +28,23 @@ struct PickledText: ~Copyable {
 
     /// Decodes the next `count` bytes.
     ///
-    /// - Throws: `badCheckpoint` if there are not so many, or other characters than bytes; `io`.
+    /// - Throws: `badCheckpoint` if the text has fewer, or characters other than bytes; `io`.
     mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         let out = memory.assumingMemoryBound(to: UInt8.self)
         var done = 0
         while done < count {
             if next == end { try readOn() }
-            // None becomes more than one byte.
+            // Each becomes at most one byte.
             let part = min(end - next, count - done)
             guard let decoded = decoder.decode(piece.start + next, count: part, to: out + done) else {
-                throw BackboneError(.badCheckpoint, "a character in it is no byte")
+                throw BackboneError(.badCheckpoint, "a character in it is not a byte")
             }
             next += part
             done += decoded
         }
     }
 
-    /// Checks that nothing follows what has been read.
+    /// Checks that nothing follows the bytes read.
     func finish() throws(BackboneError) {
         guard left == 0, next == end, decoder.isComplete else {
             throw BackboneError(.badCheckpoint, "it is written in more bytes than it has")

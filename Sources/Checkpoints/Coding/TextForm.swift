@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// How a pickle writes bytes down.
+/// The forms in which pickles write bytes.
 enum TextForm: UInt8 {
-    /// Each byte as it is.
+    /// Unchanged bytes.
     case plain
-    /// As UTF-8, which for bytes means that of characters below 256.
+    /// As UTF-8 of characters below 256.
     case utf8
     /// With the escapes of a literal of Python 2.
     case literal

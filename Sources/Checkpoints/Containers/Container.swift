@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The kinds of files that are read.
+/// The supported kinds of files.
 package enum Container: Sendable {
     /// A zip archive as `torch.save` writes it since PyTorch 1.6.
     case zip
@@ -14,7 +14,7 @@ package enum Container: Sendable {
     /// One pickle, as `pickle.dump` writes it, of NumPy arrays or tensors.
     case pickle
     case safetensors
-    /// The JSON that tells which tensors of a checkpoint are in which of its files.
+    /// JSON that assigns the tensors of a checkpoint to its files.
     case index
 
     package var name: StaticString {
@@ -28,11 +28,11 @@ package enum Container: Sendable {
         }
     }
 
-    /// Tells the kind of a file from how it begins; names are not to be trusted.
+    /// Detects the kind of a file from its beginning; names are not reliable.
     ///
-    /// - Throws: `badCheckpoint` that names what the file is instead, where that is easily told.
+    /// - Throws: `badCheckpoint` that names the actual format, if it is easily detected.
     static func recognize(_ file: FileReference) throws(BackboneError) -> Container {
-        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty") }
+        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty; download or save it again") }
         let beginning = try file.read(at: 0, count: min(file.size, 512))
         let bytes = beginning.elements
         if bytes.hasPrefix("PK\u{3}\u{4}") { return .zip }
@@ -75,7 +75,7 @@ package enum Container: Sendable {
         return opcode == .mark || opcode == .emptyTuple || opcode == .put || opcode == .binPut
     }
 
-    /// Whether a file may be an index: it begins as a JSON object does.
+    /// Whether a file may be an index: it begins like a JSON object.
     private static func isIndex(_ bytes: Bytes) -> Bool {
         var json = JSONReader(bytes)
         return json.take("{") && (json.next == UInt8(ascii: "\"") || json.next == UInt8(ascii: "}"))
@@ -92,7 +92,7 @@ package enum Container: Sendable {
 }
 
 extension ByteFile {
-    /// Opens a file that is to be a checkpoint: a stream that does not begin as one is not read to its end.
+    /// Opens a checkpoint: a stream that does not begin like one is not read to its end.
     ///
     /// - Throws: what opening throws, and `badCheckpoint` for such a stream.
     init(

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a file that is not read here seems to be.
+/// The probable format of an unsupported file, with advice.
 func foreignKind(of file: FileReference, _ bytes: Bytes) throws(BackboneError) -> Message {
     func begins(_ prefix: [8 of UInt8], count: Int) -> Bool {
         guard bytes.count >= count else { return false }
@@ -11,23 +11,25 @@ func foreignKind(of file: FileReference, _ bytes: Bytes) throws(BackboneError) -
         return true
     }
     if begins([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], count: 8) {
-        return "it is an HDF5 file; load a .pth of the same network"
+        return "HDF5 file; load a .pth of the same network"
     }
-    if begins([0x1f, 0x8b, 0, 0, 0, 0, 0, 0], count: 2) { return "it is compressed by gzip; unpack it first" }
-    if begins([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0], count: 6) { return "it is compressed by xz; unpack it first" }
-    if begins([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0], count: 4) { return "it is compressed by zstd; unpack it first" }
-    if bytes.hasPrefix("BZh") { return "it is compressed by bzip2; unpack it first" }
-    if begins([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 0, 0], count: 6) { return "it is a NumPy array" }
-    if bytes.hasPrefix("PK\u{5}\u{6}") { return "it is an empty zip archive" }
+    if begins([0x1f, 0x8b, 0, 0, 0, 0, 0, 0], count: 2) { return "gzip file; unpack it first" }
+    if begins([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0], count: 6) { return "xz file; unpack it first" }
+    if begins([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0], count: 4) { return "zstd file; unpack it first" }
+    if bytes.hasPrefix("BZh") { return "bzip2 file; unpack it first" }
+    if begins([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 0, 0], count: 6) {
+        return "NumPy array; save a dict of named arrays with pickle.dump or torch.save"
+    }
+    if bytes.hasPrefix("PK\u{5}\u{6}") { return "empty zip archive; download or save the checkpoint again" }
     if bytes.hasPrefix("version https://git-lfs") {
-        return "it is a Git LFS pointer; fetch the file itself with 'git lfs pull'"
+        return "Git LFS pointer; fetch the file itself with 'git lfs pull'"
     }
-    if looksLikeHTML(bytes) { return "it is an HTML page; the download went wrong" }
-    if bytes.hasPrefix("GGUF") { return "it is a GGUF file; load the .pth or safetensors file that it was made from" }
-    if isONNX(bytes, size: file.size) { return "it is an ONNX model; load the .pth that it was exported from" }
-    if isSavedModel(bytes, size: file.size) { return "it is a SavedModel of TensorFlow" }
-    if try isTensorFlowIndex(file) { return "it is a checkpoint of TensorFlow, or the index of one" }
-    return "it is neither a checkpoint that torch.save or pickle.dump wrote nor a safetensors file"
+    if looksLikeHTML(bytes) { return "HTML page; the download failed, check the address" }
+    if bytes.hasPrefix("GGUF") { return "GGUF file; load the .pth or safetensors file that it was made from" }
+    if isONNX(bytes, size: file.size) { return "ONNX model; load the .pth that it was exported from" }
+    if isSavedModel(bytes, size: file.size) { return "TensorFlow SavedModel; load a .pth of the same network" }
+    if try isTensorFlowIndex(file) { return "TensorFlow checkpoint or its index; load a .pth of the same network" }
+    return "unknown format, expected a file of torch.save, pickle.dump or safetensors"
 }
 
 private func looksLikeHTML(_ bytes: Bytes) -> Bool {
@@ -53,7 +55,7 @@ private func isONNX(_ bytes: Bytes, size: Int) -> Bool {
         // producer_name, producer_version, domain, doc_string, opset_import, metadata_props
         case 0x12, 0x1a, 0x22, 0x32, 0x42, 0x72:
             guard let count = reader.varint() else { return false }
-            // A text beyond what is looked at.
+            // A text beyond the inspected bytes.
             guard count <= reader.remaining else { return tag == 0x32 && count <= size - reader.position }
             _ = reader.take(count)
         // model_version
@@ -76,7 +78,7 @@ private func isSavedModel(_ bytes: Bytes, size: Int) -> Bool {
     return count == size - reader.position && reader.next == 0x0a
 }
 
-/// Whether a file ends as the tables do that TensorFlow keeps its tensors or their places in.
+/// Whether a file ends like TensorFlow's tables of tensors or of their positions.
 private func isTensorFlowIndex(_ file: FileReference) throws(BackboneError) -> Bool {
     guard file.size >= 48 else { return false }
     let end = try file.read(at: file.size - 8, count: 8)

@@ -4,8 +4,8 @@
 import Runtime
 
 extension ZipArchive {
-    /// A pickle that is too large to be read whole, where the archive has it as it is: one with the arrays of a network
-    /// in it, as TPUs write it. It is followed through a window, after its checksum was found right.
+    /// A stored pickle of an archive that is too large to be read whole: one that contains the arrays of a network, as
+    /// written on TPUs. It is read through a window, after its checksum was verified.
     ///
     /// - Returns: nil for a pickle of usual size, or a deflated one.
     func largePickle(

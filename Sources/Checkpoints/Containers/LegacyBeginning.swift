@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Whether a file begins as `torch.save` wrote it from PyTorch 0.1.10 to 1.5: with a pickle that holds nothing
-/// but 0x1950a86a20f9469cfc6c.
+/// Whether a file begins as `torch.save` wrote it from PyTorch 0.1.10 to 1.5: with a pickle that holds only
+/// 0x1950a86a20f9469cfc6c.
 func isLegacyCheckpoint(_ beginning: Bytes) -> Bool {
     if beginning.hasPrefix("L119547037146038801333356L\n.") { return true }
     var reader = ByteReader(beginning)

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads the header of a safetensors file: a length, a JSON object of names with dtype, shape and place, and the
-/// numbers, which must fill the rest of the file without a hole.
+/// Reads the header of a safetensors file: a length, a JSON object of names with dtype, shape and place, and the data,
+/// which must fill the rest of the file without a hole.
 ///
 /// (Format: the README of github.com/huggingface/safetensors.)
 struct SafetensorsHeader: ~Copyable {
@@ -43,7 +43,9 @@ struct SafetensorsHeader: ~Copyable {
     private consuming func finish() -> TensorCatalog { catalog }
 
     private func damaged(_ message: Message) -> BackboneError {
-        BackboneError(.badCheckpoint, "its safetensors header is damaged at byte \(8 + json.position): \(message)")
+        BackboneError(
+            .badCheckpoint,
+            "its safetensors header is damaged at byte \(8 + json.position): \(message); download or save it again")
     }
 
     private mutating func parse() throws(BackboneError) {
@@ -57,7 +59,7 @@ struct SafetensorsHeader: ~Copyable {
             name.removeAll()
             guard try json.string(to: &name), json.take(":") else { throw damaged("expected a name and ':'") }
             if equal(name.elements, "__metadata__") {
-                if hasMetadata { throw damaged("'__metadata__' comes twice") }
+                if hasMetadata { throw damaged("'__metadata__' is repeated") }
                 hasMetadata = true
                 try parseMetadata()
             } else {
@@ -68,17 +70,17 @@ struct SafetensorsHeader: ~Copyable {
         guard json.isAtEnd else { throw damaged("something follows the end") }
     }
 
-    /// Texts of no further interest.
+    /// The texts are not used.
     private mutating func parseMetadata() throws(BackboneError) {
         var text = UniqueArray<UInt8>()
-        guard json.take("{") else { throw damaged("'__metadata__' is no object") }
+        guard json.take("{") else { throw damaged("'__metadata__' is not an object") }
         var isFirst = true
         while !json.take("}") {
             if !isFirst && !json.take(",") { throw damaged("expected ',' or '}'") }
             isFirst = false
             text.removeAll()
             guard try json.string(to: &text), json.take(":"), try json.string(to: &text) else {
-                throw damaged("'__metadata__' holds something else than texts")
+                throw damaged("'__metadata__' has a value that is not a string")
             }
         }
     }
@@ -90,26 +92,26 @@ struct SafetensorsHeader: ~Copyable {
         var key = UniqueArray<UInt8>()
         var hasType = false
         var hasShape = false
-        guard json.take("{") else { throw damaged("'\(name)' is no object") }
+        guard json.take("{") else { throw damaged("'\(name)' is not an object") }
         for position in 0..<3 {
             if position > 0 && !json.take(",") { throw damaged("'\(name)' lacks dtype, shape or data_offsets") }
             key.removeAll()
             guard try json.string(to: &key), json.take(":") else { throw damaged("expected a key and ':'") }
             if equal(key.elements, "dtype"), !hasType {
                 hasType = true
-                guard try json.string(to: &type) else { throw damaged("the dtype of '\(name)' is no text") }
+                guard try json.string(to: &type) else { throw damaged("the dtype of '\(name)' is not a string") }
             } else if equal(key.elements, "shape"), !hasShape {
                 hasShape = true
                 try parseNumbers(to: &shape, limit: Limits.dimensions, of: name)
             } else if equal(key.elements, "data_offsets"), place.isEmpty {
                 try parseNumbers(to: &place, limit: 2, of: name)
             } else {
-                throw damaged("'\(name)' has an unknown or second '\(key.elements)'")
+                throw damaged("'\(name)' has an unknown or repeated '\(key.elements)'")
             }
         }
         guard json.take("}") else { throw damaged("'\(name)' has more than dtype, shape and data_offsets") }
         guard place.count == 2, place[0] <= place[1], place[1] <= dataSize else {
-            throw damaged("the data_offsets of '\(name)' lie outside of the \(dataSize) bytes of numbers")
+            throw damaged("the data_offsets of '\(name)' are outside of the \(dataSize) bytes of data")
         }
         try add(name, type: type.elements, shape: shape.elements, start: Int(place[0]), end: Int(place[1]))
     }
@@ -142,7 +144,7 @@ struct SafetensorsHeader: ~Copyable {
         try catalog.add(name: name, dtype: dtype, storage: storage, offset: 0, shape: shape, strides: nil)
     }
 
-    /// Checks that the tensors lie one after the other and fill the file but for zeros, so that it hides nothing.
+    /// Checks that the tensors follow each other and fill the file, except for zeros, so that it hides nothing.
     private func checkCoverage(_ file: FileReference) throws(BackboneError) {
         let storages = catalog.storages.elements
         let order = try sorted(count: storages.count) {

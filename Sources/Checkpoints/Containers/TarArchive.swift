@@ -35,7 +35,8 @@ struct TarArchive: ~Copyable {
                 throw BackboneError(.badCheckpoint, "the tar archive has more than \(Limits.tarMembers) members")
             }
             guard let header = TarHeader(block.elements) else {
-                throw BackboneError(.badCheckpoint, "the tar archive is damaged at byte \(position)")
+                throw BackboneError(
+                    .badCheckpoint, "the tar archive is damaged at byte \(position); download or save it again")
             }
             let start = position + TarArchive.blockSize
             let size = header.isExtension ? header.size : attributes.size ?? header.size
@@ -44,8 +45,8 @@ struct TarArchive: ~Copyable {
                 throw BackboneError(
                     .badCheckpoint,
                     """
-                    the tar archive is cut off: \(size) bytes belong to a member at byte \(start), and \
-                    \(file.size - start) are left
+                    the tar archive is cut off: the member at byte \(start) has \(size) bytes, of which \
+                    \(file.size - start) are left; download or save it again
                     """)
             }
             if header.isExtension {
@@ -66,9 +67,9 @@ struct TarArchive: ~Copyable {
         }
     }
 
-    /// Where the bytes of a file of the archive lie.
+    /// The position of the bytes of a file in the archive.
     ///
-    /// - Throws: `badCheckpoint` if there is none of that name, or more than one.
+    /// - Throws: `badCheckpoint` if the archive has no member of that name, or several.
     func find(_ name: StaticString) throws(BackboneError) -> Range<Int> {
         var found: Range<Int>?
         for index in 0..<members.count where equal(names.elements.slice(members[index].name), name) {
@@ -77,7 +78,8 @@ struct TarArchive: ~Copyable {
         }
         guard let found else {
             throw BackboneError(
-                .badCheckpoint, "it is a tar archive, but no checkpoint: there is no member '\(name)' in it")
+                .badCheckpoint,
+                "tar archive without a checkpoint: no member '\(name)'; unpack it and load the file in it")
         }
         return found
     }
@@ -115,7 +117,7 @@ private struct TarHeader {
         try names.append(TarHeader.text(block.slice(0, 100)))
     }
 
-    /// What comes before the first zero.
+    /// The bytes before the first zero.
     private static func text(_ field: Bytes) -> Bytes {
         var count = 0
         while count < field.count && field[count] != 0 { count += 1 }
@@ -148,7 +150,7 @@ private struct TarHeader {
     }
 }
 
-/// What an extended header says of the next member: lines "12 key=value", each with its own length in front.
+/// The attributes of the next member from an extended header: lines "12 key=value", each preceded by its own length.
 private struct TarAttributes: ~Copyable {
     private(set) var path = UniqueArray<UInt8>()
     private(set) var size: Int?

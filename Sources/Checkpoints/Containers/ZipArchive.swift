@@ -3,13 +3,13 @@
 
 import Runtime
 
-/// A zip archive of stored members, as PyTorch writes it, or of deflated ones, as other tools do, that can be understood
-/// in one way only.
+/// A zip archive of stored members, as PyTorch writes it, or of deflated ones, as other tools do, that can be read in
+/// one way only.
 ///
-/// Readers of zip archives disagree where an archive contradicts itself, which is how files have been made that a
-/// scanner and a loader see differently. So everything that says the same thing twice must say the same: the end
-/// record is unique, the central directory is authoritative, each local header agrees with it, members neither repeat
-/// nor overlap, and between them there is no room for another. (Format: PKWARE APPNOTE.TXT 6.3.)
+/// Readers of zip archives disagree about archives that contradict themselves, and attackers have made files that a
+/// scanner and a loader read differently. So redundant fields must agree: the end record is unique, the central
+/// directory is authoritative, each local header agrees with it, members neither repeat nor overlap, and no gap between
+/// them could hold another. (Format: PKWARE APPNOTE.TXT 6.3.)
 struct ZipArchive: ~Copyable {
     static var storedMethod: UInt16 { 0 }
     static var deflatedMethod: UInt16 { 8 }
@@ -20,12 +20,12 @@ struct ZipArchive: ~Copyable {
         var flags: UInt16
         var method: UInt16
         var checksum: UInt32
-        /// Of its bytes, and of what stands for them in the file.
+        /// Of its bytes, and of their stored form in the file.
         var size: Int
         var packedSize: Int
         /// Of the local header in the file.
         var header: Int
-        /// Of what stands for its bytes in the file.
+        /// Of the stored form of its bytes in the file.
         var payload = 0
     }
 
@@ -45,7 +45,7 @@ struct ZipArchive: ~Copyable {
         let order = try orderedByName(members.elements, names: directory.elements)
         var hasChecksums = false
         for member in members.elements where member.checksum != 0 { hasChecksums = true }
-        // Only now, as a struct that owns memory must not be left half made.
+        // Only now, as a struct that owns memory must not be partly initialised.
         self.directory = directory
         self.members = members
         self.order = order
@@ -58,7 +58,7 @@ struct ZipArchive: ~Copyable {
         search(order.elements) { compare(self.name(Int($0)), name) }
     }
 
-    /// Where the bytes of a member lie.
+    /// The position of the bytes of a member.
     func storage(_ index: Int) -> TensorCatalog.Storage {
         let member = members[index]
         return TensorCatalog.Storage(
@@ -69,8 +69,8 @@ struct ZipArchive: ~Copyable {
     /// The bytes of a member, checked against its checksum.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes that are plausible.
-    ///   - inflatedLimit: the same for a deflated member, which the file need not have so many bytes for.
+    ///   - limit: the largest plausible number of bytes.
+    ///   - inflatedLimit: the same for a deflated member, which can be larger than the file.
     func read(
         _ index: Int, limit: Int, inflatedLimit: Int, from file: FileReference, _ crc: borrowing CRC32
     ) throws(BackboneError) -> UniqueArray<UInt8> {

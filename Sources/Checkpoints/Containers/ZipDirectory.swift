@@ -17,10 +17,10 @@ private let zip64ExtraID: UInt16 = 1
 private let unreadableFlags: UInt16 = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13
 
 func damagedZip(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message)")
+    BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message); download or save it again")
 }
 
-/// Where the central directory lies, from the records at the end of the file.
+/// The position of the central directory, from the records at the end of the file.
 struct ZipDirectoryLocation {
     let start: Int
     let size: Int
@@ -69,13 +69,17 @@ struct ZipDirectoryLocation {
         guard memberCount <= Limits.zipMembers, size <= Limits.zipDirectoryBytes else {
             throw BackboneError(
                 .badCheckpoint,
-                "the zip archive has \(memberCount) members in a directory of \(size) bytes, more than is read here")
+                """
+                the zip archive has \(memberCount) members in a directory of \(size) bytes, more than is supported; \
+                save it again with torch.save
+                """
+            )
         }
     }
 
-    /// The position of the one end record whose comment reaches to the end of the file, but for zeros.
+    /// The position of the one end record whose comment reaches to the end of the file, except for zeros.
     ///
-    /// - Parameter lastByte: how many bytes of the tail there are up to the last that is not zero.
+    /// - Parameter lastByte: the number of bytes of the tail up to the last that is not zero.
     private static func findEnd(in tail: Bytes, lastByte: Int) throws(BackboneError) -> Int {
         var found: Int?
         var position = min(tail.count - endSize, lastByte)
@@ -101,13 +105,13 @@ private struct Zip64End {
     let size: Int
     let start: Int
 
-    /// Nil if there is no locator where it would have to be.
+    /// Nil if no locator is at its place.
     init?(_ tail: Bytes, locator: Int, tailStart: Int) throws(BackboneError) {
         var reader = ByteReader(tail.slice(locator, end64LocatorSize))
         guard reader.uint32() == end64LocatorSignature else { return nil }
         guard let disk = reader.uint32(), let position = reader.uint64(), let disks = reader.uint32(), disk == 0,
             disks == 1, locator >= end64Size, position == UInt64(tailStart + locator - end64Size)
-        else { throw damagedZip("its zip64 end record is not where its locator says") }
+        else { throw damagedZip("its zip64 end record is not at the place that its locator names") }
         var record = ByteReader(tail.slice(locator - end64Size, end64Size))
         guard record.uint32() == end64Signature, record.uint64() == UInt64(end64Size - 12), record.take(4) != nil,
             record.uint32() == 0, record.uint32() == 0, let countHere = record.uint64(), let count = record.uint64(),
@@ -137,12 +141,17 @@ func parseZipDirectory(_ directory: Bytes, count: Int) throws(BackboneError) -> 
             reader.take(Int(commentSize)) != nil
         else { throw damagedZip("member \(members.count) of its directory is cut off") }
         guard flags & unreadableFlags == 0 else {
-            throw BackboneError(.badCheckpoint, "the member '\(name)' of the zip archive is encrypted")
+            throw BackboneError(
+                .badCheckpoint, "the member '\(name)' of the zip archive is encrypted; decrypt it first")
         }
         guard method == ZipArchive.storedMethod || method == ZipArchive.deflatedMethod else {
             throw BackboneError(
                 .badCheckpoint,
-                "the member '\(name)' of the zip archive is compressed by method \(Int(method)), only deflate is read")
+                """
+                the member '\(name)' of the zip archive is compressed by method \(Int(method)), expected 0 (stored) or \
+                8 (deflate)
+                """
+            )
         }
         var wide = Zip64Extra(extra)
         guard let size = wide.widen(size), let packedSize = wide.widen(packedSize), let header = wide.widen(header),
@@ -157,7 +166,7 @@ func parseZipDirectory(_ directory: Bytes, count: Int) throws(BackboneError) -> 
     return members
 }
 
-/// Whether so many bytes can be what is stored or packed.
+/// Whether so many bytes are possible for this method.
 private func isPlausible(size: Int, packedSize: Int, method: UInt16) -> Bool {
     guard method == ZipArchive.deflatedMethod else { return size == packedSize }
     return size <= checkedProduct(packedSize, Limits.inflation) ?? .max
@@ -183,12 +192,12 @@ private struct Zip64Extra {
         }
     }
 
-    /// The number itself, or the next wide one where it says so.
+    /// The number itself, or the next wide one if it refers to that.
     mutating func widen(_ number: UInt32) -> Int? {
         guard number == UInt32.max else { return Int(number) }
         return numbers.uint64().flatMap { Int(exactly: $0) }
     }
 
-    /// Whether there was nothing else in the field.
+    /// Whether the field had nothing else.
     var isUsedUp: Bool { isSound && numbers.remaining == 0 }
 }

@@ -9,8 +9,8 @@ private let localSize = 30
 /// Sizes and checksum follow the member, so the local header need not know them.
 private let descriptorFlag: UInt16 = 1 << 3
 
-/// Reads the local headers, which alone tell where the bytes of a member begin, and checks that they agree with the
-/// directory and that the members lie one after the other.
+/// Reads the local headers, which alone record where the bytes of a member begin, and checks that they agree with the
+/// directory and that the members follow each other.
 func resolveLocalHeaders(
     of members: inout UniqueArray<ZipArchive.Member>, in file: FileReference, names: Bytes, end: Int
 ) throws(BackboneError) {
@@ -29,11 +29,11 @@ func resolveLocalHeaders(
         let name = names.slice(member.name)
         // A gap holds at most the sizes that follow a member, never another local header.
         guard member.header >= previousEnd, member.header - previousEnd < (position == 0 ? 1 : localSize) else {
-            throw damagedZip("its member '\(name)' overlaps another, or there is a gap before it")
+            throw damagedZip("its member '\(name)' overlaps another or follows a gap")
         }
         let headerSize = localSize + name.count
         guard let nameEnd = checkedSum(member.header, headerSize), nameEnd <= end else {
-            throw damagedZip("its member '\(name)' lies outside of it")
+            throw damagedZip("its member '\(name)' is outside of it")
         }
         try file.read(at: member.header, count: headerSize, into: buffer)
         let header = Bytes(start: buffer, count: headerSize)
@@ -42,11 +42,11 @@ func resolveLocalHeaders(
         }
         guard let payload = checkedSum(nameEnd, extraSize), let payloadEnd = checkedSum(payload, member.packedSize),
             payloadEnd <= end
-        else { throw damagedZip("its member '\(name)' lies outside of it") }
+        else { throw damagedZip("its member '\(name)' is outside of it") }
         members[index].payload = payload
         previousEnd = payloadEnd
     }
-    guard end - previousEnd < localSize else { throw damagedZip("there is a gap before its directory") }
+    guard end - previousEnd < localSize else { throw damagedZip("a gap precedes its directory") }
 }
 
 /// The size of the extra field of a local header that agrees with the directory, nil if it does not.
@@ -58,7 +58,7 @@ private func extraSize(ofLocalHeader header: Bytes, of member: ZipArchive.Member
         let size = reader.uint32(), let nameSize = reader.uint16(), let extraSize = reader.uint16(),
         Int(nameSize) == name.count, let ownName = reader.take(name.count), equal(ownName, name)
     else { return nil }
-    // Numbers that the header leaves to the descriptor are zero, and all ones where they are wider than 32 bits.
+    // Numbers that the header leaves to the descriptor are zero, or all ones if they are wider than 32 bits.
     let isLater = member.flags & descriptorFlag != 0
     func agree(_ number: UInt32, _ size: Int) -> Bool {
         UInt32(exactly: size) == number || number == UInt32.max || isLater && number == 0

@@ -4,13 +4,12 @@
 import CShims
 import Runtime
 
-/// A file to be read: a regular one that is open, one whose bytes the caller has in memory, or what a stream gave.
+/// A file to read: an open regular file, bytes in the caller's memory, or the bytes of a stream.
 ///
-/// The first is read with pread, never mapped: a mapping of a file that someone else shortens kills the process that
-/// looks.
+/// The first is read with pread, never mapped: if someone shortens a mapped file, the process that reads it is killed.
 // Public: see UniqueArray.
 public struct ByteFile: ~Copyable {
-    /// The file for those who read while its owner lives.
+    /// The file for readers while its owner lives.
     let reference: FileReference
     /// The open file; nil for one whose bytes are in memory.
     private let descriptor: Descriptor?
@@ -20,11 +19,11 @@ public struct ByteFile: ~Copyable {
     /// Opens a regular file, or reads a stream (a pipe, a socket, a character device) to its end.
     ///
     /// - Parameters:
-    ///   - maxStreamBytes: how many bytes a stream may give.
-    ///   - cancellation: ends waiting for a stream, and reading.
-    ///   - check: throws for the beginning of a long stream that is not to be read to its end.
-    /// - Throws: `fileNotFound`; `io` for what cannot be opened, a folder among them, and for a stream that is too long;
-    ///   what `check` throws; `outOfMemory`, `cancelled`.
+    ///   - maxStreamBytes: the largest number of bytes of a stream.
+    ///   - cancellation: ends waits for a stream, and reading.
+    ///   - check: throws for the beginning of a long stream that must not be read to its end.
+    /// - Throws: `fileNotFound`; `io` for a path that cannot be opened, such as a folder, and for a stream that is too
+    ///   long; what `check` throws; `outOfMemory`, `cancelled`.
     init(
         path: UnsafePointer<CChar>, maxStreamBytes: Int = Limits.streamBytes, _ cancellation: Cancellation = .none,
         check: (FileReference) throws(BackboneError) -> Void
@@ -70,21 +69,21 @@ public struct ByteFile: ~Copyable {
     }
 }
 
-/// A file that someone else owns: valid while the `ByteFile` it is from lives.
+/// A borrowed file: valid while the `ByteFile` it is from lives.
 ///
-/// Whoever reads gets a copy, from memory too: what is checked and then used must not change in between, whoever else
-/// writes to the file or the memory.
+/// Readers get a copy, from memory too: checked data must not change before use, even if someone writes to the file or
+/// the memory.
 struct FileReference: BitwiseCopyable {
     fileprivate enum Place: BitwiseCopyable {
         case descriptor(Int32)
-        /// Nil for no bytes.
+        /// Nil for zero bytes.
         case memory(UnsafeRawPointer?)
     }
 
     fileprivate let place: Place
     /// Its length in bytes when it was opened.
     let size: Int
-    /// Looked at in each read: all that takes long reads on and on.
+    /// Checked in each read, since every long operation reads repeatedly.
     let cancellation: Cancellation
 
     fileprivate init(place: Place, size: Int, cancellation: Cancellation) {
@@ -100,11 +99,12 @@ struct FileReference: BitwiseCopyable {
 
     /// Reads bytes `offset ..< offset + count` of the file.
     ///
-    /// - Throws: `io`; `badCheckpoint` where the file has no such bytes, or not any more; `cancelled`.
+    /// - Throws: `io`; `badCheckpoint` if the file has no such bytes, or no longer; `cancelled`.
     func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
             throw BackboneError(
-                .badCheckpoint, "it ends at byte \(size), but \(count) bytes at byte \(offset) belong to it")
+                .badCheckpoint,
+                "it ends at byte \(size), expected \(count) bytes at byte \(offset); download or save it again")
         }
         try cancellation.check()
         switch place {
@@ -122,7 +122,9 @@ struct FileReference: BitwiseCopyable {
             if got > 0 {
                 done += got
             } else if got == 0 {
-                throw BackboneError(.badCheckpoint, "it was shortened to \(offset + done) bytes while it was read")
+                throw BackboneError(
+                    .badCheckpoint,
+                    "it was shortened to \(offset + done) bytes during the load; load it again once it is complete")
             } else if shims_errno() != EINTR {
                 throw BackboneError.system("cannot read it", shims_errno())
             }
@@ -131,7 +133,7 @@ struct FileReference: BitwiseCopyable {
 
     /// Bytes `offset ..< offset + count` of the file in memory of their own.
     func read(at offset: Int, count: Int) throws(BackboneError) -> UniqueArray<UInt8> {
-        // Nothing is allocated for bytes that the file does not have.
+        // Allocations are bounded by the actual size of the file.
         guard count >= 0, count <= size else {
             throw BackboneError(.badCheckpoint, "it has \(size) bytes, but a part of it \(count)")
         }

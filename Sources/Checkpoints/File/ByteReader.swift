@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads bytes in memory from front to back. Every parser gets its bytes through it: it never gives one that is not
-/// there, and says so with nil.
+/// Reads bytes in memory from front to back. Every parser gets its bytes through it: it returns nil instead of a byte
+/// after the end.
 struct ByteReader {
     private let bytes: Bytes
     private(set) var position = 0
@@ -23,7 +23,7 @@ struct ByteReader {
         return Bytes(start: bytes.baseAddress.map { $0 + position }, count: count)
     }
 
-    /// The next bytes up to the next line feed, which is taken too.
+    /// The next bytes up to the next line feed, which is consumed too.
     mutating func takeLine() -> Bytes? {
         var end = position
         while end < bytes.count && bytes[end] != UInt8(ascii: "\n") { end &+= 1 }
@@ -32,7 +32,7 @@ struct ByteReader {
         return Bytes(start: bytes.baseAddress.map { $0 + position }, count: end &- position)
     }
 
-    /// The next byte, without taking it.
+    /// The next byte, without consuming it.
     var next: UInt8? { remaining > 0 ? bytes[position] : nil }
 
     mutating func uint8() -> UInt8? {

@@ -11,8 +11,8 @@ public struct Descriptor: ~Copyable {
     /// The descriptor of the process that the path names, as /dev/fd/N does; -1 for none.
     let inherited: Int32
 
-    /// Opens whatever a path names, without waiting: opening a pipe would otherwise wait for a writer. What it is can
-    /// only be asked afterwards: before, someone could still put a pipe in the place of a file.
+    /// Opens a path without waiting: opening a pipe would otherwise wait for a writer. Its kind is checked afterwards:
+    /// before, someone could still replace the file by a pipe.
     ///
     /// - Throws: `fileNotFound`, `io`.
     init(_ path: UnsafePointer<CChar>) throws(BackboneError) {
@@ -20,7 +20,7 @@ public struct Descriptor: ~Copyable {
         var opened = shims_open_for_reading(path)
         if opened < 0 && shims_errno() == ENXIO {
             guard inherited >= 0 else {
-                throw BackboneError(.io, "it is a socket or a missing device; pass a regular file or a pipe")
+                throw BackboneError(.io, "socket or missing device; pass a regular file or a pipe")
             }
             // A socket cannot be opened by a path.
             opened = shims_duplicate(inherited)
@@ -54,12 +54,12 @@ public struct Descriptor: ~Copyable {
 
     func clearNonblocking() { shims_clear_nonblocking(number) }
 
-    /// - Throws: `io` for a folder, with what to pass instead of it, and for a block device.
+    /// - Throws: `io` for a folder, with the path to pass instead, and for a block device.
     func requireStream(_ status: stat) throws(BackboneError) {
         var status = status
         if shims_is_directory(&status) != 0 { throw BackboneError(.io, folderMessage(number)) }
         if shims_is_block_device(&status) != 0 {
-            throw BackboneError(.io, "it is a block device, not a file; copy the checkpoint to a file")
+            throw BackboneError(.io, "block device, not a file; copy the checkpoint to a file")
         }
     }
 }

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// Why a folder cannot be loaded, and which file to load instead.
+/// The message for a folder: why it cannot be loaded, and which file to load instead.
 ///
 /// - Parameter folder: its descriptor.
 func folderMessage(_ folder: Int32) -> Message {
@@ -13,19 +13,19 @@ func folderMessage(_ folder: Int32) -> Message {
     }
     if has(".metadata") {
         return """
-            it is a folder of torch.distributed.checkpoint; write its state dict to a file with \
+            folder of torch.distributed.checkpoint; write its state dict to a file with \
             torch.distributed.checkpoint.format_utils.dcp_to_torch_save(FOLDER, FILE) and load that
             """
     }
     if has("data.pkl") {
-        return "it is the folder of an unpacked checkpoint; load the .pth file that it was unpacked from"
+        return "folder of an unpacked checkpoint; load the .pth file that it was unpacked from"
     }
     let files: InlineArray<4, StaticString> = [
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
     ]
     for index in 0..<files.count where has(files[index]) {
-        return "it is a folder, not a file; load \(files[index]), which is in it"
+        return "folder, not a file; load its file \(files[index])"
     }
-    if has("saved_model.pb") { return "it is the folder of a TensorFlow SavedModel, not a PyTorch checkpoint" }
-    return "it is a folder, not a file"
+    if has("saved_model.pb") { return "folder of a TensorFlow SavedModel; load a .pth of the same network" }
+    return "folder, not a file; pass the path of a checkpoint in it"
 }

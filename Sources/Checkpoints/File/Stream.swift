@@ -4,11 +4,11 @@
 import CShims
 import Runtime
 
-/// What can only be read once and from front to back: a pipe, a socket, a character device.
+/// A source that can only be read once and from front to back: a pipe, a socket, a character device.
 struct Stream: ~Copyable {
-    /// How long a wait is before a cancel is looked for, in milliseconds.
+    /// Milliseconds of a wait between checks for a cancel.
     private static var patience: Int32 { 20 }
-    /// As many as a pipe holds.
+    /// The capacity of a pipe.
     private static var pieceSize: Int { 64 << 10 }
 
     private let descriptor: Int32
@@ -25,8 +25,8 @@ struct Stream: ~Copyable {
 
     /// Reads everything to the end. A named pipe waits for its first writer; only a cancel ends that.
     ///
-    /// - Parameter check: is shown the beginning of what is longer than `Limits.foreignStreamBytes`, and throws for what
-    ///   is not to be read to its end.
+    /// - Parameter check: receives the beginning of a stream longer than `Limits.foreignStreamBytes`, and throws if it
+    ///   must not be read to its end.
     /// - Throws: `io`, also for more than `most` bytes; what `check` throws; `outOfMemory`, `cancelled`.
     consuming func readAll(
         most: Int, _ cancellation: Cancellation, check: (FileReference) throws(BackboneError) -> Void
@@ -39,8 +39,8 @@ struct Stream: ~Copyable {
                 throw BackboneError(
                     .io,
                     """
-                    the stream has more than \(most) bytes, the limit of max_stream_bytes; raise that, or load from a \
-                    file
+                    the stream has more than \(most) bytes, the limit of max_stream_bytes; raise the limit or load \
+                    from a file
                     """)
             }
             try bytes.append(Bytes(start: piece.start, count: count))
@@ -52,7 +52,7 @@ struct Stream: ~Copyable {
         return bytes
     }
 
-    /// - Returns: how many bytes the piece has got; 0 at the end.
+    /// - Returns: the number of bytes in the piece; 0 at the end.
     private func readPiece(_ cancellation: Cancellation) throws(BackboneError) -> Int {
         while true {
             try cancellation.check()

@@ -5,7 +5,7 @@ import CShims
 import Runtime
 
 extension BackboneError {
-    /// A refusal of the system: what failed, and why in the system's words.
+    /// An error of the system: what failed, and the system's reason.
     static func system(_ action: StaticString, _ number: Int32) -> BackboneError {
         let kind: Kind
         switch number {
@@ -16,7 +16,7 @@ extension BackboneError {
         return BackboneError(kind, "\(action): \(errno: number)")
     }
 
-    /// The same error with the file it is about in front.
+    /// The same error, prefixed with its file.
     func located(in path: UnsafePointer<CChar>) -> BackboneError {
         BackboneError(kind, "\(path: path): \(message)")
     }
@@ -26,7 +26,7 @@ extension Message.Interpolation {
     /// The system's description of an errno.
     mutating func appendInterpolation(errno number: Int32) {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
-            // The POSIX one, which is safe on any thread and gives a status.
+            // The POSIX function, which is thread-safe and returns a status.
             if let start = text.baseAddress, strerror_r(number, start, text.count) == 0 {
                 appendInterpolation(UnsafePointer(start))
             } else {
@@ -43,7 +43,7 @@ extension Message.Interpolation {
         guard length > room else { return appendInterpolation(path) }
         appendLiteral("...")
         var end = path + (length - room)
-        // Not from within a character of UTF-8, which has at most three such bytes.
+        // Not from inside a UTF-8 character, which has at most three such bytes.
         for _ in 0..<3 where UInt8(bitPattern: end[0]) & 0xc0 == 0x80 { end += 1 }
         appendInterpolation(end)
     }

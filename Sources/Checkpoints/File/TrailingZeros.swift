@@ -4,10 +4,10 @@
 import Runtime
 
 extension FileReference {
-    /// The length of the file without the zero bytes at its end, of which no more than `Limits.trailingZeros` are left
-    /// out: whole blocks of zeros are what tapes, disks and transfers fill up a file with.
+    /// The length of the file without the zero bytes at its end, of which at most `Limits.trailingZeros` are left out:
+    /// tapes, disks and transfers fill up files with blocks of zeros.
     ///
-    /// - Parameter start: nothing before it is looked at.
+    /// - Parameter start: earlier bytes are not read.
     func sizeWithoutTrailingZeros(from start: Int = 0) throws(BackboneError) -> Int {
         let first = max(size - Limits.trailingZeros, start)
         // Most files end in something else.
@@ -23,7 +23,7 @@ extension FileReference {
         return end
     }
 
-    /// How many bytes of a piece of the file there are up to the last that is not zero.
+    /// The number of bytes of a piece of the file up to the last that is not zero.
     private func countWithoutTrailingZeros(from start: Int, to end: Int) throws(BackboneError) -> Int {
         let piece = try read(at: start, count: end - start)
         let bytes = piece.elements

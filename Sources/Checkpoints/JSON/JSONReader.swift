@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Reads the few things of JSON (RFC 8259) that the headers of safetensors files and the indices of shards consist of. It
-/// goes from front to back and never into itself. The caller has checked that the bytes are UTF-8.
+/// Reads the few things of JSON (RFC 8259) that the headers of safetensors files and the indices of shards consist of.
+/// It reads from front to back, without recursion. The caller has checked that the bytes are UTF-8.
 struct JSONReader {
     private var reader: ByteReader
 
@@ -22,7 +22,7 @@ struct JSONReader {
 
     var isAtEnd: Bool { reader.remaining == 0 }
 
-    /// The next byte that is no space; nil at the end.
+    /// The next byte that is not a space; nil at the end.
     var next: UInt8? {
         mutating get {
             skipSpace()
@@ -30,7 +30,7 @@ struct JSONReader {
         }
     }
 
-    /// Skips a value of any kind. What is nested in it is counted, not checked.
+    /// Skips a value of any kind. Nested values are counted, not checked.
     ///
     /// - Returns: false if none comes next.
     mutating func skipValue() throws(BackboneError) -> Bool {
@@ -59,7 +59,7 @@ struct JSONReader {
         return true
     }
 
-    /// Takes a number, true, false or null.
+    /// Reads a number, true, false or null.
     private mutating func takeLiteral() -> Bool {
         let start = reader.position
         while let byte = reader.next {
@@ -74,7 +74,7 @@ struct JSONReader {
         return reader.position > start
     }
 
-    /// Takes a punctuation mark if it comes next.
+    /// Reads a punctuation mark if it comes next.
     mutating func take(_ mark: Unicode.Scalar) -> Bool {
         skipSpace()
         guard let byte = reader.next, UInt32(byte) == mark.value else { return false }
@@ -87,7 +87,7 @@ struct JSONReader {
         skipSpace()
         var value: Int?
         while let byte = reader.next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
-            // No zeros in front.
+            // No leading zeros.
             if value == 0 { return nil }
             guard let tenfold = checkedProduct(value ?? 0, 10),
                 let larger = checkedSum(tenfold, Int(byte - UInt8(ascii: "0")))
@@ -116,7 +116,7 @@ struct JSONReader {
         return false
     }
 
-    /// What follows a backslash.
+    /// The characters after a backslash.
     private mutating func escape() -> UInt32? {
         guard let byte = reader.uint8() else { return nil }
         switch byte {
@@ -129,7 +129,7 @@ struct JSONReader {
         case UInt8(ascii: "u"):
             guard let unit = hexadecimal() else { return nil }
             guard (0xd800...0xdfff).contains(unit) else { return unit }
-            // The first half of a pair (RFC 8259, section 7); a second half alone is none.
+            // The first half of a pair (RFC 8259, section 7); a second half alone is not one.
             guard unit < 0xdc00, reader.uint8() == UInt8(ascii: "\\"), reader.uint8() == UInt8(ascii: "u"),
                 let second = hexadecimal(), (0xdc00...0xdfff).contains(second)
             else { return nil }

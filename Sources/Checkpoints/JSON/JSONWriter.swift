@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// Writes JSON into memory. It sees to commas and escapes, the caller to the nesting.
+/// Writes JSON into memory. It writes commas and escapes; the caller is responsible for the nesting.
 struct JSONWriter: ~Copyable {
     private var text = UniqueArray<UInt8>()
     private var isFirst = true
@@ -24,7 +24,7 @@ struct JSONWriter: ~Copyable {
         isFirst = false
     }
 
-    /// Goes on to the next element of a list.
+    /// Begins the next element of a list.
     mutating func separate() throws(BackboneError) {
         if !isFirst { try text.append(", ") }
         isFirst = false

@@ -4,8 +4,8 @@
 import Runtime
 
 extension UniqueArray where Element == UInt8 {
-    /// Appends a text in quotes, with the escapes that JSON demands (RFC 8259, section 7). Of a text that is not UTF-8, as
-    /// a path may be, each byte beyond ASCII becomes U+FFFD.
+    /// Appends a text in quotes, with the escapes that JSON demands (RFC 8259, section 7). In a text that is not UTF-8,
+    /// such as a path, each byte beyond ASCII becomes U+FFFD.
     mutating func append(json text: Bytes) throws(BackboneError) {
         let digits = bytes(of: "0123456789abcdef")
         let isText = text.isText

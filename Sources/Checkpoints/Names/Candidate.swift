@@ -3,13 +3,13 @@
 
 import Runtime
 
-/// A name of a tensor in a file, and which bytes of the file the tensor is; nil where that is not known.
+/// A name of a tensor in a file, and the identity of its bytes; nil if unknown.
 struct NamedTensor: BitwiseCopyable {
     var name: Bytes
     var identity: TensorIdentity?
 }
 
-/// The names of one dict of tensors in a file: all that the choice of a state dict looks at.
+/// The names of one dict of tensors in a file: the input for the choice of a state dict.
 struct Candidate: ~Copyable {
     /// The keys that lead to it, joined by dots; empty for the object itself.
     let key: UniqueArray<UInt8>
@@ -28,10 +28,10 @@ struct Candidate: ~Copyable {
         self.tensors = tensors
     }
 
-    /// The candidate that a catalog without keys is: the file itself.
+    /// The candidate of a catalog without keys: the file itself.
     init(_ catalog: borrowing TensorCatalog) throws(BackboneError) {
         var tensors = UniqueArray<NamedTensor>()
-        // Those of dtypes that are not read, too.
+        // Including unsupported dtypes.
         for index in 0..<catalog.entries.count {
             try tensors.append(NamedTensor(name: catalog.name(index)))
         }
@@ -42,11 +42,11 @@ struct Candidate: ~Copyable {
 
     subscript(index: Int) -> Bytes { tensors[index].name }
 
-    /// Which bytes of the file tensor `index` is. Equal identities are the same values under two names; nil is equal to
-    /// none, as in safetensors files, whose tensors never share bytes.
+    /// The identity of the bytes of tensor `index` is. Equal identities are the same values under two names; nil equals
+    /// nothing, as in safetensors files, whose tensors never share bytes.
     func identity(_ index: Int) -> TensorIdentity? { tensors[index].identity }
 
-    /// Whether there is a tensor of the name that two parts make.
+    /// Whether a tensor has the name that two parts make.
     func contains(_ prefix: Bytes, _ name: Bytes) -> Bool {
         search(count: tensors.count) { compare(tensors[$0].name, prefix, name) } != nil
     }
@@ -58,7 +58,7 @@ struct Candidate: ~Copyable {
 
     /// Whether all names begin with a prefix.
     func allBegin(with prefix: StaticString) -> Bool {
-        // They are sorted, so what the first and the last have in common all others have too.
+        // They are sorted, so a common prefix of the first and the last is common to all.
         count > 0 && self[0].hasPrefix(prefix) && self[count - 1].hasPrefix(prefix)
     }
 }

@@ -9,7 +9,7 @@ struct NameFieldRanges {
     private var lowest: [26 of Int] = .init(repeating: 0)
     private var highest: [26 of Int] = .init(repeating: .max)
 
-    /// Takes what follows `field` in a line of a table: a letter, the first number and the last.
+    /// Reads the rest of a line after `field`: a letter, the first number and the last.
     mutating func add(_ line: inout Bytes) {
         let letter = line.takeWord()
         guard let low = decimal(line.takeWord()), let high = decimal(line.takeWord()), letter.count == 1,
@@ -29,15 +29,15 @@ struct NameFieldRanges {
     }
 }
 
-/// What the fields of a pattern are in a name that fits it.
+/// The fields of a pattern in a name that fits it.
 ///
-/// One is used for pattern after pattern: to make all fields zero for each would take longer than to see that a name does
-/// not fit.
+/// One is reused for all patterns: clearing all fields for each would cost more time than finding that a name does not
+/// fit.
 struct NameFields {
     private var numbers: [26 of Int] = .init(repeating: 0)
     private var rest = Bytes(start: nil, count: 0)
 
-    /// Takes the fields of a name; false if it does not fit the pattern.
+    /// Reads the fields of a name; false if it does not fit the pattern.
     mutating func read(_ name: Bytes, pattern: Bytes, _ ranges: borrowing NameFieldRanges) -> Bool {
         if pattern.count > 1, pattern[0] == UInt8(ascii: "*") {
             return name.hasSuffix(pattern.slice(1, pattern.count - 1))
@@ -85,11 +85,11 @@ struct NameFields {
 private struct NameField {
     /// The number of its letter.
     let index: Int
-    /// What a file adds to our number.
+    /// The difference of the file's number from ours.
     private(set) var offset = 0
     private var isLetter = false
 
-    /// - Parameter position: of what follows the brace; moves to what follows the closing one.
+    /// - Parameter position: after the opening brace; moves past the closing one.
     init?(_ pattern: Bytes, at position: inout Int) {
         guard position < pattern.count, let index = NameFieldRanges.index(of: pattern[position]) else { return nil }
         self.index = index
@@ -108,7 +108,7 @@ private struct NameField {
         position += 1
     }
 
-    /// Appends our number as the file has it.
+    /// Appends our number in the file's form.
     func write(_ number: Int, to out: inout UniqueArray<UInt8>) throws(BackboneError) {
         if isLetter {
             try out.append(UInt8(ascii: "a") + UInt8(truncatingIfNeeded: number - 1))
@@ -117,7 +117,7 @@ private struct NameField {
         }
     }
 
-    /// Our number for the one that comes next in a name.
+    /// Our number for the next one in a name.
     func read(_ reader: inout NameReader) -> Int? {
         if isLetter {
             guard let letter = reader.next, let index = NameFieldRanges.index(of: letter) else { return nil }

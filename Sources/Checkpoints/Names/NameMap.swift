@@ -3,14 +3,14 @@
 
 import Runtime
 
-/// Our names for the tensors of a file, and a way to find a tensor by them.
+/// Our names for the tensors of a file, with a search for a tensor by name.
 struct NameMap: ~Copyable {
-    /// Our name of each tensor in `text`; an empty one where there is none.
+    /// Our name of each tensor in `text`; an empty one for names without one.
     private var names = UniqueArray<TextRange>()
-    /// Whether the grammar knows a tensor as one without a use.
+    /// Whether the grammar marks a tensor as unused.
     private var isDropped = UniqueArray<Bool>()
     private var text = UniqueArray<UInt8>()
-    /// Indices of those that have one, in the order of our names.
+    /// Indices of the tensors with one of our names, in the order of these names.
     private var order = UniqueArray<Int32>()
 
     /// - Throws: `badCheckpoint` naming both if two tensors have the same name for us; `outOfMemory`.
@@ -26,7 +26,7 @@ struct NameMap: ~Copyable {
             }
             if translation == .known || translation == .verbatim { try order.append(Int32(index)) }
             isDropped.appendReserved(translation == .dropped)
-            // No more text than the catalog's, whose offsets fit: no grammar's names are longer for us than a bound.
+            // No more text than the catalog's, whose offsets fit: the length of our names is bounded.
             names.appendReserved(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
         }
         let map = (names.elements, text.elements)
@@ -40,7 +40,8 @@ struct NameMap: ~Copyable {
             throw BackboneError(
                 .badCheckpoint,
                 equal(a, b)
-                    ? "it has two tensors '\(a)'" : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
+                    ? "it has two tensors '\(a)'; keep one"
+                    : "it has two tensors '\(name(order[position]))': '\(a)' and '\(b)'")
         }
     }
 
@@ -50,7 +51,7 @@ struct NameMap: ~Copyable {
         return range.count > 0 ? text.elements.slice(range) : nil
     }
 
-    /// Whether tensor `index` is one that files of this grammar have and nobody needs.
+    /// Whether tensor `index` is one that files of this grammar have and that is not needed.
     func isDropped(_ index: Int) -> Bool { isDropped[index] }
 
     /// The index of the tensor with one of our names.

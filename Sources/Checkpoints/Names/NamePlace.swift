@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// A place where a network may be: a dict of tensors, what the network's names in it begin with, and the grammar of these
+/// A possible place of a network: a dict of tensors, the prefix of the network's names in it, and the grammar of these
 /// names.
 struct NamePlace: BitwiseCopyable {
     let candidate: Int
@@ -12,7 +12,7 @@ struct NamePlace: BitwiseCopyable {
     /// Index of the grammar.
     let grammar: Int
 
-    /// More places than anyone can choose from in a message.
+    /// More places than a message can list.
     private static var limit: Int { 64 }
 
     /// Appends all places of a candidate where both landmarks of a grammar have the same prefix.
@@ -51,8 +51,8 @@ struct NamePlace: BitwiseCopyable {
         return last == UInt8(ascii: ".") || last == UInt8(ascii: "/")
     }
 
-    /// Where the network is if its names are not enough to be sure: after a given prefix, or after "module." if all names
-    /// begin with it, in the grammar of the most names.
+    /// The place of a network with too few names to be certain: after a given prefix, or after "module." if all names
+    /// begin with it, in the grammar that knows the most names.
     static func mostLikely(
         in candidate: borrowing Candidate, at index: Int, _ grammars: borrowing UniqueArray<NameRules>, prefix: Bytes?
     ) throws(BackboneError) -> (place: NamePlace, score: Int) {
@@ -68,7 +68,7 @@ struct NamePlace: BitwiseCopyable {
         return (best, highest)
     }
 
-    /// How many names stand for tensors of a network here.
+    /// The number of names here that are tensors of a network.
     private func score(
         in candidate: borrowing Candidate, _ grammars: borrowing UniqueArray<NameRules>
     ) throws(BackboneError) -> Int {

@@ -3,32 +3,32 @@
 
 import Runtime
 
-/// A grammar, taken apart into its lines.
+/// The parsed lines of a grammar.
 struct NameRules: ~Copyable {
     /// Landmarks: two names that every network of the grammar has.
     struct Place: BitwiseCopyable {
         let first: Bytes
         let second: Bytes
-        /// Names that a network of another grammar has there; empty where there is none such.
+        /// Names that a network of another grammar has there; empty if no name has it.
         let absent: (Bytes, Bytes)
     }
 
     private struct Rule: BitwiseCopyable {
         let pattern: Bytes
         let ours: Bytes
-        /// Whether no writer has such names.
+        /// Whether the project has no such names.
         let isReadOnly: Bool
     }
 
-    /// What a name is.
+    /// The class of a name.
     enum Translation {
-        /// Of no network.
+        /// Not of a network.
         case unknown
-        /// Of a network, without a use.
+        /// Of a network, but unused.
         case dropped
-        /// Of whatever else stands beside a network, under its own name.
+        /// Of anything else next to a network, under its own name.
         case verbatim
-        /// Of a network, or of what stands inside it.
+        /// Of a network, or of anything inside it.
         case known
     }
 
@@ -36,7 +36,7 @@ struct NameRules: ~Copyable {
     private(set) var places = UniqueArray<Place>()
     private var rules = UniqueArray<Rule>()
     private var ranges = NameFieldRanges()
-    /// What our names begin with that say nothing of which network is which.
+    /// Prefixes of our names that do not distinguish networks.
     private var apart = UniqueArray<Bytes>()
 
     init(_ grammar: NameGrammar) throws(BackboneError) {
@@ -70,19 +70,20 @@ struct NameRules: ~Copyable {
         }
     }
 
-    /// Takes "!OTHER" from a line; empty at its end.
+    /// Reads "!OTHER" from a line; empty at its end.
     private static func absentName(_ line: inout Bytes) -> Bytes {
         let word = line.takeWord()
         return word.isEmpty ? word : word.slice(1, word.count - 1)
     }
 
-    /// Whether one of our names says nothing of which network is which.
+    /// Whether one of our names does not distinguish networks.
     func isApart(_ name: Bytes) -> Bool {
         for start in apart.elements where name.hasPrefix(start) { return true }
         return false
     }
 
-    /// Appends the name that a file of this grammar has for one of ours; false if there is none that is read back as it.
+    /// Appends the name that a file of this grammar has for one of our names; false if no such name would be read back
+    /// as ours.
     func spell(_ ours: Bytes, to out: inout UniqueArray<UInt8>) throws(BackboneError) -> Bool {
         var fields = NameFields()
         var back = UniqueArray<UInt8>()

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What the mark `__author__` of a file says of where its weights are from. Files of detectron2's model zoo have it.
+/// The origin of a file's weights, by its mark `__author__`, which files of detectron2's model zoo have.
 package enum Origin: Sendable {
     case unknown
     /// Trained in PyTorch.

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// The tensors of a place under our names, to tell whether two places hold the same: a module that is registered under
-/// two names is saved under both, with one set of storages.
+/// The tensors of a place under our names, to decide whether two places hold the same: a module that is registered
+/// under two names is saved under both, with one set of storages.
 struct PlaceContents: ~Copyable {
     private let place: NamePlace
     private var text = UniqueArray<UInt8>()
@@ -38,7 +38,7 @@ struct PlaceContents: ~Copyable {
         sort(order.mutableElements) { compare(text.slice(ranges[Int($0)]), text.slice(ranges[Int($1)])) < 0 }
     }
 
-    /// Whether another place has all tensors of this one, and is to be preferred.
+    /// Whether another place has all tensors of this one, and is preferred.
     ///
     /// - Parameter isFirst: whether this place comes before the other one, which decides between equals.
     func isRepeated(by other: borrowing PlaceContents, isFirst: Bool) -> Bool {

@@ -3,17 +3,17 @@
 
 import Runtime
 
-/// Names of ours as the files of a grammar spell them.
+/// Our names in the spelling of a grammar's files.
 package struct SpelledNames: ~Copyable {
     private var text = UniqueArray<UInt8>()
     private var names = UniqueArray<TextRange>()
-    /// Whether any is not as we spell it.
+    /// Whether any differs from our spelling.
     private var differs = false
     private let rules: NameRules
 
     package init(_ grammar: NameGrammar) throws(BackboneError) { rules = try NameRules(grammar) }
 
-    /// Adds the spelling of one of our names; an empty one where the grammar has none and the tensor can be left out.
+    /// Adds the spelling of one of our names; an empty one if the grammar has none and the tensor can be left out.
     ///
     /// - Throws: `invalidArgument` naming it if the grammar has none otherwise; `outOfMemory`.
     package mutating func append(_ name: Bytes, mayBeAbsent: Bool) throws(BackboneError) {
@@ -21,13 +21,14 @@ package struct SpelledNames: ~Copyable {
         let isSpelled = try rules.spell(name, to: &text)
         guard isSpelled || mayBeAbsent else {
             throw BackboneError(
-                .invalidArgument, "names is '\(rules.grammar.name)', whose writers have no name for '\(name)'")
+                .invalidArgument,
+                "names is '\(rules.grammar.name)', which has no name for '\(name)'; pass NULL for PyTorch's names")
         }
         try names.append(TextRange(start: UInt32(start), count: UInt32(text.count - start)))
         if !equal(self[names.count - 1], name) { differs = true }
     }
 
-    /// - Throws: `invalidArgument` if nothing in a file of these names would tell their grammar.
+    /// - Throws: `invalidArgument` if a file with these names would not reveal their grammar.
     package func checkLandmarks() throws(BackboneError) {
         guard differs else { return }
         for place in rules.places.elements
@@ -36,7 +37,8 @@ package struct SpelledNames: ~Copyable {
             return
         }
         throw BackboneError(
-            .invalidArgument, "names is '\(rules.grammar.name)', whose writers have no network of such names")
+            .invalidArgument,
+            "names is '\(rules.grammar.name)', which does not fit this network; pass NULL for PyTorch's names")
     }
 
     private func contains(_ name: Bytes) -> Bool {
@@ -44,6 +46,6 @@ package struct SpelledNames: ~Copyable {
         return false
     }
 
-    /// That of the name that was added at some place. Valid until the next one is added.
+    /// The spelling of the added name `index`. Valid until the next one is added.
     package subscript(index: Int) -> Bytes { text.elements.slice(names[index]) }
 }

@@ -3,11 +3,11 @@
 
 import Runtime
 
-/// Which state dict of a file a caller wants; what is nil is found by the names.
+/// The state dict that a caller wants; a nil part is found by the names.
 package struct StateDictSelection {
     /// The keys that lead to the dict of tensors, joined by dots.
     package var key: Bytes?
-    /// What the names of the network begin with.
+    /// The prefix of the network's names.
     package var prefix: Bytes?
 
     package init(key: Bytes? = nil, prefix: Bytes? = nil) {
@@ -16,7 +16,7 @@ package struct StateDictSelection {
     }
 }
 
-/// Which dict of tensors of a file is the network's, what its names begin with there, and which grammar they follow.
+/// The dict of tensors of the network in a file, the prefix of its names, and their grammar.
 struct StateDictChoice: ~Copyable {
     let candidate: Int
     let prefix: UniqueArray<UInt8>
@@ -34,11 +34,11 @@ struct StateDictChoice: ~Copyable {
     /// Chooses by structure: exactly one place of all candidates must hold the landmarks of a grammar. Places that hold
     /// the same tensors under several names are one.
     ///
-    /// Where none does, as in a file of a few layers, the names must begin with the given prefix, with "module." or with
-    /// nothing, and exactly one candidate must have any that a grammar knows.
+    /// If none does, as in a file of a few layers, the names must have the given prefix, "module." or none, and exactly
+    /// one candidate must have any name of a grammar.
     ///
-    /// - Throws: `invalidArgument` if the key or the prefix that was asked for is not there, `badCheckpoint` if the choice
-    ///   is not clear, naming what there is in both cases; `outOfMemory`.
+    /// - Throws: `invalidArgument` if the requested key or prefix is missing, `badCheckpoint` if the choice
+    ///   is not clear, naming what the file has in both cases; `outOfMemory`.
     static func choose(
         from candidates: borrowing UniqueArray<Candidate>, _ selection: StateDictSelection,
         _ grammars: borrowing UniqueArray<NameRules>
@@ -67,13 +67,13 @@ struct StateDictChoice: ~Copyable {
         for index in range {
             try fitting.append(try NamePlace.mostLikely(in: candidates[index], at: index, grammars, prefix: nil).place)
         }
-        // Matching will say that nothing in it belongs to the network.
+        // Matching then reports that no name belongs to the network.
         if fitting.count == 1 { return try StateDictChoice(fitting[0]) }
         throw ambiguous(fitting, candidates)
     }
 
-    /// The places that do not hold the same tensors as another one: of those that do, the one with the most names, and
-    /// among equals the one with the shortest prefix.
+    /// The places with different tensors: of places with the same tensors only the one with the most names, and among
+    /// equals the one with the shortest prefix.
     private static func distinct(
         _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>,
         _ grammars: borrowing UniqueArray<NameRules>
@@ -100,7 +100,7 @@ struct StateDictChoice: ~Copyable {
     ) throws(BackboneError) -> Range<Int> {
         guard let key else { return 0..<candidates.count }
         for index in 0..<candidates.count where equal(candidates[index].key.elements, key) { return index..<index + 1 }
-        var message: Message = "there is no dict of tensors under the key '\(key)'; there is one under "
+        var message: Message = "key is '\(key)', expected the key of a dict of tensors: "
         for index in 0..<candidates.count {
             let separator: StaticString = index == 0 ? "" : ", "
             message = "\(message)\(separator)\(describe(candidates[index]))"
@@ -108,7 +108,7 @@ struct StateDictChoice: ~Copyable {
         throw BackboneError(.invalidArgument, message)
     }
 
-    /// A prefix with the dot that people leave out.
+    /// A prefix with its last dot, which callers may leave out.
     private static func completed(_ prefix: Bytes?) throws(BackboneError) -> UniqueArray<UInt8> {
         var result = UniqueArray<UInt8>()
         guard let prefix, let last = prefix.last else { return result }
@@ -124,7 +124,7 @@ struct StateDictChoice: ~Copyable {
     private static func ambiguous(
         _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
     ) -> BackboneError {
-        var message: Message = places.count == 2 ? "it holds two state dicts" : "it holds \(places.count) state dicts"
+        var message: Message = places.count == 2 ? "it has two state dicts" : "it has \(places.count) state dicts"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? ", under " : index == places.count - 1 ? " and " : ", "
             message = "\(message)\(separator)\(describe(candidates[places[index].candidate]))"
@@ -137,7 +137,7 @@ struct StateDictChoice: ~Copyable {
     private static func absentPrefix(
         _ prefix: Bytes, _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
     ) -> BackboneError {
-        var message: Message = "no name of the network begins with the prefix '\(prefix)'"
+        var message: Message = "prefix is '\(prefix)', with which no name of a ResNet begins"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? "; found: " : ", "
             message =

@@ -4,31 +4,31 @@
 import CShims
 import Runtime
 
-/// The state dict of a PyTorch optimizer in a checkpoint that is open for reading: which parameters it is for, and the
-/// tensors that it keeps for each.
+/// The state dict of a PyTorch optimizer in a checkpoint that is open for reading: its parameters, and the tensors of
+/// each.
 ///
-/// Parameters go by their positions in all groups together: PyTorch numbers them so, but versions before 1.4 wrote
-/// identities instead of numbers.
+/// Parameters are identified by their position in all groups together, as PyTorch numbers them; versions before 1.4
+/// wrote identities instead of numbers.
 // Public: see UniqueArray.
 public struct OptimizerDict: ~Copyable {
-    /// Tensors, and whatever else there is under a name, as `POSITION.KEY`: "3.exp_avg".
+    /// Tensors, and any other values under a name, as `POSITION.KEY`: "3.exp_avg".
     package let tensors: StateDict
-    /// How many parameters each group has.
+    /// The number of parameters of each group.
     package let groups: UniqueArray<Int>
     /// The options of each group.
     package let options: UniqueArray<OptimizerGroupOptions>
     /// For each parameter.
     package let entries: UniqueArray<Entry>
 
-    /// What is kept for a parameter beside tensors.
+    /// The state of a parameter other than tensors.
     package struct Entry: BitwiseCopyable, Sendable {
-        /// Whether there is anything.
+        /// Whether it holds anything.
         package var isPresent = false
         /// A step that is not a tensor, as PyTorch wrote it before 1.12.
         package var step: Int?
     }
 
-    /// Opens a checkpoint and reads the optimizer's state but for the numbers.
+    /// Opens a checkpoint and reads the optimizer's state except the values of tensors.
     ///
     /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`; the message begins with the path.
     package init(path: UnsafePointer<CChar>, _ cancellation: Cancellation = .none) throws(BackboneError) {
@@ -42,7 +42,7 @@ public struct OptimizerDict: ~Copyable {
         }
     }
 
-    /// The same of a whole file in memory, which is not copied and must live as long as this.
+    /// The same for a whole file in memory, which is not copied and must live as long as this.
     package init(memory: UnsafeRawBufferPointer, _ cancellation: Cancellation = .none) throws(BackboneError) {
         let name: Message = "memory of \(memory.count) bytes"
         do throws(BackboneError) {
@@ -55,13 +55,13 @@ public struct OptimizerDict: ~Copyable {
         }
     }
 
-    /// The same of the file that a state dict is from, which must live as long as this: both are of one file, whatever
-    /// takes its place meanwhile.
+    /// The same for the file of a state dict, which must live as long as this: both read one file, even if it is
+    /// replaced meanwhile.
     package init(besides stateDict: borrowing StateDict) throws(BackboneError) {
         do throws(BackboneError) {
             guard stateDict.files.count == 1 else {
                 throw BackboneError(
-                    .badCheckpoint, "checkpoints in shards have no optimizer state; load one of torch.save")
+                    .badCheckpoint, "a checkpoint in shards has no optimizer state; load a file of torch.save")
             }
             var location = UniqueArray<CChar>()
             try location.append(stateDict.location.elements)
@@ -76,7 +76,7 @@ public struct OptimizerDict: ~Copyable {
     ) throws(BackboneError) {
         let container = try Container.recognize(file.reference)
         guard container != .safetensors && container != .index else {
-            throw BackboneError(.badCheckpoint, "safetensors files have no optimizer state; load one of torch.save")
+            throw BackboneError(.badCheckpoint, "a safetensors file has no optimizer state; load a file of torch.save")
         }
         let checkpoint = try PickledCheckpoint(file.reference, container)
         let members = try OptimizerMembers(checkpoint.pickle)
@@ -100,6 +100,6 @@ public struct OptimizerDict: ~Copyable {
         return tensors.find(name.elements)
     }
 
-    /// An error with the path, or "memory of N bytes", in front.
+    /// An error prefixed with the path, or "memory of N bytes".
     package func located(_ error: BackboneError) -> BackboneError { tensors.located(error) }
 }

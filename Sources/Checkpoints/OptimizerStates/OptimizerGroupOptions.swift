@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// An option of PyTorch's SGD and AdamW that changes what a step computes, but for the learning rate, which schedules change
-/// anyway.
+/// An option of PyTorch's SGD and AdamW that changes the result of a step, except the learning rate, which schedules
+/// change anyway.
 package enum OptimizerOption: BitwiseCopyable, Sendable {
     case momentum, dampening, nesterov, weightDecay, beta1, beta2, epsilon, maximize, decoupledWeightDecay
 
@@ -27,9 +27,9 @@ package enum OptimizerOption: BitwiseCopyable, Sendable {
     }
 }
 
-/// The options that a file has for a group of parameters.
+/// A file's options for a group of parameters.
 package struct OptimizerGroupOptions: BitwiseCopyable, Sendable {
-    /// NaN where the file has no such number.
+    /// NaN if the file has no such number.
     private var values = InlineArray<9, Double>(repeating: .nan)
 
     init(_ group: UInt32, _ pickle: borrowing Pickle) {
@@ -46,6 +46,6 @@ package struct OptimizerGroupOptions: BitwiseCopyable, Sendable {
         }
     }
 
-    /// Number `index` of `OptimizerOption.all`, 0 and 1 for False and True; nil where the file has none.
+    /// Number `index` of `OptimizerOption.all`, 0 and 1 for False and True; nil if the file has none.
     package subscript(index: Int) -> Double? { values[index].isNaN ? nil : values[index] }
 }

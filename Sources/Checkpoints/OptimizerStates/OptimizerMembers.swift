@@ -4,13 +4,13 @@
 import Runtime
 
 /// The parts of an optimizer's state dict, `{'state': {i: {...}}, 'param_groups': [{'params': [i], ...}]}`, as values of a
-/// pickle. It follows no reference further than these levels, so cycles have no end to reach.
+/// pickle. It follows references only for these levels, so cycles do no harm.
 struct OptimizerMembers: ~Copyable {
-    /// How many parameters each group has.
+    /// The number of parameters of each group.
     let groups: UniqueArray<Int>
     /// The options of each group.
     let options: UniqueArray<OptimizerGroupOptions>
-    /// For each parameter, in the order of the groups, the dict of what is kept for it; none if there is none.
+    /// For each parameter, in the order of the groups, the dict of its state; none if it is missing.
     let values: UniqueArray<UInt32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {
@@ -35,7 +35,7 @@ struct OptimizerMembers: ~Copyable {
         guard let found else {
             throw BackboneError(
                 .badCheckpoint,
-                "it holds no optimizer state, expected one under 'optimizer', 'optimizer_state_dict' or 'optim'")
+                "it has no optimizer state, expected one under 'optimizer', 'optimizer_state_dict' or 'optim'")
         }
         guard pickle[found].kind == .dict else {
             throw BackboneError(
@@ -97,7 +97,7 @@ struct OptimizerMembers: ~Copyable {
         }
     }
 
-    /// Finds out which parameter each member of 'state' belongs to.
+    /// Assigns each member of 'state' to its parameter.
     private static func values(
         of keys: borrowing UniqueArray<Int>, in state: UInt32, _ pickle: borrowing Pickle
     ) throws(BackboneError) -> UniqueArray<UInt32> {
@@ -136,7 +136,7 @@ struct OptimizerMembers: ~Copyable {
         return values
     }
 
-    /// Adds the tensors of a parameter, and whatever stands under other keys than a step that is an integer.
+    /// Adds the tensors of a parameter, and the values of other keys, except a step that is an integer.
     func addEntry(
         _ position: Int, _ checkpoint: borrowing PickledCheckpoint, to builder: inout CatalogBuilder
     ) throws(BackboneError) -> OptimizerDict.Entry {
@@ -165,7 +165,8 @@ struct OptimizerMembers: ~Copyable {
 }
 
 extension Pickle {
-    /// Whether a dict has no more items than a parameter or a group could: the same one may be listed many times.
+    /// Whether the number of items of a dict is possible for a parameter or a group: the same dict may be listed many
+    /// times.
     fileprivate func isSmall(_ dict: UInt32) -> Bool {
         count(of: dict, atMost: Limits.optimizerOptions + 1) <= Limits.optimizerOptions
     }

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// The state of an optimizer to be written as PyTorch's `state_dict()` has it: groups of parameters with their options, and
-/// what is kept for each parameter.
+/// The state of an optimizer to write as PyTorch's `state_dict()`: groups of parameters with their options, and the
+/// state of each parameter.
 package struct OptimizerSource: ~Copyable {
     /// The value of an option.
     package enum Value: BitwiseCopyable, Sendable {
@@ -29,12 +29,12 @@ package struct OptimizerSource: ~Copyable {
     private(set) var options = UniqueArray<Option>()
     /// Of all parameters, one after the other.
     private(set) var tensors = UniqueArray<TensorSource>()
-    /// For each parameter of all groups, where its tensors end.
+    /// For each parameter of all groups, the end of its tensors.
     private(set) var tensorEnds = UniqueArray<Int>()
 
     package init() {}
 
-    /// Begins a group, to which the options and parameters that follow belong.
+    /// Begins a group for the following options and parameters.
     package mutating func beginGroup() throws(BackboneError) {
         try groups.append(Group(firstOption: options.count))
     }
@@ -45,14 +45,14 @@ package struct OptimizerSource: ~Copyable {
         groups[groups.count - 1].optionCount += 1
     }
 
-    /// Adds a parameter, to which the tensors that follow belong.
+    /// Adds a parameter for the following tensors.
     package mutating func addParameter() throws(BackboneError) {
         precondition(!groups.isEmpty)
         try tensorEnds.append(tensors.count)
         groups[groups.count - 1].parameterCount += 1
     }
 
-    /// - Parameter tensor: named by its key; what it borrows must live until the file is written.
+    /// - Parameter tensor: named by its key; its borrowed memory must live until the file is written.
     package mutating func addTensor(_ tensor: TensorSource) throws(BackboneError) {
         precondition(!tensorEnds.isEmpty)
         try tensors.append(tensor)

@@ -5,8 +5,8 @@ import Runtime
 
 /// Writes `{'state_dict': ..., 'optimizer': ...}` as `torch.save` does. The file appears at `path` only when it is complete.
 ///
-/// - Throws: `invalidArgument` for a path that does not end as such files do, or for more than 4 GB; `fileNotFound` for a
-///   missing folder, `io`, `outOfMemory`; an older file is then as it was.
+/// - Throws: `invalidArgument` for a path with another suffix, or for more than 4 GB; `fileNotFound` for a
+///   missing folder, `io`, `outOfMemory`; an existing file is then unchanged.
 package func writeTrainingCheckpoint(
     _ tensors: borrowing UniqueArray<TensorSource>, _ optimizer: borrowing OptimizerSource,
     to path: UnsafePointer<CChar>
@@ -15,7 +15,7 @@ package func writeTrainingCheckpoint(
         guard Container(forWriting: path) == .zip else {
             throw BackboneError(
                 .invalidArgument,
-                "the state of an optimizer is written to .pth, .pt, .bin or .pth.tar, not to this file")
+                "this format cannot store optimizer state; choose a name that ends in .pth, .pt, .bin or .pth.tar")
         }
         var pickle = try PickleWriter()
         try pickle.write(.emptyDict)

@@ -4,10 +4,10 @@
 import Runtime
 
 extension Pickle {
-    /// Appends the bytes that a text stands for.
+    /// Appends the bytes of a text.
     ///
-    /// - Parameter file: that the pickle was read from, unless it was in memory.
-    /// - Returns: false if it is no text of bytes.
+    /// - Parameter file: the file of the pickle, unless it was in memory.
+    /// - Returns: false if it is not a text of bytes.
     func appendBytes(
         of text: Text, in file: FileReference, to bytes: inout UniqueArray<UInt8>
     ) throws(BackboneError) -> Bool {

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// What the pickles of a checkpoint describe: tables of values that refer to each other by index. It may be cyclic;
-/// nothing here follows it further than a fixed number of steps.
+/// The values described by the pickles of a checkpoint: tables that refer to each other by index. They may be cyclic;
+/// this code follows references only for a fixed number of steps.
 struct Pickle: ~Copyable {
     /// An entry of a dict, or of a list with `none` as its key.
     struct Pair {
@@ -20,22 +20,22 @@ struct Pickle: ~Copyable {
         var meaning: PickleGlobal
     }
 
-    /// A string or bytes, as they lie in the file.
+    /// A string or bytes, as stored in the file.
     struct Text {
-        /// Of its first byte as written, in the file or in `memory`.
+        /// Of its first written byte, in the file or in `memory`.
         var position: Int
         var count: Int
         var form: TextForm
-        /// What it says, in `text`; nil if that is too long.
+        /// Its content, in `text`; nil if that is too long.
         var value: TextRange?
     }
 
-    /// The numbers of tensors: what a persistent id names, or the bytes of an array.
+    /// The values of tensors: the storage of a persistent id, or the bytes of an array.
     struct Storage {
         enum Source {
-            /// A key of the container's: a text, none if it is none.
+            /// A key of the container: a text, none if it is not one.
             case key(UInt32)
-            /// A place of the container's.
+            /// A place in the container.
             case place(Int)
             /// Bytes of the pickle: a text.
             case bytes(UInt32)
@@ -44,19 +44,19 @@ struct Pickle: ~Copyable {
         }
 
         var source: Source
-        /// Nil if only the file in the source tells.
+        /// Nil if only the file in the source records it.
         var dtype: DType?
         /// Whether the bytes of each number are in the opposite order.
         var isReversed = false
-        /// Nil if only the tensor tells.
+        /// Nil if only the tensor records it.
         var elementCount: Int?
-        /// The elements that are meant, in numbers from the file; nil for all.
+        /// The range of elements, by numbers from the file; nil for all.
         var view: (start: Int, count: Int)?
     }
 
-    /// What was given to an object of an unknown class, as values. No code of the class has seen it.
+    /// The values given to an object of an unknown class. No code of the class has run.
     struct Object {
-        /// Its class, or the function that would have made it: in `globals`, none if that is not known.
+        /// Its class, or the function that would have made it: in `globals`, none if unknown.
         var global = PickleValue.none
         /// Of the call that would have made it: a tuple.
         var arguments = PickleValue.none
@@ -99,14 +99,14 @@ struct Pickle: ~Copyable {
     var objects = UniqueArray<Object>()
     /// The bytes of the pickle if it was not read from the file itself.
     var memory = UniqueArray<UInt8>()
-    /// The value that the checkpoint is.
+    /// The value of the checkpoint itself.
     var root: UInt32 = 0
 
     subscript(index: UInt32) -> PickleValue { values[Int(index)] }
 
     func text(_ range: TextRange) -> Bytes { text.elements.slice(range) }
 
-    /// What a string says; nil for any other value, or if it is too long to be of use.
+    /// The content of a string; nil for any other value, or if it is too long.
     func string(_ index: UInt32) -> Bytes? {
         let value = self[index]
         guard value.kind == .string else { return nil }
@@ -118,7 +118,7 @@ struct Pickle: ~Copyable {
         return value.kind == .integer ? value.integer : nil
     }
 
-    /// A number, 0 and 1 for False and True; nil for any other value, and where the number is not known.
+    /// A number, 0 and 1 for False and True; nil for any other value, and for an unknown number.
     func number(_ index: UInt32) -> Double? {
         let value = self[index]
         switch value.kind {
@@ -131,7 +131,7 @@ struct Pickle: ~Copyable {
 
     func isTrue(_ index: UInt32) -> Bool { self[index].kind == .boolean && self[index].first == 1 }
 
-    /// What is known of an object of an unknown class; nil for any other value.
+    /// The values of an object of an unknown class; nil for any other value.
     func object(_ index: UInt32) -> Object? {
         let value = self[index]
         return value.kind == .opaque && value.first != PickleValue.none ? objects[Int(value.first)] : nil
@@ -156,13 +156,13 @@ struct Pickle: ~Copyable {
         return second.next == PickleValue.none ? (key.value, second.value) : nil
     }
 
-    /// What a global means; `unknown` for any other value.
+    /// The meaning of a global; `unknown` for any other value.
     func meaning(_ index: UInt32) -> PickleGlobal {
         let value = self[index]
         return value.kind == .global ? globals[Int(value.first)].meaning : .unknown
     }
 
-    /// What the value under a string key of a dict is; the last one, as in Python, if the key comes more than once.
+    /// The value of a string key of a dict; the last one, as in Python, if the key is repeated.
     func value(of key: StaticString, in dict: UInt32) -> UInt32? {
         guard self[dict].kind == .dict else { return nil }
         var found: UInt32?
@@ -175,7 +175,7 @@ struct Pickle: ~Copyable {
         return found
     }
 
-    /// A message's name for what a value is.
+    /// A message's description of a value.
     func describe(_ index: UInt32) -> Message {
         let value = self[index]
         if let object = object(index), object.global != PickleValue.none {

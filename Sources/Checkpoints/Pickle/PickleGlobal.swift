@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The names of classes and functions that mean something in a checkpoint; of nothing else does the meaning matter.
+/// The classes and functions with a meaning in a checkpoint; all others are opaque.
 enum PickleGlobal: Equatable {
     /// `dict`, `OrderedDict`, `defaultdict`.
     case dict
@@ -27,7 +27,7 @@ enum PickleGlobal: Equatable {
     case rebuildFromType
     /// Of a tensor of another device, by an array or tensor of the CPU.
     case rebuildFromDevice
-    /// A function that rebuilds, or a class of, tensors that are not read.
+    /// A function or class of unsupported tensors.
     case unread(UnreadTensor)
     /// `torch.FloatTensor` and its like, as PyTorch wrote them before 0.4.
     case tensorClass
@@ -38,7 +38,7 @@ enum PickleGlobal: Equatable {
     /// Its size counts bytes.
     case untypedStorage
     case dtype(DType)
-    /// A storage, or a dtype, of a type that is not read: its row of `DTypeNames`.
+    /// A storage or dtype of an unsupported type: its row of `DTypeNames`.
     case unreadDType(UInt8)
     /// A storage in bytes that `torch.save` has written: what a tensor becomes outside of `torch.save`.
     case loadFromBytes

@@ -3,9 +3,9 @@
 
 import Runtime
 
-/// Goes through what a dict, list or tuple holds, with the key or the position of each.
+/// Iterates over the members of a dict, list or tuple, with the key or the position of each.
 ///
-/// A list of pairs of a text and a value is a dict: people save `list(state_dict.items())`, and Python 2 wrote
+/// A list of pairs of a text and a value is a dict: users save `list(state_dict.items())`, and Python 2 wrote
 /// subclasses of ordered dicts in this way.
 struct PickleMembers {
     enum Key {
@@ -85,8 +85,8 @@ struct PickleMembers {
 }
 
 extension Pickle {
-    /// Whether a value is a tensor or an array, read or not. A single number of NumPy, such as an accuracy, and an array
-    /// of texts or objects do not make a dict a state dict.
+    /// Whether a value is a tensor or an array, supported or not. A single NumPy number, such as an accuracy, and an
+    /// array of texts or objects do not make a dict a state dict.
     func isTensor(_ index: UInt32) -> Bool {
         let value = self[index]
         if value.kind == .unread {

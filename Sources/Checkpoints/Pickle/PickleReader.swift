@@ -4,8 +4,8 @@
 import CShims
 import Runtime
 
-/// Reads pickles from front to back: a part of a file, through a window as the numbers of a large pickle need not be in
-/// memory to follow it; or bytes in memory. It never gives a byte that is not there, and says so with nil.
+/// Reads pickles from front to back: a part of a file, through a window so that the values of a large pickle need not
+/// be in memory; or bytes in memory. It returns nil instead of a byte after the end.
 struct PickleReader: ~Copyable {
     private static var windowSize: Int { 64 << 10 }
 
@@ -14,10 +14,10 @@ struct PickleReader: ~Copyable {
     /// The bytes from place `start` on.
     private(set) var window: UniqueArray<UInt8>
     private var start: Int
-    /// How many bytes of the window are read in, and how many of those are taken.
+    /// The number of bytes read into the window, and the number of those consumed.
     private var filled: Int
     private var taken = 0
-    /// The place behind the last byte.
+    /// The place after the last byte.
     private let end: Int
 
     /// - Parameter range: of bytes that the file has.
@@ -46,7 +46,7 @@ struct PickleReader: ~Copyable {
     // `position` never passes `end`.
     var remaining: Int { end &- position }
 
-    /// Whether the next `count` bytes are in the window, where they are brought if there are so many.
+    /// Whether the next `count` bytes are in the window; reads them into it if the file has so many.
     @inline(__always)
     private mutating func has(_ count: Int) throws(BackboneError) -> Bool {
         if count <= filled &- taken { return true }
@@ -66,14 +66,14 @@ struct PickleReader: ~Copyable {
         return true
     }
 
-    /// The next `count` bytes, at most `Limits.pickleTextBytes` of a file, valid until more is taken.
+    /// The next `count` bytes, at most `Limits.pickleTextBytes` of a file, valid until the next read.
     mutating func take(_ count: Int) throws(BackboneError) -> Bytes? {
         guard count >= 0, try has(count) else { return nil }
         defer { taken &+= count }
         return window.elements.slice(taken, count)
     }
 
-    /// Takes bytes without a look at them.
+    /// Skips bytes without looking at them.
     mutating func skip(_ count: Int) -> Bool {
         guard count >= 0, count <= remaining else { return false }
         if count <= filled &- taken {
@@ -100,10 +100,10 @@ struct PickleReader: ~Copyable {
         return Integer(littleEndian: UnsafeRawPointer(bytes + taken).loadUnaligned(as: Integer.self))
     }
 
-    /// Takes the bytes up to the next line feed, and that too.
+    /// Reads the bytes up to and including the next line feed.
     ///
-    /// - Parameter text: gets them appended, as far as they are no more than `limit`.
-    /// - Returns: how many they are.
+    /// - Parameter text: receives at most `limit` bytes.
+    /// - Returns: their number.
     mutating func takeLine(to text: inout UniqueArray<UInt8>, limit: Int) throws(BackboneError) -> Int? {
         var count = 0
         while let byte = try uint8() {

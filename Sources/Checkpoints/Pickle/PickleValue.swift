@@ -5,17 +5,17 @@ import Runtime
 
 /// A value of a pickle: a kind and two numbers, which are indices into the tables of a `Pickle`.
 ///
-/// Values refer to each other by index and are never copied, so that a pickle that mentions one value a million times
-/// ("memo bomb") costs a million indices and not a million values.
+/// Values refer to each other by index and are never copied, so a pickle that mentions one value a million times ("memo
+/// bomb") costs a million indices, not a million values.
 struct PickleValue {
     enum Kind: UInt8 {
-        /// A value of no further interest here.
+        /// A value without a use.
         case other
         case none
         /// `first` is 0 or 1.
         case boolean
-        /// A floating-point number: `first` and `second` are the low and high half of a Double. None for both where the
-        /// value does not matter: of an integer beyond Int64, and of one that is written as text.
+        /// A floating-point number: `first` and `second` are the low and high half of a Double. None for both if the
+        /// value does not matter: for an integer beyond Int64, and for one written as text.
         case number
         /// `first` and `second` are the low and high half of an Int64.
         case integer
@@ -25,7 +25,7 @@ struct PickleValue {
         case bytes
         /// Items `first ..< first + second` of `items`.
         case tuple
-        /// A list or set. Chain in `pairs`, whose keys are none, from `first` to `second`.
+        /// A list or set. Chain in `pairs`, whose keys are unused, from `first` to `second`.
         case list
         /// Chain in `pairs` from `first` to `second`.
         case dict
@@ -37,9 +37,9 @@ struct PickleValue {
         case tensor
         /// A NumPy dtype: `first` is the raw value of a `DType`, `second` 1 where the bytes of a number are reversed.
         case arrayType
-        /// A tensor of a kind that is not read: `first` is the raw value of an `UnreadTensor`, `second` its detail.
+        /// A tensor of an unsupported kind: `first` is the raw value of an `UnreadTensor`, `second` its detail.
         case unread
-        /// What an unknown class or function would have made: `first` in `objects`; none for one of which nothing is known.
+        /// The object of an unknown class or function: `first` in `objects`; none for one without known values.
         case opaque
     }
 
@@ -70,6 +70,6 @@ struct PickleValue {
 
     private var bits: UInt64 { UInt64(second) << 32 | UInt64(first) }
     var integer: Int { Int(Int64(bitPattern: bits)) }
-    /// NaN where it does not matter.
+    /// NaN if it does not matter.
     var number: Double { Double(bitPattern: bits) }
 }

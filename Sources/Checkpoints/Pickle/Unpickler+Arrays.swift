@@ -3,7 +3,7 @@
 
 import Runtime
 
-// Arrays and scalars of NumPy, whose numbers lie in the pickle itself.
+// Arrays and scalars of NumPy, whose values are in the pickle itself.
 extension Unpickler {
     /// `dtype('f4', align, copy)`; nil if the code is not a text.
     mutating func makeArrayType(_ code: UInt32) throws(BackboneError) -> UInt32? {
@@ -60,7 +60,7 @@ extension Unpickler {
         return try make(array)
     }
 
-    /// Nil for what is not an array.
+    /// Nil for other values.
     private mutating func array(
         shape: UInt32, type: UInt32, _ order: Pickle.Tensor.Order, data: UInt32
     ) throws(BackboneError) -> PickleValue? {

@@ -4,7 +4,7 @@
 import Runtime
 
 extension Unpickler {
-    /// Does what one instruction says.
+    /// Executes one instruction.
     mutating func execute(_ opcode: Opcode) throws(BackboneError) {
         switch opcode {
         case .proto:
@@ -106,7 +106,7 @@ extension Unpickler {
         try push(PickleValue(integer: Int64(bitPattern: bits)))
     }
 
-    /// A string or bytes, whose length stands before it.
+    /// A string or bytes, preceded by its length.
     private mutating func pushText(
         _ kind: PickleValue.Kind, _ form: TextForm, size: Int?
     ) throws(BackboneError) {
@@ -124,10 +124,10 @@ extension Unpickler {
         try push(PickleValue(kind, pickle.texts.count - 1))
     }
 
-    /// What was appended to the text of the pickle from `start` on.
+    /// The text appended to the pickle's text from `start` on.
     func range(from start: Int) throws(BackboneError) -> TextRange {
         guard pickle.text.count <= Limits.pickleBytes else {
-            throw damaged("its texts have more than \(Limits.pickleBytes) bytes")
+            throw damaged("its strings have more than \(Limits.pickleBytes) bytes")
         }
         return TextRange(start: UInt32(start), count: UInt32(pickle.text.count - start))
     }

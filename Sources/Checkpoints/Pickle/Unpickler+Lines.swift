@@ -3,7 +3,7 @@
 
 import Runtime
 
-// Instructions of protocols 0 and 1, which are followed by text up to the end of the line.
+// Instructions of protocols 0 and 1, followed by text up to the end of the line.
 extension Unpickler {
     /// A short line, appended to the text of the pickle.
     mutating func takeLine() throws(BackboneError) -> TextRange {
@@ -29,7 +29,7 @@ extension Unpickler {
         return number
     }
 
-    /// A string of any length, in quotes or as it is.
+    /// A string of any length, in quotes or plain.
     mutating func pushTextOfLine(_ form: TextForm) throws(BackboneError) {
         let quote = form == .literal ? 1 : 0
         let position = reader.position

@@ -3,7 +3,7 @@
 
 import Runtime
 
-// Classes, functions and what they would make. Only what a tensor is made of is understood.
+// Classes, functions and their objects. Only the parts of tensors are interpreted.
 extension Unpickler {
     mutating func pushGlobalOfLines() throws(BackboneError) {
         let module = try takeLine()
@@ -35,7 +35,7 @@ extension Unpickler {
         try push(call(pop(), arguments))
     }
 
-    /// `class.__new__(class, *arguments, **keywords)`, which for the classes that matter is the same as a call.
+    /// `class.__new__(class, *arguments, **keywords)`, which for the relevant classes equals a call.
     mutating func makeObject(keywordArguments: Bool) throws(BackboneError) {
         if keywordArguments { try drop(1) }
         try reduce()
@@ -58,13 +58,13 @@ extension Unpickler {
         try reduce()
     }
 
-    /// What a call or the making of an object gives.
+    /// The result of a call or of the creation of an object.
     private mutating func call(_ callable: UInt32, _ arguments: UInt32) throws(BackboneError) -> UInt32 {
         let tuple = pickle[arguments]
         guard tuple.kind == .tuple else { throw damaged("a call without a tuple of arguments") }
         let function = pickle[callable]
         if function.kind == .opaque || function.kind == .unread { return try makeOpaque(callable, arguments) }
-        guard function.kind == .global else { throw damaged("a call of what is no function") }
+        guard function.kind == .global else { throw damaged("a call of a value that is not a function") }
         if pickle.meaning(callable) == .rebuildFromType {
             // `_rebuild_from_type_v2(function, type, arguments, state)`, which does not call itself.
             guard let inner = pickle.item(0, of: tuple), let type = pickle.item(1, of: tuple),
@@ -83,7 +83,7 @@ extension Unpickler {
         switch pickle.meaning(function) {
         case .dict: return try makeDict(of: first)
         case .list:
-            // A copy of what is given, or empty.
+            // A copy of the argument, or empty.
             if let first { return first }
             return try make(PickleValue(.list))
         case .bytes:
@@ -108,11 +108,11 @@ extension Unpickler {
         return try makeOpaque(function, tuple)
     }
 
-    /// `class.__new__(class, *arguments)`, which for the classes that matter is the same as a call.
+    /// `class.__new__(class, *arguments)`, which for the relevant classes equals a call.
     private mutating func makeNew(_ type: UInt32, _ arguments: PickleValue) throws(BackboneError) -> UInt32? {
         guard pickle[type].kind == .global || pickle[type].kind == .opaque else { return nil }
         let others = try make(PickleValue(.tuple, Int(arguments.first) + 1, arguments.second - 1))
-        // No class is made by a function that makes objects; a file could nest such calls without end.
+        // A function that makes objects does not make classes; a file could otherwise nest such calls without end.
         guard pickle[type].kind == .global, pickle.meaning(type) != .newObject else {
             return try makeOpaque(type, others)
         }
@@ -128,7 +128,7 @@ extension Unpickler {
         return try makeOpaque(type, make(PickleValue(.tuple, Int(arguments.first) + 2, 1)))
     }
 
-    /// An object of a class or of what a function makes, which keeps what it is given.
+    /// An object of a class or function, with its arguments.
     ///
     /// - Parameter arguments: a tuple, or none.
     mutating func makeOpaque(
@@ -140,7 +140,7 @@ extension Unpickler {
         return try make(PickleValue(.opaque, pickle.objects.count - 1))
     }
 
-    /// The dict of what is set in an object; nil where nothing is known of the object.
+    /// The dict of items set in an object; nil for an object without known values.
     mutating func items(of object: UInt32) throws(BackboneError) -> UInt32? {
         guard let known = pickle.object(object) else { return nil }
         if known.items != PickleValue.none { return known.items }
@@ -149,7 +149,7 @@ extension Unpickler {
         return items
     }
 
-    /// The list of what is appended to an object; nil where nothing is known of the object.
+    /// The list of items appended to an object; nil for an object without known values.
     mutating func elements(of object: UInt32) throws(BackboneError) -> UInt32? {
         guard let known = pickle.object(object) else { return nil }
         if known.elements != PickleValue.none { return known.elements }
@@ -171,7 +171,7 @@ extension Unpickler {
         return try make(PickleValue(.bytes, pickle.texts.count - 1))
     }
 
-    /// The bytes that a string of characters below 256 stands for; nil if it is no string.
+    /// The bytes of a string of characters below 256; nil if it is not a string.
     private mutating func encode(_ string: UInt32) throws(BackboneError) -> UInt32? {
         let value = pickle[string]
         if value.kind == .bytes { return string }
@@ -188,13 +188,13 @@ extension Unpickler {
         while position != PickleValue.none {
             let entry = pickle.pairs[Int(position)]
             position = entry.next
-            guard let (key, value) = pickle.pair(entry.value) else { throw damaged("a dict of what are no pairs") }
+            guard let (key, value) = pickle.pair(entry.value) else { throw damaged("a dict whose items are not pairs") }
             try append(key: key, value, to: dict)
         }
         return dict
     }
 
-    /// Sets the state of an object: of an ordered dict its attributes, which hold versions of modules.
+    /// Sets the state of an object; that of an ordered dict is its attributes, which hold versions of modules.
     mutating func build() throws(BackboneError) {
         let state = try pop()
         let object = try top()

@@ -47,10 +47,10 @@ extension Unpickler {
         return PickleValue(.tensor, pickle.tensors.count - 1)
     }
 
-    /// `_rebuild_device_tensor_from_numpy(array, dtype, device, requires_grad)`, and the same of a tensor of the CPU. The
-    /// array has the tensor's values in its own dtype or a wider one of the same kind, as float32 for bfloat16.
+    /// `_rebuild_device_tensor_from_numpy(array, dtype, device, requires_grad)`, and the same with a CPU tensor. The
+    /// array has the tensor's values in its own dtype or a wider one of the same kind, such as float32 for bfloat16.
     ///
-    /// - Returns: nil if it is of anything else.
+    /// - Returns: nil for anything else.
     mutating func rebuildFromDevice(_ arguments: PickleValue) throws(BackboneError) -> UInt32? {
         guard let data = pickle.item(0, of: arguments), let type = pickle.item(1, of: arguments) else { return nil }
         if pickle[data].kind == .unread { return data }
@@ -99,7 +99,7 @@ extension Unpickler {
         return equal(label, "storage") ? try makeStorage(id) : nil
     }
 
-    /// `('storage', torch.FloatStorage, key, location, elements)`, in older files with what it is a view of, if any:
+    /// `('storage', torch.FloatStorage, key, location, elements)`, in older files with its base, if it is a view:
     /// `(key, offset, elements)`.
     private mutating func makeStorage(_ id: PickleValue) throws(BackboneError) -> UInt32? {
         guard id.second == 5 || id.second == 6, let type = pickle.item(1, of: id), let key = pickle.item(2, of: id),
@@ -123,7 +123,7 @@ extension Unpickler {
         return try make(storage)
     }
 
-    /// `_load_from_bytes(bytes)`; nil if they are none.
+    /// `_load_from_bytes(bytes)`; nil if they are not valid.
     mutating func makeStorage(ofFile bytes: UInt32) throws(BackboneError) -> UInt32? {
         guard pickle[bytes].kind == .bytes else { return nil }
         return try make(Pickle.Storage(source: .file(pickle[bytes].first)))
@@ -142,7 +142,7 @@ struct PersistentObjects: ~Copyable {
     /// The first `sorted.count` in the order of their keys.
     private var sorted = UniqueArray<Int32>()
 
-    /// Adds an object, which is found once `sort` was called.
+    /// Adds an object, which can be found once `sort` was called.
     mutating func add(_ key: Int, _ value: UInt32) throws(BackboneError) {
         try keys.append(key)
         try values.append(value)

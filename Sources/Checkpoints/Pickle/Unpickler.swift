@@ -3,18 +3,18 @@
 
 import Runtime
 
-/// Follows the instructions of pickles as Python's unpickler does, and makes values of nothing but the kinds that a
-/// checkpoint is built of.
+/// Follows the instructions of pickles as Python's unpickler does, and makes only values of the kinds that checkpoints
+/// consist of.
 ///
-/// Nothing is imported or called: names of classes and functions stay names, and what they would make stays opaque. The
+/// Nothing is imported or called: names of classes and functions stay names, and their objects stay opaque. The
 /// memory used is bounded by the number of instructions. (Instructions: CPython's Lib/pickletools.py.)
 struct Unpickler: ~Copyable {
     var pickle = Pickle()
     var reader: PickleReader
-    /// What persistent ids stand for where they are numbers.
+    /// The objects of persistent ids that are numbers.
     var objects = PersistentObjects()
     private var stack = UniqueArray<UInt32>()
-    /// Heights of the stack at which a MARK stands.
+    /// Heights of the stack at which a MARK is.
     private var marks = UniqueArray<Int>()
     private var memo = UniqueArray<UInt32>()
     private var memoCount = 0
@@ -25,7 +25,7 @@ struct Unpickler: ~Copyable {
         self.reader = reader
     }
 
-    /// Reads the only pickle that there is.
+    /// Reads the only pickle of the file.
     ///
     /// - Throws: `badCheckpoint` with the place of the fault, `io`, `outOfMemory`.
     static func readOne(_ reader: consuming PickleReader) throws(BackboneError) -> Pickle {
@@ -35,9 +35,9 @@ struct Unpickler: ~Copyable {
         return unpickler.finish()
     }
 
-    /// Reads the next pickle. Values of those before stay what they are.
+    /// Reads the next pickle. Values of earlier ones do not change.
     ///
-    /// - Returns: what it describes, a value of `pickle`.
+    /// - Returns: its value, in `pickle`.
     mutating func read() throws(BackboneError) -> UInt32 {
         stack.removeAll()
         marks.removeAll()
@@ -57,7 +57,7 @@ struct Unpickler: ~Copyable {
         return try pop()
     }
 
-    /// What the pickles describe, without what reading them took.
+    /// What the pickles describe, without the memory used for reading them.
     consuming func finish() -> Pickle {
         var pickle = pickle
         pickle.memory = reader.memory()
@@ -65,7 +65,8 @@ struct Unpickler: ~Copyable {
     }
 
     func damaged(_ message: Message) -> BackboneError {
-        BackboneError(.badCheckpoint, "its pickle is damaged at byte \(instruction): \(message)")
+        BackboneError(
+            .badCheckpoint, "its pickle is damaged at byte \(instruction): \(message); download or save it again")
     }
 
     func cutOff() -> BackboneError { damaged("it is cut off") }
@@ -84,24 +85,24 @@ extension Unpickler {
         return UInt32(pickle.values.count - 1)
     }
 
-    /// How many values lie above the last mark.
+    /// The number of values above the last mark.
     var height: Int { stack.count - (marks.isEmpty ? 0 : marks[marks.count - 1]) }
 
     mutating func pop() throws(BackboneError) -> UInt32 {
-        guard height > 0 else { throw damaged("nothing is on the stack") }
+        guard height > 0 else { throw damaged("the stack is empty") }
         return stack.removeLast()
     }
 
     func top(_ depth: Int = 0) throws(BackboneError) -> UInt32 {
-        guard height > depth else { throw damaged("nothing is on the stack") }
+        guard height > depth else { throw damaged("the stack is empty") }
         return stack[stack.count - 1 - depth]
     }
 
     mutating func mark() throws(BackboneError) { try marks.append(stack.count) }
 
-    /// Takes the last mark away; the values above it, that many, stay on the stack.
+    /// Removes the last mark; the values above it, that many, stay on the stack.
     mutating func popMark() throws(BackboneError) -> Int {
-        guard !marks.isEmpty else { throw damaged("no mark is on the stack") }
+        guard !marks.isEmpty else { throw damaged("the stack has no mark") }
         return stack.count - marks.removeLast()
     }
 
@@ -135,7 +136,7 @@ extension Unpickler {
 extension Unpickler {
     /// Makes a tuple of the `count` values on top.
     mutating func pushTuple(of count: Int) throws(BackboneError) {
-        guard height >= count else { throw damaged("nothing is on the stack") }
+        guard height >= count else { throw damaged("the stack is empty") }
         let first = pickle.items.count
         for index in stack.count - count..<stack.count { try pickle.items.append(stack[index]) }
         try drop(count)
@@ -198,7 +199,7 @@ extension Unpickler {
 
     /// Makes a list or dict of the `count` values on top.
     mutating func push(_ kind: PickleValue.Kind, of count: Int) throws(BackboneError) {
-        // It belongs below its items on the stack: it takes their place after they have been counted.
+        // It replaces its items on the stack after they have been counted.
         try pushTuple(of: count)
         let tuple = pickle[try pop()]
         try push(kind)

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What the listing of a checkpoint's candidates keeps from one candidate to the next.
+/// The state of the listing of a checkpoint's candidates, kept between candidates.
 struct CandidateListing: ~Copyable {
     /// The owners of the names of modules, which are nowhere in the file.
     fileprivate var modules = UniqueArray<ModuleEntries>()
@@ -14,11 +14,12 @@ struct CandidateListing: ~Copyable {
     init() {}
 }
 
-// What the choice among several state dicts is made by: names, and which of them name the same tensor. Their values are
-// looked for when one is chosen.
+// The input for the choice among several state dicts: names, and which of them name the same tensor. Their values are
+// only read for the chosen one.
 extension PickledCheckpoint {
-    /// The tensors of a candidate by name, those that are not read too: names in a dict are borrowed from the pickle, those of a module from the
-    /// listing. Names that are too long are cut; they are an error if the candidate is chosen.
+    /// The tensors of a candidate by name, including unsupported ones: names in a dict are borrowed from the pickle,
+    /// those of a module from the listing. Names that are too long are cut; they are an error if the candidate is
+    /// chosen.
     func tensors(
         of candidate: Candidates.Candidate, _ listing: inout CandidateListing
     ) throws(BackboneError) -> UniqueArray<NamedTensor> {
@@ -47,7 +48,7 @@ extension PickledCheckpoint {
         return tensors
     }
 
-    /// What the file says of where its weights are from.
+    /// The origin of the weights, as marked in the file.
     var origin: Origin {
         guard let value = pickle.value(of: "__author__", in: pickle.root), let author = pickle.string(value) else {
             return .unknown

@@ -3,12 +3,12 @@
 
 import Runtime
 
-/// The state dicts of a checkpoint: what in it holds tensors under names.
+/// The state dicts of a checkpoint: its containers of named tensors.
 struct Candidates: ~Copyable {
     struct Candidate {
         /// A dict or list of pairs that holds a tensor under a text, or a module.
         let value: UInt32
-        /// How many keys lead to it; 0 for the checkpoint itself.
+        /// The number of keys that lead to it; 0 for the checkpoint itself.
         let depth: Int
         fileprivate let path: TextRange
     }
@@ -37,10 +37,10 @@ struct Candidates: ~Copyable {
 
 extension PickledCheckpoint {
     /// Looks for state dicts: in the checkpoint itself, and in the dicts, lists, tuples and objects in it, down to a
-    /// depth of `Limits.candidateDepth`. Outer ones come first, then the order of the file counts. What is found in two
-    /// places is listed once.
+    /// depth of `Limits.candidateDepth`. Outer ones come first, then those in the order of the file. One that is found
+    /// in two places is listed once.
     ///
-    /// - Throws: `badCheckpoint` that says what there is if there is none; `outOfMemory`.
+    /// - Throws: `badCheckpoint` that says what the file has, if it has none; `outOfMemory`.
     func candidates() throws(BackboneError) -> Candidates {
         var search = try CandidateSearch(self)
         try search.run(self)
@@ -49,15 +49,16 @@ extension PickledCheckpoint {
         guard pickle[pickle.root].kind == .dict else {
             throw BackboneError(
                 .badCheckpoint,
-                "it holds \(pickle.describe(pickle.root)), not a state dict; save model.state_dict() instead")
+                "it contains \(pickle.describe(pickle.root)), expected a state dict; save model.state_dict()")
         }
-        throw BackboneError(.badCheckpoint, "it holds no state dict: \(pickle.contents(of: pickle.root))")
+        throw BackboneError(
+            .badCheckpoint, "it has no state dict; save model.state_dict(). Found: \(pickle.contents(of: pickle.root))")
     }
 }
 
-/// Goes through everything that a checkpoint holds, each container once, however many ways lead to it.
+/// Visits everything in a checkpoint, each container once, however many paths lead to it.
 private struct CandidateSearch: ~Copyable {
-    /// A container or object, and the way to it.
+    /// A container or object, and its path.
     private struct Place {
         enum KeyKind: UInt8 { case none, name, number, position }
 
@@ -73,7 +74,7 @@ private struct CandidateSearch: ~Copyable {
     private var queue = UniqueArray<Place>()
     private var isSeen: UniqueArray<Bool>
     private var found = Candidates()
-    /// How many candidates hold no name of several parts, as the state of an optimizer for one parameter.
+    /// The number of candidates without any name of several parts, such as an optimizer's state of one parameter.
     private var plainCount = 0
     /// Items of tuples looked at: tuples may share their items.
     private var tupleItems = 0
@@ -109,8 +110,8 @@ private struct CandidateSearch: ~Copyable {
         }
     }
 
-    /// Looks into what an object of an unknown class was given. Its items, its attributes and, where it is made of a
-    /// single value, the members of that have the keys that they have in it.
+    /// Visits the values of an object of an unknown class. Its items, its attributes and, if it is made of a single
+    /// value, the members of that keep their keys.
     private mutating func look(
         intoObject value: UInt32, at index: Int, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) {
@@ -136,7 +137,7 @@ private struct CandidateSearch: ~Copyable {
         }
     }
 
-    /// Looks into a dict, list or tuple.
+    /// Visits a dict, list or tuple.
     ///
     /// - Returns: whether it is a state dict.
     private mutating func look(

@@ -3,9 +3,9 @@
 
 import Runtime
 
-// Shapes, strides and the bytes that they take.
+// Shapes, strides and their sizes in bytes.
 extension CatalogBuilder {
-    /// Adds a tensor or array in a storage that is known.
+    /// Adds a tensor or array in a known storage.
     mutating func add(
         _ name: Bytes, _ tensor: Pickle.Tensor, _ dtype: DType, _ known: Known, view: Range<Int>?,
         _ checkpoint: borrowing PickledCheckpoint
@@ -23,13 +23,13 @@ extension CatalogBuilder {
         case .columnMajor:
             strides = try consecutive(sizes.elements, isColumnMajor: true)
         }
-        // An array has bytes of its own, no more and no fewer.
+        // An array has exactly the bytes of its own.
         let size = byteCount(sizes.elements, dtype)
         let actual = catalog.storages[Int(known.storage)].size
         guard size == actual else {
             throw BackboneError(
                 .badCheckpoint,
-                "array '\(name)' has \(actual) bytes, which is not \(shape: sizes.elements) of \(dtype.name)")
+                "array '\(name)' has \(actual) bytes, expected those of \(shape: sizes.elements) \(dtype.name)")
         }
         if case .transposed(let tuple) = tensor.order {
             let axes = try integers(tuple, of: name, checkpoint)
@@ -41,9 +41,9 @@ extension CatalogBuilder {
             strides: strides.elements)
     }
 
-    /// How many bytes the numbers of an array take.
+    /// The size of an array's values in bytes.
     ///
-    /// - Parameter limit: as many as they are written in.
+    /// - Parameter limit: the number of written bytes.
     func byteCount(
         of tensor: Pickle.Tensor, _ dtype: DType, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint,
         notAbove limit: Int
@@ -62,8 +62,8 @@ extension CatalogBuilder {
         return size
     }
 
-    /// The strides of elements that follow each other, the last axis first or the first. Those of an absurd shape are
-    /// of no consequence: it is refused.
+    /// The strides of contiguous elements, the last axis first or the first. Strides of an absurd shape
+    /// have no effect: it is refused.
     private func consecutive(
         _ sizes: UnsafeBufferPointer<Int64>, isColumnMajor: Bool
     ) throws(BackboneError) -> UniqueArray<Int64> {
@@ -89,7 +89,7 @@ extension CatalogBuilder {
             try permuted.append(numbers[Int(axes[position])])
         }
         guard permuted.count == numbers.count, axes.count == numbers.count else {
-            throw BackboneError(.badCheckpoint, "the axes of array '\(name)' have no order: \(shape: axes)")
+            throw BackboneError(.badCheckpoint, "the axes of array '\(name)' are \(shape: axes), expected each once")
         }
         return permuted
     }
@@ -106,7 +106,7 @@ extension CatalogBuilder {
         }
         for position in 0..<Int(value.second) {
             guard let number = checkpoint.pickle.integer(checkpoint.pickle.items[Int(value.first) + position]) else {
-                throw BackboneError(.badCheckpoint, "a size or stride of tensor '\(tensor)' is no number")
+                throw BackboneError(.badCheckpoint, "a size or stride of tensor '\(tensor)' is not a number")
             }
             try numbers.append(Int64(number))
         }

@@ -4,8 +4,8 @@
 import Runtime
 
 extension PickledCheckpoint {
-    /// The tensors of a candidate. Numbers, texts and the like between them are kept as names without a tensor: an error
-    /// only where the network needs one.
+    /// The tensors of a candidate. Numbers, texts and other values between them are kept as names without a tensor: an
+    /// error only if the network needs one.
     ///
     /// - Throws: `badCheckpoint` naming the tensor at fault, `io`, `outOfMemory`.
     func catalog(of candidate: Candidates.Candidate) throws(BackboneError) -> TensorCatalog {
@@ -24,10 +24,9 @@ extension PickledCheckpoint {
     }
 }
 
-/// Fills a catalog with values of a pickle. Storages that tensors share, or parts of which they are views, get into it
-/// once.
+/// Fills a catalog with values of a pickle. Shared storages are added once.
 struct CatalogBuilder: ~Copyable {
-    /// A storage of the catalog, and what tensors in it must agree upon.
+    /// A storage of the catalog, and the properties that its tensors must agree on.
     struct Known {
         var storage: Int32 = -1
         var dtype = DType.uint8
@@ -37,7 +36,7 @@ struct CatalogBuilder: ~Copyable {
     var catalog = TensorCatalog()
     /// For each place of the container.
     private var places: UniqueArray<Known>
-    /// For each text of the pickle, as soon as one holds numbers.
+    /// For each text of the pickle, once one holds values.
     private var texts = UniqueArray<Known>()
 
     init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
@@ -52,7 +51,7 @@ struct CatalogBuilder: ~Copyable {
         for index in 0..<entries.values.count { try add(entries.name(index), entries.values[index], checkpoint) }
     }
 
-    /// Adds a tensor, or whatever else stands there under its name.
+    /// Adds a tensor, or any other value under its name.
     mutating func add(
         _ name: Bytes, _ value: UInt32, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) {
@@ -71,7 +70,7 @@ struct CatalogBuilder: ~Copyable {
         guard let known else {
             return try catalog.addUnreadable(
                 name: name,
-                what: "a tensor that was not written by torch.save, in a form that is not read; save it with torch.save"
+                what: "a tensor in an unsupported form that torch.save does not write; save it with torch.save"
             )
         }
         try add(name, tensor, tensor.dtype ?? known.dtype, known, view: view(storage, name), checkpoint)
@@ -95,7 +94,8 @@ extension CatalogBuilder {
         let key = checkpoint.pickle.texts[Int(text)].value.map { checkpoint.pickle.text($0) }
         guard let key, let index = checkpoint.places.find(key) else {
             let key = key ?? Bytes(start: nil, count: 0)
-            throw BackboneError(.badCheckpoint, "the storage '\(key)' of tensor '\(name)' is missing")
+            throw BackboneError(
+                .badCheckpoint, "the storage '\(key)' of tensor '\(name)' is missing; download or save the file again")
         }
         let known = try place(index, storage, name, checkpoint)
         guard known.dtype == storage.dtype, known.elementCount == storage.elementCount else {
@@ -156,7 +156,7 @@ extension CatalogBuilder {
         if !checkpoint.pickle.memory.isEmpty {
             let start = catalog.memory.count
             guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {
-                throw BackboneError(.badCheckpoint, "the numbers of array '\(name)' are no bytes")
+                throw BackboneError(.badCheckpoint, "the data of array '\(name)' are not bytes")
             }
             return TensorCatalog.Storage(
                 position: start, size: catalog.memory.count - start, checksum: nil, place: .memory)
@@ -164,13 +164,13 @@ extension CatalogBuilder {
         if text.form == .plain {
             return TensorCatalog.Storage(position: text.position, size: text.count, checksum: nil)
         }
-        // How many they are is seen when they are read; as many as the array has they must be.
+        // Their number is only known when they are read; it must be that of the array.
         let size = try byteCount(of: tensor, dtype, name, checkpoint, notAbove: text.count)
         return TensorCatalog.Storage(
             position: text.position, size: size, checksum: nil, place: .written(text.form, text.count))
     }
 
-    /// The one storage of a file of `torch.save` inside the pickle; nil if it is not there as it is.
+    /// The one storage of a file of `torch.save` inside the pickle; nil if it is not stored unchanged.
     private mutating func nested(
         _ index: UInt32, _ name: Bytes, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> Known? {

@@ -4,10 +4,10 @@
 import Runtime
 
 extension Pickle {
-    /// The entries of a dict with string keys, or of a list of pairs, in its order. As in Python a key that comes again
-    /// keeps its place and gets the last value.
+    /// The entries of a dict with string keys, or of a list of pairs, in its order. As in Python a repeated key keeps
+    /// its place and gets the last value.
     ///
-    /// - Throws: `badCheckpoint` for names that are too many or too long.
+    /// - Throws: `badCheckpoint` for too many or too long names.
     func entries(of dict: UInt32) throws(BackboneError) -> UniqueArray<Pair> {
         var entries = UniqueArray<Pair>()
         guard count(of: dict, atMost: Limits.tensors + 1) <= Limits.tensors else {
@@ -30,7 +30,7 @@ extension Pickle {
         return kept
     }
 
-    /// How many items a dict, list or tuple has; of a dict or list, no more than `limit` are counted.
+    /// The number of items of a dict, list or tuple; for a dict or list, at most `limit` are counted.
     func count(of container: UInt32, atMost limit: Int) -> Int {
         if self[container].kind == .tuple { return Int(self[container].second) }
         guard self[container].kind == .dict || self[container].kind == .list else { return 0 }
@@ -64,9 +64,9 @@ extension Pickle {
         }
     }
 
-    /// What a message says of a dict that holds nothing that is wanted.
+    /// A message's description of a dict without any wanted value.
     func contents(of dict: UInt32) -> Message {
-        var text: Message = "there are no tensors in it"
+        var text: Message = "no tensors"
         var pair = self[dict].first
         var count = 0
         while pair != PickleValue.none && count < 5 {

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// Finds the identities of tensors. It remembers where the container keeps each storage, since one key may be looked up
-/// for many tensors.
+/// Finds the identities of tensors. It remembers the place of each storage in the container, since many tensors may
+/// look up one key.
 struct IdentityFinder: ~Copyable {
     /// For each text of the pickle that is a key: the container's place, `absent`, or `unknown`.
     private var places = UniqueArray<Int32>()
@@ -13,7 +13,7 @@ struct IdentityFinder: ~Copyable {
 
     init() {}
 
-    /// What a value is; nil if it is not a tensor, or the container lacks its storage.
+    /// The identity of a value; nil if it is not a tensor, or the container lacks its storage.
     mutating func identity(
         of value: UInt32, in checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> TensorIdentity? {

@@ -3,7 +3,7 @@
 
 import Runtime
 
-// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does where it is asked to: five pickles one
+// A checkpoint that `torch.save` wrote from PyTorch 0.1.10 to 1.5, and still does on request: five pickles one
 // after another (magic number, version of the protocol, properties of the system, the object, the keys of its storages)
 // and then the storages in the order of the keys, each as a number of elements in eight bytes and its bytes.
 //
@@ -11,7 +11,7 @@ import Runtime
 
 private let protocolVersion = 1001
 
-/// Reads everything but the numbers of a checkpoint that is a part of a file.
+/// Reads everything except the values of a checkpoint that is a part of a file.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 ///
@@ -21,7 +21,7 @@ func readLegacyCheckpoint(
 ) throws(BackboneError) -> PickledCheckpoint {
     let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
     guard isLegacyCheckpoint(beginning.elements) else {
-        throw BackboneError(.badCheckpoint, "it does not begin as a file of torch.save does")
+        throw BackboneError(.badCheckpoint, "it does not begin like a file of torch.save")
     }
     var unpickler = try Unpickler(PickleReader(file, range))
     _ = try unpickler.read()
@@ -38,7 +38,7 @@ func readLegacyCheckpoint(
     return PickledCheckpoint(unpickler.finish(), places, file)
 }
 
-/// Reads the one storage that such a file consists of.
+/// Reads the only storage of such a file.
 func readLegacyStorage(
     _ file: FileReference, _ range: Range<Int>
 ) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
@@ -57,17 +57,17 @@ private func onlyStorage(
         let key = checkpoint.pickle.texts[Int(text)].value,
         let index = checkpoint.places.find(checkpoint.pickle.text(key)), storage.view == nil,
         checkedProduct(count, dtype.size) == checkpoint.places[index].size
-    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or not as many as it says") }
+    else { throw BackboneError(.badCheckpoint, "its bytes are missing, or their number differs from its size") }
     return (checkpoint.places[index], dtype)
 }
 
-/// Goes from storage to storage to the end of the file.
+/// Iterates over the storages to the end of the file.
 private func readPlaces(
     _ unpickler: inout Unpickler, keys: UInt32, _ file: FileReference, mayEndInZeros: Bool
 ) throws(BackboneError) -> StoragePlaces {
     var places = StoragePlaces()
     guard unpickler.pickle[keys].kind == .list else {
-        throw BackboneError(.badCheckpoint, "its storages have no list of keys")
+        throw BackboneError(.badCheckpoint, "it has no list of the storages' keys")
     }
     let claims = try StorageClaims(unpickler.pickle)
     var pair = unpickler.pickle[keys].first
@@ -75,7 +75,7 @@ private func readPlaces(
         let entry = unpickler.pickle.pairs[Int(pair)]
         pair = entry.next
         guard let key = unpickler.pickle.string(entry.value), let size = claims.elementSize(key, unpickler.pickle)
-        else { throw BackboneError(.badCheckpoint, "a storage that no tensor has is in its list of keys") }
+        else { throw BackboneError(.badCheckpoint, "its list of keys has a storage that no tensor uses") }
         let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
         try places.add(place, key: key)
     }
@@ -90,7 +90,7 @@ private func readPlaces(
     return places
 }
 
-/// Takes a storage as PyTorch's files without a zip archive have them: how many elements, and then their bytes.
+/// Reads a storage in the form of PyTorch's files without a zip archive: the number of elements, and then their bytes.
 func readPlace(
     _ reader: inout PickleReader, elementSize: Int, of key: Bytes
 ) throws(BackboneError) -> TensorCatalog.Storage {

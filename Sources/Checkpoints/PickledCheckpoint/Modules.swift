@@ -20,7 +20,7 @@ extension PickledCheckpoint {
     }
 }
 
-/// What a module would give as its `state_dict()`: values, and names that are nowhere in the file.
+/// The `state_dict()` of a module: values, and names that are nowhere in the file.
 struct ModuleEntries: ~Copyable {
     fileprivate(set) var values = UniqueArray<UInt32>()
     private var names = UniqueArray<TextRange>()
@@ -37,9 +37,10 @@ struct ModuleEntries: ~Copyable {
     }
 }
 
-/// Goes through a module and those in it as `state_dict()` does: its own parameters and buffers, then its children.
+/// Visits a module and its descendants in the order of `state_dict()`: its own parameters and buffers, then its
+/// children.
 struct ModuleWalk: ~Copyable {
-    /// A module that is to be visited, by what key, and how many bytes of the name are its parent's.
+    /// A module to visit, its key, and the length of its parent's name.
     private struct Visit {
         var module: UInt32
         var key = PickleValue.none
@@ -51,7 +52,7 @@ struct ModuleWalk: ~Copyable {
     private var name = UniqueArray<UInt8>()
     private(set) var effort: Effort
 
-    /// What walks have looked at: a module may be used in many places, and walked through to be chosen and to be read.
+    /// The effort of all walks: a module may be used in many places, and is visited both to be chosen and to be read.
     struct Effort: BitwiseCopyable {
         fileprivate var visits = 0
         fileprivate var entries = 0
@@ -68,7 +69,7 @@ struct ModuleWalk: ~Copyable {
 
     /// Lists the entries of all modules.
     ///
-    /// - Throws: `badCheckpoint` for modules that are too many, too deep or inside themselves.
+    /// - Throws: `badCheckpoint` for too many or too deep modules, or modules inside themselves.
     mutating func run(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) -> ModuleEntries {
         var list = ModuleEntries()
         while !stack.isEmpty {
@@ -76,7 +77,7 @@ struct ModuleWalk: ~Copyable {
             effort.visits += 1
             guard effort.visits <= Limits.modules else { throw ModuleWalk.tooMany() }
             guard let state = checkpoint.moduleState(visit.module) else { continue }
-            // What was visited since has only changed what follows the parent's part.
+            // Later visits have only changed the text after the parent's part.
             while name.count > visit.nameCount { _ = name.removeLast() }
             if visit.key != PickleValue.none, let key = checkpoint.pickle.string(visit.key) {
                 try name.append(key)
@@ -102,7 +103,7 @@ struct ModuleWalk: ~Copyable {
             throw BackboneError(
                 .badCheckpoint, "its modules are more than \(Limits.moduleDepth) deep, or inside themselves")
         }
-        // The first is to be on top.
+        // The first must be on top.
         for index in stride(from: children.count - 1, through: 0, by: -1) {
             guard stack.count < Limits.modules else { throw ModuleWalk.tooMany() }
             let child = children.elements[index]
@@ -110,7 +111,7 @@ struct ModuleWalk: ~Copyable {
         }
     }
 
-    /// The entries of a dict, which count.
+    /// The entries of a dict, counted as effort.
     private mutating func take(
         _ dict: UInt32, _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> UniqueArray<Pickle.Pair> {
@@ -125,7 +126,7 @@ struct ModuleWalk: ~Copyable {
         }
     }
 
-    /// Adds the parameters or buffers of one module, but those that are None or not to be saved.
+    /// Adds the parameters or buffers of one module, except those that are None or not saved.
     private mutating func addTensors(
         under key: StaticString, of state: UInt32, _ checkpoint: borrowing PickledCheckpoint,
         _ list: inout ModuleEntries

@@ -3,7 +3,7 @@
 
 import Runtime
 
-// Objects of classes that are not known here: subclasses of dict and list, namespaces, dataclasses, named tuples.
+// Objects of unknown classes: subclasses of dict and list, namespaces, dataclasses, named tuples.
 extension PickledCheckpoint {
     /// The attributes of an object, a dict; nil if its state is anything else.
     func attributes(of object: Pickle.Object) -> UInt32? {
@@ -24,8 +24,8 @@ extension PickledCheckpoint {
         return second
     }
 
-    /// The values that an object may hold a state dict in, `PickleValue.none` for each that it lacks: its items, what it
-    /// was made of, what was appended to it, its attributes and those in slots.
+    /// The values of an object that may hold a state dict, `PickleValue.none` for each that it lacks: its items, its
+    /// arguments, its appended items, its attributes and those in slots.
     func parts(of object: Pickle.Object) -> [5 of UInt32] {
         var parts: [5 of UInt32] = .init(repeating: PickleValue.none)
         parts[0] = object.items

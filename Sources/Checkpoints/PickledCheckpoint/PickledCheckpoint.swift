@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// A checkpoint that a pickle describes, whatever container it is in: the pickle, and where the numbers of its storages
-/// lie.
+/// A checkpoint described by a pickle, in any container: the pickle, and the positions of its storages'
+/// values.
 struct PickledCheckpoint: ~Copyable {
     let pickle: Pickle
     let places: StoragePlaces
@@ -13,9 +13,9 @@ struct PickledCheckpoint: ~Copyable {
     /// Valid while the `ByteFile` it is from lives.
     let file: FileReference
 
-    /// Reads everything but the numbers.
+    /// Reads everything except the values.
     ///
-    /// - Parameter container: of a kind that has a pickle: all but safetensors and the index of shards.
+    /// - Parameter container: of a kind with a pickle: all except safetensors and the index of shards.
     /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
     init(_ file: FileReference, _ container: Container) throws(BackboneError) {
         switch container {

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What the tensors of a pickle say of its storages.
+/// The properties of a pickle's storages, as claimed by its tensors.
 struct StorageClaims: ~Copyable {
     private struct Claim {
         var key: TextRange
@@ -32,7 +32,7 @@ struct StorageClaims: ~Copyable {
         self.order = order
     }
 
-    /// The size of the elements of a storage as the first tensor in it has it; nil if no tensor is.
+    /// The size of the elements of a storage, by the first tensor in it; nil without tensors.
     func elementSize(_ key: Bytes, _ pickle: borrowing Pickle) -> Int? {
         search(order.elements) { compare(pickle.text(claims[Int($0)].key), key) }.map { claims[$0].elementSize }
     }

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// Where a container keeps the storages that its pickle names by keys or numbers.
+/// The places of the storages in a container, which its pickle names by keys or numbers.
 struct StoragePlaces: ~Copyable {
     private var places = UniqueArray<TensorCatalog.Storage>()
     private var keys = UniqueArray<TextRange>()
@@ -17,7 +17,7 @@ struct StoragePlaces: ~Copyable {
 
     func key(_ index: Int) -> Bytes { text.elements.slice(keys[index]) }
 
-    /// Adds a place, which is found by its key once `sort` was called.
+    /// Adds a place, which can be found by its key once `sort` was called.
     mutating func add(_ place: TensorCatalog.Storage, key: Bytes) throws(BackboneError) {
         let start = text.count
         try text.append(key)

@@ -6,7 +6,7 @@ import Runtime
 // A checkpoint that `torch.save` wrote before PyTorch 0.1.10: a tar archive with the members `storages`, `tensors` and
 // `pickle`. In the last, storages and tensors are persistent ids: numbers under which the other two describe them.
 
-/// Reads everything but the numbers.
+/// Reads everything except the values.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 func readTarCheckpoint(_ file: FileReference) throws(BackboneError) -> PickledCheckpoint {
@@ -24,18 +24,20 @@ func readTarCheckpoint(_ file: FileReference) throws(BackboneError) -> PickledCh
 }
 
 private func damaged(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "the tar archive is damaged: \(message)")
+    BackboneError(.badCheckpoint, "the tar archive is damaged: \(message); download or save it again")
 }
 
 private func requireEnd(_ unpickler: borrowing Unpickler) throws(BackboneError) {
     let (position, count) = (unpickler.reader.position, unpickler.reader.remaining)
-    guard count == 0 else { throw damaged("\(count) bytes too many are at the end of a member, at byte \(position)") }
+    guard count == 0 else { throw damaged("a member has \(count) bytes too many at byte \(position)") }
 }
 
-/// Reads a number that stands before as many descriptions.
+/// Reads the number of the descriptions that follow.
 private func readCount(_ unpickler: inout Unpickler) throws(BackboneError) -> Int {
     let value = try unpickler.read()
-    guard let count = unpickler.pickle.integer(value), count >= 0 else { throw damaged("how many objects follow?") }
+    guard let count = unpickler.pickle.integer(value), count >= 0 else {
+        throw damaged("the number of objects is missing")
+    }
     return count
 }
 
@@ -61,7 +63,7 @@ private func readStorages(_ unpickler: inout Unpickler, _ places: inout StorageP
 
 private func readViews(_ unpickler: inout Unpickler) throws(BackboneError) {
     let views = try unpickler.read()
-    guard unpickler.pickle[views].kind == .list else { throw damaged("there is no list of views of storages") }
+    guard unpickler.pickle[views].kind == .list else { throw damaged("the list of storage views is missing") }
     var pair = unpickler.pickle[views].first
     while pair != PickleValue.none {
         let entry = unpickler.pickle.pairs[Int(pair)]
@@ -70,11 +72,11 @@ private func readViews(_ unpickler: inout Unpickler) throws(BackboneError) {
         for index in 0..<4 {
             guard let item = unpickler.pickle.item(index, of: unpickler.pickle[entry.value]),
                 let number = unpickler.pickle.integer(item)
-            else { throw damaged("a view of a storage is not described by four numbers") }
+            else { throw damaged("a storage view is not described by four numbers") }
             numbers[index] = number
         }
         guard let root = unpickler.objects.find(numbers[1]) else {
-            throw damaged("a storage is a view of \(numbers[1]), which is not there")
+            throw damaged("a storage is a view of \(numbers[1]), which is missing")
         }
         var storage = unpickler.pickle.storages[Int(unpickler.pickle[root].first)]
         storage.view = (numbers[2], numbers[3])
@@ -92,7 +94,7 @@ private func readTensors(_ unpickler: inout Unpickler) throws(BackboneError) {
             let storage = unpickler.pickle.item(1, of: description).flatMap({ unpickler.pickle.integer($0) })
         else { throw damaged("a tensor without key or storage, before byte \(unpickler.reader.position)") }
         guard let object = unpickler.objects.find(storage) else {
-            throw damaged("the storage \(storage) of tensor \(key) is not there")
+            throw damaged("the storage \(storage) of tensor \(key) is missing")
         }
         guard let rank = try unpickler.reader.uint32(), try unpickler.reader.uint32() != nil else {
             throw damaged("it ends within tensor \(key)")

@@ -17,14 +17,14 @@ extension TensorIdentity {
             digest.add(3)
             digest.add(tuple: tuple, of: pickle)
         }
-        // The offset wraps only where it is refused when the tensor is read.
+        // The offset wraps only if reading the tensor will refuse it.
         self.init(
             source: source, dtype: tensor.dtype ?? storage.dtype, isReversed: storage.isReversed,
             offset: (storage.view?.start ?? 0) &+ tensor.offset, layout: digest.value)
     }
 }
 
-/// FNV-1a over 64-bit numbers. A file that is made to collide has its own two tensors taken for one, no more.
+/// FNV-1a over 64-bit numbers. In a file made to collide, two of its own tensors count as one; nothing else can happen.
 private struct Digest {
     var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
@@ -32,7 +32,7 @@ private struct Digest {
 
     mutating func add(tuple index: UInt32, of pickle: borrowing Pickle) {
         let tuple = pickle[index]
-        // More dimensions are refused when the tensor is read.
+        // Reading the tensor refuses more dimensions.
         for position in 0..<min(Int(tuple.second), Limits.dimensions) {
             let item = pickle.items[Int(tuple.first) + position]
             add(pickle.integer(item).map { UInt64(bitPattern: Int64($0)) } ?? .max)

@@ -8,7 +8,7 @@ import Runtime
 
 private let pickleName: StaticString = "data.pkl"
 
-/// Reads everything but the numbers.
+/// Reads everything except the values.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
 func readTorchZip(_ file: FileReference) throws(BackboneError) -> PickledCheckpoint {
@@ -20,7 +20,7 @@ func readTorchZip(_ file: FileReference) throws(BackboneError) -> PickledCheckpo
     let root = name.slice(0, name.count - pickleName.utf8CodeUnitCount)
     if try archive.find(root, "constants.pkl") != nil {
         throw BackboneError(
-            .badCheckpoint, "it is a TorchScript archive; save the model's state_dict() with torch.save instead")
+            .badCheckpoint, "TorchScript archive; save the model's state_dict() with torch.save")
     }
     let isBigEndian = try isBigEndian(archive, root: root, file, crc)
     if let reader = try archive.largePickle(member, file, crc) {
@@ -42,7 +42,9 @@ private func findPickle(in archive: borrowing ZipArchive) throws(BackboneError) 
         let folder = name.slice(0, name.count - pickleName.utf8CodeUnitCount - 1)
         guard name[folder.count] == UInt8(ascii: "/"), !folder.contains(UInt8(ascii: "/")) else { continue }
         if let found {
-            throw BackboneError(.badCheckpoint, "it holds two checkpoints: '\(archive.name(found))' and '\(name)'")
+            throw BackboneError(
+                .badCheckpoint, "it has two checkpoints, '\(archive.name(found))' and '\(name)'; save one for each file"
+            )
         }
         found = index
     }
@@ -50,11 +52,15 @@ private func findPickle(in archive: borrowing ZipArchive) throws(BackboneError) 
     for index in 0..<archive.members.count {
         let name = archive.name(index)
         if name.hasSuffix(".npy") {
-            throw BackboneError(.badCheckpoint, "it is an archive of NumPy arrays (.npz), not a checkpoint")
+            throw BackboneError(
+                .badCheckpoint, "archive of NumPy arrays (.npz); save a dict of them with pickle.dump or torch.save")
         }
-        if equal(name, "model.weights.h5") { throw BackboneError(.badCheckpoint, "it is a model of Keras") }
+        if equal(name, "model.weights.h5") {
+            throw BackboneError(.badCheckpoint, "Keras model; load a .pth of the same network")
+        }
     }
-    throw BackboneError(.badCheckpoint, "it is a zip archive, but no checkpoint: there is no data.pkl in it")
+    throw BackboneError(
+        .badCheckpoint, "zip archive without a checkpoint: no data.pkl; unpack it and load the file in it")
 }
 
 /// Files from before the record `byteorder` existed are little-endian.

@@ -9,18 +9,19 @@ package struct ExpectedTensor: BitwiseCopyable {
     package enum Kind: BitwiseCopyable, Sendable {
         /// Filled from any floating-point type.
         case float32
-        /// A count, which no features depend on: filled from any number, if it is one.
+        /// A count, which does not affect features: filled from any value that is one number.
         case int64
     }
 
     package let name: Bytes
     package let shape: UnsafeBufferPointer<Int64>
     package let kind: Kind
-    /// Whether it is of no consequence if the file lacks it: `num_batches_tracked` before PyTorch 0.4.1.
+    /// Whether the file may lack it without effect: `num_batches_tracked` before PyTorch 0.4.1.
     package let mayBeMissing: Bool
-    /// Whether it has a default that may stand in where a file has no statistics at all.
+    /// Whether it has a default for files without any statistics.
     package let isStatistic: Bool
-    /// The largest size that dimension 1, the input channels, may have in a file whose tensor the caller converts; nil where it must be that of `shape`.
+    /// The largest size that dimension 1, the input channels, may have in a file whose tensor the caller converts; nil
+    /// if it must be that of `shape`.
     package let mostChannels: Int64?
 
     /// - Parameters:

@@ -5,7 +5,7 @@ import CShims
 import Runtime
 
 extension LoadReport {
-    /// Writes the whole report as JSON, after the last change. It is done ahead of time, so that handing it out neither
+    /// Writes the whole report as JSON, after the last change. It is written in advance, so that returning it neither
     /// fails nor changes a report that many threads may read.
     package mutating func renderJSON() throws(BackboneError) {
         var writer = JSONWriter()

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// What matching a checkpoint with a network found, name by name. It owns all its text and outlives both.
+/// The result of matching a checkpoint with a network, name by name. It owns all its text and outlives both.
 // Public: see UniqueArray.
 public struct LoadReport: ~Copyable {
     /// The classes of names, with the numbers of the `BACKBONE_REPORT_*` constants.
@@ -39,10 +39,10 @@ public struct LoadReport: ~Copyable {
         static var count: Int { 15 }
     }
 
-    /// A name of which both sides know: indices into the list of expected tensors and into the state dict.
+    /// A name that both sides have: indices into the list of expected tensors and into the state dict.
     package struct Match {
         package let expected: Int
-        /// The tensor itself, or what it is computed from: see `TensorForm`.
+        /// The tensor itself, or its sources: see `TensorForm`.
         package let tensor: Int
         package var form = TensorForm.stored
     }
@@ -50,16 +50,16 @@ public struct LoadReport: ~Copyable {
     /// A name and its shapes, as pointers that are valid as long as the report.
     package struct Entry {
         package let name: UnsafePointer<CChar>
-        /// The number of dimensions in the network, -1 where it has no such name.
+        /// The number of dimensions in the network, -1 if it has no such name.
         package let expectedRank: Int32
-        /// The number of dimensions in the file, -1 where it has no such name.
+        /// The number of dimensions in the file, -1 if it has no such name.
         package let actualRank: Int32
         /// `LoadReport.shapeCapacity` sizes, 0 beyond the rank.
         package let expectedShape: UnsafePointer<Int64>
         package let actualShape: UnsafePointer<Int64>
     }
 
-    /// How many sizes of a shape are kept.
+    /// The number of stored sizes of a shape.
     package static var shapeCapacity: Int { 8 }
 
     // Not private: the compiler must see it from other modules to free the table that holds it.
@@ -78,20 +78,20 @@ public struct LoadReport: ~Copyable {
     private var text = UniqueArray<UInt8>()
     /// The records' indices, class by class in the order in which they came.
     private var order = UniqueArray<Int32>()
-    /// Where each class begins in `order`, and where the last ends.
+    /// The begin of each class in `order`, and the end of the last.
     private var starts: [6 of Int] = .init(repeating: 0)
-    /// Expected tensors that are to get their default values.
+    /// Expected tensors that get their default values.
     private var defaults = UniqueArray<Int>()
-    /// Where each property begins in `text`.
+    /// The offset of each property in `text`.
     private var properties: [15 of Int] = .init(repeating: 0)
-    /// Where each warning begins in `text`.
+    /// The offset of each warning in `text`.
     private var warnings = UniqueArray<Int>()
     /// The whole report, see `renderJSON`.
     var json = UniqueArray<UInt8>()
     private let locationStart: Int
 
     init(of dict: borrowing StateDict) throws(BackboneError) {
-        // In front of the location lies the empty text, which properties have until they are set.
+        // Before the location is the empty text, which properties have until they are set.
         locationStart = 1
         try text.append(0)
         for index in 0..<dict.location.count { try text.append(UInt8(bitPattern: dict.location[index])) }
@@ -121,7 +121,7 @@ public struct LoadReport: ~Copyable {
         }
     }
 
-    /// Adds a text with its terminating zero, and tells where it begins.
+    /// Adds a text with its terminating zero, and returns its offset.
     private mutating func append(_ string: Bytes) throws(BackboneError) -> Int {
         let start = text.count
         try text.append(string)
@@ -136,7 +136,7 @@ public struct LoadReport: ~Copyable {
         return start
     }
 
-    /// Notes that an expected tensor that the file lacks is to get its default value.
+    /// Notes that an expected tensor that the file lacks gets its default value.
     mutating func appendDefault(_ expected: Int) throws(BackboneError) { try defaults.append(expected) }
 
     /// Sorts the records by class, after the last was appended.
@@ -159,7 +159,7 @@ extension LoadReport {
         properties[Int(property.rawValue)] = try append(value)
     }
 
-    /// Sets a property; texts that were handed out before become invalid.
+    /// Sets a property; texts returned before become invalid.
     package mutating func set(_ property: Property, _ value: Message) throws(BackboneError) {
         properties[Int(property.rawValue)] = try append(value)
     }
@@ -184,7 +184,7 @@ extension LoadReport {
         return Int(order[starts[Int(nameClass.rawValue)] + index])
     }
 
-    /// Name `index` of a class, in the network's order, then in the file's; nil if there are not so many.
+    /// Name `index` of a class, in the network's order, then in the file's; nil if the report has fewer.
     package func entry(_ nameClass: NameClass, _ index: Int) -> Entry? {
         guard let position = recordIndex(nameClass, index), let sizes = shapes.elements.baseAddress else { return nil }
         let record = records[position]
@@ -203,7 +203,7 @@ extension LoadReport {
         return match
     }
 
-    /// How many expected tensors are to get their default values.
+    /// The number of expected tensors that get their default values.
     package var defaultCount: Int { defaults.count }
 
     /// The position of one of them in the list of expected tensors.
@@ -216,12 +216,12 @@ extension LoadReport {
 
     package var warningCount: Int { warnings.count }
 
-    /// Warning `index` as a string that lives as long as the report; nil if there are not so many.
+    /// Warning `index` as a string that lives as long as the report; nil if the report has fewer.
     package func warning(_ index: Int) -> UnsafePointer<CChar>? {
         index >= 0 && index < warnings.count ? string(at: warnings[index]) : nil
     }
 
-    /// The path of the file, or what stands for it in messages.
+    /// The path of the file, or its substitute in messages.
     package var location: UnsafePointer<CChar> { string(at: locationStart) }
 
     private func string(at start: Int) -> UnsafePointer<CChar> {

@@ -5,22 +5,22 @@ import CShims
 import Runtime
 
 extension StateDict {
-    /// Compares what a network expects with what the file holds. Nothing is read yet.
+    /// Compares the tensors that a network expects with those of the file. No values are read yet.
     ///
     /// - Parameters:
     ///   - expected: in the order of the network.
-    ///   - hasDefaults: whether statistics that are missing get their default values.
-    ///   - classify: the class of a tensor of the file that nothing is loaded from: unexpected or ignorable.
-    /// - Returns: what was found, whether it is good or bad.
-    /// - Throws: `badCheckpoint` naming the tensor where something that the network needs is not a tensor or has integers
-    ///   for floats; `outOfMemory`.
+    ///   - hasDefaults: whether missing statistics get their default values.
+    ///   - classify: the class of a tensor of the file that is not loaded: unexpected or ignorable.
+    /// - Returns: the result, whether it is good or bad.
+    /// - Throws: `badCheckpoint` naming the tensor if a needed value is not a tensor or has integers in place of
+    ///   floats; `outOfMemory`.
     package func match(
         _ expected: borrowing UniqueArray<ExpectedTensor>, hasDefaults: Bool = false,
         _ classify: (Int) throws(BackboneError) -> LoadReport.NameClass
     ) throws(BackboneError) -> LoadReport {
         var report = try LoadReport(of: self)
         var isUsed = try UniqueArray<Bool>(repeating: false, count: count)
-        // For each storage the last tensor in it that is loaded.
+        // For each storage the last loaded tensor in it.
         var users = try UniqueArray<Int32>(repeating: -1, count: catalog.storages.count)
         for position in 0..<expected.count {
             let wanted = expected[position]
@@ -57,7 +57,7 @@ extension StateDict {
                 match: match)
         }
         for index in 0..<count where !isUsed[index] && catalog.entries[index].isTensor {
-            // A second name of a tensor that is loaded says nothing more.
+            // A second name of a loaded tensor is not reported.
             let isRepeated = isSame(index, Int(users[Int(catalog.entries[index].storage)]))
             let isOfNoConsequence = isRepeated || isOutside(index) || isDropped(index)
             try report.append(
@@ -71,7 +71,7 @@ extension StateDict {
     /// The number of elements of tensor `index`.
     package func elementCount(_ index: Int) -> Int { catalog.elementCount(index) }
 
-    /// - Throws: `badCheckpoint` if a tensor that is needed cannot be read as floats.
+    /// - Throws: `badCheckpoint` if a needed tensor cannot be read as floats.
     package func checkType(of index: Int) throws(BackboneError) {
         let name = name(index) ?? nameInFile(index)
         guard let dtype = dtype(index) else {
@@ -79,7 +79,9 @@ extension StateDict {
         }
         guard dtype.isFloatingPoint else {
             throw located(
-                BackboneError(.badCheckpoint, "tensor '\(name)' is of \(dtype.name), expected floating point"))
+                BackboneError(
+                    .badCheckpoint, "tensor '\(name)' is \(dtype.name), expected floating point; save it after .float()"
+                ))
         }
     }
 
@@ -107,8 +109,7 @@ extension StateDict {
                 """))
     }
 
-    /// Whether a tensor has the shape that is wanted. Shapes are the same or not: [] is not [1], and nothing is
-    /// broadcast.
+    /// Whether a tensor has the wanted shape. Shapes must be equal: [] is not [1], and nothing is broadcast.
     private func fits(_ index: Int, _ wanted: ExpectedTensor) -> Bool {
         let (found, expected) = (shape(index), wanted.shape)
         guard found.count == expected.count else { return false }

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// How a parameter follows from the tensors that a file has in its place. Numbers are indices into the state dict.
+/// How to compute a parameter from the tensors that a file has in its place. Numbers are indices into the state dict.
 ///
 /// These are what `torch.nn.utils` writes while a reparametrisation is in place; the main tensor has the parameter's shape.
 package enum TensorForm: BitwiseCopyable, Sendable {
@@ -18,7 +18,7 @@ package enum TensorForm: BitwiseCopyable, Sendable {
 }
 
 extension StateDict {
-    /// The tensors that make up a parameter which the file does not have as such.
+    /// The parts of a parameter that the file does not have as one tensor.
     func composition(of parameter: Bytes) throws(BackboneError) -> (main: Int, form: TensorForm)? {
         func find(_ suffix: StaticString) throws(BackboneError) -> Int? {
             try self.find(parameter, suffix: bytes(of: suffix))
@@ -41,7 +41,7 @@ extension StateDict {
         {
             return (main, .weightNorm(magnitude: magnitude))
         }
-        // One parametrisation alone: what a second one does to the result is not known.
+        // A single parametrisation only: the effect of a second one is unknown.
         if let main = try self.find(list.elements, suffix: bytes(of: ".original")),
             let u = try self.find(list.elements, suffix: bytes(of: ".0._u")),
             let v = try self.find(list.elements, suffix: bytes(of: ".0._v")),
@@ -59,7 +59,7 @@ extension StateDict {
         return find(whole.elements)
     }
 
-    /// Marks the tensors of a form, but the main one, as used.
+    /// Marks the tensors of a form, except the main one, as used.
     func mark(_ form: TensorForm, in isUsed: inout UniqueArray<Bool>) {
         switch form {
         case .stored: break
@@ -70,7 +70,7 @@ extension StateDict {
         }
     }
 
-    /// The first part of a form that does not have the shape or type that its main tensor wants; nil if all have.
+    /// The first part of a form whose shape or type does not fit its main tensor; nil if all fit.
     func misfit(_ form: TensorForm, main: Int) -> Int? {
         let shape = shape(main)
         switch form {
@@ -104,7 +104,7 @@ package func sameSizes(_ a: UnsafeBufferPointer<Int64>, _ b: UnsafeBufferPointer
 }
 
 extension UnsafeBufferPointer where Element == UInt8 {
-    /// What stands after the last dot.
+    /// The part after the last dot.
     fileprivate var lastPart: Bytes {
         var start = count
         while start > 0 && self[start - 1] != UInt8(ascii: ".") { start -= 1 }

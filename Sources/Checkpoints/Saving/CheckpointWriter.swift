@@ -4,10 +4,10 @@
 import CShims
 import Runtime
 
-/// Writes tensors to a file, which appears at `path` only when it is complete: as `torch.save` does if the path ends as
-/// its files do, else as safetensors.
+/// Writes tensors to a file, which appears at `path` only when it is complete: as `torch.save` does if the path has a
+/// suffix of its files, else as safetensors.
 ///
-/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
+/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an existing file is then unchanged.
 package func writeCheckpoint(
     _ tensors: borrowing UniqueArray<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
@@ -22,7 +22,7 @@ package func writeCheckpoint(
 }
 
 extension Container {
-    /// The kind of file to write under a path, from its ending in either case of letters.
+    /// The format for a path, from its suffix in upper or lower case.
     init(forWriting path: UnsafePointer<CChar>) {
         let length = strlen(path)
         func ends(_ ending: StaticString) -> Bool {

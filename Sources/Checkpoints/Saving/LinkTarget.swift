@@ -18,7 +18,7 @@ func followingLinks(_ path: UnsafePointer<CChar>) throws(BackboneError) -> Uniqu
             return current
         }
         if lstat(start, &status) != 0 {
-            // The file is yet to be made, or the folder that it is to be in is missing.
+            // The file does not exist yet, or its folder is missing.
             guard shims_errno() == ENOENT else { throw BackboneError.system("cannot write it", shims_errno()) }
             return current
         }
@@ -36,7 +36,7 @@ func followingLinks(_ path: UnsafePointer<CChar>) throws(BackboneError) -> Uniqu
     throw BackboneError.system("cannot follow it", ELOOP)
 }
 
-/// How many bytes of a path lead to its last component: up to the last slash and with it.
+/// The length of a path up to and including its last slash.
 func folderLength(of path: UnsafeBufferPointer<CChar>) -> Int {
     var length = path.count
     while length > 0 && path[length - 1] != CChar(bitPattern: UInt8(ascii: "/")) { length -= 1 }

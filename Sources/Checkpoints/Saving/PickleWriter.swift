@@ -5,7 +5,7 @@ import Runtime
 
 /// Writes a pickle of protocol 2, with the instructions that `torch.save` uses for a state dict.
 struct PickleWriter: ~Copyable {
-    /// What comes again and again: it is written once, and then recalled from the memo slot of its raw value.
+    /// Repeated values: written once, and then recalled from the memo slot of the raw value.
     enum Shared: UInt8 {
         case orderedDict, rebuildTensor, floatStorage, longStorage, storage, cpu, version
     }
@@ -75,7 +75,7 @@ struct PickleWriter: ~Copyable {
         try bytes.append(littleEndian: number.bitPattern.byteSwapped)
     }
 
-    /// A number that is not negative, in the shortest form that there is for it.
+    /// A number that is not negative, in its shortest form.
     mutating func write(natural number: Int) throws(BackboneError) {
         if let byte = UInt8(exactly: number) {
             try write(.binInt1)

@@ -4,28 +4,28 @@
 import CShims
 import Runtime
 
-/// A file that takes the place of another only when it is complete: it is written under another name in the same
-/// folder, brought to the disk, and renamed. Until then, and if anything fails, the older file is as it was.
+/// A file that replaces another only when it is complete: it is written under another name in the same folder, synced,
+/// and renamed. Until then, and if anything fails, the existing file is unchanged.
 // Public: see UniqueArray.
 public struct ReplacementFile: ~Copyable {
     private let descriptor: Int32
-    /// Of the file to replace, behind all links.
+    /// Of the file to replace, after all links.
     private let path: UniqueArray<CChar>
     private let temporaryPath: UniqueArray<CChar>
-    /// Of the file to replace, nil if there is none.
+    /// Of the file to replace, nil if it does not exist.
     private let permissions: mode_t?
     private var isInPlace = false
 
-    /// - Parameter path: of the file to replace or make. If it is a symbolic link, the file behind it is replaced. A
-    ///   file that exists must be one that could be written to; its permissions go over to the new one.
-    /// - Throws: `fileNotFound` if there is no such folder, `io`, `outOfMemory`.
+    /// - Parameter path: of the file to replace or create. If it is a symbolic link, its target is replaced. An
+    ///   existing file must be writable; the new one gets its permissions.
+    /// - Throws: `fileNotFound` if the folder does not exist, `io`, `outOfMemory`.
     init(path: UnsafePointer<CChar>) throws(BackboneError) {
         let target = try followingLinks(path)
         let permissions = try ReplacementFile.permissions(of: target.elements.baseAddress)
         var attempt = 0
         while true {
             let temporary = try ReplacementFile.temporaryPath(beside: target.elements, attempt)
-            // Never open to more people than the older file.
+            // Never accessible to more users than the existing file.
             let descriptor = shims_create_exclusively(temporary.elements.baseAddress, permissions ?? 0o666)
             if descriptor >= 0 {
                 self.descriptor = descriptor
@@ -37,7 +37,7 @@ public struct ReplacementFile: ~Copyable {
             // Left over from a process of the same number that was killed.
             let error = shims_errno()
             guard error == EINTR || error == EEXIST, attempt < 100 else {
-                throw BackboneError.system("cannot write beside it", error)
+                throw BackboneError.system("cannot write to its folder", error)
             }
             if error == EEXIST { attempt += 1 }
         }
@@ -48,7 +48,7 @@ public struct ReplacementFile: ~Copyable {
         if !isInPlace, let temporary = temporaryPath.elements.baseAddress { unlink(temporary) }
     }
 
-    /// The permissions of the file to replace, nil if there is none.
+    /// The permissions of the file to replace, nil if it does not exist.
     private static func permissions(of path: UnsafePointer<CChar>?) throws(BackboneError) -> mode_t? {
         var status = stat()
         guard let path else { return nil }
@@ -56,10 +56,12 @@ public struct ReplacementFile: ~Copyable {
             if shims_errno() == ENOENT { return nil }
             throw BackboneError.system("cannot write it", shims_errno())
         }
-        // A rename would put a file into the place of a device or an empty folder as well.
+        // A rename would also replace a device or an empty folder.
         guard shims_is_regular_file(&status) != 0 else {
             throw BackboneError(
-                .io, shims_is_directory(&status) != 0 ? "it is a folder, not a file" : "it is no regular file")
+                .io,
+                shims_is_directory(&status) != 0
+                    ? "folder, not a file; choose another name" : "not a regular file; choose another name")
         }
         guard access(path, W_OK) == 0 else { throw BackboneError.system("cannot write it", shims_errno()) }
         return status.st_mode & 0o7777
@@ -86,27 +88,27 @@ public struct ReplacementFile: ~Copyable {
             if written > 0 {
                 done += written
             } else if written == 0 {
-                throw BackboneError(.io, "cannot write it: nothing more is taken")
+                throw BackboneError(.io, "cannot write it: the system accepts no more bytes")
             } else if shims_errno() != EINTR {
                 throw BackboneError.system("cannot write it", shims_errno())
             }
         }
     }
 
-    /// Puts the file, which is now complete, into its place.
+    /// Renames the complete file to its path.
     ///
-    /// - Throws: `io`. The older file is then as it was, unless only the last step failed, which makes sure that the new
-    ///   name outlasts a loss of power.
+    /// - Throws: `io`. The existing file is then unchanged, unless only the last step failed, which syncs the folder so
+    ///   that the new name survives a power failure.
     mutating func commit() throws(BackboneError) {
         if let permissions, fchmod(descriptor, permissions) != 0 {
-            throw BackboneError.system("cannot give it the permissions of the older file", shims_errno())
+            throw BackboneError.system("cannot give it the permissions of the existing file", shims_errno())
         }
         try ReplacementFile.synchronize(descriptor)
-        // Who may not list a folder may still write to it, and then does without that last step.
+        // A process that may write to a folder but not list it skips that last step.
         let folder = try openFolder()
         defer { if folder >= 0 { close(folder) } }
         guard rename(temporaryPath.elements.baseAddress, path.elements.baseAddress) == 0 else {
-            throw BackboneError.system("cannot put it into its place", shims_errno())
+            throw BackboneError.system("cannot rename the complete file to it", shims_errno())
         }
         isInPlace = true
         if folder >= 0 { try ReplacementFile.synchronize(folder) }
@@ -116,9 +118,9 @@ public struct ReplacementFile: ~Copyable {
         while fsync(descriptor) != 0 {
             switch shims_errno() {
             case EINTR: continue
-            // There are file systems that cannot, above all for folders.
+            // Some file systems cannot, above all for folders.
             case EINVAL, ENOTSUP: return
-            default: throw BackboneError.system("cannot write it to the disk", shims_errno())
+            default: throw BackboneError.system("cannot sync it to the disk", shims_errno())
             }
         }
     }

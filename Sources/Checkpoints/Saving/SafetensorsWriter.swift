@@ -5,10 +5,10 @@ import Runtime
 
 /// Writes tensors to a safetensors file, which appears at `path` only when it is complete.
 ///
-/// Names stand in the header in the order given. Numbers of eight bytes come first in the file and the header is padded
-/// to a multiple of eight, so that every number lies at a multiple of its size for those who map the file.
+/// The header has the names in the order given. Numbers of eight bytes come first in the file and the header is padded
+/// to a multiple of eight, so that every number is at a multiple of its size in a mapped file.
 ///
-/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an older file is then as it was.
+/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`; an existing file is then unchanged.
 func writeSafetensors(
     _ tensors: UnsafeBufferPointer<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
@@ -25,7 +25,7 @@ func writeSafetensors(
 private func safetensorsHeader(
     _ tensors: UnsafeBufferPointer<TensorSource>
 ) throws(BackboneError) -> UniqueArray<UInt8> {
-    // The wide numbers begin the file.
+    // Wide numbers come first in the file.
     var wide: Int? = 0
     for index in 0..<tensors.count where tensors[index].dtype == .int64 { wide = checkedSum(wide, tensors[index].size) }
     var nextWide: Int? = 0
@@ -36,7 +36,7 @@ private func safetensorsHeader(
         let tensor = tensors[index]
         let start = tensor.dtype == .int64 ? nextWide : next
         guard let start, let end = checkedSum(start, tensor.size) else {
-            throw BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large to be written")
+            throw BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large for the format")
         }
         if tensor.dtype == .int64 { nextWide = end } else { next = end }
         try json.append(",")

@@ -5,12 +5,12 @@ import Runtime
 
 /// 1.0: members are neither compressed nor folders.
 private let zipVersion: UInt16 = 10
-/// 1980-01-01, the first day there is.
+/// 1980-01-01, the first valid day.
 private let zipDate: UInt16 = 0x21
 
-/// Writes a zip archive of stored members whose bytes begin at multiples of 64, as PyTorch maps them.
+/// Writes a zip archive of stored members whose bytes begin at multiples of 64, so that PyTorch can map them.
 ///
-/// The headers have every number, so that nothing follows a member, and neither times nor anything else of the machine:
+/// The headers have all sizes, so nothing follows a member, and neither times nor other data of the machine:
 /// the same members give the same bytes. (Format: PKWARE APPNOTE.TXT 6.3.)
 struct StoredZipWriter: ~Copyable {
     private var file: ReplacementFile
@@ -18,7 +18,7 @@ struct StoredZipWriter: ~Copyable {
     private var header = UniqueArray<UInt8>()
     private var directory = UniqueArray<UInt8>()
     private var memberCount = 0
-    /// Bytes written, which 32 bits must hold: wider numbers, which no network here needs, are not written.
+    /// Bytes written, which must fit 32 bits: wider numbers, which no supported network needs, are not written.
     private var position = 0
 
     private static var alignment: Int { 64 }
@@ -35,13 +35,14 @@ struct StoredZipWriter: ~Copyable {
     /// - Parameter name: ASCII.
     mutating func add(_ name: Bytes, _ memory: UnsafeRawPointer, count: Int) throws(BackboneError) {
         let start = position
-        // PyTorch's own field, of an ID and its size, whose padding says nothing.
+        // PyTorch's own field, of an ID and its size, whose padding has no meaning.
         let end = start + StoredZipWriter.localHeaderSize + name.count + 4
         let padding = (StoredZipWriter.alignment - end % StoredZipWriter.alignment) % StoredZipWriter.alignment
         guard memberCount < Int(UInt16.max), let payloadEnd = checkedSum(end + padding, count),
             payloadEnd < Int(UInt32.max)
         else {
-            throw BackboneError(.invalidArgument, "the weights are too large for a .pth file; write .safetensors")
+            throw BackboneError(
+                .invalidArgument, "the weights are too large for a .pth file; choose a name that ends in .safetensors")
         }
         let checksum = crc.update(0, memory, count: count)
         header.removeAll()
@@ -66,10 +67,11 @@ struct StoredZipWriter: ~Copyable {
         position = payloadEnd
     }
 
-    /// Writes the directory and puts the file into its place.
+    /// Writes the directory and renames the file to its path.
     mutating func finish() throws(BackboneError) {
         guard let end = checkedSum(position, directory.count), end < Int(UInt32.max) else {
-            throw BackboneError(.invalidArgument, "the weights are too large for a .pth file; write .safetensors")
+            throw BackboneError(
+                .invalidArgument, "the weights are too large for a .pth file; choose a name that ends in .safetensors")
         }
         let size = directory.count
         try directory.append("PK\u{5}\u{6}")
@@ -85,7 +87,7 @@ struct StoredZipWriter: ~Copyable {
 }
 
 extension UniqueArray where Element == UInt8 {
-    /// What a local header and an entry of the directory have in common.
+    /// The common fields of a local header and an entry of the directory.
     fileprivate mutating func append(
         fieldsOfMember checksum: UInt32, size: UInt32, nameSize: UInt16
     ) throws(BackboneError) {

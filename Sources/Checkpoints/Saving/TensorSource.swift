@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// A tensor to be written: its name, and its numbers one after the other in the order of its shape.
+/// A tensor to write: its name, and its contiguous values in the order of its shape.
 package struct TensorSource: BitwiseCopyable {
     let name: Bytes
     let shape: UnsafeBufferPointer<Int64>
@@ -26,7 +26,7 @@ package struct TensorSource: BitwiseCopyable {
         self.memory = UnsafeRawPointer(memory)
     }
 
-    /// How many numbers there are; nil where that, or their size in bytes, has no place in an Int.
+    /// The number of values; nil if that, or their size in bytes, overflows Int.
     var elementCount: Int? {
         var count: Int? = 1
         for axis in 0..<shape.count { count = checkedProduct(count, Int(shape[axis])) }

@@ -7,8 +7,8 @@ import Runtime
 ///
 /// The folder in the archive is called `archive` whatever the path: the same weights are the same bytes.
 ///
-/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`, `invalidArgument` for more than 4 GB; an older
-///   file is then as it was.
+/// - Throws: `fileNotFound` for a missing folder, `io`, `outOfMemory`, `invalidArgument` for more than 4 GB; an
+///   existing file is then unchanged.
 func writeTorchZip(
     _ tensors: UnsafeBufferPointer<TensorSource>, to path: UnsafePointer<CChar>
 ) throws(BackboneError) {
@@ -19,7 +19,7 @@ func writeTorchZip(
     try archive.finish()
 }
 
-/// A file of `torch.save` to which storages are added one by one.
+/// A file of `torch.save`; storages are added one by one.
 struct TorchArchive: ~Copyable {
     private var archive: StoredZipWriter
     private var storageCount = 0
@@ -31,7 +31,7 @@ struct TorchArchive: ~Copyable {
         self.archive = archive
     }
 
-    /// Adds the storage of the next number, which is all of a tensor.
+    /// Adds the storage with the next number, which holds one tensor.
     mutating func add(_ tensor: TensorSource) throws(BackboneError) {
         var name = UniqueArray<UInt8>()
         try name.append("archive/data/")
@@ -105,11 +105,11 @@ extension PickleWriter {
     }
 
     private func tooLarge(_ tensor: TensorSource) -> BackboneError {
-        BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large to be written")
+        BackboneError(.invalidArgument, "tensor '\(tensor.name)' is too large for the format")
     }
 
     /// The attribute `_metadata` of a state dict. `load_state_dict` looks into it for the version of a BatchNorm's
-    /// state: since version 2 that has num_batches_tracked. The versions of other modules say nothing.
+    /// state: since version 2 that has num_batches_tracked. The versions of other modules do not matter.
     private mutating func writeMetadata(of tensors: UnsafeBufferPointer<TensorSource>) throws(BackboneError) {
         let suffix: StaticString = ".num_batches_tracked"
         try write(.emptyDict)

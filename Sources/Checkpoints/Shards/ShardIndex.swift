@@ -6,7 +6,7 @@ import Runtime
 /// The index of a checkpoint in several files, as transformers and accelerate write it: a JSON object whose `weight_map`
 /// names the file of each tensor.
 struct ShardIndex: ~Copyable {
-    /// A tensor, and the number of the file that holds it.
+    /// A tensor, and the number of its file.
     private struct Entry {
         var name: TextRange
         var file: Int
@@ -62,7 +62,7 @@ struct ShardIndex: ~Copyable {
         // No index leads out of its folder.
         guard !file.isEmpty, !file.contains(UInt8(ascii: "/")), !equal(file, "."), !equal(file, "..") else {
             throw BackboneError(
-                .badCheckpoint, "the index says that '\(name)' is in '\(file)', expected a file beside the index")
+                .badCheckpoint, "the index has '\(name)' in '\(file)', expected a file in the folder of the index")
         }
         try entries.append(Entry(name: try add(text: name), file: try number(of: file)))
     }
@@ -86,7 +86,7 @@ struct ShardIndex: ~Copyable {
 
     var fileCount: Int { files.count }
 
-    /// The name of a file, which lies in the folder of the index.
+    /// The name of a file in the folder of the index.
     func file(_ index: Int) -> Bytes { text.elements.slice(files[index]) }
 
     var count: Int { entries.count }
@@ -98,9 +98,9 @@ struct ShardIndex: ~Copyable {
 }
 
 extension JSONReader {
-    /// Reads an object; `body` reads the value of each key and tells whether it could.
+    /// Reads an object; `body` reads the value of each key and returns whether it succeeded.
     ///
-    /// - Throws: `badCheckpoint` where there is no object, and what `body` throws.
+    /// - Throws: `badCheckpoint` if the value is not an object, and what `body` throws.
     fileprivate mutating func readObject(
         key: inout UniqueArray<UInt8>,
         _ body: (inout JSONReader, borrowing UniqueArray<UInt8>) throws(BackboneError) -> Bool
@@ -116,6 +116,6 @@ extension JSONReader {
     }
 
     private var damaged: BackboneError {
-        BackboneError(.badCheckpoint, "the JSON is damaged at byte \(position)")
+        BackboneError(.badCheckpoint, "the JSON is damaged at byte \(position); download or save it again")
     }
 }

@@ -14,10 +14,10 @@ struct ShardedCheckpoint: ~Copyable {
     /// Opens all files of an index.
     ///
     /// - Parameters:
-    ///   - path: of the index; the files lie in its folder.
+    ///   - path: of the index; the files are in its folder.
     ///   - cancellation: ends whatever reads the files, now and later.
-    /// - Throws: what opening and reading a file throws, with its path; `badCheckpoint` naming a tensor that is not where
-    ///   the index says.
+    /// - Throws: what opening and reading a file throws, with its path; `badCheckpoint` naming a tensor that is missing
+    ///   in its file.
     init(
         _ index: borrowing ShardIndex, besides path: UnsafePointer<CChar>, _ cancellation: Cancellation
     ) throws(BackboneError) {
@@ -57,7 +57,8 @@ struct ShardedCheckpoint: ~Copyable {
         for position in 0..<index.count where index[position].file == number {
             let name = index[position].name
             guard let tensor = taken.find(name, in: shard) else {
-                throw BackboneError(.badCheckpoint, "it lacks '\(name)', which the index expects in it")
+                throw BackboneError(
+                    .badCheckpoint, "it lacks '\(name)', which the index expects in it; download it again")
             }
             try catalog.take(tensor, from: shard, file: Int32(number), &taken)
         }
@@ -80,13 +81,13 @@ extension PickledCheckpoint {
     }
 }
 
-/// What has been taken from the catalog of a shard so far, and a way to find a tensor by its name in the file.
+/// The parts of a shard's catalog copied so far, with a search for a tensor by its name in the file.
 struct TakenTensors: ~Copyable {
     /// Tensors in the order of their names.
     private let order: UniqueArray<Int32>
-    /// For each storage of the shard the one that it has become; -1 if it was not needed so far.
+    /// For each storage of the shard its number in the joint catalog; -1 if not needed so far.
     fileprivate var storages: UniqueArray<Int32>
-    /// Where the shard's memory begins in that of all; nil if it was not needed so far.
+    /// The offset of the shard's memory in that of all; nil if not needed so far.
     fileprivate var memoryStart: Int?
 
     init(_ shard: borrowing TensorCatalog) throws(BackboneError) {

@@ -4,15 +4,16 @@
 import Runtime
 
 extension StateDict {
-    /// Reads the numbers of tensors that `match` found fit to be loaded.
+    /// Reads the values of tensors that `match` accepted.
     ///
-    /// Every storage is read once, however many tensors lie in it, and its checksum is taken piece by piece while the
-    /// piece is in cache. The usual tensor, float32 that fills its storage, is read straight into its place.
+    /// Every storage is read once, however many tensors are in it, and its checksum is taken piece by piece while the
+    /// piece is in cache. The usual tensor, float32 that fills its storage, is read directly into its destination.
     ///
     /// - Parameters:
     ///   - pool: its threads share the storages.
-    ///   - leastShared: bytes that are worth waking threads for, which takes as long as reading some 100 kilobytes.
-    /// - Throws: `badCheckpoint` for a wrong checksum, a file that got shorter or too many bytes to unpack, `io`,
+    ///   - leastShared: bytes that are worth waking threads for, which costs as much time as reading about 100
+    ///     kilobytes.
+    /// - Throws: `badCheckpoint` for a wrong checksum, a shortened file or too many bytes to unpack, `io`,
     ///   `outOfMemory`. The destinations are then undefined.
     package func read(
         _ destinations: borrowing UniqueArray<TensorDestination>, _ pool: borrowing ThreadPool,
@@ -43,7 +44,7 @@ extension StateDict {
                 try stream(groups[index], groups.extent(index), list, reader, worker: 0)
             }
         }
-        // One at a time: each takes memory for a part of the storage.
+        // One at a time: each needs memory for a part of the storage.
         for index in groups.streamed..<groups.count {
             try gather(groups[index], groups.extent(index), list, reader)
         }
@@ -67,7 +68,7 @@ extension StateDict {
                 }
             }
         }
-        // What one thread alone would have met first.
+        // The error that one thread alone would have met first.
         var first = StreamingJob.Failure()
         for worker in 0..<pool.threadCount where failures.start[worker].group < first.group {
             first = failures.start[worker]
@@ -106,7 +107,7 @@ extension StateDict {
         let first = list[Int(group[0])]
         let storage = catalog.storages[Int(catalog.entries[first.tensor].storage)]
         // Elements in any order need all the bytes between the first and the last. Where those are more than
-        // `Limits.gatheredBytes`, they come part by part, and each part gives the elements that lie in it.
+        // `Limits.gatheredBytes`, they are read in parts, and each part gives the elements in it.
         let (firstPiece, lastPiece) = (
             extent.needed.lowerBound / Limits.chunkBytes, (extent.needed.upperBound - 1) / Limits.chunkBytes
         )
@@ -119,7 +120,7 @@ extension StateDict {
         }
     }
 
-    /// Whether a tensor is all there is in its storage, in the very form in which it is wanted.
+    /// Whether a tensor fills its storage in exactly the requested form.
     private func fillsStorage(_ index: Int) -> Bool {
         let entry = catalog.entries[index]
         return entry.dtype == .float32 && entry.offset == 0 && catalog.isContiguous(index)
@@ -157,7 +158,7 @@ extension StateDict {
         let rowStride = rowLength == 1 ? 1 : Int(strides[last])
         let rowReach = (rowLength - 1) * rowStride
         var position: [16 of Int] = .init(repeating: 0)  // Limits.dimensions
-        // The catalog has checked that every element lies inside the storage.
+        // The catalog has checked that every element is inside the storage.
         var offset = entry.offset
         var done = 0
         while done < count {
@@ -186,14 +187,14 @@ extension StateDict {
     }
 }
 
-/// How many of the elements of a row, `stride` apart from `offset` on, lie before element `limit`.
+/// The number of elements of a row, `stride` apart from `offset` on, that are before element `limit`.
 private func steps(from offset: Int, to limit: Int, by stride: Int, most: Int) -> Int {
     guard offset < limit else { return 0 }
     guard stride > 0 else { return most }
     return min((limit - offset + stride - 1) / stride, most)
 }
 
-/// What the threads share that read storages together.
+/// The state shared by the threads that read storages together.
 private struct StreamingJob {
     struct Failure: BitwiseCopyable {
         var group = Int.max
@@ -204,7 +205,7 @@ private struct StreamingJob {
     let reader: UnsafePointer<StorageReader>
     let groups: UnsafePointer<StorageGroups>
     let list: UnsafeBufferPointer<TensorDestination>
-    /// The first of each worker, which then has nothing more to do: its later groups are behind that one.
+    /// The first error of each worker, which then stops: its later groups follow that one.
     let failures: UnsafeMutablePointer<Failure>
 
     func run(_ group: Int, _ worker: Int) {

@@ -4,11 +4,11 @@
 import CShims
 import Runtime
 
-/// The named tensors of a checkpoint that is open for reading: names, shapes and places are known and checked, the
-/// numbers are still in the file, which may be one in memory.
+/// The named tensors of a checkpoint that is open for reading: names, shapes and positions are known and checked; the
+/// values are still in the file, which may be in memory.
 // Public: see UniqueArray.
 public struct StateDict: ~Copyable {
-    /// One, or all that an index of shards names.
+    /// One file, or all files of an index of shards.
     let files: UniqueArray<ByteFile>
     let catalog: TensorCatalog
     /// Our names for the catalog's entries.
@@ -19,23 +19,23 @@ public struct StateDict: ~Copyable {
     package let container: Container
     /// The keys that lead to the dict of tensors, joined by dots; empty for the object itself.
     let wrapper: UniqueArray<UInt8>
-    /// What the network's names in the file begin with and `name` does not tell.
+    /// The prefix of the network's names in the file that `name` does not include.
     let prefix: UniqueArray<UInt8>
-    /// The position of the grammar of its names among those that were given.
+    /// The index of the grammar of its names among the given ones.
     package let grammar: Int
     package let grammarName: StaticString
     package let origin: Origin
 
-    /// Opens a checkpoint and reads all of it but the numbers. The path of an index of shards opens all of them.
+    /// Opens a checkpoint and reads all of it except the values. The path of an index of shards opens all of them.
     ///
     /// - Parameters:
     ///   - path: of a file, or of a stream, which is read to its end.
-    ///   - selection: which state dict of the file is wanted.
-    ///   - grammars: of the names that are known, in the order of preference; none for a checkpoint of anything.
-    ///   - maxStreamBytes: how many bytes a stream may have.
-    ///   - cancellation: ends whatever reads the file, now and later.
-    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if what was
-    ///   selected is not there; the message begins with the path.
+    ///   - selection: the wanted state dict of the file.
+    ///   - grammars: of the known names, in the order of preference; none for a checkpoint of any content.
+    ///   - maxStreamBytes: the largest number of bytes of a stream.
+    ///   - cancellation: ends all reads of the file, now and later.
+    /// - Throws: `fileNotFound`, `io`, `badCheckpoint`, `outOfMemory`, `cancelled`, and `invalidArgument` if the
+    ///   selection is missing; the message begins with the path.
     package init(
         path: UnsafePointer<CChar>, _ selection: StateDictSelection = StateDictSelection(),
         grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(), maxStreamBytes: Int = Limits.streamBytes,
@@ -57,12 +57,12 @@ public struct StateDict: ~Copyable {
         }
     }
 
-    /// Reads all of a checkpoint in memory but the numbers.
+    /// Reads all of a checkpoint in memory except the values.
     ///
     /// - Parameters:
     ///   - memory: a whole checkpoint file. It is not copied and must live as long as this.
     ///   - selection: and `grammars` as above.
-    /// - Throws: as above, but for `fileNotFound` and `io`; the message begins with "memory of N bytes".
+    /// - Throws: as above, except `fileNotFound` and `io`; the message begins with "memory of N bytes".
     package init(
         memory: UnsafeRawBufferPointer, _ selection: StateDictSelection = StateDictSelection(),
         grammars: borrowing UniqueArray<NameGrammar> = UniqueArray(),
@@ -119,7 +119,7 @@ public struct StateDict: ~Copyable {
         case .safetensors: chosen = try StateDict.choose(from: SafetensorsHeader.read(file.reference), selection, rules)
         case .index:
             throw BackboneError(
-                .badCheckpoint, "an index of shards in memory; load it by its path, with the shards beside it")
+                .badCheckpoint, "index of shards in memory; load it by its path, with the shards in its folder")
         default: chosen = try StateDict.choose(from: PickledCheckpoint(file.reference, container), selection, rules)
         }
         var files = UniqueArray<ByteFile>()
@@ -152,13 +152,13 @@ public struct StateDict: ~Copyable {
         origin = chosen.origin
     }
 
-    /// Whether the load that this is read for was cancelled.
+    /// Whether the load of this state dict was cancelled.
     package var cancellation: Cancellation { files[0].reference.cancellation }
 
-    /// How many names there are, in the order of the file.
+    /// The number of names.
     package var count: Int { catalog.entries.count }
 
-    /// How many of them are tensors that can be read.
+    /// The number of readable tensors among them.
     var tensorCount: Int {
         var count = 0
         for entry in catalog.entries.elements where entry.isTensor { count += 1 }
@@ -171,7 +171,7 @@ public struct StateDict: ~Copyable {
     /// The name of tensor `index` as the file spells it.
     package func nameInFile(_ index: Int) -> Bytes { catalog.name(index) }
 
-    /// The type of tensor `index`; nil if what has that name is no tensor that can be read.
+    /// The type of tensor `index`; nil if the value of that name is not a readable tensor.
     package func dtype(_ index: Int) -> DType? {
         catalog.entries[index].isTensor ? catalog.entries[index].dtype : nil
     }
@@ -185,16 +185,16 @@ public struct StateDict: ~Copyable {
     /// The file that has a storage.
     func file(of storage: TensorCatalog.Storage) -> FileReference { files[Int(storage.file)].reference }
 
-    /// What stands under a name instead of a tensor that can be read.
+    /// The value of a name that is not a readable tensor.
     package func obstacle(_ index: Int) -> Bytes { catalog.obstacle(index) }
 
     /// Whether tensor `index` belongs to another part of the model: its name lacks the network's prefix.
     package func isOutside(_ index: Int) -> Bool { !nameInFile(index).hasPrefix(prefix.elements) }
 
-    /// Whether tensor `index` is one that files of this grammar have and nobody needs.
+    /// Whether tensor `index` is one that files of this grammar have and that is not needed.
     package func isDropped(_ index: Int) -> Bool { names.isDropped(index) }
 
-    /// An error with the path, or "memory of N bytes", in front.
+    /// An error prefixed with the path, or "memory of N bytes".
     package func located(_ error: BackboneError) -> BackboneError {
         location.elements.baseAddress.map { error.located(in: $0) } ?? error
     }
@@ -203,7 +203,7 @@ public struct StateDict: ~Copyable {
 // MARK: - Opening
 
 extension StateDict {
-    /// The state dict of a file that was chosen, before the file goes with it.
+    /// The chosen state dict of a file, before it takes over the file.
     fileprivate struct Chosen: ~Copyable {
         let catalog: TensorCatalog
         let names: NameMap

@@ -3,20 +3,20 @@
 
 import Runtime
 
-/// How many bytes a load would have to unpack, and how many it may: a deflated byte can become a thousand, so that a
-/// small file could otherwise ask for any time and memory.
+/// The bytes that a load would have to unpack, and their limit: a deflated byte can expand to a thousand, so a small
+/// file could otherwise cost any time and memory.
 struct InflationTotal {
     private var needed = 0
     private var unpacked = 0
     private var unpackedWithEnds = 0
     private var largest: (group: Int, size: Int) = (0, 0)
 
-    /// Counts the elements of a tensor that is wanted.
+    /// Counts the elements of a wanted tensor.
     mutating func count(needed elements: Int, _ size: Int) {
         needed = checkedSum(needed, checkedProduct(elements, size)) ?? .max
     }
 
-    /// Counts what is unpacked of a deflated storage.
+    /// Counts the unpacked bytes of a deflated storage.
     mutating func count(_ extent: StorageExtent, of storage: TensorCatalog.Storage, group: Int) {
         let size = extent.read.upperBound
         unpacked = checkedSum(unpacked, size) ?? .max
@@ -29,7 +29,7 @@ struct InflationTotal {
         checkedSum(Limits.inflatedBytes, checkedProduct(needed, Limits.inflatedBytesForEachNeeded)) ?? .max
     }
 
-    /// The group with the most bytes to unpack, if all together are more than may be.
+    /// The group with the most bytes to unpack, if all together exceed the limit.
     var largestBeyondLimit: Int? { unpacked > limit ? largest.group : nil }
 
     /// Whether storages may also be unpacked to their ends, to check their checksums.

@@ -3,19 +3,19 @@
 
 import Runtime
 
-/// The bytes of a storage that the tensors of a load need, and the bytes that are read for them.
+/// The bytes of a storage that the tensors of a load need, and the bytes read for them.
 struct StorageExtent {
     /// From the first byte that a tensor needs to the last.
     private(set) var needed: Range<Int>
-    /// Always holds `needed`. All of the storage where that lets its checksum be checked at a bounded price.
+    /// Always holds `needed`. The whole storage if its checksum can then be checked at a bounded cost.
     private(set) var read: Range<Int>
 
-    /// - Parameter needed: not beyond the end of the storage.
+    /// - Parameter needed: within the storage.
     init(_ needed: Range<Int>, of storage: TensorCatalog.Storage) {
         self.needed = needed
         switch storage.place {
         case .deflated:
-            // Only from front to back, and no further than needed: what follows may be a thousand times the file.
+            // Only from front to back, and no further than needed: the rest may be a thousand times the file.
             read = 0..<StorageExtent.wholeWords(needed.upperBound, in: storage)
         case .written:
             // Bounded by the file; the text is checked to its end.
@@ -25,18 +25,18 @@ struct StorageExtent {
                 read = 0..<storage.size
                 return
             }
-            // Pieces begin where they would if all were read, so that none begins within a number.
+            // Pieces begin at the same places as if all were read, so none begins inside a number.
             let start = needed.lowerBound / Limits.chunkBytes * Limits.chunkBytes
             read = start..<StorageExtent.wholeWords(needed.upperBound, in: storage)
         }
     }
 
-    /// Numbers of up to eight bytes are reversed whole.
+    /// Numbers of up to eight bytes are reversed as a whole.
     private static func wholeWords(_ end: Int, in storage: TensorCatalog.Storage) -> Int {
         min(checkedSum(end, 7).map { $0 & ~7 } ?? .max, storage.size)
     }
 
-    /// Whether reading on to the end, for the checksum, at most doubles the bytes that are unpacked.
+    /// Whether reading to the end, for the checksum, at most doubles the unpacked bytes.
     func mayReachEnd(of storage: TensorCatalog.Storage) -> Bool {
         storage.size - read.upperBound <= needed.upperBound
     }
@@ -45,7 +45,7 @@ struct StorageExtent {
 }
 
 extension TensorCatalog {
-    /// Where the elements of a tensor lie in its storage, in bytes; empty for a tensor without elements.
+    /// The positions of a tensor's elements in its storage, in bytes; empty for a tensor without elements.
     func byteRange(_ index: Int) -> Range<Int> {
         let entry = entries[index]
         let shape = shape(index)
@@ -53,7 +53,7 @@ extension TensorCatalog {
         var last = entry.offset
         for axis in 0..<shape.count {
             if shape[axis] == 0 { return 0..<0 }
-            // Was checked when the tensor was added; strides of dimensions of size 1 may be anything.
+            // Checked when the tensor was added; strides of dimensions of size 1 are arbitrary.
             if shape[axis] > 1 { last &+= (Int(shape[axis]) &- 1) &* Int(strides[axis]) }
         }
         return entry.offset * entry.dtype.size..<(last + 1) * entry.dtype.size

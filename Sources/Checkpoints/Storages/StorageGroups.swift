@@ -3,15 +3,16 @@
 
 import Runtime
 
-/// Destinations by the storages in which their tensors lie, so that each storage is read once.
+/// Destinations grouped by the storages of their tensors, so that each storage is read once.
 struct StorageGroups: ~Copyable {
-    /// Indices of destinations, those of a group side by side.
+    /// Indices of destinations, contiguous for each group.
     private var order = UniqueArray<Int32>()
     private var ends = UniqueArray<Int32>()
     private var extents = UniqueArray<StorageExtent>()
-    /// The first so many groups are of contiguous tensors alone, which can be copied while their storage is read.
+    /// The number of groups with only contiguous tensors, which come first and can be copied while their storage is
+    /// read.
     private(set) var streamed = 0
-    /// Bytes that are read for these.
+    /// Bytes read for these.
     private(set) var streamedSize = 0
 
     /// - Throws: `badCheckpoint` if too much would have to be unpacked; `outOfMemory`.
@@ -62,7 +63,7 @@ struct StorageGroups: ~Copyable {
         }
     }
 
-    /// The storage in which the tensors of a group lie.
+    /// The storage of the tensors of a group.
     private func storage(
         of group: Int, _ list: UnsafeBufferPointer<TensorDestination>, _ catalog: borrowing TensorCatalog
     ) -> TensorCatalog.Storage {
@@ -95,7 +96,7 @@ struct StorageGroups: ~Copyable {
 
     var count: Int { ends.count }
 
-    /// What is read of the storage of a group.
+    /// The part of a group's storage that is read.
     func extent(_ group: Int) -> StorageExtent { extents[group] }
 
     /// Indices of the destinations in one storage.

@@ -10,7 +10,7 @@ struct StorageReader: ~Copyable {
     /// One for each thread.
     private let pieces: Buffer<UInt8>
 
-    /// - Parameter workers: how many threads there are.
+    /// - Parameter workers: the number of threads.
     init(workers: Int) throws(BackboneError) {
         let crc = try CRC32()
         guard let count = checkedProduct(workers, Limits.chunkBytes) else {
@@ -20,11 +20,11 @@ struct StorageReader: ~Copyable {
         self.crc = crc
     }
 
-    /// Reads a storage of `catalog` to where its bytes are wanted.
+    /// Reads a storage of `catalog` to its destination.
     ///
     /// - Parameters:
     ///   - name: of a tensor in it, for messages.
-    ///   - look: is shown each piece while it is in the cache, with its place and size.
+    ///   - look: receives each piece while it is in the cache, with its offset and size.
     func read(
         _ storage: TensorCatalog.Storage, of name: Bytes, from catalog: borrowing TensorCatalog, _ file: FileReference,
         into memory: UnsafeMutableRawPointer, look: (_ piece: UnsafeRawPointer, _ start: Int, _ count: Int) -> Void
@@ -33,8 +33,8 @@ struct StorageReader: ~Copyable {
             storage, 0..<storage.size, of: name, from: catalog, file, to: { memory + $0 }, use: look)
     }
 
-    /// Reads a part of a storage piece by piece and shows each to `use` with its first byte's place and its size. A
-    /// storage is shown in part even if its checksum turns out wrong.
+    /// Reads a part of a storage piece by piece and passes each to `use` with its first byte's place and its size.
+    /// Parts of a storage are passed even if its checksum turns out wrong.
     ///
     /// - Parameter worker: less than the number of threads; no other thread's at the time.
     func read(
@@ -45,7 +45,7 @@ struct StorageReader: ~Copyable {
         try read(storage, range, of: name, from: catalog, file, to: { _ in piece }, use: use)
     }
 
-    /// The same, with as many bytes at a time as there is room for, where they are needed; for one thread.
+    /// The same, directly into the destination, with as many bytes at a time as fit; for one thread.
     ///
     /// - Parameter window: a multiple of `Limits.chunkBytes`.
     func read(
@@ -67,8 +67,7 @@ struct StorageReader: ~Copyable {
             })
     }
 
-    /// - Parameter range: of bytes of the storage. Its checksum is checked, and that nothing follows it, if that is all
-    ///   of it.
+    /// - Parameter range: of bytes of the storage. If it is the whole storage, its checksum and its end are checked.
     @inline(__always)
     private func read(
         _ storage: TensorCatalog.Storage, _ range: Range<Int>, of name: Bytes, from catalog: borrowing TensorCatalog,
@@ -96,7 +95,8 @@ struct StorageReader: ~Copyable {
             }
         } catch {
             guard error.kind == .badCheckpoint else { throw error }
-            throw BackboneError(error.kind, "the storage of tensor '\(name)' is damaged: \(error.message)")
+            throw BackboneError(
+                error.kind, "the storage of tensor '\(name)' is damaged: \(error.message); download or save it again")
         }
     }
 }

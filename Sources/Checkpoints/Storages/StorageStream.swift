@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// The bytes of a storage from front to back, whatever form they are kept in.
+/// The bytes of a storage from front to back, in any stored form.
 struct StorageStream: ~Copyable {
     private let file: FileReference
     private let memory: UnsafePointer<UInt8>?
@@ -13,7 +13,7 @@ struct StorageStream: ~Copyable {
     private var text: PickledText?
 
     /// - Parameters:
-    ///   - start: how many of its bytes are left out; 0 if they are not in the file, or in memory, as they are.
+    ///   - start: the number of bytes to leave out; 0 unless the file or memory has them unchanged.
     ///   - memory: the catalog's, which must outlive this.
     init(
         _ storage: TensorCatalog.Storage, from start: Int = 0, in file: FileReference, memory: Bytes
@@ -54,7 +54,7 @@ struct StorageStream: ~Copyable {
         position += count
     }
 
-    /// Checks that nothing follows what has been read.
+    /// Checks that nothing follows the bytes read.
     mutating func finish() throws(BackboneError) {
         if inflater != nil { try inflater?.finish() }
         if text != nil { try text?.finish() }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where a tensor is to be written: as many elements as it has, one after the other in the order of its shape.
+/// The destination of a tensor: its elements, contiguous in the order of its shape.
 package struct TensorDestination: BitwiseCopyable {
     enum Memory: BitwiseCopyable {
         case float32(UnsafeMutablePointer<Float>)
@@ -10,7 +10,7 @@ package struct TensorDestination: BitwiseCopyable {
 
     let tensor: Int
     let memory: Memory
-    /// Receives what is seen of the values while they are copied; nil if nobody wants to know.
+    /// Receives the faults of the values while they are copied; nil if not needed.
     let faults: UnsafeMutablePointer<ValueFaults>?
 
     package init(

@@ -7,7 +7,7 @@ import Runtime
 /// nearest even, everything else is exact, NaNs keep the bits that fit.
 ///
 /// - Parameters:
-///   - source: the first element, aligned to its size; `stride` elements lie between two.
+///   - source: the first element, aligned to its size; `stride` elements are between two.
 ///   - out: consecutive.
 func convert(
     _ dtype: DType, _ source: UnsafeRawPointer, stride: Int, count: Int, to out: UnsafeMutablePointer<Float>
@@ -69,7 +69,7 @@ func convert(
 private func truncated(_ value: Double) -> Int64 { value > -0x1p63 && value < 0x1p63 ? Int64(value) : 0 }
 
 /// The value of an IEEE 754 half-precision number. Integer arithmetic, as the baseline instruction set has no
-/// conversion, and as a process may have switched subnormal numbers off.
+/// conversion, and a process may have disabled subnormal numbers.
 @inline(__always)
 func floatFromHalf(_ half: UInt16) -> Float {
     let sign = UInt32(half & 0x8000) << 16
@@ -79,7 +79,7 @@ func floatFromHalf(_ half: UInt16) -> Float {
     let subnormal = (Float(fraction) * 0x1p-24).bitPattern
     // The biases of the exponents are 15 and 127.
     let normal = (exponent &+ 112) << 23 | fraction << 13
-    // A signalling NaN becomes quiet, as the processor's own conversion has it.
+    // A signalling NaN becomes quiet, as in the processor's own conversion.
     let special = 0x7f80_0000 | fraction << 13 | (fraction != 0 ? 0x40_0000 : 0)
     return Float(bitPattern: sign | (exponent == 0 ? subnormal : exponent == 31 ? special : normal))
 }

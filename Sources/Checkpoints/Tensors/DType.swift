@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The types of elements that tensors in files are read from.
+/// The supported types of elements of tensors in files.
 package enum DType: UInt8, BitwiseCopyable, Sendable {
     case float32, float16, bfloat16, float64
     case int64, int32, int16, int8, uint8, bool

@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// What PyTorch, safetensors and NumPy call a type of elements: one table for those that are read and for those whose
-/// names a message tells.
+/// The names of element types in PyTorch, safetensors and NumPy: one table for supported types and for those that
+/// messages name.
 package struct DTypeNames: BitwiseCopyable, Sendable {
     /// The name of `torch.dtype` without "torch."; of a type that only NumPy has, NumPy's.
     package let torch: StaticString
@@ -12,7 +12,7 @@ package struct DTypeNames: BitwiseCopyable, Sendable {
     let safetensors: StaticString
     /// The code of a NumPy dtype without its byte order; empty if NumPy lacks the type.
     let numpy: StaticString
-    /// What the classes of storages and tensors begin with, as "Float" in `torch.FloatStorage`; empty if there are none.
+    /// The prefix of the classes of storages and tensors, such as "Float" in `torch.FloatStorage`; empty without any.
     let classPrefix: StaticString
 
     private init(
@@ -24,10 +24,10 @@ package struct DTypeNames: BitwiseCopyable, Sendable {
         self.classPrefix = classPrefix
     }
 
-    /// How many types have names.
+    /// The number of types with names.
     static var count: Int { 29 }
 
-    /// Row `index`. The first rows are the types that are read, by their raw values.
+    /// Row `index`. The first rows are the supported types, by their raw values.
     init(row index: Int) {
         switch index {
         case 0: self.init("float32", "F32", "f4", "Float")
@@ -62,7 +62,7 @@ package struct DTypeNames: BitwiseCopyable, Sendable {
         }
     }
 
-    /// The row whose `column` is a name; nil if there is none.
+    /// The row whose `column` is a name; nil if it has none.
     static func row(of name: Bytes, _ column: (DTypeNames) -> StaticString) -> Int? {
         guard name.count > 0 else { return nil }
         for index in 0..<count where equal(name, column(DTypeNames(row: index))) { return index }
@@ -77,19 +77,19 @@ extension DType {
     /// PyTorch's name of it.
     package var name: StaticString { names.torch }
 
-    /// The type in a row; nil for one that is not read.
+    /// The type in a row; nil for an unsupported one.
     init?(row: Int) {
         guard let raw = UInt8(exactly: row), let dtype = DType(rawValue: raw) else { return nil }
         self = dtype
     }
 
-    /// The type of a safetensors code; nil for those that are not read.
+    /// The type of a safetensors code; nil for unsupported ones.
     init?(safetensors name: Bytes) {
         guard let row = DTypeNames.row(of: name, { $0.safetensors }) else { return nil }
         self.init(row: row)
     }
 
-    /// The type of a NumPy code without byte order; nil for those that are not read.
+    /// The type of a NumPy code without byte order; nil for unsupported ones.
     init?(numpy name: Bytes) {
         guard let row = DTypeNames.row(of: name, { $0.numpy }) else { return nil }
         self.init(row: row)

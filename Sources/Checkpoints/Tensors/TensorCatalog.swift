@@ -3,15 +3,15 @@
 
 import Runtime
 
-/// What a state dict in a file holds, whatever the kind of file: names, shapes, and where the numbers lie.
+/// The content of a state dict in a file of any kind: names, shapes, and the positions of the values.
 ///
-/// Tables of plain numbers that refer to each other by index: a container's parser fills them, matching and reading
-/// know nothing of containers. Every tensor in it has been checked to lie inside its storage.
+/// Tables of plain numbers that refer to each other by index: a container's parser fills them; matching and reading do
+/// not know containers. Every tensor in it has been checked to be inside its storage.
 struct TensorCatalog: ~Copyable {
     /// One name of the state dict.
     struct Entry {
         var name: TextRange
-        /// What stands there instead of a tensor that can be read; empty if one does.
+        /// The kind of a value that is not a readable tensor; empty if one does.
         var obstacle: TextRange
         var dtype = DType.float32
         /// Index of the first size in `dimensions`; as many strides follow the sizes.
@@ -24,28 +24,28 @@ struct TensorCatalog: ~Copyable {
         var isTensor: Bool { storage >= 0 }
     }
 
-    /// A run of bytes that hold numbers.
+    /// A range of bytes with values.
     struct Storage {
         enum Place {
-            /// The file has them as they are.
+            /// The file has them unchanged.
             case file
             /// The file has them deflated, in so many bytes.
             case deflated(Int)
-            /// The file has them as a pickle writes bytes that it cannot have as they are, in so many bytes.
+            /// The file has them in the text form of a pickle, in so many bytes.
             case written(TextForm, Int)
-            /// They are in `memory`: the file has them in a form of which only a parser knows.
+            /// They are in `memory`: the file has them in a form that only a parser knows.
             case memory
         }
 
         /// The number of the file that has it, of a checkpoint in several.
         var file: Int32 = 0
         var position: Int
-        /// Of the bytes themselves, whatever form the file has them in. Not more than what the file has could become.
+        /// Of the bytes themselves, whatever form the file has them in. At most what the file's bytes can expand to.
         var size: Int
-        /// The CRC-32 of the bytes, nil if the file tells none.
+        /// The CRC-32 of the bytes, nil if the file has none.
         var checksum: UInt32?
         var place = Place.file
-        /// The size of the numbers whose bytes come in the opposite order; 1 if there are none such.
+        /// The size of numbers whose bytes are in the opposite order; 1 without such.
         var reversedSize = 1
     }
 
@@ -92,7 +92,7 @@ struct TensorCatalog: ~Copyable {
         return count
     }
 
-    /// Whether the elements of a tensor follow each other in their storage in row-major order.
+    /// Whether the elements of a tensor are contiguous in their storage in row-major order.
     func isContiguous(_ index: Int) -> Bool {
         let shape = shape(index)
         let strides = strides(index)
@@ -111,16 +111,16 @@ extension TensorCatalog {
         return Int32(storages.count - 1)
     }
 
-    /// Adds a name under which something lies that is no readable tensor; an error only if the network needs it.
+    /// Adds a name whose value is not a readable tensor; an error only if the network needs it.
     ///
-    /// - Parameter obstacle: what it is instead; at most `Limits.obstacleBytes` of it are kept.
+    /// - Parameter obstacle: its kind; at most `Limits.obstacleBytes` of it are kept.
     mutating func addUnreadable(name: Bytes, obstacle: Bytes) throws(BackboneError) {
         let name = try add(name: name)
         let obstacle = try add(text: obstacle.slice(0, min(obstacle.count, Limits.obstacleBytes)))
         try entries.append(Entry(name: name, obstacle: obstacle))
     }
 
-    /// The same of a message that follows "'name' is". The names of classes in it may be any bytes.
+    /// The same for a message after "'name' is". The names of classes in it may be any bytes.
     mutating func addUnreadable(name: Bytes, what: Message) throws(BackboneError) {
         var text = UniqueArray<UInt8>()
         for index in 0..<what.count { try text.append(what[index] < 0x80 ? what[index] : UInt8(ascii: "?")) }
@@ -131,8 +131,8 @@ extension TensorCatalog {
     ///
     /// - Parameters:
     ///   - strides: in elements; nil for row-major order.
-    ///   - view: the elements of the storage among which it must lie and from whose first `offset` counts; nil for all.
-    /// - Throws: `badCheckpoint` naming the tensor if any of its elements lies outside of its storage or view.
+    ///   - view: the elements of the storage that it must be within and from whose first `offset` counts; nil for all.
+    /// - Throws: `badCheckpoint` naming the tensor if any of its elements is outside of its storage or view.
     mutating func add(
         name: Bytes, dtype: DType, storage: Int32, offset: Int, shape: UnsafeBufferPointer<Int64>,
         strides: UnsafeBufferPointer<Int64>?, view: Range<Int>? = nil
@@ -201,7 +201,10 @@ extension TensorCatalog {
             guard shape[axis] >= 0, strides[axis] >= 0 else {
                 throw BackboneError(
                     .badCheckpoint,
-                    "tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \(shape: strides)"
+                    """
+                    tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \
+                    \(shape: strides)
+                    """
                 )
             }
             if shape[axis] == 0 { isEmpty = true }
@@ -213,7 +216,8 @@ extension TensorCatalog {
             }
         }
         guard let count, count <= Limits.elements else {
-            throw BackboneError(.badCheckpoint, "tensor '\(name(index))' has an absurd shape: \(shape: shape)")
+            throw BackboneError(
+                .badCheckpoint, "tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory")
         }
         if isEmpty { return }
         guard let last, last < stored else {
@@ -228,7 +232,7 @@ extension TensorCatalog {
 
     private mutating func add(name: Bytes) throws(BackboneError) -> TextRange {
         guard entries.count < Limits.tensors else {
-            throw BackboneError(.badCheckpoint, "it holds more than \(Limits.tensors) tensors")
+            throw BackboneError(.badCheckpoint, "it has more than \(Limits.tensors) tensors")
         }
         guard name.count <= Limits.nameBytes else {
             throw BackboneError(.badCheckpoint, "a name of \(name.count) bytes is too long")

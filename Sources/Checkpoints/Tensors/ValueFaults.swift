@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// What is wrong with the values of a tensor, seen while they are copied.
+/// The faults of a tensor's values, found while they are copied.
 package struct ValueFaults: BitwiseCopyable, Sendable {
     package private(set) var hasNaN = false
     package private(set) var hasInfinity = false
@@ -13,12 +13,12 @@ package struct ValueFaults: BitwiseCopyable, Sendable {
 
     package init() {}
 
-    /// Looks at values that were computed.
+    /// Checks computed values.
     package mutating func note(computed values: UnsafePointer<Float>, count: Int) {
         note(values, count: count, .float32, values, stride: 1)
     }
 
-    /// Looks at values that were converted from `source`.
+    /// Checks values converted from `source`.
     @inline(__always)
     mutating func note(
         _ values: UnsafePointer<Float>, count: Int, _ dtype: DType, _ source: UnsafeRawPointer, stride: Int

@@ -4,8 +4,8 @@
 import Kernels
 import Runtime
 
-/// What becomes of uint8 inputs, and of float32 ones if asked for: `(x - mean[c]) / standardDeviation[c]`, in float32,
-/// with channels in this or the opposite order.
+/// The normalisation of uint8 inputs, and on request of float32 ones: `(x - mean[c]) / standardDeviation[c]`, in
+/// float32, with channels in this or the opposite order.
 package struct InputNormalization: ~Copyable {
     private let mean: UniqueArray<Float>
     private let standardDeviation: UniqueArray<Float>
@@ -19,7 +19,7 @@ package struct InputNormalization: ~Copyable {
     private(set) var changesValues = false
     /// Whether means and deviations are those of pixels from 0 to 255, not of values from 0 to 1.
     private(set) var isOfPixels = false
-    /// What black and white become.
+    /// The results for black and white.
     private(set) var smallestResult = Float.infinity
     private(set) var largestResult = -Float.infinity
 
@@ -32,10 +32,13 @@ package struct InputNormalization: ~Copyable {
     ) throws(BackboneError) {
         for channel in 0..<channels {
             if let mean, !mean[channel].isFinite {
-                throw BackboneError(.invalidArgument, "mean[\(channel)] is not a finite number")
+                throw BackboneError(
+                    .invalidArgument, "mean[\(channel)] is \(Double(mean[channel])), expected a finite number")
             }
             if let standardDeviation, !(standardDeviation[channel].isFinite && standardDeviation[channel] > 0) {
-                throw BackboneError(.invalidArgument, "std_dev[\(channel)] is not a positive finite number")
+                throw BackboneError(
+                    .invalidArgument,
+                    "std_dev[\(channel)] is \(Double(standardDeviation[channel])), expected a finite number above 0")
             }
         }
         let means = try Self.copy(mean, count: channels, default: 0)

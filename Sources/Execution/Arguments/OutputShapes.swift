@@ -5,13 +5,13 @@ import Networks
 import Runtime
 
 extension Network {
-    /// The shape of an output for an input that `checkInputShape` has let pass.
+    /// The shape of an output for an input accepted by `checkInputShape` has let pass.
     package borrowing func outputShape(_ index: Int, input: Dimensions) -> Dimensions {
         let shape = graph.shape(ofOutput: index, height: input.h, width: input.w)
         return Dimensions(input.n, shape.channels, shape.height, shape.width)
     }
 
-    /// - Throws: `invalidArgument` for an input that the network does not take.
+    /// - Throws: `invalidArgument` for an input that the network does not accept.
     package borrowing func checkInputShape(_ shape: Dimensions) throws(BackboneError) {
         guard shape.n >= 0 else {
             throw BackboneError(.invalidArgument, "input.shape \(dimensions: shape): N must not be negative")
@@ -31,15 +31,18 @@ extension Network {
             guard output.h > 0 && output.w > 0 else {
                 throw BackboneError(
                     .invalidArgument,
-                    "input.shape \(dimensions: shape): H and W are too small for the poolings before \(graph.outputs[index].name)"
+                    """
+                    input.shape \(dimensions: shape): H and W are too small for the poolings before \
+                    \(graph.outputs[index].name)
+                    """
                 )
             }
         }
     }
-    /// - Throws: `invalidArgument` for an input of such a size that the terms of a sum differ in theirs, as a forward would:
-    ///   pooling and striding round sizes that are odd in their own ways.
+    /// - Throws: `invalidArgument` for an input for which the terms of a sum would differ in size, as a forward pass
+    ///   would: pooling and striding round sizes that are odd in their own ways.
     package borrowing func checkSums(_ shape: Dimensions) throws(BackboneError) {
-        // What is read from before a segment is the last node before it.
+        // A segment reads only the last node before it.
         var (last, height, width) = (0, shape.h, shape.w)
         for index in 1..<graph.nodes.count {
             let node = graph.nodes[index]
@@ -54,7 +57,7 @@ extension Network {
         }
     }
 
-    /// The rows and columns of what a node gives, from those of an earlier one that it depends on.
+    /// The rows and columns of a node's result, from those of an earlier node that it depends on.
     private func size(
         of node: Int, from first: Int, _ height: Int, _ width: Int
     ) -> (height: Int, width: Int) {
@@ -66,13 +69,13 @@ extension Network {
 }
 
 extension BackboneError {
-    /// Of a network whose branches and shortcuts round sizes differently, as PyTorch refuses them too.
+    /// The error for a network whose branches and shortcuts round sizes differently; PyTorch refuses such sizes too.
     static func unequalTerms(_ branch: (Int, Int), _ shortcut: (Int, Int)) -> BackboneError {
         BackboneError(
             .invalidArgument,
             """
-            input.shape: a branch of \(branch.0) x \(branch.1) and a shortcut of \(shortcut.0) x \(shortcut.1) pixels cannot \
-            be added; H and W that 32 divides always fit
+            input.shape: a branch of \(branch.0) x \(branch.1) and a shortcut of \(shortcut.0) x \(shortcut.1) pixels \
+            cannot be added; multiples of 32 for H and W always fit
             """)
     }
 }

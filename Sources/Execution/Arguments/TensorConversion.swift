@@ -9,7 +9,7 @@ extension InputNormalization {
         of view: TensorView, image: Int, firstRow: Int = 0, to output: Activation
     ) -> InputConversionTask {
         let applies = applies(to: view.element)
-        // Floats that nothing changes are copied, which is faster.
+        // Unchanged floats are copied, which is faster.
         let changes = applies && (view.element == .uint8 || changesValues)
         return InputConversionTask(
             source: view.address(image: image) + firstRow * view.strides.h * view.elementSize, element: view.element,
@@ -28,7 +28,7 @@ extension TensorView {
             channelStride: strides.c, rowStride: strides.h, columnStride: strides.w)
     }
 
-    /// Converts one image of a caller's tensor of floats as it is.
+    /// Converts one image of a caller's tensor of floats, unchanged.
     func conversion(image: Int, to output: Activation) -> InputConversionTask {
         InputConversionTask(
             source: address(image: image), element: element, channelStride: strides.c, rowStride: strides.h,

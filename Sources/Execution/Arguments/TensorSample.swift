@@ -24,7 +24,7 @@ extension TensorView {
         }
     }
 
-    /// The index in 0..<size that lies so many 2^32ths of the way along.
+    /// The index in 0..<size at so many 2^32ths of the way.
     private static func part(_ fraction: UInt32, of size: Int) -> Int {
         Int(truncatingIfNeeded: (UInt64(fraction) << 32).multipliedFullWidth(by: UInt64(size.magnitude)).high)
     }
@@ -41,10 +41,10 @@ extension TensorView {
     }
 }
 
-/// What some values of an input tell of its scale.
+/// The scale of an input, from some of its values.
 struct InputSample {
-    /// How many elements are looked at: enough for an image to show its darkest and brightest values, few enough to take
-    /// no time beside the smallest forward pass.
+    /// The number of sampled elements: enough to find an image's darkest and brightest values, few enough to cost
+    /// nothing next to the smallest forward pass.
     static var count: Int { 256 }
 
     /// Of the finite values.
@@ -81,13 +81,13 @@ struct InputSample {
         }
     }
 
-    /// Nothing can be told from an image of one color, as programs use to warm up.
+    /// An image of one colour, as programs use to warm up, shows nothing.
     var isConstant: Bool { !(smallest < largest) }
     /// From 0 to 1, and using much of that range.
     var isFractionOfOne: Bool {
         smallest >= 0 && largest <= 1 && largest - smallest >= 0.25 && (smallest < 0.1 || largest > 0.9)
     }
-    /// As pixels from 0 to 255 are not: fractions around 0, or from 0 to 1.
+    /// Unlike pixels from 0 to 255: fractions around 0, or from 0 to 1.
     var isBelowPixels: Bool {
         hasFraction && smallest >= -5 && largest <= 5 && largest - smallest >= 0.25 && (smallest < 0 || largest <= 1)
     }

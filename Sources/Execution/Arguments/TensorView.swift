@@ -30,7 +30,7 @@ package struct TensorView: BitwiseCopyable {
     package let data: UnsafeMutableRawPointer?
     package let element: InputElement
     package let shape: Dimensions
-    /// In elements; 0 where the shape has a size of 1, whose stride is never taken and may be any number.
+    /// In elements; 0 for sizes of 1, whose stride is never used and may be any number.
     package let strides: Dimensions
 
     package init(data: UnsafeMutableRawPointer?, element: InputElement, shape: Dimensions, strides: Dimensions) {
@@ -52,14 +52,15 @@ package struct TensorView: BitwiseCopyable {
     /// In bytes.
     var elementSize: Int { element == .float32 ? 4 : 1 }
 
-    /// Checks that all elements can be addressed. `name` is the argument's, for the message.
+    /// Checks that all elements can be addressed. `name` is that of the argument, for the message.
     func checkAddresses(_ name: Message) throws(BackboneError) {
         if isEmpty { return }
         guard let data else {
-            throw BackboneError(.invalidArgument, "\(name).data is NULL")
+            throw BackboneError(.invalidArgument, "\(name).data is NULL, expected a pointer")
         }
         guard Int(bitPattern: data) % elementSize == 0 else {
-            throw BackboneError(.invalidArgument, "\(name).data is not aligned to \(elementSize) bytes")
+            throw BackboneError(
+                .invalidArgument, "\(name).data is not aligned, expected a multiple of \(elementSize) bytes")
         }
         var span: Int? = elementSize
         for index in 0..<4 where shape[index] > 1 {
@@ -83,11 +84,11 @@ package struct TensorView: BitwiseCopyable {
         try checkAddresses(name)
     }
 
-    /// Checks that no two elements share memory: sorted by size, each stride must reach beyond what the smaller ones span.
+    /// Checks that no two elements share memory: sorted by size, each stride must exceed the span of the smaller ones.
     /// Call after `checkAddresses`.
     package func checkDisjoint(_ name: Message) throws(BackboneError) {
         if isEmpty { return }
-        // How far the strides that were looked at reach, and which were.
+        // The span of the strides checked so far, and which those are.
         var span = 1
         var done = 0
         for _ in 0..<4 {
@@ -99,7 +100,10 @@ package struct TensorView: BitwiseCopyable {
             guard strides[smallest] >= span else {
                 throw BackboneError(
                     .invalidArgument,
-                    "\(name).strides \(dimensions: strides) make elements of shape \(dimensions: shape) overlap: stride \(strides[smallest]) is below \(span)"
+                    """
+                    \(name).strides \(dimensions: strides) make elements of shape \(dimensions: shape) overlap: stride \
+                    \(strides[smallest]), expected at least \(span)
+                    """
                 )
             }
             span += (shape[smallest] - 1) * strides[smallest]

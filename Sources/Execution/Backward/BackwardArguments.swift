@@ -9,14 +9,14 @@ import Runtime
 package struct BackwardArguments {
     /// The gradients of the outputs; those without data are zero.
     package let outputGradients: OutputViews
-    /// Receive the gradients with respect to outputs: the caller's, and what comes from later outputs. Those without data are
-    /// not wanted; nil if none is.
+    /// Receive the gradients with respect to outputs: the caller's plus those from later outputs. Tensors without data
+    /// are not wanted; nil if none is.
     package let featureGradients: OutputViews?
     /// Receives the gradient of the image; nil if it is not wanted.
     package let inputGradient: TensorView?
     /// Receives the gradients of all trainable entries, in the order of `TrainableCursor`; nil if they are not wanted.
     package let gradients: UnsafeMutablePointer<Float>?
-    /// Whether they are added to what is there.
+    /// Whether they are added to the values in memory.
     package let accumulates: Bool
 
     package init(
@@ -31,9 +31,9 @@ package struct BackwardArguments {
     }
 }
 
-/// How far a backward pass has come.
+/// The progress of a backward pass.
 struct BackwardState {
-    /// Nil while memory is measured: then all gradients are wanted and there.
+    /// Nil while memory is measured: then all gradients count as given and wanted.
     let arguments: BackwardArguments?
     /// For each tensor, whether a gradient has been written to it.
     private let isSet: UnsafeMutablePointer<Bool>?
@@ -59,7 +59,7 @@ struct BackwardState {
         for index in 0..<views.count where views[index].data != nil { featuresLeft += 1 }
     }
 
-    /// Whether nothing is left to be computed for the caller.
+    /// Whether the caller needs nothing more.
     var isDone: Bool {
         guard let arguments, arguments.featureGradients != nil else { return false }
         return featuresLeft == 0 && arguments.gradients == nil && arguments.inputGradient == nil
@@ -76,7 +76,7 @@ struct BackwardState {
         return view
     }
 
-    /// Where the gradient with respect to an output goes; nil if it is not wanted.
+    /// The destination of the gradient with respect to an output; nil if it is not wanted.
     func featureGradient(_ output: Int) -> TensorView? {
         guard let view = arguments?.featureGradients?[output], view.data != nil else { return nil }
         return view
@@ -89,7 +89,7 @@ struct BackwardState {
         return offsets[index] >= 0
     }
 
-    /// Where the gradient of an entry goes, and whether it is added to what is there; nil if it is not wanted.
+    /// The place of an entry's gradient, and whether it is added to the value in memory; nil if it is not wanted.
     func slot(
         _ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph
     ) -> (start: UnsafeMutablePointer<Float>, accumulates: Bool)? {
@@ -100,7 +100,7 @@ struct BackwardState {
         return (gradients + offsets[index], arguments.accumulates || isWritten[index])
     }
 
-    /// The same for what is always added to: zero at first, unless gradients accumulate.
+    /// The same for a gradient that is always added to: zero at first, unless gradients accumulate.
     func sum(
         _ role: StateEntry.Role, ofNode node: Int, _ graph: borrowing Graph
     ) -> UnsafeMutablePointer<Float>? {
@@ -111,7 +111,7 @@ struct BackwardState {
         return slot.start
     }
 
-    /// Sets the gradients that nothing has contributed to to zero.
+    /// Sets gradients without any contribution to zero.
     func clearRest(_ graph: borrowing Graph) {
         guard let arguments, let offsets, let isWritten, let gradients = arguments.gradients, !arguments.accumulates
         else { return }

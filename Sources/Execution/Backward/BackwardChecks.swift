@@ -15,18 +15,19 @@ extension Network {
         }
         if arguments.gradients != nil && count != expected {
             throw BackboneError(
-                .invalidArgument, "gradient_count is \(count), expected \(expected): see backbone_trainable_count")
+                .invalidArgument, "gradient_count is \(count), expected \(expected); call backbone_trainable_count")
         }
         guard let gradient = arguments.inputGradient else { return }
         guard takesInputGradient else {
             throw BackboneError(
-                .invalidArgument, "input_gradient is set, but the tape was made without its option input_gradient")
+                .invalidArgument,
+                "input_gradient is set, but the tape was created without the option input_gradient; set it to 1")
         }
         try gradient.check("input_gradient", shape: input)
         try gradient.checkDisjoint("input_gradient")
     }
 
-    /// Checks where the gradients with respect to outputs go.
+    /// Checks the destinations of the gradients with respect to outputs.
     borrowing func checkFeatureGradients(
         _ views: OutputViews, input: Dimensions, _ plan: borrowing TapePlan
     ) throws(BackboneError) {
@@ -34,7 +35,10 @@ extension Network {
             guard plan.hasGradient(ofOutput: index) else {
                 throw BackboneError(
                     .invalidArgument,
-                    "feature_gradients[\(index)] is set, but nothing before this output is trained: make the tape with its option input_gradient, or freeze fewer stages"
+                    """
+                    feature_gradients[\(index)] is set, but nothing before this output is trained; create the tape \
+                    with the option input_gradient, or freeze fewer stages
+                    """
                 )
             }
             try views[index].check("feature_gradients[\(index)]", shape: outputShape(index, input: input))

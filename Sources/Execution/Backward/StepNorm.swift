@@ -4,7 +4,7 @@
 import Networks
 import Runtime
 
-/// The BatchNorm of a step: what its gradient is computed from. The statistics are those of the forward pass.
+/// The BatchNorm of a step, with the values that its gradient needs. The statistics are those of the forward pass.
 struct StepNorm {
     private let weight: UnsafePointer<Float>
     private let statistics: TapeStatistics

@@ -5,9 +5,9 @@ import Kernels
 import Networks
 import Runtime
 
-// The way back: each step turns the gradient of what it gives into gradients of what it has read and of its parameters.
+// The backward pass: each step turns the gradient of its result into gradients of its inputs and of its parameters.
 extension TrainingPass {
-    /// Once cancelled it ends soon, with anything in the gradients.
+    /// Once cancelled it ends soon, with undefined gradients.
     mutating func backward(_ state: inout BackwardState) {
         for index in stride(from: plan.pointee.steps.count - 1, through: 0, by: -1) {
             if cancellation.isCancelled { return }
@@ -44,7 +44,7 @@ extension TrainingPass {
         }
     }
 
-    // MARK: - Where gradients go
+    // MARK: - Destinations of gradients
 
     /// Begins the gradient of an output with the caller's.
     private mutating func seed(_ value: Int, _ state: BackwardState) {
@@ -57,8 +57,8 @@ extension TrainingPass {
         state.set(gradient)
     }
 
-    /// The tensor that the gradient of another is in, and whether something is there already; nil if nobody wants it. The
-    /// caller writes to it.
+    /// The tensor with the gradient of another, and whether it already has a value; nil if the gradient is not needed.
+    /// The caller writes to it.
     mutating func contribution(to value: Int, _ state: BackwardState) -> (tensor: Int, accumulates: Bool)? {
         guard value >= 0, plan.pointee.gradients[value] >= 0 else { return nil }
         let gradient = plan.pointee.gradients[value]
@@ -74,7 +74,7 @@ extension TrainingPass {
         if let target = contribution(to: value, state) { add(gradient, to: target) }
     }
 
-    /// Adds a gradient to what is in a tensor, or copies it there.
+    /// Adds a gradient to a tensor, or copies it there.
     mutating func add(_ gradient: Int, to target: (tensor: Int, accumulates: Bool)) {
         for image in visitedImages {
             let out = activation(target.tensor, image: image)
@@ -86,7 +86,7 @@ extension TrainingPass {
         }
     }
 
-    /// Passes it on to what the step adds, unless that has it already.
+    /// Passes it on to the step's residual, unless that has it already.
     mutating func passToAddend(_ step: TapeStep, _ state: BackwardState) {
         if step.addend >= 0 && !step.sharesGradient { pass(step.gradient, to: step.addend, state) }
     }
@@ -97,7 +97,7 @@ extension TrainingPass {
         write(target.tensor, isSet: target.accumulates, to: view)
     }
 
-    /// Writes the gradient with respect to an output, to which everything has contributed.
+    /// Writes the complete gradient with respect to an output.
     private mutating func writeFeatureGradient(_ value: Int, _ state: inout BackwardState) {
         let (output, gradient) = (plan.pointee.outputs[value], plan.pointee.gradients[value])
         guard output >= 0, let view = state.featureGradient(output) else { return }
@@ -105,7 +105,7 @@ extension TrainingPass {
         state.featuresLeft -= 1
     }
 
-    /// Writes a gradient to the caller's tensor: zeros if nothing that was given a gradient depends on it.
+    /// Writes a gradient to the caller's tensor: zeros if no output with a gradient depends on it.
     private mutating func write(_ tensor: Int, isSet: Bool, to view: TensorView) {
         for image in visitedImages {
             let gradient = activation(tensor, image: image)

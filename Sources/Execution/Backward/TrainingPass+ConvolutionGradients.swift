@@ -8,9 +8,9 @@ import Runtime
 
 // The gradients of a convolution and of the norm after it.
 extension TrainingPass {
-    /// With running statistics, whose scale the weights are multiplied by, the gradient of the norm is never computed by itself:
-    /// with `g` the masked gradient and `G` the gradient of the weights for it, the weights' is `gamma * iv * G` and that of
-    /// gamma `iv * (<W, G> - mean * sum(g))`.
+    /// With running statistics, the weights are multiplied by the norm's scale, and the gradient of the norm is not
+    /// computed separately: with `g` the masked gradient and `G` the gradient of the weights for it, the weights' is
+    /// `gamma * iv * G` and that of gamma `iv * (<W, G> - mean * sum(g))`.
     mutating func convolutionGradient(_ step: TapeStep, _ state: BackwardState) {
         guard let convolution = step.step.convolution else { return }
         let trains = Trained(convolution, state, network.pointee.graph)
@@ -27,7 +27,7 @@ extension TrainingPass {
             }
             batchNormGradient(step, input: activation(step.convolved), to: activation(gradient))
         }
-        // A norm with running statistics is trained by way of the weights.
+        // A norm with running statistics is trained through the weights.
         if trains.weights || trains.bias || trains.norm && !isApart(step) {
             weightGradient(step, convolution, gradient: gradient, state)
         }
@@ -80,7 +80,7 @@ extension TrainingPass {
     ) {
         let (statistics, channels) = (statistics(step), step.step.channels)
         let bias = state.sum(.bias, ofNode: convolution.node, network.pointee.graph)
-        // Of a bias before the statistics of a batch, which take it away again, the gradient is zero.
+        // The gradient of a bias before the statistics of a batch, which cancel it, is zero.
         if let bias, norm != nil || convolution.norm == nil {
             for channel in 0..<channels {
                 bias[channel] += Float((norm?.scale(channel) ?? 1) * statistics.sum[channel])
@@ -152,7 +152,7 @@ extension TrainingPass {
         Launch.run(kernel.packing, task, engine.pointee.pool, cancellation)
     }
 
-    /// The gradient of the pixels that a pointwise convolution reads, at their places.
+    /// The gradient of the pixels that a pointwise convolution reads, at their positions.
     private mutating func addSubsampled(
         _ step: TapeStep, stride: Int, from gradient: Activation, to target: (tensor: Int, accumulates: Bool)
     ) {

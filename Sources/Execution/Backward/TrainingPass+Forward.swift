@@ -6,9 +6,10 @@ import Kernels
 import Networks
 import Runtime
 
-// The forward pass of training: all images of a batch go through each step together, and what the way back needs is kept.
+// The forward pass of training: all images of a batch go through each step together, and data for the backward pass is
+// kept.
 extension TrainingPass {
-    /// Once cancelled it ends soon, with anything in the outputs.
+    /// Once cancelled it ends soon, with undefined outputs.
     mutating func forward(_ arguments: ForwardArguments) {
         for index in 0..<plan.pointee.steps.count {
             if cancellation.isCancelled { return }
@@ -20,7 +21,7 @@ extension TrainingPass {
         if step.value >= 0 { clearBorder(step.value) }
         switch step.step.kind {
         case .input:
-            // What another program has computed is there already.
+            // Another program has already written its results.
             if step.step.node == 0 { for image in visitedImages { convert(step, arguments, image) } }
         case .output:
             for image in visitedImages {
@@ -47,7 +48,7 @@ extension TrainingPass {
         }
     }
 
-    /// Restores what the gradient of a step reads and was not kept.
+    /// Restores inputs of a step's gradient that were not kept.
     mutating func restoreValues(_ step: TapeStep, _ state: BackwardState) {
         let values = step.valuesReadBackward
         for position in values.indices where values[position] >= 0 && !state.has(values[position]) {
@@ -102,7 +103,7 @@ extension TrainingPass {
         let (input, output) = (activation(step.source), activation(isApart(step) ? step.convolved : step.value))
         let shape = ConvolutionShape(convolution.definition, height: input.height, width: input.width)
         let kernel = kernels.convolutions[step.algorithm, shape]
-        // Kept on the tape, so that a step that is done again does the same in another mode of the network.
+        // Kept on the tape, so that a recomputed step gives the same result in another mode of the network.
         if !isApart(step) && step.step.norm != nil && !isAgain { noteRunningStatistics(step) }
         pack(step, convolution, kernel, shape)
         part = .forward
@@ -117,8 +118,8 @@ extension TrainingPass {
         if isApart(step) && !isAlone { normalize(step, output, isAgain: isAgain) }
     }
 
-    /// Packs the weights of a convolution, folded with a norm that uses running statistics. They change with every step of an
-    /// optimiser, so that no copy is kept of them: the memory is that of the next convolution too.
+    /// Packs the weights of a convolution, folded with a norm that uses running statistics. They change with every step
+    /// of an optimiser, so copies are not kept: the next convolution uses the same memory.
     private func pack(
         _ step: TapeStep, _ convolution: FusedConvolution, _ kernel: ConvolutionKernel, _ shape: ConvolutionShape
     ) {
@@ -173,8 +174,8 @@ extension TrainingPass {
         }
     }
 
-    /// Has the network take the statistics of the batch into its running ones: at the end, so that a pass that is cancelled
-    /// leaves those as they were.
+    /// Updates the network's running statistics from those of the batch: at the end, so that a cancelled pass leaves
+    /// them unchanged.
     func keepStatistics() {
         for index in 0..<plan.pointee.steps.count {
             let step = plan.pointee.steps[index]

@@ -7,9 +7,9 @@ import Runtime
 
 // The gradients of norms, and of the ReLU after them.
 extension TrainingPass {
-    /// Masks the gradient of a step by its ReLU, and sums it up for each channel if that is wanted.
+    /// Masks the gradient of a step by its ReLU, and on request sums it for each channel.
     ///
-    /// - Parameter input: What the norm has normalised, if the sums of products are wanted.
+    /// - Parameter input: The input of the norm, if the sums of products are wanted.
     mutating func maskGradient(_ step: TapeStep, input: Activation?) {
         let (statistics, gradient) = (statistics(step), activation(step.gradient))
         perform(
@@ -36,7 +36,7 @@ extension TrainingPass {
                 productSum: statistics.productSum, inputGradient: out))
     }
 
-    /// Adds the gradients of a BatchNorm's parameters, from the sums, to the caller's.
+    /// Adds the gradients of a BatchNorm's parameters, from the sums, to the caller's vector.
     func addBatchNormGradients(_ step: TapeStep, _ state: BackwardState) {
         guard let node = step.step.norm, let norm = norm(step), !isMeasuring else { return }
         let statistics = statistics(step)
@@ -62,7 +62,7 @@ extension TrainingPass {
         addBatchNormGradients(step, state)
         guard let target = contribution(to: step.source, state) else { return }
         if !step.usesBatchStatistics && !isMeasuring {
-            // Constants have no part in the gradient.
+            // Constants do not affect the gradient.
             statistics(step).sum.update(repeating: 0, count: step.step.channels)
             statistics(step).productSum.update(repeating: 0, count: step.step.channels)
         }
@@ -76,7 +76,8 @@ extension TrainingPass {
         else { return }
         if step.step.function == .relu { maskGradient(step, input: nil) }
         passToAddend(step, state)
-        // Its parameters have gradients even where nobody wants that of its input: that goes where the step's own was.
+        // Its parameters have gradients even if the gradient of its input is not needed: that then replaces the step's
+        // own.
         let target = contribution(to: step.source, state) ?? (step.gradient, false)
         let statistics = statistics(step)
         if !isMeasuring {

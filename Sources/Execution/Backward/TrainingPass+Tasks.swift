@@ -5,7 +5,7 @@ import Kernels
 import Networks
 import Runtime
 
-// What the steps of a training pass are to the kernels, image by image. Activations are those of the forward pass.
+// The kernel tasks of a training pass's steps, image by image. Activations are those of the forward pass.
 extension TrainingPass {
     func maxPooling(_ step: TapeStep, _ image: Int) -> MaxPoolingTask {
         let window = step.step.window

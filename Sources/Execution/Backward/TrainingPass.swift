@@ -6,7 +6,7 @@ import Kernels
 import Networks
 import Runtime
 
-/// A batch of images on its way through the trained part of a network and back, in the memory of a tape.
+/// A forward and backward pass of a batch of images through the trained part of a network, in the memory of a tape.
 struct TrainingPass {
     let network: UnsafeMutablePointer<Network>
     let engine: UnsafePointer<Engine>
@@ -14,9 +14,9 @@ struct TrainingPass {
     let cancellation: Cancellation
     private var runner: TaskRunner
     private var extra: TapeExtra?
-    /// Nil where nobody wants to know.
+    /// Nil if times are not measured.
     var times: UnsafeMutablePointer<TrainingTimes>?
-    /// What the tasks that are computed now belong to.
+    /// The part of the time that the present tasks count to.
     var part = TrainingPart.rest
 
     init(
@@ -34,14 +34,14 @@ struct TrainingPass {
     var imageCount: Int { plan.pointee.imageCount }
     var isMeasuring: Bool { runner.memory == nil }
 
-    /// The images that are gone through one by one; a single one while memory is measured, since all need the same.
+    /// The images that are computed one by one; a single one while memory is measured, since all need the same.
     var visitedImages: Range<Int> { 0..<(isMeasuring ? 1 : imageCount) }
 
     // MARK: - Memory
 
     /// The memory that a pass in both directions needs.
     ///
-    /// - Throws: `invalidArgument` where no memory could hold it.
+    /// - Throws: `invalidArgument` if no memory could hold it.
     mutating func measure(_ arguments: ForwardArguments) throws(BackboneError) -> TapeSize {
         runner.startMeasuring()
         extra = nil
@@ -52,7 +52,12 @@ struct TrainingPass {
             let size = TapeSize(plan.pointee, scratch: runner.scratchCount, shared: runner.sharedCount, engine.pointee)
         else {
             throw BackboneError(
-                .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be trained on")
+                .invalidArgument,
+                """
+                input.shape \(dimensions: arguments.input.shape) is too large for training; use fewer or smaller \
+                images
+                """
+            )
         }
         return size
     }
@@ -73,7 +78,7 @@ struct TrainingPass {
     /// Adds what began at `start` to a part.
     func note(_ part: TrainingPart, since start: Int) { times?.pointee.add(part, since: start) }
 
-    // While memory is measured, addresses are of no meaning: nobody looks at them.
+    // While memory is measured, addresses are meaningless and not read.
     private static var nowhere: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(bitPattern: Heap.alignment).unsafelyUnwrapped
     }
@@ -85,10 +90,11 @@ struct TrainingPass {
     /// The tensors of a batch; the first image of them.
     func activation(_ tensor: Int) -> Activation { plan.pointee.tensors[tensor].activation(floats) }
 
-    /// What the trained part begins with.
+    /// The input of the trained part.
     var boundary: Activation { activation(plan.pointee.steps[0].value) }
 
-    /// Bytes from the beginning of the memory to the end of that. It is needed before all else, so that it comes first.
+    /// Bytes from the beginning of the memory to the end of that input. It is needed before all else, so it comes
+    /// first.
     var boundaryByteCount: Int { plan.pointee.tensors[plan.pointee.steps[0].value].end * MemoryLayout<Float>.stride }
 
     func activation(_ tensor: Int, image: Int) -> Activation { activation(tensor).image(image) }
@@ -111,7 +117,7 @@ struct TrainingPass {
         }
     }
 
-    /// A convolution whose norm the weights are not folded with.
+    /// A convolution whose weights are not folded with its norm.
     func isApart(_ step: TapeStep) -> Bool { step.convolved >= 0 }
 }
 

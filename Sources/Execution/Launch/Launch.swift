@@ -4,7 +4,7 @@
 import Kernels
 import Runtime
 
-/// A phase of a task on its way to the threads, of any kind of task: the one place that runs kernels.
+/// Passes a phase of a task, of any kind, to the threads: the only place that runs kernels.
 struct Launch {
     // Addresses of a task and its kernel. Copies of generic structs would ask the runtime for metadata, which allocates.
     private let task: UnsafeRawPointer
@@ -17,7 +17,7 @@ struct Launch {
 
     /// Computes all blocks of all phases of a task, shared among the threads of a pool; once cancelled, starts no more.
     ///
-    /// Generic, so it must be in the module that calls it: to others it is a function that asks for metadata.
+    /// Generic, so it must be in the module that calls it: calls from other modules would ask for metadata.
     static func run<Task: KernelTask>(
         _ kernel: UnsafePointer<Kernel<Task>>, _ task: UnsafePointer<Task>, _ pool: borrowing ThreadPool,
         _ memory: Workspace, _ cancellation: Cancellation

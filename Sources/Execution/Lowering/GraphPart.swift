@@ -6,11 +6,11 @@ import Runtime
 
 /// The nodes of a graph that a program computes: all of them, those before some node, or those after it.
 package struct GraphPart {
-    /// What is computed. The node before them is given; nothing else before them is read.
+    /// The computed nodes. The node before them is given; nothing else before them is read.
     let nodes: Range<Int>
     /// Whether the last node's result is an output too, after those of the graph.
     let keepsLast: Bool
-    /// Whether the input of each function must be a result of its own, where its gradient is computed from that.
+    /// Whether the input of each function must be a separate result, because its gradient is computed from it.
     let keepsInputs: Bool
 
     /// The whole graph.
@@ -18,7 +18,7 @@ package struct GraphPart {
         GraphPart(nodes: 1..<graph.nodes.count, keepsLast: false, keepsInputs: false)
     }
 
-    /// The nodes that come first, the last of which the rest reads.
+    /// The first nodes, of which the rest reads only the last.
     static func first(_ count: Int) -> GraphPart {
         GraphPart(nodes: 1..<count, keepsLast: true, keepsInputs: false)
     }
@@ -28,7 +28,7 @@ package struct GraphPart {
         GraphPart(nodes: count..<graph.nodes.count, keepsLast: false, keepsInputs: true)
     }
 
-    /// The node that is given: the image, or what the part before has computed.
+    /// The given node: the image, or the result of the part before.
     var input: Int { nodes.lowerBound - 1 }
 
     /// The node whose result is an output too; nil for none.

@@ -4,10 +4,10 @@
 import Networks
 import Runtime
 
-/// Turns a graph into a program by fusion: a convolution takes the BatchNorm, the sum and the ReLU after it into its own
-/// step, and a norm or a channel scale the sum and the function, where nothing else reads what is between them.
+/// Turns a graph into a program by fusion: a convolution's step includes the BatchNorm, the sum and the ReLU after it,
+/// and that of a norm or a channel scale the sum and the function, where nothing else reads the results in between.
 struct Lowering: ~Copyable {
-    /// A step to be, and what it has taken in.
+    /// A future step, and the nodes fused into it.
     private struct Fusion: BitwiseCopyable {
         let kind: StepKind
         let first: Int
@@ -15,7 +15,7 @@ struct Lowering: ~Copyable {
         var scale: Int?
         var addend: Int?
         var function: Nonlinearity?
-        /// The last node of it, which gives the result.
+        /// Its last node, which gives the result.
         var last: Int
 
         init(_ kind: StepKind, _ node: Int) {
@@ -170,7 +170,7 @@ struct Lowering: ~Copyable {
         try fusions.append(fusion)
     }
 
-    /// The fusion that a node ends so far, if nothing but the next node reads its result.
+    /// The fusion that a node currently ends, if only the next node reads its result.
     private func fusion(endingAt node: Int) -> Int? {
         let fusion = fusionOfNode[node]
         return fusions[fusion].last == node && readerCounts[node] == 1 ? fusion : nil
@@ -187,7 +187,7 @@ struct Lowering: ~Copyable {
     private mutating func addSteps(of index: Int, _ graph: borrowing Graph) throws(BackboneError) {
         let fusion = fusions[fusionOfNode[index]]
         if fusion.last == index { try addStep(fusion, graph) }
-        // An output that the part begins with is one of the part before it.
+        // An output at the part's given node belongs to the part before it.
         for output in 0..<graph.outputs.count where graph.outputs[output].node == index && part.nodes.contains(index) {
             try addOutput(output, of: index, graph)
         }

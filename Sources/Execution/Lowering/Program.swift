@@ -5,11 +5,11 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a graph computes as the kernels compute it: its nodes, fused to steps. It depends on the graph alone; a `Plan` adds
-/// the size of an image.
+/// The nodes of a graph, fused to steps that the kernels compute. It depends on the graph alone; a `Plan` adds the size
+/// of an image.
 package struct Program: ~Copyable {
     package let steps: UniqueArray<ProgramStep>
-    /// How many of them are convolutions.
+    /// The number of convolutions among them.
     let convolutionCount: Int
     /// Doubles for the statistics of all BatchNorms: the mean and the variance of each channel.
     let statisticsCount: Int
@@ -18,7 +18,7 @@ package struct Program: ~Copyable {
     let segmentCount: Int
 }
 
-/// What a step does.
+/// The kind of a step.
 package enum StepKind: BitwiseCopyable {
     /// Converts the caller's image.
     case input
@@ -38,7 +38,7 @@ package enum StepKind: BitwiseCopyable {
     /// Copies a result to the caller.
     case output
 
-    /// Whether a row of what it gives needs no more than a few rows of what it reads.
+    /// Whether a row of its result needs only a few rows of its source.
     var isLocal: Bool {
         switch self {
         case .input, .convolution, .normalization, .elementwise, .maxPooling, .averagePooling, .subsample, .output: true
@@ -47,10 +47,10 @@ package enum StepKind: BitwiseCopyable {
     }
 }
 
-// Kinds have no payloads of their own: valgrind takes the spare bits that Swift would put the tag into for uninitialised.
+// Kinds have no payloads: valgrind would report the spare bits in which Swift stores the tag as uninitialised.
 package struct ProgramStep: BitwiseCopyable {
     package let kind: StepKind
-    /// The node that it is known by: of what is fused, the first.
+    /// The node that identifies it: the first of the fused ones.
     package let node: Int
     /// The step whose result it reads, window by window; nil for the caller's image.
     let source: Int?
@@ -58,26 +58,26 @@ package struct ProgramStep: BitwiseCopyable {
     let scale: Int?
     /// The step whose result it adds.
     let addend: Int?
-    /// What is applied to the sum.
+    /// The function applied to the sum.
     let function: Nonlinearity?
     package let convolution: FusedConvolution?
-    /// The node of the norm that it computes, or that follows its convolution.
+    /// The node of its norm, or of the norm after its convolution.
     package let norm: Int?
-    /// Where the statistics of that norm are among those of all: means first, then variances.
+    /// The offset of that norm's statistics among all: means first, then variances.
     let statisticsOffset: Int
     /// How it reads its source.
     let window: Window
     /// Whether an average counts the padding.
     let countsPadding: Bool
-    /// Of the graph; of no meaning for other steps than outputs.
+    /// Of the graph; meaningless for steps other than outputs.
     package let output: Int
-    /// Of what it gives.
+    /// Of its result.
     let channels: Int
     /// Of the graph.
     let segment: Int
-    /// Zero pixels around what it gives: the widest padding of the convolutions that read it.
+    /// Zero pixels around its result: the widest padding of the convolutions that read it.
     var border = 0
-    /// The last step that reads what it gives.
+    /// The last step that reads its result.
     var lastReader = -1
 }
 

@@ -5,7 +5,7 @@ import Kernels
 import Networks
 import Runtime
 
-// What steps are to the kernels that compute whole images, with activations from wherever they are.
+// The kernel tasks of steps that compute whole images, with activations from anywhere.
 extension ProgramStep {
     func blur(_ input: Activation, to output: Activation) -> BlurTask {
         BlurTask(size: window.size, stride: window.stride, padding: window.padding, input: input, output: output)
@@ -28,7 +28,7 @@ extension ProgramStep {
 
     /// - Parameters:
     ///   - scale: One pixel; nil for none.
-    ///   - residual: What is added; nil for nothing.
+    ///   - residual: The added tensor; nil for none.
     func elementwise(
         _ input: Activation, scale: Activation?, residual: Activation?, to output: Activation
     ) -> ElementwiseTask {
@@ -37,7 +37,7 @@ extension ProgramStep {
             function: ElementwiseFunction(function), output: output)
     }
 
-    /// Nil where the step has no GroupNorm.
+    /// Nil if the step has no GroupNorm.
     func groupNormalization(
         _ input: Activation, residual: Activation?, to output: Activation, _ network: borrowing Network
     ) -> GroupNormalizationTask? {

@@ -3,17 +3,17 @@
 
 import Runtime
 
-/// The plans of the image sizes seen last, for either mode. Not safe for use from several threads at once; the plans it hands out are.
+/// The plans of the most recent image sizes, for either mode. Not thread-safe; the plans that it returns are.
 struct PlanCache: ~Copyable {
-    /// More plans are held only while that many are in use.
+    /// It keeps more plans only while that many are in use.
     static var capacity: Int { 16 }
 
     private struct Entry: BitwiseCopyable {
         let plan: UnsafeMutablePointer<Plan>
         var users = 0
-        /// The value of the clock when it was last handed out.
+        /// The value of the clock when it was last returned.
         var lastUse = 0
-        /// The memory that passes over it need, for the numbers of images seen last.
+        /// The memory of passes with it, for the most recent numbers of images.
         var sizes = InlineArray<4, MeasuredSize>(repeating: MeasuredSize())
         var nextSize = 0
     }
@@ -30,7 +30,7 @@ struct PlanCache: ~Copyable {
         for index in 0..<entries.count { Heap.destroy(entries[index].plan) }
     }
 
-    /// The plan for a size and mode, made if need be. To be given back when the pass is over.
+    /// The plan for a size and mode, made if missing. Give it back after the pass.
     mutating func take(
         _ program: borrowing Program, _ planner: Planner, height: Int, width: Int, addsInPlace: Bool
     ) throws(BackboneError) -> UnsafePointer<Plan> {
@@ -51,7 +51,7 @@ struct PlanCache: ~Copyable {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan { entries[index].users -= 1 }
     }
 
-    /// What `keep` was told of a plan, which must be in use; nil if that was nothing, or long ago.
+    /// What `keep` recorded for a plan, which must be in use; nil if nothing was recorded, or long ago.
     func size(of plan: UnsafePointer<Plan>, images: Int) -> WorkspaceSize? {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan {
             for position in entries[index].sizes.indices where entries[index].sizes[position].images == images {
@@ -61,7 +61,7 @@ struct PlanCache: ~Copyable {
         return nil
     }
 
-    /// Notes the memory that a pass over a plan needs, for so many images that are computed together.
+    /// Notes the memory of a pass with a plan, for so many images computed together.
     mutating func keep(_ size: WorkspaceSize, of plan: UnsafePointer<Plan>, images: Int) {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan {
             let position = entries[index].nextSize
@@ -70,7 +70,7 @@ struct PlanCache: ~Copyable {
         }
     }
 
-    /// Calls `body` with every plan, and a number that is larger the later the plan was handed out.
+    /// Calls `body` with every plan, and a number that is larger the later the plan was returned.
     func visit(_ body: (borrowing Plan, Int) -> Void) {
         for index in 0..<entries.count { body(entries[index].plan.pointee, entries[index].lastUse) }
     }
@@ -81,7 +81,7 @@ struct PlanCache: ~Copyable {
         return UnsafePointer(entries[index].plan)
     }
 
-    /// Frees plans that nobody uses, the longest unused first, until there is room for one more.
+    /// Frees unused plans, the longest unused first, until one more fits.
     private mutating func evict() {
         while entries.count >= Self.capacity {
             var oldest = -1

@@ -4,7 +4,7 @@
 import Kernels
 import Runtime
 
-/// How much memory one pass over a plan needs.
+/// The memory needs of one pass with a plan.
 struct WorkspaceSize: BitwiseCopyable {
     /// Floats of the activations of all images of the pass.
     let activations: Int
@@ -16,7 +16,7 @@ struct WorkspaceSize: BitwiseCopyable {
     /// Doubles for the statistics of a batch: mean and variance of all BatchNorms.
     let statistics: Int
 
-    /// Everything together in bytes, nil where it has no place in an Int.
+    /// Everything together in bytes, nil if it overflows Int.
     var byteCount: Int? {
         let floats = checkedSum(checkedSum(activations, shared), checkedProduct(scratch, workers))
         return checkedSum(
@@ -24,7 +24,7 @@ struct WorkspaceSize: BitwiseCopyable {
     }
 }
 
-/// The memory of one pass over a plan.
+/// The memory of one pass with a plan.
 struct Workspace: BitwiseCopyable {
     let block: UnsafeMutableRawPointer
     let size: WorkspaceSize
@@ -41,14 +41,15 @@ struct Workspace: BitwiseCopyable {
     }
 }
 
-/// Blocks of memory that passes have given back, kept for the next ones. Not safe for use from several threads at once.
+/// Blocks of memory returned by passes, kept for the next ones. Not thread-safe.
 struct WorkspaceStore: ~Copyable {
-    /// More than that many are not kept: as many as threads are likely to run forwards on one handle at once.
+    /// More than that many are not kept: as many as forward passes are likely to run on one handle at once.
     static var maximumIdle: Int { 4 }
 
     private var idle = UniqueArray<Buffer<UInt8>>()
 
-    /// A block of at least `byteCount` bytes: the smallest that fits, else a new one in the place of one that does not.
+    /// A block of at least `byteCount` bytes: the smallest that fits, else a new one that replaces one that is too
+    /// small.
     mutating func take(byteCount: Int) throws(BackboneError) -> Buffer<UInt8> {
         try idle.reserve(Self.maximumIdle)
         var best = -1

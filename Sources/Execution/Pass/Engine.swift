@@ -5,14 +5,14 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a handle computes with: kernels, threads, packed weights, and the plans and memory of earlier passes.
+/// The kernels, threads and packed weights of a handle, and the plans and memory of earlier passes.
 package struct Engine: ~Copyable {
     package let normalization: InputNormalization
     let program: Program
     let kernels: KernelTable
     let planner: Planner
     private let threads: SharedThreads
-    /// Written only by a caller that has the handle alone.
+    /// Written only under the handle's exclusive lock.
     var weights: PackedWeights?
 
     /// Guards `plans` and `workspaces`.
@@ -21,8 +21,8 @@ package struct Engine: ~Copyable {
     var workspaces = WorkspaceStore()
 
     /// - Parameters:
-    ///   - threads: How many one forward may use; 0 for as many as the system leaves to this process
-    ///     and the environment allows.
+    ///   - threads: The number that one forward pass may use; 0 for as many as the system and the environment allow
+    ///     this process.
     ///   - planner: For the same kernels.
     package init(
         _ graph: borrowing Graph, threads: Int, normalization: consuming InputNormalization, kernels: KernelTable,
@@ -82,7 +82,7 @@ private struct SharedThreads: ~Copyable {
 }
 
 extension Engine {
-    /// Whether a forward over a plan can run on the weights as they are packed.
+    /// Whether a forward pass with a plan can use the weights as they are packed now.
     func isReady(_ plan: borrowing Plan, for network: borrowing Network) -> Bool {
         switch weights {
         case .some(let weights): weights.isCurrent(network, for: plan)
@@ -90,7 +90,7 @@ extension Engine {
         }
     }
 
-    /// Packs the weights that a plan needs and that have changed. The caller has the handle alone.
+    /// Packs the weights that a plan needs and that have changed. The caller holds the exclusive lock.
     mutating func prepare(
         _ plan: UnsafePointer<Plan>, for network: UnsafePointer<Network>, _ cancellation: Cancellation
     ) throws(BackboneError) {
@@ -116,7 +116,7 @@ extension Engine {
         }
     }
 
-    /// What a convolution reads; `prepare` must have succeeded.
+    /// The weights of a convolution; `prepare` must have succeeded.
     func packedAddresses(_ convolution: ConvolutionStep) -> (weights: UnsafePointer<Float>, bias: UnsafePointer<Float>)
     {
         switch weights {

@@ -8,10 +8,10 @@ import Runtime
 /// The tensors of all outputs, and room for more.
 package typealias OutputViews = InlineArray<8, TensorView>
 
-/// The arguments of a forward.
+/// The arguments of a forward pass.
 package struct ForwardArguments {
     package let input: TensorView
-    /// One tensor for each output of the network; what follows them is not read.
+    /// One tensor for each output of the network; the rest is not read.
     package let outputs: OutputViews
 
     package init(input: TensorView, outputs: OutputViews) {
@@ -21,7 +21,7 @@ package struct ForwardArguments {
 }
 
 extension Network {
-    /// Checks the arguments of a forward from end to end, so that nothing but memory can fail afterwards.
+    /// Checks all arguments of a forward pass, so that afterwards it can only run out of memory.
     borrowing func check(_ arguments: ForwardArguments) throws(BackboneError) {
         try checkInputShape(arguments.input.shape)
         try arguments.input.checkAddresses("input")

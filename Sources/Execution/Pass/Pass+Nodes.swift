@@ -5,9 +5,10 @@ import Kernels
 import Networks
 import Runtime
 
-// What the steps of a plan that are neither convolutions nor norms are to the kernels.
+// The kernel tasks of steps that are neither convolutions nor norms.
 extension Pass {
-    /// The rows of its source that some rows of a step read, and how many the windows of the first begin above them.
+    /// The rows of its source that some rows of a step read, and how many rows above them the windows of the first row
+    /// begin.
     private func windowRows(_ step: PlanStep, _ rows: BandStep) -> (rows: Range<Int>, above: Int) {
         let (window, height) = (step.window, plan.pointee.tensors[step.source.unsafelyUnwrapped].height)
         let first = rows.rows.lowerBound * window.stride - window.padding

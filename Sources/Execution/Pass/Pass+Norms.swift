@@ -7,11 +7,11 @@ import Runtime
 
 // Norms that are not folded into a convolution.
 extension Pass {
-    /// Where the statistics of a step's norm are: means first, then variances.
+    /// The statistics of a step's norm: means first, then variances.
     private func statistics(_ step: PlanStep) -> UnsafeMutablePointer<Double> {
         switch memory {
         case .some(let memory): memory.statistics + step.step.statisticsOffset
-        // Not looked at.
+        // Not read.
         case .none: UnsafeMutablePointer<Double>(bitPattern: Heap.alignment).unsafelyUnwrapped
         }
     }
@@ -53,8 +53,8 @@ extension Pass {
         isInPlace ? target(step, rows, image) : source(step, rows.rows, rows, image)
     }
 
-    /// Has the network take the statistics of the batch into its running ones: at the end, so that a forward that is
-    /// cancelled leaves those as they were.
+    /// Updates the network's running statistics from those of the batch: at the end, so that a cancelled forward pass
+    /// leaves them unchanged.
     func keepStatistics() {
         for index in 0..<plan.pointee.steps.count {
             let step = plan.pointee.steps[index]

@@ -7,7 +7,7 @@ import Runtime
 extension Pass {
     /// Computes the batch, in memory that the engine keeps for the next passes.
     ///
-    /// - Throws: `outOfMemory` and `cancelled`, with anything in the outputs; running statistics are then as before.
+    /// - Throws: `outOfMemory` and `cancelled`, with undefined outputs; running statistics are then unchanged.
     mutating func run(on engine: UnsafeMutablePointer<Engine>) throws(BackboneError) {
         let size = try measuredSize(on: engine)
         guard let byteCount = size.byteCount else { throw tooLarge }
@@ -31,8 +31,8 @@ extension Pass {
         if compute(on: engine, in: memory) { try cancellation.check() }
     }
 
-    /// Returns whether it was cancelled. That is asked once: what is thrown and what is kept must agree. The caller has
-    /// entered `BLASThreading`, which is left.
+    /// Returns whether it was cancelled. Checked once: the error and the kept state must agree. The caller has entered
+    /// `BLASThreading`; this function leaves it.
     private mutating func compute(on engine: UnsafeMutablePointer<Engine>, in memory: Workspace) -> Bool {
         run(in: memory)
         if engine.pointee.kernels.usesBLAS { BLASThreading.leave(threads: engine.pointee.threadCount) }
@@ -41,7 +41,7 @@ extension Pass {
         return isCancelled
     }
 
-    /// The memory that the pass needs: found out once for each plan and number of images.
+    /// The memory that the pass needs: measured once for each plan and number of images.
     mutating func measuredSize(on engine: UnsafeMutablePointer<Engine>) throws(BackboneError) -> WorkspaceSize {
         engine.pointee.cacheLock.lock()
         let known = engine.pointee.plans.size(of: plan, images: shareCount)

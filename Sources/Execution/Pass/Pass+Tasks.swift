@@ -6,15 +6,15 @@ import Kernels
 import Networks
 import Runtime
 
-// What the steps of a plan are to the kernels.
+// The kernel tasks of a plan's steps.
 extension Pass {
-    /// Some rows of a tensor of one of the share's images, or of that and the ones behind it: each image has a block of
+    /// Some rows of a tensor of one of the share's images, or of that and the following ones: each image has a block of
     /// memory of its own for all its tensors, so that groups of images may be at different steps.
     ///
     /// - Parameter firstRow: of those that are kept.
     func activation(_ index: Int, _ rows: Range<Int>, firstRow: Int, _ image: Int) -> Activation {
         let tensor = plan.pointee.tensors[index]
-        // Without memory yet, tasks have the right sizes at addresses that nobody looks at.
+        // Without memory, tasks have the right sizes at addresses that are not read.
         let block =
             switch memory {
             case .some(let memory): memory.activations + (plan.pointee.activationCount * image + tensor.offset)
@@ -26,7 +26,7 @@ extension Pass {
             channels: tensor.channels, border: tensor.border, imageStride: plan.pointee.activationCount)
     }
 
-    /// The rows of what a step writes.
+    /// The rows that a step writes.
     func target(_ step: PlanStep, _ rows: BandStep, _ image: Int) -> Activation {
         activation(step.target.unsafelyUnwrapped, rows.rows, firstRow: rows.targetFirstRow, image)
     }
@@ -35,13 +35,13 @@ extension Pass {
         activation(step.source.unsafelyUnwrapped, sourceRows, firstRow: rows.sourceFirstRow, image)
     }
 
-    /// Of what is added, all rows are kept.
+    /// All rows of a residual are kept.
     func residual(_ step: PlanStep, _ rows: BandStep, _ image: Int) -> Activation? {
         step.residual.map { activation($0, rows.rows, firstRow: plan.pointee.tensors[$0].firstRow, image) }
     }
 
-    /// Makes room for the rows that a step writes and sets the border around them to zero: memory is shared by tensors that
-    /// follow each other, so that is done anew in each pass.
+    /// Makes room for the rows that a step writes and sets the border around them to zero: successive tensors share
+    /// memory, so each pass does this again.
     mutating func prepare(_ index: Int, _ rows: BandStep, _ image: Int) {
         let tensor = plan.pointee.tensors[index]
         if tensor.border > 0 && rows.rows.lowerBound == 0 {
@@ -85,7 +85,7 @@ extension Pass {
         let from = plan.pointee.tensors[step.source.unsafelyUnwrapped]
         let to = plan.pointee.tensors[step.target.unsafelyUnwrapped]
         let first = rows.rows.lowerBound * window.stride
-        // What lies below the rows of a band is to it what the border is to the last one.
+        // The rows below a band have the role that the border has for the last band.
         let end =
             rows.rows.upperBound == to.height
             ? from.height : (rows.rows.upperBound - 1) * window.stride + window.extent - 2 * window.padding

@@ -6,10 +6,10 @@ import Kernels
 import Networks
 import Runtime
 
-/// A batch of images on its way through a plan.
+/// The computation of a batch of images by a plan.
 ///
-/// The images go through in shares, for each of which there is memory at the same time, and in each section of the plan
-/// in groups: see `PlanSection`. Where BatchNorms need the statistics of the batch all images go together.
+/// The images go through in shares, each with all its memory at once, and in each section of the plan in groups: see
+/// `PlanSection`. Where BatchNorms need the statistics of the batch all images go together.
 struct Pass {
     let network: UnsafeMutablePointer<Network>
     let engine: UnsafePointer<Engine>
@@ -17,7 +17,7 @@ struct Pass {
     let arguments: ForwardArguments
     let cancellation: Cancellation
 
-    /// Nanoseconds that each step of the plan has taken, for profiles; nil where nobody wants to know.
+    /// Nanoseconds of each step of the plan, for profiles; nil if not measured.
     var times: UnsafeMutablePointer<Int>?
 
     private let usesBatchStatistics: Bool
@@ -26,7 +26,7 @@ struct Pass {
     /// The image of the batch that is the first of the share.
     private(set) var firstImage = 0
     private var runner: TaskRunner
-    /// Nil while the pass only finds out how much scratch memory its kernels want.
+    /// Nil while the pass only measures the scratch memory of its kernels.
     var memory: Workspace? { runner.memory }
 
     init(
@@ -46,13 +46,13 @@ struct Pass {
 
     /// The memory that `run` needs.
     ///
-    /// - Throws: `invalidArgument` where no memory could hold it.
+    /// - Throws: `invalidArgument` if no memory could hold it.
     mutating func measure() throws(BackboneError) -> WorkspaceSize {
         runner.startMeasuring()
         let activations = checkedProduct(plan.pointee.activationCount, shareCount)
         guard let activations, checkedProduct(activations, MemoryLayout<Float>.stride) != nil else { throw tooLarge }
         performSections(imageCount: shareCount)
-        // Fewer images may want more: a kernel cuts them into larger parts.
+        // Fewer images may need more: a kernel cuts them into larger parts.
         if shareCount > 0 { performSections(imageCount: arguments.input.shape.n % shareCount) }
         guard let scratch = Heap.aligned(runner.scratchCount, Float.self),
             let shared = Heap.aligned(runner.sharedCount, Float.self)
@@ -68,10 +68,11 @@ struct Pass {
 
     var tooLarge: BackboneError {
         BackboneError(
-            .invalidArgument, "input.shape \(dimensions: arguments.input.shape) is too large to be computed")
+            .invalidArgument,
+            "input.shape \(dimensions: arguments.input.shape) is too large; use fewer or smaller images")
     }
 
-    /// Once cancelled it ends soon, with anything in the outputs.
+    /// Once cancelled it ends soon, with undefined outputs.
     mutating func run(in memory: Workspace) {
         runner.memory = memory
         firstImage = 0
@@ -147,25 +148,25 @@ struct Pass {
     private mutating func convolve(
         _ step: PlanStep, _ convolution: ConvolutionStep, _ rows: BandStep, _ images: Range<Int>
     ) {
-        // A norm that uses the statistics of the batch wants the convolution's result as it is.
+        // A norm that uses the statistics of the batch needs the unchanged result of the convolution.
         let isAlone = step.step.norm.map { usesBatchStatistics(of: $0) } ?? false
         let task = task(step, convolution, rows, images, isAlone: isAlone)
         perform(engine.pointee.kernels.convolutions[convolution.algorithm, task.shape].kernel, task)
         if isAlone { normalize(step, rows, images) }
     }
 
-    /// Whether a norm uses the statistics of the batch; while the pass is measured, whether it might, since what was measured
-    /// is kept when other norms are frozen.
+    /// Whether a norm uses the statistics of the batch; while the pass is measured, whether it might, since the
+    /// measurement is kept when other norms are frozen.
     func usesBatchStatistics(of norm: Int) -> Bool {
         memory == nil ? usesBatchStatistics : network.pointee.usesBatchStatistics(node: norm)
     }
 
-    /// The images that are gone through one by one; a single one while the pass is measured, since all need the same
-    /// memory and there may be any number of them.
+    /// The images that are computed one by one; a single one while the pass is measured, since all need the same
+    /// memory and their number is not limited.
     func visited(_ images: Range<Int>) -> Range<Int> {
         memory == nil ? images.lowerBound..<images.lowerBound + 1 : images
     }
 
-    /// Computes a task, or finds out how much memory that will need.
+    /// Computes a task, or measures the memory that it will need.
     mutating func perform<Task: KernelTask>(_ kernel: Kernel<Task>, _ task: Task) { runner.perform(kernel, task) }
 }

@@ -4,13 +4,13 @@
 import Kernels
 import Runtime
 
-/// Computes tasks with the threads of an engine, or finds out how much memory they need.
+/// Computes tasks with the threads of an engine, or measures the memory that they need.
 struct TaskRunner {
     let engine: UnsafePointer<Engine>
     let cancellation: Cancellation
-    /// Nil while it only finds out.
+    /// Nil while it only measures.
     var memory: Workspace?
-    /// Floats of the scratch memory of each worker, and of what phases share, that tasks have asked for.
+    /// Floats of the scratch memory of each worker, and of the memory shared by phases, requested by tasks.
     private(set) var scratchCount = 0
     private(set) var sharedCount = 0
 

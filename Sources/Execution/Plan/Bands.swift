@@ -5,8 +5,8 @@ import Kernels
 import Networks
 import Runtime
 
-/// What one step of a section does in one band: which rows it computes, and where they stand in tensors of which no more
-/// than a few rows are kept.
+/// What one step of a section does in one band: which rows it computes, and their place in tensors of which only a few
+/// rows are kept.
 struct BandStep: BitwiseCopyable {
     /// Rows of what the step writes, `start ..< end`; none where earlier bands did more than they had to.
     let start: Int
@@ -20,10 +20,10 @@ struct BandStep: BitwiseCopyable {
     var rows: Range<Int> { start..<end }
 }
 
-/// Cuts a section into bands of rows: each step does the rows that the steps behind it need for theirs, and no row twice.
+/// Cuts a section into bands of rows: each step computes the rows that later steps need for theirs, and each row once.
 ///
-/// A band is skewed: the further before the end a step stands, the more rows it is ahead by, for the windows of those
-/// behind it. So rows of the residual may be overwritten by the sum: whoever else reads them has done so already.
+/// A band is skewed: the earlier a step is, the more rows it is ahead by, for the windows of the later ones. So the sum
+/// may overwrite rows of the residual: all other readers have read them already.
 struct BandPlanner: ~Copyable {
     /// A step of the section. `producer` and `residualProducer` are the steps in the section that wrote what is read, -1
     /// where it was written before.

@@ -12,8 +12,8 @@ import Runtime
 package struct Plan: ~Copyable {
     package let height: Int
     package let width: Int
-    /// Whether sums are computed where one of their terms stands, the residual. A BatchNorm that needs the convolution's
-    /// output as it is does not allow that.
+    /// Whether sums are computed in place of one of their terms, the residual. A BatchNorm that needs the unchanged
+    /// output of the convolution does not allow that.
     package let addsInPlace: Bool
     package internal(set) var tensors = UniqueArray<PlanTensor>()
     /// One for each step of the program.
@@ -50,15 +50,15 @@ package struct Plan: ~Copyable {
     }
 }
 
-/// The activations between two steps of a plan, as they lie in memory for each image.
+/// The activations between two steps of a plan, as laid out in memory for each image.
 package struct PlanTensor: BitwiseCopyable {
     package let height: Int
     package let width: Int
     package let channels: Int
     /// Zero pixels around the image: as many as the widest padding of the convolutions that read it.
     package let border: Int
-    /// Rows that are kept at a time: all of them with the border, or, of what is used within one section in bands alone, so
-    /// many that what is still to be read is there.
+    /// Rows that are kept at a time: all of them with the border, or, for a tensor that is used only within one section
+    /// in bands, just enough rows for pending readers.
     private(set) var keptRows: Int
     /// Floats of all rows, with the border.
     let wholeFloatCount: Int
@@ -172,8 +172,8 @@ extension Plan {
                 residual: residual, target: target))
     }
 
-    /// Whether what a step gives may stand where something of the same shape does that it reads pixel by pixel: if nobody
-    /// wants that any more.
+    /// Whether the output of a step may replace a tensor of the same shape that it reads pixel by pixel: if no later
+    /// step reads that.
     private func canReplace(_ read: Int, by step: Int, _ program: borrowing Program) -> Bool {
         addsInPlace && program.steps[read].lastReader == step
             && program.steps[read].border == program.steps[step].border

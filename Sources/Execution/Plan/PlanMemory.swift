@@ -25,7 +25,8 @@ struct PlanMemory: ~Copyable {
         for tensor in 0..<tensors.count {
             let offset = lowestFreeOffset(for: tensor, tensors)
             guard let offset, let end = checkedSum(offset, tensors[tensor].floatCount) else {
-                throw BackboneError(.invalidArgument, "input is too large to be addressed")
+                throw BackboneError(
+                    .invalidArgument, "input is too large for the address space; use fewer or smaller images")
             }
             tensors[tensor].offset = offset
             size = max(size, end)
@@ -53,7 +54,7 @@ struct PlanMemory: ~Copyable {
     private func lowestFreeOffset(for tensor: Int, _ tensors: borrowing UniqueArray<PlanTensor>) -> Int? {
         var offset = 0
         var moved = true
-        // Each round moves behind at least one more tensor, so there are at most as many rounds as tensors.
+        // Each round moves past at least one more tensor, so it takes at most as many rounds as tensors.
         while moved {
             moved = false
             for other in 0..<tensor where livesWith(tensor, other) {

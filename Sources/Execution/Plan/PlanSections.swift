@@ -15,7 +15,7 @@ package struct PlanSection: BitwiseCopyable {
     package let imagesTogether: Int
     /// 1 where each step computes all rows.
     package var bandCount = 1
-    /// Where the first step of the first band stands in `Plan.bands`; each band has all steps.
+    /// The index of the first step of the first band in `Plan.bands`; each band has all steps.
     var firstBand = 0
 
     var stepCount: Int { endStep - firstStep }

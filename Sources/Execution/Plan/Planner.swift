@@ -42,7 +42,7 @@ package struct Planner: Sendable {
         return planner
     }
 
-    /// The algorithm that is expected to be fastest, of those that there are kernels for.
+    /// The algorithm that is expected to be fastest, of those that have kernels.
     ///
     /// - Parameter isRectified: Whether the input comes from a ReLU, with nothing added before it.
     func algorithm(for shape: ConvolutionShape, isRectified: Bool = false) -> ConvolutionAlgorithm {
@@ -76,7 +76,7 @@ struct ConvolutionCost {
     private static let productsPerMicrosecond = 88_000.0
     /// Floats that the transforms read or write at a point of a tile.
     private static let transformedPerMicrosecond = 18_000.0
-    /// Bytes of weights. Those of a whole network exceed the caches: each forward reads them from memory again.
+    /// Bytes of weights. Those of a whole network exceed the caches: each forward pass reads them from memory again.
     private static let bytesPerMicrosecond = 18_000.0
 
     /// How often packed weights go through memory where they are packed before they are read: they are written too, and what

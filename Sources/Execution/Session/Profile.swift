@@ -5,7 +5,7 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a step of a plan is, and what it took.
+/// A step of a plan, and its time.
 package struct StepProfile: BitwiseCopyable {
     package enum Kind: BitwiseCopyable {
         case input
@@ -20,26 +20,26 @@ package struct StepProfile: BitwiseCopyable {
     package let kernel: StaticString
     package let inputShape: Dimensions
     package let outputShape: Dimensions
-    /// Operations of the definition, two for each product with a weight; 0 for steps that multiply by none.
+    /// Operations by the definition, two for each product with a weight; 0 for steps without weights.
     package let operations: Int
-    /// Bytes of activations and weights that are read and written, each once.
+    /// Bytes of activations and weights read and written, each counted once.
     package let bytes: Int
     package var nanoseconds = 0
 }
 
 extension Session {
-    /// Computes a forward and passes each of its steps to `body`.
+    /// Computes a forward pass and passes each of its steps to `body`.
     ///
-    /// - Parameter capacity: The most steps that `body` can take; nil to be told their number and nothing else.
-    /// - Returns: How many steps there are.
-    /// - Throws: As `forward`; `invalidArgument` if there are more than `capacity`.
+    /// - Parameter capacity: The largest number of steps for `body`; nil to return only their number.
+    /// - Returns: The number of steps.
+    /// - Throws: As `forward`; `invalidArgument` for more than `capacity`.
     package func profile(
         _ arguments: ForwardArguments, capacity: Int?, _ cancellation: Cancellation,
         _ body: (borrowing Network, Int, StepProfile) -> Void
     ) throws(BackboneError) -> Int {
         try check(arguments)
         let images = arguments.input.shape.n
-        // Weights are packed for those alone who compute.
+        // Weights are packed only for callers that compute.
         let computes = capacity != nil && images > 0
         let plan =
             computes
@@ -49,7 +49,8 @@ extension Session {
         let count = plan.pointee.steps.count
         guard let capacity else { return count }
         guard capacity >= count else {
-            throw BackboneError(.invalidArgument, "capacity is \(capacity), the plan has \(count) layers")
+            throw BackboneError(
+                .invalidArgument, "capacity is \(capacity), expected at least \(count), the number of layers")
         }
         var times = try UniqueArray(repeating: 0, count: count)
         if computes {
@@ -70,7 +71,7 @@ extension Plan {
         _ index: Int, _ kernels: KernelTable, _ graph: borrowing Graph, images: Int
     ) -> StepProfile {
         let step = steps[index]
-        // The converted image has the size of the caller's, and what goes to the caller that of what is computed.
+        // The converted image has the size of the caller's image, and an output that of its tensor.
         let from = step.source ?? step.target ?? 0
         let to = step.target ?? from
         var (operations, weights) = (0, 0)
@@ -86,13 +87,13 @@ extension Plan {
             let shape = ConvolutionShape(definition, height: tensors[from].height, width: tensors[from].width)
             let convolutionKernel = kernels.convolutions[convolution.algorithm, shape]
             kernel = convolutionKernel.name
-            // The images first: of none there are no operations, however many one would take.
+            // The images first: without images the product is 0, however many operations one would need.
             let pixels = checkedProduct(checkedProduct(images, shape.outputHeight), shape.outputWidth)
             operations = checkedProduct(checkedProduct(pixels, shape.weightCount), 2) ?? .max
             weights = convolutionKernel.packedCount(shape)
         } else if step.kind == .linear || step.kind == .channelConvolution {
             weights = graph.entry(.weight, ofNode: step.step.node)?.elementCount ?? 0
-            // Each weight of the filter along channels meets all of them.
+            // Each weight of the filter along channels is used for all channels.
             let uses: Int? = step.kind == .linear ? images : checkedProduct(images, tensors[to].channels)
             operations = checkedProduct(checkedProduct(uses, weights), 2) ?? .max
         }
@@ -105,7 +106,8 @@ extension Plan {
         Dimensions(images, tensors[tensor].channels, tensors[tensor].height, tensors[tensor].width)
     }
 
-    /// Of some tensors, and of weights; a number below 0 is no tensor. What has no place in an Int is the largest Int.
+    /// Bytes of some tensors, and of weights; a number below 0 is not a tensor. A size that overflows Int is the
+    /// largest Int.
     private func bytes(_ indices: InlineArray<3, Int>, _ images: Int, weights: Int = 0) -> Int {
         var floats: Int? = weights
         for index in 0..<3 where indices[index] >= 0 {
@@ -116,7 +118,7 @@ extension Plan {
 }
 
 extension KernelTable {
-    /// The name of the kernel of a step that is not a convolution, of which there are several.
+    /// The name of the kernel of a step that is not a convolution; those have several kernels.
     fileprivate func name(of kind: StepKind) -> StaticString {
         switch kind {
         case .input: inputConversion.name

@@ -7,7 +7,7 @@ import Runtime
 
 // Passes for the statistics of BatchNorms alone.
 extension Session {
-    /// Takes the statistics of a batch of images into those that are being collected.
+    /// Adds the statistics of a batch of images to the collected ones.
     ///
     /// - Throws: `invalidArgument`, `outOfMemory`, `cancelled`; nothing has changed then.
     package func addStatistics(_ input: TensorView, _ cancellation: Cancellation) throws(BackboneError) {

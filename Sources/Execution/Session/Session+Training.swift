@@ -6,13 +6,13 @@ import Kernels
 import Networks
 import Runtime
 
-// Passes with a tape. Calls with one tape follow each other; those with several tapes run side by side, but for passes that
-// change running statistics.
+// Passes with a tape. Calls with one tape wait for each other; calls with several tapes run side by side, except passes
+// that change running statistics.
 extension Session {
-    /// Computes the outputs of a batch as `forward` does, and keeps on the tape what the way back needs.
+    /// Computes the outputs of a batch as `forward` does, and keeps the data for the backward pass on the tape.
     ///
-    /// - Throws: `invalidArgument` before anything has changed but the tape, which is then empty; `outOfMemory` and `cancelled`,
-    ///   with undefined outputs.
+    /// - Throws: `invalidArgument` before anything but the tape has changed, which is then empty; `outOfMemory` and
+    ///   `cancelled`, with undefined outputs.
     package func forwardTrain(
         _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
     ) throws(BackboneError) {
@@ -32,12 +32,12 @@ extension Session {
 
     private func checkOwner(_ tape: Tape) throws(BackboneError) {
         guard tape.state.pointee.session == identity else {
-            throw BackboneError(.stale, "the tape was made for another network: make one for this network")
+            throw BackboneError(.stale, "the tape belongs to another network; create one for this network")
         }
     }
 
-    /// Takes the lock with values: alone if running statistics will change. Gives back what earlier passes in evaluation mode
-    /// have left and the next one could not use.
+    /// Takes the lock, with values: exclusive if running statistics will change. Frees memory of earlier passes in
+    /// evaluation mode that the next one could not use.
     private func lockForTraining(_ cancellation: Cancellation) throws(BackboneError) {
         try lockShared(cancellation)
         releaseWorkspaces()
@@ -58,10 +58,11 @@ extension Session {
         _ tape: Tape, _ arguments: ForwardArguments, _ cancellation: Cancellation
     ) throws(BackboneError) {
         let state = tape.state
-        // Before engines are made: one for nothing cannot be.
+        // Checked before engines are made: an engine needs at least one node.
         guard network.pointee.trainableCount > 0 || state.pointee.options.wantsInputGradient else {
             throw BackboneError(
-                .invalidArgument, "nothing is trained: freeze fewer stages, or make a tape for the input's gradient")
+                .invalidArgument,
+                "no parameter is trainable; freeze fewer stages, or create the tape with the option input_gradient")
         }
         try withEngine { engine throws(BackboneError) in
             try state.pointee.prepareEngines(network.pointee, engine.pointee)
@@ -78,8 +79,8 @@ extension Session {
         }
     }
 
-    /// Plans a pass over the trained part, from an image of the boundary's size on, in the memory of the tape, and computes
-    /// what it begins with.
+    /// Plans a pass through the trained part, from an image of the boundary's size on, in the memory of the tape, and
+    /// computes its input.
     private func prepare(
         _ tape: Tape, _ arguments: ForwardArguments, _ size: (height: Int, width: Int), _ cancellation: Cancellation,
         _ prefix: PrefixRun?
@@ -133,7 +134,7 @@ extension Session {
             byteCount = max(byteCount, count)
         }
         try tape.state.pointee.reserve(byteCount)
-        guard let memory = tape.state.pointee.memory else { preconditionFailure("there is memory") }
+        guard let memory = tape.state.pointee.memory else { preconditionFailure("memory was reserved") }
         return memory
     }
 
@@ -155,7 +156,7 @@ extension Session {
         if pass.kernels.usesBLAS { try BLASThreading.enter(threads: pass.engine.pointee.threadCount) }
         pass.forward(arguments)
         if pass.kernels.usesBLAS { BLASThreading.leave(threads: pass.engine.pointee.threadCount) }
-        // Asked once: what is thrown and what is kept must agree.
+        // Checked once: the error and the kept state must agree.
         if cancellation.isCancelled { return try cancellation.check() }
         pass.keepStatistics()
         tape.state.pointee.valueRevision = network.pointee.valueRevision
@@ -164,7 +165,7 @@ extension Session {
 
     // MARK: - Backward
 
-    /// Goes back over a tape, which is empty afterwards unless it is made to be retained.
+    /// Runs the backward pass of a tape, which is empty afterwards unless its options retain it.
     ///
     /// - Parameter count: Floats of the gradients.
     /// - Throws: `stale` for a tape that is empty, of another network, or of one that has changed since; `invalidArgument`; both
@@ -181,16 +182,16 @@ extension Session {
         guard state.pointee.isFull, let key = state.pointee.key, let plan = state.pointee.plan,
             let trained = state.pointee.trained, let memory = state.pointee.memory, let size = state.pointee.size
         else {
-            throw BackboneError(.stale, "the tape is empty: call backbone_forward_train first")
+            throw BackboneError(.stale, "the tape is empty; call backbone_forward_train first")
         }
         guard key.layoutRevision == network.pointee.layoutRevision else {
             throw BackboneError(
                 .stale,
-                "other stages or parameters were frozen since the tape was filled: call backbone_forward_train again")
+                "other stages or parameters were frozen since the tape was filled; call backbone_forward_train again")
         }
         guard state.pointee.valueRevision == network.pointee.valueRevision else {
             throw BackboneError(
-                .stale, "weights were written since the tape was filled: call backbone_forward_train again")
+                .stale, "weights were written since the tape was filled; call backbone_forward_train again")
         }
         let input = Dimensions(key.imageCount, network.pointee.graph.inputChannels, key.height, key.width)
         try network.pointee.check(

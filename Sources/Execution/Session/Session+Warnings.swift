@@ -5,20 +5,20 @@ import Kernels
 import Networks
 import Runtime
 
-// Inputs that fool people: nothing in a checkpoint or in an image says whether one is normalised for the other, and the
-// features of a wrong scale look like features. What a forward pass can see speaks for it.
+// Inputs on a wrong scale are easily missed: neither a checkpoint nor an image says whether they fit each other, and
+// wrong features look like features. So each forward pass checks the values that it sees.
 extension Session {
-    /// How many warnings the forward passes have given so far.
+    /// The number of warnings of the forward passes so far.
     package var warningCount: Int { logging { $0.textCount } }
 
     /// A warning that `warningCount` has counted; valid and unchanged until `destroy`.
     package func warning(_ index: Int) -> UnsafePointer<CChar> { logging { $0.text(index) } }
 
-    /// Notes what the loaded stem expects: pixels that nothing divides, or else inputs of deviation 1; nil if that is
-    /// unknown, as of weights that were not loaded.
+    /// Notes the inputs that the loaded stem expects: pixels not divided by a deviation, or else inputs of deviation 1;
+    /// nil if unknown, as for weights that were not loaded.
     package func noteExpectedScale(pixels: Bool?) { logging { $0.expectsPixels = pixels } }
 
-    /// Looks at some values of the input and the features of a forward pass that has succeeded, and warns.
+    /// Samples the input and the features of a successful forward pass, and warns.
     func observe(_ arguments: ForwardArguments) {
         observing { log, normalization in
             let pending = log.pendingKinds
@@ -33,7 +33,10 @@ extension Session {
             {
                 log.add(
                     .featuresNotFinite,
-                    "outputs[\(index)] has values that are not finite (NaN or infinity): check the weights, and the input"
+                    """
+                    outputs[\(index)] has values that are not finite (NaN or infinity); check the weights and the \
+                    input
+                    """
                 )
             }
         }
@@ -41,9 +44,9 @@ extension Session {
 }
 
 extension InputNormalization {
-    /// Beyond what any normalisation to a deviation of 1 gives, and below the brightness of most photos.
+    /// More than any normalisation to a deviation of 1 gives, and less than the brightness of most photos.
     fileprivate static var largeReach: Float { 20 }
-    /// Beyond pixels themselves.
+    /// More than pixels themselves.
     fileprivate static var hugeReach: Float { 300 }
 
     /// The bits of the warnings that inputs of these elements can lead to.
@@ -71,7 +74,10 @@ extension WarningLog {
         if sample.notFiniteCount > 0 {
             add(
                 .inputNotFinite,
-                "input has values that are not finite (NaN or infinity), \(sample.notFiniteCount) of \(InputSample.count) sampled: check how it was made"
+                """
+                input has values that are not finite (NaN or infinity), \(sample.notFiniteCount) of \
+                \(InputSample.count) sampled; check how it was made
+                """
             )
         }
         if sample.isConstant { return }
@@ -103,7 +109,10 @@ extension WarningLog {
                 : "pass values from 0 to 1 and set normalization to 1 (all; in Python normalize=\"all\"), or normalise before the call"
             add(
                 .floatsNotNormalized,
-                "float32 input reaches \(rounded: sample.largest), as pixels do, but mean and std_dev were not applied: they apply to uint8 inputs alone; \(cure)"
+                """
+                float32 input reaches \(rounded: sample.largest), as pixels do, but mean and std_dev were not applied: \
+                they apply to uint8 inputs alone; \(cure)
+                """
             )
         } else if sample.isFractionOfOne && normalization.smallestResult < -0.5 {
             let cure: StaticString =
@@ -112,7 +121,10 @@ extension WarningLog {
                 : "normalise before the call, or set normalization to 1 (all; in Python normalize=\"all\")"
             add(
                 .floatsNotNormalized,
-                "float32 input has values from 0 to 1, as images do before they are normalised, but mean and std_dev were not applied: they apply to uint8 inputs alone; \(cure)"
+                """
+                float32 input has values from 0 to 1, as images do before they are normalised, but mean and std_dev \
+                were not applied: they apply to uint8 inputs alone; \(cure)
+                """
             )
         } else if sample.isBelowPixels {
             warnOfSmallFloats(normalization, false, expectsPixels: expectsPixels)
@@ -123,12 +135,19 @@ extension WarningLog {
         if isNormalized {
             add(
                 .floatsTooLarge,
-                "float32 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the weights seem to expect a deviation of 1: give mean and std_dev in the units of the input"
+                """
+                float32 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the weights \
+                seem to expect a deviation of 1; give mean and std_dev in the units of the input
+                """
             )
         } else {
             add(
                 .floatsTooLarge,
-                "float32 input reaches \(rounded: sample.reach), but the loaded weights seem to expect a deviation of 1: set mean and std_dev with normalization 1 (all; in Python normalize=\"all\"), or normalise before the call"
+                """
+                float32 input reaches \(rounded: sample.reach), but the loaded weights seem to expect a deviation of \
+                1; set mean and std_dev with normalization 1 (all; in Python normalize=\"all\"), or normalise before \
+                the call
+                """
             )
         }
     }
@@ -139,27 +158,40 @@ extension WarningLog {
         if isNormalized && normalization.isOfPixels {
             add(
                 .floatsTooSmall,
-                "float32 input seems to be normalised already, or to have values from 0 to 1, but mean and std_dev for pixels from 0 to 255 were applied: pass pixels, or set normalization to 0 (uint8)"
+                """
+                float32 input seems to be normalised already, or to have values from 0 to 1, but mean and std_dev for \
+                pixels from 0 to 255 were applied; pass pixels, or set normalization to 0 (uint8)
+                """
             )
         } else if !isNormalized && expectsPixels == true {
             add(
                 .floatsTooSmall,
-                "float32 input has values around 0 or from 0 to 1, but the loaded weights seem to expect pixels less their mean, not divided: do not divide by 255 or std_dev"
+                """
+                float32 input has values around 0 or from 0 to 1, but the loaded weights seem to expect pixels minus \
+                their mean, not divided; do not divide by 255 or std_dev
+                """
             )
         }
     }
 
-    /// Pixels of a network without deviations, whose weights do not say that they want none.
+    /// Warns of pixels for a network without deviations whose weights do not show that it was trained so.
     private func warnOfBytesAsTheyAre(isMeanGiven: Bool, expectsPixels: Bool?) {
         if expectsPixels != true {
             add(
                 .bytesTooLarge,
-                "uint8 input is used as it is, since std_dev is not set: set mean and std_dev (ImageNet: BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV), or std_dev to 1 if the network was trained so"
+                """
+                uint8 input is used as it is, since std_dev is not set; set mean and std_dev (ImageNet: \
+                BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV), or std_dev to 1 if the network was trained so
+                """
             )
         } else if !isMeanGiven {
             add(
                 .bytesTooLarge,
-                "uint8 input is used as it is, since mean is not set, but the loaded weights seem to expect pixels less their mean: set mean (ImageNet: BACKBONE_IMAGENET_MEAN, for BGR in reverse), or mean to 0 if the network was trained so"
+                """
+                uint8 input is used as it is, since mean is not set, but the loaded weights seem to expect pixels \
+                minus their mean; set mean (ImageNet: BACKBONE_IMAGENET_MEAN, for BGR in reverse), or mean to 0 if the \
+                network was trained so
+                """
             )
         }
     }
@@ -168,17 +200,26 @@ extension WarningLog {
         if !isNormalized {
             add(
                 .bytesTooLarge,
-                "uint8 input has no mean and std_dev, but the loaded weights seem to expect a deviation of 1: set them (ImageNet: BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV)"
+                """
+                uint8 input has no mean and std_dev, but the loaded weights seem to expect a deviation of 1; set them \
+                (ImageNet: BACKBONE_IMAGENET_MEAN and BACKBONE_IMAGENET_STD_DEV)
+                """
             )
         } else if isOfPixels {
             add(
                 .bytesTooLarge,
-                "uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the loaded weights seem to expect a deviation of 1: set std_dev (ImageNet: BACKBONE_IMAGENET_STD_DEV)"
+                """
+                uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, but the loaded \
+                weights seem to expect a deviation of 1; set std_dev (ImageNet: BACKBONE_IMAGENET_STD_DEV)
+                """
             )
         } else {
             add(
                 .bytesTooLarge,
-                "uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied: they are for pixels from 0 to 255; multiply those for values from 0 to 1 by 255"
+                """
+                uint8 input reaches \(rounded: sample.reach) after mean and std_dev were applied, which must be for \
+                pixels from 0 to 255; multiply those for values from 0 to 1 by 255
+                """
             )
         }
     }
@@ -187,7 +228,7 @@ extension WarningLog {
 extension Message.Interpolation {
     /// A finite number, rounded to a whole one.
     fileprivate mutating func appendInterpolation(rounded value: Float) {
-        // What no Int holds is as good as the largest.
+        // A number that overflows Int counts as the largest.
         appendInterpolation(Int(exactly: value.rounded()) ?? .max)
     }
 }

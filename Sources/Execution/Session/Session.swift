@@ -6,22 +6,23 @@ import Kernels
 import Networks
 import Runtime
 
-/// A network with the engine that runs it and the lock that keeps changes and forwards apart: what a C handle points to.
+/// A network with the engine that runs it and the lock that keeps changes and forward passes apart: the target of a C
+/// handle.
 ///
-/// Calls that take long take a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
+/// Long calls get a `Cancellation` from `enter`; once it is cancelled they throw and have changed nothing.
 ///
-/// The value is a reference; `destroy` frees what it refers to.
+/// The value is a reference; `destroy` frees its target.
 package struct Session {
     private struct State: ~Copyable {
-        /// Shared for forwards in evaluation and for reading, exclusive for changes.
+        /// Shared for forward passes in evaluation mode and for reading, exclusive for changes.
         let lock: ReadWriteLock
         // Memory of their own: to take the address of a field is, to Swift, to change the state that others read.
         let network: UnsafeMutablePointer<Network>
         let engine: UnsafeMutablePointer<Engine>
-        /// How often calls were cancelled.
+        /// The number of cancels so far.
         let cancelCount: UnsafeMutablePointer<Int32>
         let warnings: WarningLog
-        /// When it was made.
+        /// The time of its creation.
         let nanoseconds: Int
 
         deinit {
@@ -52,14 +53,14 @@ package struct Session {
             Heap.destroy(networkMemory)
             throw error
         }
-        // If there is no memory for the state, it ends, and with it all three.
+        // If the state cannot be allocated, the lock ends, and with it all three.
         state = try Heap.make(
             State(
                 lock: lock, network: networkMemory, engine: engineMemory, cancelCount: cancelCount,
                 warnings: warnings, nanoseconds: shims_nanoseconds()))
     }
 
-    /// The session behind a handle that `handle` gave out.
+    /// The session of a handle that `handle` returned.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
@@ -70,7 +71,7 @@ package struct Session {
     var network: UnsafeMutablePointer<Network> { state.pointee.network }
     private var engine: UnsafeMutablePointer<Engine> { state.pointee.engine }
 
-    /// Runs `body` with what has a lock of its own and what never changes.
+    /// Runs `body` with the parts that have a lock of their own or never change.
     func observing(_ body: (borrowing WarningLog, borrowing InputNormalization) -> Void) {
         body(state.pointee.warnings, engine.pointee.normalization)
     }
@@ -97,10 +98,10 @@ package struct Session {
 
     func unlock() { state.pointee.lock.unlock() }
 
-    /// What never changes and needs no lock.
+    /// The parts that never change and need no lock.
     package var threadCount: Int { engine.pointee.threadCount }
     package var configuration: Configuration { network.pointee.configuration }
-    /// The channels of its blocks where these follow no rule; valid until `destroy`.
+    /// The channels of its blocks, if they do not follow the rules; valid until `destroy`.
     package var blockWidths: UnsafeBufferPointer<Int32> { network.pointee.widths.values.elements }
     package var kernels: KernelTable { engine.pointee.kernels }
     package var means: UnsafePointer<Float> { engine.pointee.normalization.means }
@@ -115,7 +116,7 @@ package struct Session {
     package var reversesChannels: Bool { engine.pointee.normalization.reversesChannels }
     package var normalizesFloats: Bool { engine.pointee.normalization.includesFloats }
 
-    /// Runs `body`, which needs no lock, with the threads of the forwards.
+    /// Runs `body`, which needs no lock, with the threads of the forward passes.
     package func sharing(
         _ body: (borrowing ThreadPool) throws(BackboneError) -> Void
     ) throws(BackboneError) { try body(engine.pointee.pool) }
@@ -125,7 +126,7 @@ package struct Session {
     /// Begins a call that `cancel` can end.
     package func enter() -> Cancellation { Cancellation(entering: state.pointee.cancelCount) }
 
-    /// Ends the calls that have been entered. For any thread and for signal handlers: it only counts.
+    /// Ends the calls in progress. For any thread and for signal handlers: it only counts.
     package func cancel() { shims_atomic_increment(state.pointee.cancelCount) }
 
     // MARK: - Access to the network
@@ -135,7 +136,7 @@ package struct Session {
         _ body: (borrowing Graph) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result { try body(network.pointee.graph) }
 
-    /// Runs `body` while nobody changes the network.
+    /// Runs `body` while no call changes the network.
     package func reading<Result: ~Copyable>(
         _ body: (borrowing Network) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result {
@@ -144,7 +145,7 @@ package struct Session {
         return try body(network.pointee)
     }
 
-    /// Runs `body` while nobody else uses the network.
+    /// Runs `body` while no other call uses the network.
     package func changing<Result>(
         _ body: (inout Network) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result {
@@ -153,7 +154,7 @@ package struct Session {
         return try body(&network.pointee)
     }
 
-    /// Runs `body` while nobody changes the network, whose values are there.
+    /// Runs `body` while no call changes the network, after making sure that its values exist.
     package func readingValues<Result>(
         _ body: (borrowing Network) throws(BackboneError) -> Result
     ) throws(BackboneError) -> Result {
@@ -163,17 +164,16 @@ package struct Session {
             try changing { network throws(BackboneError) in try network.requireValues(.none) }
             state.pointee.lock.lockShared()
         }
-        // Values never go away again.
+        // Values stay from then on.
         defer { state.pointee.lock.unlock() }
         return try body(network.pointee)
     }
 
-    /// Puts values that were filled beside the network in the place of its own, of which those entries stay that were
-    /// not loaded.
+    /// Replaces the network's values by separately filled ones, and keeps those of entries that were not loaded.
     ///
     /// - Parameters:
-    ///   - check: throws if the network is not one for which this may happen any more.
-    ///   - commit: what changes together with the network, which cannot fail.
+    ///   - check: throws if the network has changed so that this is no longer allowed.
+    ///   - commit: changes other state together with the network; it cannot fail.
     package func adopt(
         _ values: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>, _ cancellation: Cancellation,
         after check: (borrowing Network) throws(BackboneError) -> Void = { _ in }, commit: () -> Void = {}
@@ -213,9 +213,9 @@ package struct Session {
     /// Layers never change, so this needs no lock.
     func check(_ arguments: ForwardArguments) throws(BackboneError) { try network.pointee.check(arguments) }
 
-    /// Runs a plan on arguments that have been checked, under the lock of `lockForForward`.
+    /// Runs a plan on checked arguments, under the lock of `lockForForward`.
     ///
-    /// - Parameter times: Receives the nanoseconds of each step; nil where nobody wants to know.
+    /// - Parameter times: Receives the nanoseconds of each step; nil if not measured.
     func run(
         _ plan: UnsafePointer<Plan>, on arguments: ForwardArguments, times: UnsafeMutablePointer<Int>?,
         _ cancellation: Cancellation
@@ -230,8 +230,8 @@ package struct Session {
         try pass.run(on: engine)
     }
 
-    /// Takes the lock and a plan for which weights are packed as they are: the lock is shared, or exclusive where the
-    /// forward will change running statistics.
+    /// Takes the lock and a plan whose weights are packed: the lock is shared, or exclusive if the forward pass will
+    /// change running statistics.
     func lockForForward(
         of shape: Dimensions, _ cancellation: Cancellation
     ) throws(BackboneError) -> UnsafePointer<Plan> {
@@ -243,12 +243,12 @@ package struct Session {
 
         try state.pointee.lock.lockExclusive(cancellation)
         let plan = try preparedPlan(for: shape, cancellation)
-        // No other thread comes in between, whose forward might want the memory of these weights for its own.
+        // So no forward pass of another thread can reuse the memory of these weights in between.
         if !network.pointee.usesBatchStatistics { state.pointee.lock.downgrade() }
         return plan
     }
 
-    /// Takes the lock, shared, and a plan to look at: its weights may not be packed.
+    /// Takes the shared lock and a plan to inspect: its weights need not be packed.
     func lockForReading(of shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {
         state.pointee.lock.lockShared()
         do throws(BackboneError) {
@@ -265,7 +265,7 @@ package struct Session {
         state.pointee.lock.unlock()
     }
 
-    /// The plan for a shape if its weights are packed as they are. Unlocks where it throws.
+    /// The plan for a shape if its weights are packed. Unlocks if it throws.
     private func readyPlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan>? {
         do throws(BackboneError) {
             let plan = try takePlan(for: shape)
@@ -278,7 +278,7 @@ package struct Session {
         }
     }
 
-    /// The plan for a shape after packing its weights, for which the caller has the lock alone. Unlocks where it throws.
+    /// The plan for a shape after packing its weights; the caller holds the exclusive lock. Unlocks if it throws.
     private func preparedPlan(
         for shape: Dimensions, _ cancellation: Cancellation
     ) throws(BackboneError) -> UnsafePointer<Plan> {
@@ -305,17 +305,17 @@ package struct Session {
         return engine.pointee.packedByteCount
     }
 
-    /// Gives back the memory of earlier passes.
+    /// Frees the memory of earlier passes.
     func releaseWorkspaces() {
         engine.pointee.cacheLock.lock()
         defer { engine.pointee.cacheLock.unlock() }
         engine.pointee.workspaces.removeAll()
     }
 
-    /// Whether there are packed weights of values that have changed since or, in training mode, are about to; under the lock.
+    /// Whether packed weights are of values that have changed since or, in training mode, are about to; under the lock.
     var hasUnneededWeights: Bool { engine.pointee.hasUnneededWeights(of: network.pointee) }
 
-    /// Gives back the memory of those; the caller has the lock alone.
+    /// Frees the memory of those; the caller holds the exclusive lock.
     func releaseUnneededWeights() { engine.pointee.releaseUnneededWeights(of: network.pointee) }
 
     func takePlan(for shape: Dimensions) throws(BackboneError) -> UnsafePointer<Plan> {

@@ -4,7 +4,7 @@
 import CShims
 import Runtime
 
-/// What a forward pass may warn of.
+/// The kinds of warnings of a forward pass.
 enum ForwardWarning: Int32 {
     /// Floats look unnormalised, but means and deviations apply to uint8 alone.
     case floatsNotNormalized
@@ -12,7 +12,8 @@ enum ForwardWarning: Int32 {
     case floatsTooLarge
     /// Floats are far smaller than the loaded stem, or the means and deviations, expect.
     case floatsTooSmall
-    /// uint8 values are far larger than the loaded stem expects, or nothing says that they are to be used as they are.
+    /// uint8 values are far larger than the loaded stem expects, or neither options nor stem show that the network was
+    /// trained with them.
     case bytesTooLarge
     case inputNotFinite
     case featuresNotFinite
@@ -24,10 +25,10 @@ enum ForwardWarning: Int32 {
 /// The warnings that forward passes of one session have given: each kind once, in the order in which they came.
 ///
 /// Texts never change or move once they are counted, so a caller may read them while other threads add some. A forward
-/// pass that has nothing to warn of takes no lock.
+/// pass without a warning takes no lock.
 struct WarningLog: ~Copyable {
     private let lock: Mutex
-    /// How many texts there are, which kinds were given, and the expected scale. Written with `lock` held, but for the
+    /// The number of texts, the kinds given so far, and the expected scale. Written with `lock` held, but for the
     /// last; read without it.
     private let atomics: Buffer<Int32>
     private let texts: Buffer<CChar>
@@ -47,7 +48,7 @@ struct WarningLog: ~Copyable {
         self.texts = texts
     }
 
-    /// How many there are so far.
+    /// The number of warnings so far.
     var textCount: Int { Int(shims_atomic_load(count)) }
 
     /// One of those that `textCount` has counted.
@@ -66,11 +67,12 @@ struct WarningLog: ~Copyable {
         let index = textCount
         message().write(to: texts.start + index * Self.textSize)
         shims_atomic_store(kinds, given | kind.bit)
-        // Last: whoever counts this text finds it complete.
+        // Last: once counted, the text is complete.
         shims_atomic_store(count, Int32(truncatingIfNeeded: index + 1))
     }
 
-    /// Whether the loaded stem expects pixels that nothing divides, or else inputs of deviation 1; nil if that is unknown.
+    /// Whether the loaded stem expects pixels not divided by a deviation, or else inputs of deviation 1; nil if
+    /// unknown.
     var expectsPixels: Bool? {
         get {
             let value = shims_atomic_load(scale)

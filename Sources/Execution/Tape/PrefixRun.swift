@@ -5,8 +5,8 @@ import Kernels
 import Networks
 import Runtime
 
-/// A pass over the frozen part of a network, as in evaluation mode, whose last result goes to a tape. It computes in the memory
-/// of the tape that nothing else is in yet.
+/// A pass over the frozen part of a network, as in evaluation mode, whose last result goes to a tape. It computes in
+/// the unused memory of the tape.
 struct PrefixRun {
     private let engine: UnsafeMutablePointer<Engine>
     private let network: UnsafeMutablePointer<Network>
@@ -14,7 +14,7 @@ struct PrefixRun {
     private let arguments: ForwardArguments
     private let cancellation: Cancellation
 
-    /// Packs the weights and takes a plan, to be given back by `end`.
+    /// Packs the weights and takes a plan, which must be given back by `end`.
     init(
         _ engine: UnsafeMutablePointer<Engine>, _ network: UnsafeMutablePointer<Network>, _ arguments: ForwardArguments,
         _ cancellation: Cancellation
@@ -43,7 +43,7 @@ struct PrefixRun {
         return (tensor.height, tensor.width)
     }
 
-    /// The memory that it computes in.
+    /// Its memory.
     func size(to out: Activation) throws(BackboneError) -> WorkspaceSize {
         var pass = pass(to: out)
         return try pass.measuredSize(on: engine)

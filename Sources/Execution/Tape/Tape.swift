@@ -6,9 +6,9 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a forward pass keeps for the way back: what a C handle of a tape points to.
+/// The data that a forward pass keeps for the backward pass: the target of a C handle of a tape.
 ///
-/// The value is a reference; `destroy` frees what it refers to.
+/// The value is a reference; `destroy` frees its target.
 package struct Tape {
     let state: UnsafeMutablePointer<TapeState>
 
@@ -17,24 +17,24 @@ package struct Tape {
         state = try Heap.make(TapeState(lock: lock, options: options, session: session))
     }
 
-    /// The tape behind a handle that `handle` gave out.
+    /// The tape of a handle that `handle` returned.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
 
     package func destroy() { Heap.destroy(state) }
 
-    /// Has its passes add what they take to `times`, which must outlive them; for benchmarks.
+    /// Makes its passes add their times to `times`, which must outlive them; for benchmarks.
     package func measure(_ times: UnsafeMutablePointer<TrainingTimes>) { state.pointee.times = times }
 }
 
-/// Which session something was made for: no two have the same.
+/// Identifies the session of an object: no two sessions have the same.
 package struct SessionIdentity: BitwiseCopyable, Equatable {
     let address: Int
     let nanoseconds: Int
 }
 
-/// What a tape was filled for. A plan serves as long as all of it stays the same.
+/// The conditions under which a tape was filled. A plan is valid while all of them stay the same.
 struct TapeKey: BitwiseCopyable, Equatable {
     let imageCount: Int
     let height: Int
@@ -50,8 +50,8 @@ struct TapeState: ~Copyable {
     let options: TapeOptions
     let session: SessionIdentity
 
-    /// The number of nodes that are computed as in evaluation mode, the image included; the engines for these and the rest. 0 for
-    /// none yet.
+    /// The number of nodes computed as in evaluation mode, including the image, with the engines for these and for the
+    /// rest. 0 at first.
     var boundary = 0
     var prefix: UnsafeMutablePointer<Engine>?
     var trained: UnsafeMutablePointer<Engine>?
@@ -60,14 +60,14 @@ struct TapeState: ~Copyable {
     var size: TapeSize?
     var memory: UnsafeMutableRawPointer?
     var byteCount = 0
-    /// For each entry of the graph, where its gradient begins; -1 for those that are not trained.
+    /// For each entry of the graph, the offset of its gradient; -1 for entries that are not trained.
     var offsets = UniqueArray<Int>()
     var gradientCount = 0
     /// See `BackwardState`.
     var isSet = UniqueArray<Bool>()
     var isWritten = UniqueArray<Bool>()
 
-    /// Whether there is something to go back over, and the values of the network that it was computed with.
+    /// Whether a forward pass can be gone back over, with the network values that it used.
     var isFull = false
     var times: UnsafeMutablePointer<TrainingTimes>?
     var valueRevision = 0
@@ -85,7 +85,7 @@ struct TapeState: ~Copyable {
         if let memory { free(memory) }
     }
 
-    /// Makes the engines for a network as it is frozen.
+    /// Makes the engines for the present freezing of a network.
     mutating func prepareEngines(_ network: borrowing Network, _ engine: borrowing Engine) throws(BackboneError) {
         let first = options.wantsInputGradient ? 1 : network.firstTrainedNode
         if first == boundary { return }
@@ -108,7 +108,7 @@ struct TapeState: ~Copyable {
         (prefix, trained) = (nil, nil)
     }
 
-    /// Makes room for so many bytes; what was there is lost.
+    /// Makes room for so many bytes; earlier contents are lost.
     mutating func reserve(_ count: Int) throws(BackboneError) {
         if count <= byteCount { return }
         if let memory { free(memory) }
@@ -117,7 +117,7 @@ struct TapeState: ~Copyable {
         byteCount = count
     }
 
-    /// Notes where the gradients of a network's entries are.
+    /// Notes the offsets of the gradients of a network's entries.
     mutating func layOut(_ network: borrowing Network) throws(BackboneError) {
         offsets = try UniqueArray(repeating: -1, count: network.graph.entries.count)
         isWritten = try UniqueArray(repeating: false, count: network.graph.entries.count)

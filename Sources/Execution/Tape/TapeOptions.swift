@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// What a tape is for.
+/// The options of a tape.
 package struct TapeOptions: BitwiseCopyable {
-    /// Whether the gradient of the image can be asked for; then nothing that is frozen is computed apart.
+    /// Whether the gradient of the image can be requested; then frozen parts are computed with the rest.
     package var wantsInputGradient = false
-    /// Whether the way back can be gone several times.
+    /// Whether several backward passes are allowed.
     package var isRetained = false
-    /// Whether activations within a segment are computed again on the way back instead of being kept.
+    /// Whether the backward pass recomputes activations within a segment instead of keeping them.
     package var recomputes = false
 
     package init() {}

@@ -30,7 +30,8 @@ struct TapePlacement: ~Copyable {
             guard tensors[index].isUsed else { continue }
             let offset = lowestFreeOffset(position, tensors)
             guard let offset, let end = checkedSum(offset, tensors[index].floatCount) else {
-                throw BackboneError(.invalidArgument, "input is too large to be addressed")
+                throw BackboneError(
+                    .invalidArgument, "input is too large for the address space; use fewer or smaller images")
             }
             tensors[index].offset = offset
             size = max(size, end)
@@ -43,7 +44,7 @@ struct TapePlacement: ~Copyable {
         let tensor = tensors[order[position]]
         var offset = 0
         var moved = true
-        // Each round moves past at least one more tensor, so there are at most as many rounds as tensors.
+        // Each round moves past at least one more tensor, so it needs at most as many rounds as tensors.
         while moved {
             moved = false
             for other in 0..<position {

@@ -5,42 +5,42 @@ import Kernels
 import Networks
 import Runtime
 
-/// What a step of a training pass computes with. Numbers are tensors of the tape; -1 for none.
+/// The tensors of a step of a training pass, as numbers of tensors of the tape; -1 for none.
 struct TapeStep: BitwiseCopyable {
     let step: ProgramStep
     /// Of the forward pass.
     let algorithm: ConvolutionAlgorithm
     /// Of the gradient of a convolution with respect to its input.
     var gradientAlgorithm = ConvolutionAlgorithm.direct
-    /// Of its source, what it adds, and its scale.
+    /// Of its source, its residual, and its scale.
     let source: Int
     let addend: Int
     let scale: Int
-    /// What it gives.
+    /// Its result.
     let value: Int
-    /// What its convolution gives to a norm that uses the statistics of the batch.
+    /// The result of its convolution, for a norm that uses the statistics of the batch.
     var convolved = -1
-    /// The gradient of what it gives, after the ReLU's.
+    /// The gradient of its result, after the ReLU's gradient.
     var gradient = -1
-    /// The gradient of what its convolution gives, where it needs memory of its own.
+    /// The gradient of its convolution's result, if that needs memory of its own.
     var convolvedGradient = -1
     /// At a stride: the gradient with pixels in between, or the gradient of the pixels that a pointwise convolution reads.
     var spread = -1
-    /// Whether what it gives, and what its convolution gives, is computed again on the way back.
+    /// Whether its result, and that of its convolution, are recomputed in the backward pass.
     var computesValueAgain = false
     var convolvesAgain = false
-    /// Whether the gradient of what it adds is in the place of its own.
+    /// Whether the gradient of its residual has the place of its own.
     var sharesGradient = false
-    /// Images that are computed together.
+    /// Images computed together.
     let imagesTogether: Int
     /// Whether its norm uses the statistics of the batch.
     let usesBatchStatistics: Bool
-    /// Where its norm's statistics begin among those of the tape; see `TapeStatistics`.
+    /// The offset of its norm's statistics among those of the tape; see `TapeStatistics`.
     let statistics: Int
 }
 
 extension TapeStep {
-    /// The results of the forward pass that its gradient is computed from, but for what its convolution gives; -1 for none.
+    /// The results of the forward pass that its gradient needs, except that of its convolution; -1 for none.
     var valuesReadBackward: InlineArray<3, Int> {
         // The mask of a ReLU is its result; SiLU is computed from its input, sigmoid from its result.
         let result = step.function != nil ? value : -1
@@ -53,7 +53,7 @@ extension TapeStep {
     }
 }
 
-/// The steps of a training pass for a batch of one size, and where their tensors are in the memory of a tape.
+/// The steps of a training pass for a batch of one size, and the places of their tensors in the memory of a tape.
 ///
 /// Time runs through all steps forward and then backward. A tensor is kept from the step that writes it to the last that reads
 /// it, in either direction.
@@ -67,7 +67,7 @@ struct TapePlan: ~Copyable {
     private(set) var gradients = UniqueArray<Int>()
     /// For each tensor, the output that it is; -1 for none.
     private(set) var outputs = UniqueArray<Int>()
-    /// For each tensor, the step that normalises again to restore it on the way back; -1 for those that are kept.
+    /// For each tensor, the step that normalises again to restore it in the backward pass; -1 for kept ones.
     private(set) var restorers = UniqueArray<Int>()
     /// Floats of all tensors.
     private(set) var floatCount = 0
@@ -78,14 +78,14 @@ struct TapePlan: ~Copyable {
 
     private var count: Int { steps.count }
 
-    /// When a step is done backward. What is computed again of a segment comes before its way back, for which there is as much
-    /// time.
+    /// The time of a step in the backward pass. Recomputing a segment precedes its backward steps and has as many time
+    /// steps.
     private func backward(_ step: Int) -> Int {
         let segment = segment(of: step)
         return count + 2 * (count - segment.upperBound) + segment.count + (segment.upperBound - 1 - step)
     }
 
-    /// When a step is done again.
+    /// The time when a step is recomputed.
     private func again(_ step: Int) -> Int {
         let segment = segment(of: step)
         return count + 2 * (count - segment.upperBound) + step - segment.lowerBound
@@ -113,7 +113,7 @@ struct TapePlan: ~Copyable {
         if options.recomputes { for index in 1..<max(count, 1) { chooseAgain(index) } }
         for index in 0..<count { chooseRestored(index) }
         for index in 0..<steps.count { useForward(index) }
-        // The first step gives what the trained part reads, whose gradient nobody wants unless it is the image's.
+        // The first step gives the input of the trained part, whose gradient is only needed if it is the image.
         for index in stride(from: program.steps.count - 1, through: 0, by: -1) {
             try addGradients(index, planner, wantsInputGradient: wantsInputGradient)
         }
@@ -185,8 +185,8 @@ struct TapePlan: ~Copyable {
         mostChannels = max(mostChannels, channels)
     }
 
-    /// Chooses whether what a BatchNorm gives is restored on the way back from what it normalises, which is kept: one pass over
-    /// memory in place of memory that is held until then.
+    /// Chooses whether the backward pass restores a BatchNorm's result from its input, which is kept: one more pass
+    /// over memory, less memory held until then.
     private mutating func chooseRestored(_ index: Int) {
         let step = steps[index]
         guard step.value >= 0, step.addend < 0, !step.computesValueAgain, !step.convolvesAgain else { return }
@@ -197,7 +197,8 @@ struct TapePlan: ~Copyable {
         tensors[step.value].computeAgain(after: count)
     }
 
-    /// Chooses whether a step is done again: in all segments but the last, if nothing after its segment reads what it gives.
+    /// Chooses whether a step is recomputed: in all segments but the last, if nothing after its segment reads its
+    /// result.
     private mutating func chooseAgain(_ index: Int) {
         let (step, segment) = (steps[index], segment(of: index))
         guard segment.upperBound < count, step.value >= 0 else { return }
@@ -210,7 +211,7 @@ struct TapePlan: ~Copyable {
         tensors[step.value].computeAgain(after: count)
     }
 
-    /// Notes what a step reads and writes on the way forward, and when it is done again.
+    /// Notes the reads and writes of a step in the forward pass, and when it is recomputed.
     private mutating func useForward(_ index: Int) {
         useAll(of: index, at: index)
         let step = steps[index]
@@ -236,7 +237,7 @@ struct TapePlan: ~Copyable {
         if tensor >= 0 { useTensor(gradients[tensor], at: time) }
     }
 
-    /// Whether a step is the last of the program that reads what another gives.
+    /// Whether a step is the last of the program that reads another's result.
     private func isLastReader(_ index: Int, of tensor: Int) -> Bool { !isRead(tensor, in: index + 1..<count) }
 
     /// Whether any of some steps reads a tensor.
@@ -260,7 +261,7 @@ struct TapePlan: ~Copyable {
         }
         let gradient = gradients[step.value]
         steps[index].gradient = gradient
-        // What is added receives the same gradient: in the same place if nothing else contributes before.
+        // A residual receives the same gradient: in the same place if nothing else contributes before.
         if step.addend >= 0 && step.addend != step.source && step.step.kind != .normalization
             && gradients[step.addend] < 0 && outputs[step.addend] < 0
             && hasGradient(step.addend, wantsInputGradient: wantsInputGradient)
@@ -274,13 +275,13 @@ struct TapePlan: ~Copyable {
         }
     }
 
-    /// Whether the way back comes to an output: it does not where nothing before it is trained.
+    /// Whether the backward pass reaches an output: not if nothing before it is trained.
     func hasGradient(ofOutput output: Int) -> Bool {
         for value in 0..<outputs.count where outputs[value] == output { return gradients[value] >= 0 }
         return false
     }
 
-    /// Whether anybody wants the gradient of a tensor.
+    /// Whether the gradient of a tensor is needed.
     private func hasGradient(_ tensor: Int, wantsInputGradient: Bool) -> Bool {
         tensor >= 0 && (wantsInputGradient || tensor != steps[0].value)
     }
@@ -316,12 +317,12 @@ struct TapePlan: ~Copyable {
             planner.kernels[steps[index].gradientAlgorithm, shape].packedCount(shape), channels: shape.outputChannels)
     }
 
-    /// Notes what a step reads and writes on the way back.
+    /// Notes the reads and writes of a step in the backward pass.
     private mutating func useBackward(_ index: Int) {
         let step = steps[index]
         let time = backward(index)
         if step.step.kind == .output {
-            // Whoever contributes first converts the caller's gradient.
+            // The first contributor converts the caller's gradient.
             return useGradient(of: step.source, at: time)
         }
         guard step.gradient >= 0 else { return }
@@ -344,7 +345,7 @@ struct TapeStatistics {
     let variance: UnsafeMutablePointer<Double>
     let sum: UnsafeMutablePointer<Double>
     let productSum: UnsafeMutablePointer<Double>
-    /// What the weights before it are multiplied by.
+    /// The factors of the weights before it.
     let scale: UnsafeMutablePointer<Double>
 
     static func count(channels: Int) -> Int { 5 * channels }
@@ -361,7 +362,7 @@ struct TapeStatistics {
 /// The gradient of a convolution with respect to its input, which is a convolution of the gradient of its output: with the
 /// weights of each tap at the opposite one, and with input and output channels exchanged.
 struct DataGradient {
-    /// At a larger stride than 1: of the gradient with pixels in between; of a pointwise convolution, of the pixels that it
+    /// At a stride above 1: of the gradient with pixels in between; for a pointwise convolution, of the pixels that it
     /// reads.
     let shape: ConvolutionShape
 

@@ -4,7 +4,7 @@
 import Kernels
 import Runtime
 
-/// How much memory a tape needs.
+/// The memory needs of a tape.
 struct TapeSize: BitwiseCopyable {
     let workspace: WorkspaceSize
     /// Floats of the packed weights and of the bias of one convolution.

@@ -15,14 +15,14 @@ struct TapeTensor: BitwiseCopyable {
     private(set) var imageStride = 0
     /// Floats of all images, rounded up so that the next tensor is aligned.
     private(set) var floatCount = 0
-    /// Where it begins in the memory of the tape.
+    /// Its offset in the memory of the tape.
     var offset = 0
-    /// Where it ends.
+    /// The end of it.
     var end: Int { offset + floatCount }
-    /// When it is needed: once, or, if it is computed again on the way back, a second time.
+    /// The times when it is needed: once, and a second time if the backward pass recomputes it.
     private var time = Lifetime()
     private var timeAgain = Lifetime()
-    /// The moment from which on it is needed again; never for one that is kept.
+    /// The time from which it is needed again; never for a kept one.
     private var turn = Int.max
 
     private struct Lifetime: BitwiseCopyable {
@@ -46,14 +46,14 @@ struct TapeTensor: BitwiseCopyable {
 
     var isUsed: Bool { time.first <= time.last || timeAgain.first <= timeAgain.last }
 
-    /// The first moment at which it is needed.
+    /// The first time at which it is needed.
     var first: Int { min(time.first, timeAgain.first) }
 
     mutating func use(at moment: Int) {
         if moment < turn { time.include(moment) } else { timeAgain.include(moment) }
     }
 
-    /// Notes that it is computed again after a moment; before it is used at any later one.
+    /// Notes that it is recomputed after a time; call it before noting any later use.
     mutating func computeAgain(after moment: Int) { turn = moment }
 
     var isComputedAgain: Bool { turn < Int.max }
@@ -66,7 +66,7 @@ struct TapeTensor: BitwiseCopyable {
 
     mutating func widen(to border: Int) { self.border = max(self.border, border) }
 
-    /// - Throws: `invalidArgument` where no memory could hold it.
+    /// - Throws: `invalidArgument` if no memory could hold it.
     mutating func measure(imageCount: Int) throws(BackboneError) {
         let pixels = checkedProduct(checkedSum(height, 2 * border), checkedSum(width, 2 * border))
         guard let stride = checkedProduct(pixels, channels), let count = checkedProduct(stride, imageCount),
@@ -79,7 +79,7 @@ struct TapeTensor: BitwiseCopyable {
         floatCount = aligned
     }
 
-    /// The view of it in memory that begins at `start`.
+    /// Its view in memory that begins at `start`.
     func activation(_ start: UnsafeMutablePointer<Float>) -> Activation {
         Activation(
             block: start + offset, height: height, width: width, channels: channels, border: border,

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// What the time of a training step goes to.
+/// The parts of the time of a training step.
 package enum TrainingPart: Int, CaseIterable, Sendable {
     /// The stages that are frozen.
     case frozen
@@ -17,7 +17,7 @@ package enum TrainingPart: Int, CaseIterable, Sendable {
     case rest
 }
 
-/// How long each part has taken, in nanoseconds, for benchmarks.
+/// The time of each part in nanoseconds, for benchmarks.
 package struct TrainingTimes: BitwiseCopyable {
     private var nanoseconds = InlineArray<6, Int>(repeating: 0)
 

@@ -4,10 +4,10 @@
 import Networks
 import Runtime
 
-/// What a convolution multiplies by and adds once the BatchNorm after it is part of it, in Double and rounded once:
+/// The factors and biases of a convolution that includes the BatchNorm after it, in Double and rounded once:
 /// `weight * gamma / sqrt(var + epsilon)` and `beta + (bias - mean) * gamma / sqrt(var + epsilon)`.
 ///
-/// Before a norm that uses the statistics of the batch, and where there is none, weights and bias are as they are.
+/// Before a norm that uses the statistics of the batch, and without a norm, weights and bias stay unchanged.
 struct Folding {
     private struct Norm {
         let weight: UnsafePointer<Float>
@@ -17,9 +17,9 @@ struct Folding {
     }
 
     private enum Statistics {
-        /// Of the network as it is.
+        /// Of the present network.
         case running(mean: UnsafePointer<Float>, variance: UnsafePointer<Float>)
-        /// Of the network as it was, kept by a caller.
+        /// Of an earlier state of the network, kept by a caller.
         case kept(KeptStatistics)
 
         func mean(_ channel: Int) -> Double {
@@ -45,7 +45,7 @@ struct Folding {
     /// Whether the running statistics of a norm are part of it.
     var isFolded: Bool { norm != nil }
 
-    /// The values of the network must be there.
+    /// The values of the network must exist.
     init(_ convolution: FusedConvolution, _ network: borrowing Network) {
         guard let node = convolution.norm, !network.usesBatchStatistics(node: node) else {
             self.init(convolution, network, nil as Statistics?)
@@ -58,7 +58,7 @@ struct Folding {
                 variance: network.values(.runningVar, ofNode: node)))
     }
 
-    /// Statistics that a norm had, one of each for each channel.
+    /// Earlier statistics of a norm, one of each for each channel.
     struct KeptStatistics {
         let mean: UnsafePointer<Double>
         let variance: UnsafePointer<Double>
@@ -84,7 +84,7 @@ struct Folding {
             statistics: statistics, epsilon: definition.epsilon)
     }
 
-    /// Writes what is added for each output channel, and returns what its weights are multiplied by, written to `scales`;
+    /// Writes the bias of each output channel, and returns the factors of its weights, written to `scales`;
     /// nil for 1.
     func compute(
         scales: UnsafeMutablePointer<Double>, bias out: UnsafeMutablePointer<Float>

@@ -6,11 +6,11 @@ import Kernels
 import Networks
 import Runtime
 
-// Sizes of images get different algorithms, each with a copy of its own. A handle that sees many sizes would come to hold
-// several times the memory of its network.
+// Image sizes get different algorithms, each with a copy of its own. Without a bound, a handle that sees many sizes
+// would use several times the memory of its network.
 extension PackedWeights {
     /// Bytes of packed copies for a network: two and a half times those of its weights. Only a plan that needs more by
-    /// itself gets more.
+    /// itself may exceed it.
     static func bound(of program: borrowing Program) -> Int {
         var count = 0
         for index in 0..<program.steps.count {
@@ -28,8 +28,8 @@ extension PackedWeights {
         return count * MemoryLayout<Float>.stride
     }
 
-    /// Drops copies that a plan does not need until those that it needs have room below the bound: stale ones first, then
-    /// the longest unused by any plan. The caller has the handle alone, so no forward reads them.
+    /// Drops copies that a plan does not need until the needed ones fit below the bound: stale ones first, then the
+    /// longest unused by any plan. The caller holds the exclusive lock, so no forward pass reads them.
     mutating func makeRoom(
         for plan: UnsafePointer<Plan>, _ network: borrowing Network, _ program: borrowing Program,
         _ kernels: ConvolutionKernels, _ plans: borrowing PlanCache
@@ -83,12 +83,12 @@ extension PackedWeights {
         return uses
     }
 
-    /// Whether there are copies of values that have changed or, in training mode, are about to.
+    /// Whether copies are of values that have changed or, in training mode, are about to.
     func hasUnneeded(_ network: borrowing Network, _ program: borrowing Program) -> Bool {
         nextUnneeded(after: -1, network, program) != nil
     }
 
-    /// Drops those copies. The caller has the handle alone.
+    /// Drops those copies. The caller holds the exclusive lock.
     mutating func dropUnneeded(_ network: borrowing Network, _ program: borrowing Program) {
         var position = -1
         while let next = nextUnneeded(after: position, network, program) {

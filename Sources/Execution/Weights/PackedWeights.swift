@@ -5,9 +5,9 @@ import Kernels
 import Networks
 import Runtime
 
-/// The weights of convolutions as the kernels want them, once for each algorithm that a plan has asked for. See `Folding`.
+/// The weights of convolutions, packed for the kernels, once for each algorithm of a plan. See `Folding`.
 struct PackedWeights: ~Copyable {
-    /// The packed copy of a convolution for one algorithm, and what it was made from.
+    /// The packed copy of a convolution for one algorithm, and the versions of its sources.
     struct Copy: BitwiseCopyable {
         var weights: UnsafeMutablePointer<Float>?
         var bias: UnsafeMutablePointer<Float>?
@@ -30,8 +30,8 @@ struct PackedWeights: ~Copyable {
 
     /// Of convolution `index / ConvolutionAlgorithm.count` for algorithm `index % ConvolutionAlgorithm.count`.
     var copies: UniqueArray<Copy>
-    /// What the copies lie in: a block for all that a plan needed and no earlier one had, in the order of its steps. A copy
-    /// keeps its place; one that is dropped gives back the pages.
+    /// The memory of the copies: a block for all that a plan needed and no earlier one had, in the order of its steps.
+    /// A copy keeps its place; a dropped one gives back its pages.
     private var blocks = UniqueArray<Buffer<Float>>()
 
     init(convolutionCount: Int) throws(BackboneError) {
@@ -44,13 +44,13 @@ struct PackedWeights: ~Copyable {
         convolution.index * ConvolutionAlgorithm.count + algorithm.rawValue
     }
 
-    /// What a convolution reads; `update` must have succeeded for a plan that has it.
+    /// The weights of a convolution; `update` must have succeeded for a plan that has it.
     func addresses(_ step: ConvolutionStep) -> (weights: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         let copy = copies[Self.index(step)]
         return (UnsafePointer(copy.weights.unsafelyUnwrapped), UnsafePointer(copy.bias.unsafelyUnwrapped))
     }
 
-    /// Whether all that a plan needs is there, made from the network's present values.
+    /// Whether all copies that a plan needs exist, made from the network's present values.
     func isCurrent(_ network: borrowing Network, for plan: borrowing Plan) -> Bool {
         for index in 0..<plan.steps.count {
             guard let step = plan.steps[index].convolution else { continue }
@@ -59,8 +59,8 @@ struct PackedWeights: ~Copyable {
         return true
     }
 
-    /// Packs what a plan needs and is absent or stale, with the threads of the pool. The caller has the network and these
-    /// weights alone.
+    /// Packs the copies that a plan needs and that are missing or stale, with the threads of the pool. The caller holds
+    /// the exclusive lock.
     mutating func update(
         _ network: UnsafePointer<Network>, for plan: UnsafePointer<Plan>, _ kernels: ConvolutionKernels,
         _ pool: borrowing ThreadPool, _ cancellation: Cancellation
@@ -72,7 +72,7 @@ struct PackedWeights: ~Copyable {
             widest = max(widest, step.convolution.definition.outputChannels)
         }
         let scales = try Buffer<Double>(count: widest * pool.threadCount)
-        // Small ones side by side, and then the threads share each of the others.
+        // Small ones in parallel, and then the threads share each of the others.
         var work = SmallPacking(
             network: network, plan: plan, kernels: kernels, copies: copies.mutableElements, scales: scales.start,
             scalesPerWorker: widest)
@@ -103,7 +103,7 @@ struct PackedWeights: ~Copyable {
         if !cancellation.isCancelled { copies[index].note(step.convolution, network) }
     }
 
-    /// Makes room for the copies that a plan needs and that have none.
+    /// Allocates the copies that a plan needs and that have no memory.
     private mutating func allocate(
         for plan: borrowing Plan, _ kernels: ConvolutionKernels
     ) throws(BackboneError) {
@@ -117,8 +117,8 @@ struct PackedWeights: ~Copyable {
         blocks.appendReserved(block)
     }
 
-    /// Lays the copies that have no room yet one behind the other, from `start` on if there is one, and returns how many
-    /// floats they take; nil where that has no place in an Int.
+    /// Places the copies that have no memory yet one after the other, from `start` on unless it is nil, and returns how
+    /// many floats they need; nil if that overflows Int.
     private mutating func place(
         _ plan: borrowing Plan, _ kernels: ConvolutionKernels, in start: UnsafeMutablePointer<Float>?
     ) -> Int? {
@@ -141,7 +141,8 @@ struct PackedWeights: ~Copyable {
         return size
     }
 
-    /// What the threads that pack small convolutions share. Each writes to copies of its own: a plan has every convolution once.
+    /// The state shared by the threads that pack small convolutions. Each writes to copies of its own: a plan has every
+    /// convolution once.
     private struct SmallPacking {
         let network: UnsafePointer<Network>
         let plan: UnsafePointer<Plan>
@@ -165,12 +166,12 @@ struct PackedWeights: ~Copyable {
 }
 
 extension FusedConvolution {
-    /// Whether its weights are packed in less time than it takes to share them.
+    /// Whether packing its weights costs less time than sharing the work.
     fileprivate var isSmall: Bool { definition.weightCount < 1 << 16 }
 }
 
 extension PackedWeights.Copy {
-    /// What packs it, if it is stale; the bias is written at once.
+    /// The task that packs it, if it is stale; this writes the bias at once.
     fileprivate func task(
         _ step: ConvolutionStep, _ network: borrowing Network, scales: UnsafeMutablePointer<Double>
     ) -> WeightPackingTask? {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The kernels for one instruction set, by algorithm; there is always one that computes directly.
+/// The kernels for one instruction set, by algorithm; one of them always computes directly.
 ///
-/// None is optional: a copy of an optional kernel asks the Swift runtime for metadata, which allocates.
+/// No field is optional: copying an optional kernel asks the Swift runtime for metadata, which allocates.
 package struct AlgorithmKernels: Sendable {
     /// Floats of a vector.
     let lanes: Int
     private let direct: ConvolutionKernel
     /// For convolutions with groups, of shapes that it supports.
     let grouped: ConvolutionKernel
-    // The direct one where there is no Winograd's.
+    // The direct one where Winograd has no kernel.
     private let winograd2: ConvolutionKernel
     private let winograd4: ConvolutionKernel
     private let winograd6: ConvolutionKernel
@@ -41,7 +41,7 @@ package struct AlgorithmKernels: Sendable {
         self.hasWinograd = hasWinograd
     }
 
-    /// The kernel of an algorithm for convolutions without groups; the direct one where there is no other.
+    /// The kernel of an algorithm for convolutions without groups; the direct one where no other exists.
     subscript(algorithm: ConvolutionAlgorithm) -> ConvolutionKernel {
         switch algorithm {
         case .direct: direct
@@ -51,7 +51,7 @@ package struct AlgorithmKernels: Sendable {
         }
     }
 
-    /// Whether there is a kernel of the algorithm that can compute convolutions of the shape.
+    /// Whether a kernel of the algorithm can compute convolutions of the shape.
     func have(_ algorithm: ConvolutionAlgorithm, for shape: ConvolutionShape) -> Bool {
         switch algorithm {
         case .direct: true

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The kernels of a table that compute convolutions: for each algorithm one that can do what its instruction set can, and
-/// perhaps one with wider vectors for the shapes that fill them. So which algorithms there are for a shape, and with them
-/// the bits of the result, does not depend on how wide the vectors of the CPU are.
+/// The kernels of a table that compute convolutions: for each algorithm one with all capabilities of its instruction
+/// set, and perhaps one with wider vectors for the shapes that fill them. So the algorithms for a shape, and with them
+/// the bits of the result, do not depend on the width of the CPU's vectors.
 package struct ConvolutionKernels: Sendable {
     /// Those for every shape.
     let kernels: AlgorithmKernels
-    /// The same where there are none for wider vectors.
+    /// The same where wider vectors have none.
     private let wide: AlgorithmKernels
 
     init(_ kernels: AlgorithmKernels) { self.init(kernels, wide: kernels) }
@@ -17,21 +17,21 @@ package struct ConvolutionKernels: Sendable {
         self.wide = wide
     }
 
-    /// The kernel of an algorithm for a shape, whatever the size of its image; the direct one where the table has no other.
+    /// The kernel of an algorithm for a shape, for any image size; the direct one if the table has no other.
     package subscript(algorithm: ConvolutionAlgorithm, shape: ConvolutionShape) -> ConvolutionKernel {
         if shape.groups > 1 { return grouped(shape) }
         if shape.fillsVectors(wide.lanes, algorithm) { return wide[algorithm] }
         return kernels[algorithm]
     }
 
-    /// The one for groups, which compute directly whatever the algorithm. Plain Swift for those that fill no vectors: the
-    /// portable kernel needs no OpenBLAS here.
+    /// The kernel for groups, which always computes directly. Plain Swift for groups that do not fill vectors: the
+    /// portable kernel does not need OpenBLAS here.
     private func grouped(_ shape: ConvolutionShape) -> ConvolutionKernel {
         if wide.grouped.supports(shape) { return wide.grouped }
         return kernels.grouped.supports(shape) ? kernels.grouped : PortableGroupedConvolution.kernel
     }
 
-    /// Whether there is a kernel of the algorithm that can compute convolutions of the shape.
+    /// Whether a kernel of the algorithm can compute convolutions of the shape.
     package func have(_ algorithm: ConvolutionAlgorithm, for shape: ConvolutionShape) -> Bool {
         kernels.have(algorithm, for: shape)
     }

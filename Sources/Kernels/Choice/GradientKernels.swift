@@ -4,7 +4,7 @@
 /// The kernels of the backward pass, one field per kind of task.
 package struct GradientKernels: Sendable {
     let weights: Kernel<WeightGradientTask>
-    /// For the shapes that Winograd's algorithm gains from; the other one where there is none.
+    /// For the shapes that Winograd's algorithm speeds up; the other one if it is missing.
     let winogradWeights: Kernel<WeightGradientTask>
     package let normSums: Kernel<NormGradientSumsTask>
     package let batchNormalization: Kernel<BatchNormalizationGradientTask>
@@ -20,8 +20,8 @@ package struct GradientKernels: Sendable {
     package let groupNormalization: Kernel<GroupNormalizationGradientTask>
     package let function: Kernel<FunctionGradientTask>
 
-    /// The kernel for the weights of a convolution: by the shape of an image alone, so that the bits of an image's gradients do
-    /// not depend on how many are in the batch.
+    /// The kernel for the weights of a convolution: chosen by the shape of an image alone, so that the bits of an
+    /// image's gradients do not depend on the size of the batch.
     package func weights(_ shape: ConvolutionShape, isDirect: Bool) -> Kernel<WeightGradientTask> {
         !isDirect && WinogradGradientCut.supports(shape) ? winogradWeights : weights
     }

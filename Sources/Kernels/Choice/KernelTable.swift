@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The kernels that a plan draws on, one field per kind of task.
+/// The kernels of a plan, one field per kind of task.
 package struct KernelTable: Sendable {
     package let convolutions: ConvolutionKernels
     package let maxPooling: Kernel<MaxPoolingTask>
@@ -71,8 +71,8 @@ package struct KernelTable: Sendable {
         )
     }
 
-    /// For a CPU with an instruction set, and perhaps with one of wider vectors for the convolutions that fill them. What
-    /// moves memory more than it computes gains nothing from those.
+    /// For a CPU with an instruction set, and perhaps with one of wider vectors for the convolutions that fill them.
+    /// Tasks that mostly move memory gain nothing from those.
     static func vector<Instructions: VectorInstructions>(
         _: Instructions.Type, _ convolutions: ConvolutionKernels, _ gradients: GradientKernels
     ) -> KernelTable {

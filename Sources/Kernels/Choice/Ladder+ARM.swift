@@ -5,7 +5,7 @@
 
     import KernelsNEON
 
-    // The instruction sets of 64-bit ARM that kernels are written for: the one place that lists them.
+    // The instruction sets of 64-bit ARM with kernels: the only list of them.
 
     typealias NEON = KernelsNEON.Leaves
 

@@ -7,7 +7,7 @@
     import KernelsAVX2
     import KernelsAVX512
 
-    // The instruction sets of x86-64 that kernels are written for: the one place that lists them.
+    // The instruction sets of x86-64 with kernels: the only list of them.
 
     typealias AVX2 = KernelsAVX2.Leaves
     typealias AVX512 = KernelsAVX512.Leaves
@@ -55,11 +55,11 @@
     extension Ladder {
         package static var count: Int { 2 }
 
-        // Not an array: one of generic type would ask the Swift runtime for metadata, which allocates.
+        // Not an array: a generic type would ask the Swift runtime for metadata, which allocates.
         package static subscript(index: Int) -> Rung {
             switch index {
             case 0:
-                // The parts of AVX-512 that all its server processors have had: F, BW, DQ and VL.
+                // The parts of AVX-512 that all server processors with it have: F, BW, DQ and VL.
                 Rung(
                     "avx512", AVX512.self, isPresent: { shims_cpu_has_avx512() != 0 },
                     table: {

@@ -4,13 +4,13 @@
 import CShims
 import Runtime
 
-/// The instruction sets of an architecture, best first: the file `Ladder+...` of each lists them. A CPU is on a rung if it
-/// has the instructions of that one and of all below.
+/// The instruction sets of an architecture, best first: the file `Ladder+...` of each lists them. A CPU is on a rung if
+/// it has the instructions of that rung and of all lower ones.
 package enum Ladder {}
 
 /// An instruction set.
 package struct Rung: Sendable {
-    /// How BACKBONE_DISABLE_CPU_FEATURES names it.
+    /// Its name in BACKBONE_DISABLE_CPU_FEATURES.
     package let name: StaticString
     /// Floats of a vector.
     package let lanes: Int
@@ -95,9 +95,9 @@ extension Ladder {
 }
 
 extension KernelTable {
-    /// The fastest table that the CPU at hand can run.
+    /// The fastest table for this CPU.
     ///
-    /// - Throws: `invalidArgument`, see `Ladder.usable`; `io` where the portable kernels have no OpenBLAS.
+    /// - Throws: `invalidArgument`, see `Ladder.usable`; `io` if the portable kernels have no OpenBLAS.
     package static func best() throws(BackboneError) -> KernelTable {
         if let rung = try Ladder.best() { return rung.table() }
         try OpenBLAS.load()

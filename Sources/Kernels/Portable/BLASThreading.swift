@@ -6,21 +6,21 @@ import Runtime
 
 /// Keeps OpenBLAS from starting threads inside ours, and from needing memory there.
 ///
-/// Its number of threads is one setting for the whole process, which the host may use too. While anybody is between
-/// `enter` and `leave` it is 1; the last to leave gives the host back the number that the first one found.
+/// Its number of threads is one setting for the whole process, which the host may use too. While any call is between
+/// `enter` and `leave` it is 1; the last call to leave restores the host's number, which the first one saved.
 ///
-/// Each product works in a buffer. Without memory for one OpenBLAS ends the process or tries for ever, so `enter` makes
-/// sure that there are enough of them.
+/// Each product works in a buffer. Without memory for one OpenBLAS ends the process or tries forever, so `enter` ensures
+/// that enough buffers exist.
 package enum BLASThreading {
-    /// - Parameter threads: Those that may compute a product at the same time; the same for `leave`.
-    /// - Throws: `outOfMemory`; there is then nothing to leave.
+    /// - Parameter threads: threads that may compute a product at the same time; the same for `leave`.
+    /// - Throws: `outOfMemory`; do not call `leave` then.
     package static func enter(threads: Int) throws(BackboneError) {
         let scope = lockedScope()
         defer { pthread_mutex_unlock(&scope.pointee.mutex) }
         let (sum, overflows) = scope.pointee.threads.addingReportingOverflow(Int32(clamping: threads))
         guard !overflows, shims_reserve_blas_buffers(scope, sum) == 0 else {
             throw BackboneError(
-                .outOfMemory, "no memory for OpenBLAS, which needs 128 MiB for each of \(threads) threads: use fewer")
+                .outOfMemory, "no memory for OpenBLAS, which needs 128 MiB for each of \(threads) threads; use fewer")
         }
         scope.pointee.threads = sum
         if scope.pointee.users == 0 {
@@ -40,7 +40,7 @@ package enum BLASThreading {
         pthread_mutex_unlock(&scope.pointee.mutex)
     }
 
-    /// In a forked child the threads that were inside are gone: the first to come gives back what they would have.
+    /// In a forked child the threads that were inside are gone: the first call restores the number for them.
     private static func lockedScope() -> UnsafeMutablePointer<shims_blas_scope> {
         let scope = shims_the_blas_scope().unsafelyUnwrapped
         if shims_fork_begin(&scope.pointee.owner) != 0 {

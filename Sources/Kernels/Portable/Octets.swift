@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Eight numbers at any address. The vectors are explicit because LLVM does not run its vectorised loop where output and
+// Eight numbers at any address. The vectors are explicit because LLVM does not use its vectorised loop if output and
 // input are the same memory.
 
-/// What files that are compiled for instruction sets too find there under the same names.
+/// Functions with the same names as for instruction sets, for files compiled for both.
 typealias Vector = SIMD8<Float>
 
 @inline(__always)

@@ -4,16 +4,21 @@
 import CShims
 import Runtime
 
-/// The BLAS of the portable kernels: loaded when they are first chosen, since on other CPUs nobody needs it.
+/// The BLAS of the portable kernels: loaded when they are first chosen, since other CPUs do not need it.
 enum OpenBLAS {
-    /// - Throws: `io` where it cannot be loaded.
+    /// - Throws: `io` if it cannot be loaded.
     static func load() throws(BackboneError) {
         guard let reason = shims_load_blas(Int32(clamping: ThreadLimit.defaultCount)) else { return }
         throw BackboneError(
-            .io, "\(cause), and OpenBLAS, which computes without them, is not to be had: \(reason)")
+            .io,
+            """
+            \(cause), and OpenBLAS, which the portable kernels need, could not be loaded: \(reason); install it \
+            (Debian: libopenblas0)
+            """
+        )
     }
 
-    /// Why the kernels for any CPU were chosen.
+    /// The reason why the portable kernels were chosen.
     private static var cause: StaticString {
         #if arch(arm64)
             "the CPU's vector instructions are disabled"

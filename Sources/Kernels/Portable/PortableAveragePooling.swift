@@ -22,7 +22,7 @@ enum PortableAveragePooling {
         }
     }
 
-    /// One window, of rows that are known.
+    /// One window, with given rows.
     static func average(_ task: AveragePoolingTask, row: Int, _ rows: ClippedWindow, column: Int) {
         let columns = task.columns(of: column)
         average(

@@ -22,7 +22,7 @@ enum PortableBatchStatistics {
     }
 
     /// A block is a group of channels. The second pass sums squares of differences from the mean: the difference of two
-    /// sums in one pass would cancel where the mean is large.
+    /// sums in one pass would cancel for a large mean.
     static func run(_ task: BatchStatisticsTask, block: Int) {
         let first = block * groupSize
         let channels = min(groupSize, task.input.channels - first)

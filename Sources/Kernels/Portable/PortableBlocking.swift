@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// How the portable convolution cuts a layer into blocks: ranges of output pixels by ranges of output channels, from the
+/// The blocks of the portable convolution: ranges of output pixels by ranges of output channels, from the
 /// shape alone.
 ///
 /// Each block is one matrix product of its own, for which OpenBLAS rearranges both factors: the weights of its channels
-/// once more for every range of pixels, the windows of its pixels once more for every range of channels. So there are
-/// only as many blocks as it takes to fit scratch memory and keep several threads busy, and of the ways to get that many
-/// the one that moves the least is taken.
+/// once more for every range of pixels, the windows of its pixels once more for every range of channels. So it uses
+/// just enough blocks to fit scratch memory and keep several threads busy, and among the ways to get that many chooses
+/// the one that moves the least.
 struct PortableBlocking {
     /// Length of the sums: the depth of the matrix product.
     let depth: Int
@@ -18,11 +18,11 @@ struct PortableBlocking {
 
     /// A and C of a block stay in a second-level cache of a megabyte.
     private static let scratchFloats = 256 * 1024
-    /// Blocks of a layer that is large enough for so many, at least: shares for up to 8 threads.
+    /// Least number of blocks of a large layer: shares for up to 8 threads.
     private static let wantedBlocks = 8
     /// Multiplications worth a block of its own, about 20 microseconds of one core.
     private static let blockWork = 1_000_000.0
-    /// Fewest output channels of a block: OpenBLAS's widest tiles are not half empty.
+    /// Fewest output channels of a block, so that OpenBLAS's widest tiles are not half empty.
     private static let narrowest = 32
 
     init(_ shape: ConvolutionShape) {

@@ -42,7 +42,7 @@ enum PortableBlur {
         }
     }
 
-    /// Adds weighted values to sums; the first ones replace what was there.
+    /// Adds weighted values to sums; the first ones replace the values in memory.
     @inline(__always)
     private static func accumulate(
         _ values: UnsafePointer<Float>, weight: Float, isFirst: Bool, to sums: UnsafeMutablePointer<Float>, count: Int

@@ -49,7 +49,7 @@ enum PortableConvolution {
         let pixels = blocking.pixels(of: block)
         let channels = blocking.channels(of: block)
 
-        // A: in place where consecutive pixels lie one after the other, else gathered.
+        // A: in place where consecutive pixels are contiguous, else gathered.
         var a = UnsafePointer(scratch)
         if isContiguous(task) {
             a = UnsafePointer(task.input.origin + pixels.lowerBound * shape.inputChannels)
@@ -57,7 +57,7 @@ enum PortableConvolution {
             gather(task, pixels: pixels, to: scratch)
         }
 
-        // C: in place too where the output has no border, unless what is to be added to it stands there.
+        // C: in place too if the output has no border, unless it is the residual to be added.
         let isInPlace = task.output.border == 0 && task.residual?.origin != task.output.origin
         let c =
             isInPlace
@@ -77,7 +77,7 @@ enum PortableConvolution {
         return shape.kernelSize == 1 && shape.stride == 1 && shape.padding == 0 && task.input.border == 0
     }
 
-    /// Copies the windows of a range of pixels, each row of a window at once: its pixels lie one after the other, unless
+    /// Copies the windows of a range of pixels, each row of a window at once: its pixels are contiguous, unless
     /// dilation sets them apart.
     private static func gather(_ task: ConvolutionTask, pixels: Range<Int>, to a: UnsafeMutablePointer<Float>) {
         let shape = task.shape
@@ -100,7 +100,7 @@ enum PortableConvolution {
         }
     }
 
-    /// Bias, residual and ReLU on the way from the products to the output.
+    /// Writes the products to the output with bias, residual and ReLU.
     private static func finish(
         _ task: ConvolutionTask, pixels: Range<Int>, channels: Range<Int>, products: UnsafePointer<Float>, stride: Int
     ) {

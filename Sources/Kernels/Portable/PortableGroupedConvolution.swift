@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Convolution of groups of channels in plain Swift: products too small for OpenBLAS, and for other tables those whose
-/// groups fill no vectors.
+/// Convolution of groups of channels in plain Swift: products too small for OpenBLAS, and in other tables groups that
+/// do not fill vectors.
 enum PortableGroupedConvolution {
     /// Output channels that are computed at once.
     private static var width: Int { 4 }
@@ -50,7 +50,7 @@ enum PortableGroupedConvolution {
         }
     }
 
-    /// One row of the output channels of a group: four pixels at a time, whose sums do not wait for each other.
+    /// One row of the output channels of a group: four pixels at a time, with independent sums.
     private static func run(_ task: ConvolutionTask, image: Int, row: Int, group: Int) {
         let outputs = task.shape.groupOutputs
         var column = 0

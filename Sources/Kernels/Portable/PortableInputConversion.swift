@@ -28,7 +28,7 @@ enum PortableInputConversion {
         }
     }
 
-    /// A row of floats as they are, in the order of the network's channels.
+    /// A row of unchanged floats, in the order of the network's channels.
     static func copyFloats(_ task: InputConversionTask, row: Int) {
         let (offset, channelStride) = task.channelOrder
         let source = task.source.assumingMemoryBound(to: Float.self) + (row * task.rowStride + offset)

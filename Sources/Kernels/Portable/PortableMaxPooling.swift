@@ -10,7 +10,7 @@ enum PortableMaxPooling {
     }
 
     static func blockCount(_ task: MaxPoolingTask) -> Int {
-        // What a row costs is the reading of its windows.
+        // Reading the windows dominates the cost of a row.
         rowBlockCount(height: task.output.height, rowFloats: task.input.rowFloats * task.stride)
     }
 
@@ -39,7 +39,7 @@ enum PortableMaxPooling {
                 var source = first + (y * rowStride + channel)
                 for _ in 0..<columns.count {
                     let value = UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Float>.self)
-                    // A NaN is greater than nothing, and unequal to itself.
+                    // Comparisons with NaN are false, and NaN is unequal to itself.
                     best.replace(with: value, where: (value .> best) .| (value .!= value))
                     source += channels
                 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Output conversion in blocks of rows, or of pixels where the rows follow each other without a gap on both sides.
+/// Output conversion in blocks of rows, or of pixels if the rows are contiguous on both sides.
 enum PortableOutputConversion {
     static var kernel: Kernel<OutputConversionTask> {
         Kernel(

@@ -14,7 +14,7 @@ func copyTransposed(
     from source: StridedMatrix<UnsafePointer<Float>>, to destination: StridedMatrix<UnsafeMutablePointer<Float>>,
     rows: Int, columns: Int
 ) {
-    // Vectors on both sides: a row is contiguous in the one, a column in the other.
+    // Vectors on both sides: a row is contiguous on one side, a column on the other.
     let hasVectors = source.columnStride == 1 && destination.rowStride == 1
     var row = 0
     while row < rows {

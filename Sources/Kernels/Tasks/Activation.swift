@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A view of the activations of an image, or of the first of several that lie at equal distances: `height` x `width`
+/// A view of the activations of an image, or of the first of several at equal distances: `height` x `width`
 /// pixels of `channels` floats, channels last (NHWC), inside a border of `border` zero pixels on all four sides, so that a
-/// padded convolution reads its windows without a test. A view of some of an image's rows has the rows around them in the
-/// place of zeros.
+/// padded convolution reads its windows without a test. A view of some of an image's rows has the rows around them
+/// instead of zeros.
 ///
-/// It owns nothing. The memory behind it is one block of `(height + 2 * border) * (width + 2 * border) * channels`
+/// It owns nothing. Its memory is one block of `(height + 2 * border) * (width + 2 * border) * channels`
 /// floats; `origin` is the first channel of pixel (0, 0), inside the border.
 package struct Activation: BitwiseCopyable {
     package let origin: UnsafeMutablePointer<Float>
@@ -58,7 +58,7 @@ package struct Activation: BitwiseCopyable {
         self.height == height && self.width == width && self.channels == channels
     }
 
-    /// Asserts what every task relies on: that there are pixels, aligned, and those of no two images are the same.
+    /// Asserts what every task relies on: at least one pixel, alignment, and separate memory for each image.
     func assertContract(imageCount: Int = 1) {
         assert(height >= 1 && width >= 1 && channels >= 1 && border >= 0, "an activation is empty")
         assert(Int(bitPattern: origin) % MemoryLayout<Float>.alignment == 0, "an activation is not aligned")

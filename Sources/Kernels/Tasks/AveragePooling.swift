@@ -8,7 +8,7 @@ package struct AveragePoolingTask: KernelTask {
     package let stride: Int
     /// Columns on the left of the image. At most half of `size`.
     package let padding: Int
-    /// Columns on the right of it: at most `size - 1`, and as many as on the left but for paddings of TensorFlow's kind.
+    /// Columns on the right of it: at most `size - 1`, and as many as on the left except for TensorFlow-style padding.
     package let trailingPadding: Int
     /// Rows above the input's first row: `padding`, unless the input is a band of rows that starts further down.
     package let topPadding: Int

@@ -27,19 +27,19 @@ package struct BatchStatisticsTask: KernelTask {
         self.cancellation = cancellation
     }
 
-    /// How many values a channel has.
+    /// The number of values of a channel.
     var valueCount: Int { imageCount * input.height * input.width }
 }
 
 extension BatchStatisticsTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         assert(abs(variance - mean) >= input.channels, "mean and variance overlap")
     }
 }
 
-/// BatchNorm of one image with given statistics and what follows it:
+/// BatchNorm of one image with given statistics, residual and ReLU:
 /// `output = relu((input - mean) / sqrt(variance + epsilon) * weight + bias + residual)`.
 package struct BatchNormalizationTask: KernelTask {
     package let input: Activation
@@ -48,7 +48,7 @@ package struct BatchNormalizationTask: KernelTask {
     package let epsilon: Double
     package let weight: UnsafePointer<Float>
     package let bias: UnsafePointer<Float>
-    /// Added before the ReLU if there is one; of the shape of the output, with a border of its own.
+    /// Added, before the ReLU if any; of the shape of the output, with a border of its own.
     package let residual: Activation?
     package let relu: Bool
     /// Only its pixels are written. It may be the input or the residual.

@@ -16,6 +16,6 @@ func rowBlockCount(height: Int, rowFloats: Int) -> Int {
     return max(1, divideRoundingUp(height, rows))
 }
 
-/// Floats of a block of a kernel that does little more than move memory: an eighth of a megabyte stays in the L2 cache,
-/// and takes long enough (about 10 microseconds) to be worth handing to a thread.
+/// Floats of a block of a kernel that mostly moves memory: an eighth of a megabyte stays in the L2 cache, and costs
+/// enough time (about 10 microseconds) to be worth passing to a thread.
 private let blockFloats = 32 * 1024

@@ -6,7 +6,7 @@ import Runtime
 /// Sets the border of an activation to zero.
 package struct BorderZeroingTask: KernelTask {
     package let activation: Activation
-    /// Ends it between two rows: the first one to touch new memory may wait for pages of all rows.
+    /// Ends it between two rows: the first access to new memory may wait for pages of all rows.
     let cancellation: Cancellation
 
     package init(activation: Activation, cancellation: Cancellation = .none) {
@@ -21,7 +21,7 @@ extension BorderZeroingTask {
     }
 }
 
-/// The one kernel for borders, which are too small to be worth another.
+/// The only kernel for borders, which are too small to need another.
 enum BorderZeroing {
     static var kernel: Kernel<BorderZeroingTask> {
         Kernel(name: "borderZeroingF32", blockCount: { _, _ in 1 }, runBlock: { task, _, _, _ in run(task) })

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A convolution along the channels of one pixel: `output[c] = sum of weights[j] * input[c + j - size / 2]`, with zeros beyond
-/// the channels. It is PyTorch's `Conv1d(1, 1, size, padding=size // 2, bias=False)` of the channel means, which ECA-Net
-/// weighs channels by (Wang et al. 2020, arXiv:1910.03151).
+/// A convolution along the channels of one pixel: `output[c] = sum of weights[j] * input[c + j - size / 2]`, with zeros
+/// outside of the channels. It is PyTorch's `Conv1d(1, 1, size, padding=size // 2, bias=False)` of the channel means,
+/// by which ECA-Net weights channels (Wang et al. 2020, arXiv:1910.03151).
 package struct ChannelConvolutionTask: KernelTask {
     /// Odd.
     package let size: Int
@@ -21,7 +21,7 @@ package struct ChannelConvolutionTask: KernelTask {
         self.output = output
     }
 
-    /// The elements of the filter that meet a channel of the input.
+    /// The elements of the filter that read an existing channel.
     func elements(of channel: Int) -> Range<Int> {
         let first = channel - size / 2
         return max(0, -first)..<min(size, input.channels - first)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Two sums for each channel over all pixels of a batch, in two phases: parts of its rows, then the sums of the parts. In the
-/// memory that the phases share a part has the first sums of all channels, then the second ones.
+/// Two sums for each channel over all pixels of a batch, in two phases: parts of its rows, then the sums of the parts.
+/// In the shared memory of the phases, a part has the first sums of all channels, then the second ones.
 struct ChannelSumParts {
     let rows: RowParts
     private let channels: Int
@@ -55,7 +55,7 @@ struct ChannelSumParts {
     }
 }
 
-/// Floats of a part: 256 KB, of which each thread takes many.
+/// Floats of a part: 256 KB, so that each thread gets many parts.
 private let partFloats = 64 * 1024
 /// Channels of a block of the second phase.
 private let channelsTogether = 64

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// What the caller's input consists of.
+/// The element type of the caller's input.
 package enum InputElement: BitwiseCopyable, Sendable {
     case float32
     case uint8
@@ -42,14 +42,14 @@ package struct InputConversionTask: KernelTask {
         self.output = output
     }
 
-    /// The same strides with a reversal of the channels included: the offset of what becomes channel 0, and the stride
-    /// from there.
+    /// The strides with a reversal of the channels included: the offset of the network's channel 0, and the stride from
+    /// there.
     var channelOrder: (offset: Int, stride: Int) {
         guard reversesChannels else { return (0, channelStride) }
         return ((output.channels - 1) * channelStride, -channelStride)
     }
 
-    /// Whether values change on the way.
+    /// Whether the conversion changes values.
     var isNormalized: Bool { mean != nil || standardDeviation != nil }
 }
 

@@ -58,7 +58,7 @@ package struct ConvolutionShape: BitwiseCopyable, Equatable, Sendable {
     package var weightCount: Int { outputChannels * windowCount }
 }
 
-/// One convolution of some images with what follows it:
+/// One convolution of some images, with bias, residual and ReLU:
 /// `output = relu(convolution(input, weights) + bias + residual)`.
 package struct ConvolutionTask: KernelTask {
     package let shape: ConvolutionShape
@@ -66,11 +66,11 @@ package struct ConvolutionTask: KernelTask {
     package let imageCount: Int
     /// Its border is at least `shape.padding`.
     package let input: Activation
-    /// As the kernel's `packing` wrote them.
+    /// Written by the kernel's `packing`.
     package let packedWeights: UnsafePointer<Float>
     /// One value per output channel.
     package let bias: UnsafePointer<Float>
-    /// Added before the ReLU if there is one; of the shape of the output, with a border of its own.
+    /// Added, before the ReLU if any; of the shape of the output, with a border of its own.
     package let residual: Activation?
     package let relu: Bool
     /// Only its pixels are written, never its border.
@@ -104,7 +104,7 @@ package struct ConvolutionTask: KernelTask {
 extension ConvolutionTask {
     package func assertContract() {
         shape.assertContract()
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         output.assertContract(imageCount: imageCount)
         assert(
@@ -122,19 +122,19 @@ extension ConvolutionTask {
 
 /// One way to compute convolutions: a kernel, and the order of weights that it reads.
 ///
-/// How a pixel's value is computed depends on the shape alone: neither on the number of threads nor on the number of
-/// images. So results are the same bits whatever other images are computed with one.
+/// The computation of a pixel depends on the shape alone, neither on the number of threads nor on the number of images.
+/// So an image has the same bits in any batch.
 package struct ConvolutionKernel: Sendable {
-    /// What computes tasks whose weights `packing` wrote.
+    /// Computes tasks with weights written by `packing`.
     package let kernel: Kernel<ConvolutionTask>
 
     /// Whether the kernel can compute convolutions of a shape.
     package let supports: @Sendable (ConvolutionShape) -> Bool
 
-    /// Floats of the packed weights, which depend on the shape but for the size of the image.
+    /// Floats of the packed weights, which depend on the shape except the size of the image.
     package let packedCount: @Sendable (ConvolutionShape) -> Int
 
-    /// What packs weights for the kernel, without memory of its own.
+    /// Packs weights for the kernel, without memory of its own.
     package let packing: Kernel<WeightPackingTask>
 
     /// For plans and benchmarks: `convolutionF32_gemm_openblas`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The ways to compute a convolution between which a plan chooses.
+/// The algorithms for convolutions that a plan chooses from.
 package enum ConvolutionAlgorithm: Int, BitwiseCopyable, Sendable {
     /// A multiplication for each term of the definition.
     case direct = 0

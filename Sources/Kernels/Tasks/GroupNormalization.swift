@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// GroupNorm of one image as PyTorch's `group_norm` defines it, and the operations that follow it:
+/// GroupNorm of one image, as PyTorch's `group_norm` defines it, with residual and function:
 /// `output = relu((input - mean) / sqrt(variance + epsilon) * weight + bias + residual)`. Mean and biased variance are
 /// those of all pixels of the channels of a group.
 package struct GroupNormalizationTask: KernelTask {

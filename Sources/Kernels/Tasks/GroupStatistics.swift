@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The phases of a GroupNorm. The first one works on channels, not on groups: threads share even a single group, and small
-/// groups that share a cache line do not read it once each. The last phase normalises rows.
+/// The phases of a GroupNorm. The first one works on channels, not on groups: threads share even a single group, and
+/// small groups in one cache line do not each read it. The last phase normalises rows.
 enum GroupNormalizationPhase {
     static let channelStatistics = 0
     static let groupStatistics = 1

@@ -3,28 +3,28 @@
 
 import Runtime
 
-/// What a kernel computes: a struct of pointers and sizes.
+/// The work of a kernel: a struct of pointers and sizes.
 package protocol KernelTask: BitwiseCopyable, SendableMetatype {
-    /// Asserts what all kernels of the task rely on: sizes that fit each other, borders, alignment. Checked in debug builds
-    /// alone; the planner ensures it.
+    /// Asserts the preconditions of all kernels of the task: matching sizes, borders, alignment. Checked only in debug
+    /// builds; the planner ensures them.
     func assertContract()
 }
 
 /// One way to compute one kind of task.
 ///
-/// A task is computed in phases, one after the other, and each phase in blocks, in any order and by any threads. The cut
-/// depends on the task's sizes alone and no sum is split across blocks, so results are the same bits however many threads
-/// share the blocks.
+/// A task is computed in phases, one after the other, and each phase in blocks, in any order and by any threads. The
+/// blocks depend on the task's sizes alone and no sum is split across blocks, so results have the same bits for any
+/// number of threads.
 ///
-/// All closures are free of captures: Swift would allocate captured values, and cannot report that memory ran out. For the
-/// same reason there are few of them: copies of a larger generic struct ask the runtime for metadata, which allocates.
+/// All closures are free of captures: Swift would allocate captured values, and cannot report that memory ran out. For
+/// the same reason they are few: copies of a larger generic struct ask the runtime for metadata, which allocates.
 package struct Kernel<Task: KernelTask>: Sendable {
     /// For plans and benchmarks: `maxPoolingF32_portable`.
     package let name: StaticString
 
     package let needs: @Sendable (Task) -> KernelNeeds
 
-    /// Into how many independent blocks a phase is cut; at least 1.
+    /// The number of independent blocks of a phase; at least 1.
     package let blockCount: @Sendable (_ task: Task, _ phase: Int) -> Int
 
     /// Computes one block of a phase, after all blocks of the phases before it.
@@ -43,7 +43,7 @@ package struct Kernel<Task: KernelTask>: Sendable {
     }
 }
 
-/// What a kernel needs for a task.
+/// The memory that a kernel needs for a task.
 package struct KernelNeeds: BitwiseCopyable {
     /// At least 1.
     package var phaseCount = 1
@@ -55,7 +55,7 @@ package struct KernelNeeds: BitwiseCopyable {
 
 /// The memory of a block, aligned to `Heap.alignment`.
 package struct KernelMemory: BitwiseCopyable {
-    /// What earlier phases of the same task wrote; all threads have the same.
+    /// The results of earlier phases of the same task, shared by all threads.
     package let shared: UnsafeMutablePointer<Float>
     /// No other block uses it at the same time.
     package let own: UnsafeMutablePointer<Float>

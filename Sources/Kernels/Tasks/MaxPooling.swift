@@ -8,8 +8,8 @@ package struct MaxPoolingTask: KernelTask {
     package let stride: Int
     /// At most half of `kernelSize`, so that every window holds a pixel.
     package let padding: Int
-    /// How many rows above those of the input the first window begins: `padding`, unless input and output are some rows
-    /// from the middle of an image.
+    /// The number of rows above the input at which the first window begins: `padding`, unless input and output are some
+    /// rows from the middle of an image.
     package let topPadding: Int
     /// Its border is not read.
     package let input: Activation

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Brings the weights of a convolution into the order in which a kernel reads them, multiplied by a factor in Double and
-/// rounded once.
+/// Packs the weights of a convolution in the order of a kernel, multiplied by a factor in Double and rounded once.
 package struct WeightPackingTask: KernelTask {
     /// Of the convolution that will be computed, for an image of any size.
     package let shape: ConvolutionShape
@@ -11,7 +10,7 @@ package struct WeightPackingTask: KernelTask {
     /// each tap at the opposite place.
     package let weights: UnsafePointer<Float>
     package let isTransposed: Bool
-    /// A factor for each output channel of the weights as they are given: for each input channel of `shape` if they are
+    /// A factor for each output channel of the given weights: for each input channel of `shape` if they are
     /// transposed. Nil for 1.
     package let scale: UnsafePointer<Double>?
     package let packed: UnsafeMutablePointer<Float>
@@ -30,7 +29,7 @@ package struct WeightPackingTask: KernelTask {
     /// Taps of a window.
     var area: Int { shape.kernelSize * shape.kernelSize }
 
-    /// Where the taps of an output channel for an input channel of its group begin.
+    /// The address of the taps of an output channel for an input channel of its group.
     @inline(__always)
     func taps(output: Int, input: Int) -> UnsafePointer<Float> {
         if !isTransposed { return weights + (output * shape.groupInputs + input) * area }

@@ -3,15 +3,15 @@
 
 import CShims
 
-/// How many points Winograd's F(m x m, 3 x 3) has: m + 2 on a line at stride 1; at stride 2, where the samples that the
-/// second weight meets are points of their own, 2 m + 1.
+/// The points of Winograd's F(m x m, 3 x 3): m + 2 on a line at stride 1. At stride 2 the samples of the second weight
+/// are points of their own: 2 m + 1.
 ///
 /// A tile at the edge of an image may have fewer pixels, and then fewer of the points (`shims_winograd_points`).
 package struct WinogradGeometry: BitwiseCopyable {
     /// Output pixels of a tile in each direction.
     let m: Int
     let stride: Int
-    /// Points of a line, as many as pixels of the input.
+    /// Points of a line, equal to its pixels of the input.
     let side: Int
 
     package init(m: Int, stride: Int) {
@@ -20,13 +20,13 @@ package struct WinogradGeometry: BitwiseCopyable {
         side = stride == 1 ? m + 2 : 2 * m + 1
     }
 
-    /// Points of a tile that is whole.
+    /// Points of a whole tile.
     var points: Int { side * side }
 
     /// Points with weights of their own, the same at either stride.
     package var weightPoints: Int { weightSide * weightSide }
 
-    /// Which of the transformed weights a point is multiplied by. At stride 2 the last points of a line share theirs.
+    /// The index of the transformed weights of a point. At stride 2 the last points of a line share theirs.
     func weightPoint(of point: Int) -> Int {
         let (row, column) = point.quotientAndRemainder(dividingBy: side)
         return min(row, weightSide - 1) * weightSide + min(column, weightSide - 1)
@@ -35,7 +35,7 @@ package struct WinogradGeometry: BitwiseCopyable {
     /// Tiles on a side of an output.
     func tileCount(_ size: Int) -> Int { divideRoundingUp(size, m) }
 
-    /// Pixels that the last tile on a side has.
+    /// Pixels of the last tile on a side.
     func lastOutputs(_ size: Int) -> Int { size - (tileCount(size) - 1) * m }
 
     /// Samples of the input, on a line, that so many pixels of a tile need.
@@ -46,7 +46,7 @@ package struct WinogradGeometry: BitwiseCopyable {
     /// The points of a whole tile, on a line, as bits.
     var linePoints: UInt32 { shims_winograd_points(m, stride, m) }
 
-    /// Those that the last tile has.
+    /// Those of the last tile.
     func lastPoints(_ size: Int) -> UInt32 {
         shims_winograd_points(m, stride, shims_winograd_outputs(m, stride, lastOutputs(size)))
     }

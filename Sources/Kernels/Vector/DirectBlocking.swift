@@ -9,7 +9,7 @@ struct DirectBlocking {
     private let pixelBlocks: Int
     private let panelBlocks: Int
 
-    /// - Parameter panelGroup: Panels that are not separated, unless there are so few pixels that weights are read once.
+    /// - Parameter panelGroup: Panels that are not separated, unless the pixels are so few that weights are read once.
     init(_ task: ConvolutionTask, panelWidth: Int, panelGroup: Int) {
         let shape = task.shape
         let isReading = task.pixelCount < DirectBlocking.pixelsPerReading

@@ -4,8 +4,8 @@
 /// Convolution of any kernel size, stride and dilation straight from the bordered input.
 ///
 /// A row of a window is contiguous in memory (channels last, with a border), with dilation each of its taps. So nothing is
-/// gathered: the addresses of the windows are enough. `TiledProducts` computes with all that stands there, `SparseProducts` with what is not zero; both
-/// give the same bits, and what is expected to be faster is chosen for each block from its input.
+/// gathered: the addresses of the windows are enough. `TiledProducts` computes with all values, `SparseProducts` with
+/// those that are not zero. Both give the same bits; the input of each block decides which is expected to be faster.
 enum DirectConvolution<Instructions: VectorInstructions> {
     static var kernel: ConvolutionKernel {
         ConvolutionKernel(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Weights as the direct and the grouped convolution read them: panels of output channels, zeros where there are fewer; in
-/// a panel the order of a window in memory (row, column, input channel of the group), a weight of each output channel for
-/// each. After the panels, a number for each that is 0 if all its weights are finite.
+/// Weights as the direct and the grouped convolution read them: panels of output channels, zeros in place of missing
+/// ones; in a panel the order of a window in memory (row, column, input channel of the group), a weight of each output
+/// channel for each. After the panels, a number for each that is 0 if all its weights are finite.
 enum DirectPacking<Instructions: VectorInstructions> {
     private static var packedInputs: Int { 32 }
     private static var width: Int { Instructions.panelWidth }
@@ -40,7 +40,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
             zeroProducts = packPanel(task, channel: channel, out: out)
         } else {
             if shape.kernelSize == 1 && shape.groups == 1 && channels == width && task.isTransposed {
-                // The output channels of each input channel lie together.
+                // The output channels of each input channel are contiguous.
                 Instructions.packColumns(
                     weights: task.weights + channel, rowStride: shape.outputChannels, count: shape.inputChannels,
                     scale: task.scale, out: out)

@@ -76,12 +76,12 @@ struct TileAddresses {
     }
 }
 
-/// An output pixel, of those of all images one behind the other: where it is, and what it is computed from.
+/// An output pixel among those of all images in sequence: its address, and those of its inputs.
 private struct PixelPlace {
     /// Where its window begins.
     private(set) var window: UnsafePointer<Float>
     private(set) var output: UnsafeMutablePointer<Float>
-    /// That of the output where there is no residual.
+    /// That of the output if the task has no residual.
     private(set) var residual: UnsafePointer<Float>
     private var image: Int
     private var row: Int
@@ -111,7 +111,7 @@ private struct PixelPlace {
             row = 0
             image += 1
         }
-        // Behind the last pixel there is nothing to be found.
+        // After the last pixel nothing is left to find.
         if image < task.imageCount { find(task) }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Rows cut into tiles of at least 4, as few as possible and as equal as possible. Only where there are fewer than 4, or 7
-/// and no tile so high, does a tile have more rows than are left for it: 4 instead of less.
+/// Rows cut into tiles of at least 4, as few as possible and as equal as possible. A tile has more rows than are left,
+/// 4 instead of fewer, only for less than 4 rows in all, or for 7 if no tile is that high.
 struct TileHeights: BitwiseCopyable {
     /// Of a tile of a convolution; a product's may be higher.
     static let maximum = 6

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A fully connected layer, an output at a time. Inputs that are no multiple of 32 are left to the portable kernel.
+/// A fully connected layer, an output at a time. Inputs that are not a multiple of 32 are left to the portable kernel.
 enum VectorLinear<Instructions: VectorInstructions> {
     static var kernel: Kernel<LinearTask> {
         Kernel(

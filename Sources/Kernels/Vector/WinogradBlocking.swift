@@ -74,7 +74,7 @@ struct WinogradBlocking {
     // MARK: - Memory
 
     /// Floats of the transformed inputs of a group that has its own, of the products of a group and panel, and of what the
-    /// transforms need. A product may compute a few rows more than there are.
+    /// transforms need. A product may compute a few rows too many.
     var inputCount: Int { geometry.points * pointStride + TileHeights.maximum * channels }
     var productCount: Int { geometry.points * productStride + TileHeights.maximum * panelWidth }
     private var transformCount: Int { geometry.points * (panelWidth + channels) }

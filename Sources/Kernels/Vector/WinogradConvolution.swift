@@ -92,7 +92,7 @@ extension WinogradConvolution {
         let inputs = task.shape.inputChannels
         let weightPoints = geometry(task.shape).weightPoints
         let output = panel * width
-        // Lines of 8 channels in between, at most 8 x 8 of them, behind which winogradWeights keeps 9 + 24 more and then
+        // Lines of 8 channels in between, at most 8 x 8 of them, after which winogradWeights keeps 9 + 24 more and then
         // 8 x 8 panels of up to 32 floats; and last the factors.
         var memory = InlineArray<1840, Double>(repeating: 1)
         let scratchCount = 8 * (64 + 9 + 24) + 64 * 16
@@ -174,7 +174,7 @@ extension WinogradConvolution {
             var source = UnsafePointer(task.input.pixel(image: tile.image, row: top, column: left))
             var rowStride = task.input.rowStride
             if top + height > task.input.height + 1 || left + width > task.input.width + 1 {
-                // Beyond the border of one pixel there is other memory: the tile is completed with zeros first.
+                // Other memory follows the border of one pixel: the tile is completed with zeros first.
                 let patch = scratch + blocking.geometry.points * self.width
                 copyPatch(task.input, height, width, image: tile.image, top: top, left: left, to: patch)
                 source = UnsafePointer(patch)
@@ -238,8 +238,8 @@ extension WinogradConvolution {
         }
     }
 
-    /// Multiplies some rows of the transformed inputs of a point. A few more behind them may be computed and overwrite what
-    /// is there: nothing that is read, or what a later point will write.
+    /// Multiplies some rows of the transformed inputs of a point. A few more after them may be computed and overwrite
+    /// memory that is not read, or that a later point will write.
     private func multiply(
         rows: Range<Int>, channels: Int, inputs: UnsafePointer<Float>, weights: UnsafePointer<Float>,
         products: UnsafeMutablePointer<Float>

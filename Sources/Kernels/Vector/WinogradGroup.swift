@@ -13,10 +13,10 @@ struct WinogradTile: BitwiseCopyable {
     let isNarrow: Bool
 }
 
-/// Some tiles that follow each other, row by row and image by image, in the order in which their transforms lie in memory:
+/// Some tiles that follow each other, row by row and image by image, in the order of their transforms in memory:
 /// first those that are low (at the lower edge of an image that does not end with a whole tile), then the whole ones, then
-/// the narrow ones, then those that are both. So the tiles that have a point, which low and narrow ones do not have all,
-/// lie one behind the other.
+/// the narrow ones, then those that are both. So the tiles that have a point are contiguous; low and narrow ones lack
+/// some points.
 struct WinogradGroup {
     private let blocking: WinogradBlocking
     private let tiles: Range<Int>

@@ -4,12 +4,12 @@
 import CShims
 import Runtime
 
-/// What distinguishes the networks of the family from each other; a row of `ArchitectureTable`, or what a file or a caller
-/// describes.
+/// The properties that distinguish the networks of the family: a row of `ArchitectureTable`, or the description of a
+/// file or a caller.
 package struct Architecture: BitwiseCopyable, Sendable {
-    /// "resnet50"; empty for a network that no name is known for.
+    /// "resnet50"; empty for a network without a known name.
     package internal(set) var name: StaticString = ""
-    /// The depth that describes it by itself; 0 if none does.
+    /// The depth that alone describes it; 0 if none does.
     package internal(set) var depth: Int32 = 0
     /// The block of each stage.
     package internal(set) var blocks = StageBlocks(repeating: .basic)
@@ -21,12 +21,12 @@ package struct Architecture: BitwiseCopyable, Sendable {
     package internal(set) var cardinality = 1
     /// Width of each of its groups, for a stage of 64 channels (`width_per_group`).
     package internal(set) var baseWidth = 64
-    /// What a block's first convolution divides its width by (SENet-154: 2).
+    /// The divisor of the width of a block's first convolution (SENet-154: 2).
     package internal(set) var reduction = 1
     package internal(set) var stem = Stem.single
     /// Channels of the stem, in a network whose `base_channels` is 64.
     package internal(set) var stemWidth = 64
-    /// Channels of the stem in a network of any width; 0 if they follow from `stemWidth`.
+    /// Channels of the stem, for any width; 0 if they follow from `stemWidth`.
     package internal(set) var stemChannels = 0
     package internal(set) var pooling = StemPooling.max
     package internal(set) var shortcut = Shortcut.projection
@@ -35,28 +35,28 @@ package struct Architecture: BitwiseCopyable, Sendable {
     package internal(set) var antiAliasing = AntiAliasing.none
     /// Norms and activations before the convolutions (He et al. 2016, arXiv:1603.05027).
     package internal(set) var isPreactivation = false
-    /// Classes of its head, unless somebody wants others.
+    /// Default classes of its head.
     package internal(set) var classes = 1000
 
     /// The most stages after the stem: layer1 (C2) to layer4 (C5).
     package static var mostStages: Int { 4 }
 
-    /// How many it has.
+    /// Its number of stages.
     package var stageCount: Int {
         var count = 0
         while count < Architecture.mostStages, blockCounts[count] > 0 { count += 1 }
         return count
     }
 
-    /// The one that most people mean by a ResNet.
+    /// The usual ResNet.
     package static var usual: Architecture { ArchitectureTable.network(ofDepth: 50).unsafelyUnwrapped }
 
     /// The network that a caller asks for by its depth or its name.
     ///
     /// - Parameters:
-    ///   - depth: 0 where the name tells it.
-    ///   - name: Zero-terminated; nil where the depth tells it. "custom" for one of which nothing is known yet.
-    /// - Throws: `invalidArgument` naming what is wrong and what could be meant.
+    ///   - depth: 0 if the name decides.
+    ///   - name: Zero-terminated; nil if the depth decides. "custom" for one without a description yet.
+    /// - Throws: `invalidArgument` naming the fault and the valid values.
     package init(depth: Int32, name: UnsafePointer<CChar>?) throws(BackboneError) {
         guard let name else {
             guard let architecture = ArchitectureTable.network(ofDepth: depth) else {
@@ -69,21 +69,21 @@ package struct Architecture: BitwiseCopyable, Sendable {
         guard let architecture = isCustom ? Architecture() : ArchitectureTable.network(named: name) else {
             throw BackboneError(
                 .invalidArgument,
-                "architecture is '\(name)', which is not a known name; backbone_architecture_name lists them")
+                "architecture is '\(name)', which is unknown; backbone_architecture_name lists the names")
         }
         guard depth == 0 || depth == architecture.depth else {
             throw BackboneError(
-                .invalidArgument, "depth is \(depth), but architecture is '\(name)': set depth to 0")
+                .invalidArgument, "depth is \(depth), but architecture is '\(name)'; set depth to 0")
         }
         self = architecture
     }
 
     init() {}
 
-    /// What a network is called that no name is known for.
+    /// The name of a network without a known name.
     private static var customName: UnsafePointer<CChar> { cString("custom") }
 
-    /// The name as C has it.
+    /// The name as a C string.
     package var cName: UnsafePointer<CChar> {
         isCustom ? Architecture.customName : Architecture.cString(name)
     }
@@ -95,7 +95,7 @@ package struct Architecture: BitwiseCopyable, Sendable {
     /// Pixels of the image for each pixel of the first stage's features, in both directions.
     package var firstStride: Int { (stem == .small ? 1 : 2) * (pooling == .none ? 1 : 2) }
 
-    /// Whether a style makes a difference: where the stride can be on one of two convolutions.
+    /// Whether the style matters: whether the stride can be on one of two convolutions.
     package var hasStyles: Bool { !isPreactivation && hasBottlenecks }
 
     /// Whether all stages are of the same block.
@@ -115,21 +115,21 @@ package struct Architecture: BitwiseCopyable, Sendable {
         return true
     }
 
-    /// The same under no name: of other channels than its name says.
+    /// The same without a name, for channels other than the name's.
     package var unnamed: Architecture {
         var custom = self
         (custom.name, custom.depth) = ("", 0)
         return custom
     }
 
-    /// Whether its widths are those of most networks, so that its other choices tell them.
+    /// Whether its widths are the usual ones, which follow from its other choices.
     package var hasUsualWidths: Bool {
         let usual = Architecture()
         for stage in 0..<stageCount where planes[stage] != usual.planes[stage] { return false }
         return reduction == usual.reduction
     }
 
-    /// Whether it is none of the table.
+    /// Whether the table lacks it.
     package var isCustom: Bool { name.utf8CodeUnitCount == 0 }
 }
 
@@ -142,7 +142,7 @@ extension Architecture {
     /// Channels of a stage before expansion. `stage` counts from 1.
     func planes(stage: Int, baseChannels: Int) -> Int { Architecture.scaled(planes[stage - 1], baseChannels) }
 
-    /// Channels that a stage gives.
+    /// Output channels of a stage.
     func outputs(stage: Int, baseChannels: Int) -> Int {
         planes(stage: stage, baseChannels: baseChannels) * blocks[stage - 1].expansion
     }
@@ -150,7 +150,7 @@ extension Architecture {
     /// Channels of a Bottleneck's 3x3 convolution in a stage of so many channels.
     func width(planes: Int) -> Int { max(1, planes * baseWidth / 64) * cardinality }
 
-    /// Channels of the convolutions of the stem, of which a single one has the last.
+    /// Channels of the convolutions of the stem; a single one has the last number.
     func stemWidths(baseChannels: Int) -> StemWidths {
         let width = stemChannels > 0 ? stemChannels : Architecture.scaled(stemWidth, baseChannels)
         let half = max(1, width / 2)
@@ -158,7 +158,7 @@ extension Architecture {
     }
 }
 
-/// Channels that come out of the convolutions of a deep stem.
+/// Output channels of the convolutions of a deep stem.
 struct StemWidths: BitwiseCopyable, Equatable {
     let first: Int
     let second: Int

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a caller chooses in the place of an architecture's own: numbers as they come, 0 for what the architecture has.
+/// A caller's choices instead of an architecture's own: unchecked numbers, 0 for the architecture's own.
 package struct ArchitectureChoices: BitwiseCopyable {
     package var blockCounts: [4 of Int32] = .init(repeating: 0)
     package var block: Int32 = 0
@@ -24,7 +24,8 @@ package struct ArchitectureChoices: BitwiseCopyable {
     /// All of an architecture's own choices.
     package init(_ architecture: Architecture, baseChannels: Int) {
         for stage in 0..<Architecture.mostStages { blockCounts[stage] = Int32(architecture.blockCounts[stage]) }
-        // No option says that blocks differ: this number is refused, where another would make another network.
+        // Options cannot describe different blocks: this number is refused, where any other would build another
+        // network.
         block = architecture.hasOneBlock ? architecture.blocks[0].rawValue : -1
         groups = Int32(architecture.cardinality)
         widthPerGroup = Int32(architecture.baseWidth)
@@ -72,7 +73,8 @@ package struct ArchitectureChoices: BitwiseCopyable {
     private func applyCounts(to result: inout Architecture) throws(BackboneError) {
         guard blockCounts[0] != 0 else {
             for stage in 1..<Architecture.mostStages where blockCounts[stage] != 0 {
-                throw BackboneError(.invalidArgument, "block_counts[0] is 0, but later ones are not")
+                throw BackboneError(
+                    .invalidArgument, "block_counts[0] is 0, but later ones are not; set it to 1 to 1000")
             }
             return
         }
@@ -105,20 +107,23 @@ package struct ArchitectureChoices: BitwiseCopyable {
 }
 
 extension Architecture {
-    /// - Throws: `invalidArgument` for one that is not a network yet.
+    /// - Throws: `invalidArgument` for an incomplete description.
     fileprivate func check() throws(BackboneError) {
         guard stageCount > 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "architecture is 'custom', which is known from its file alone: create it from that, or set block_counts and block"
+                """
+                architecture is 'custom' without a description; set block_counts and block, or create the network from \
+                its file
+                """
             )
         }
         guard cardinality == 1 && baseWidth == 64 || hasBottlenecks else {
-            throw BackboneError(.invalidArgument, "groups and width_per_group: BasicBlocks have 1 and 64")
+            throw BackboneError(.invalidArgument, "groups and width_per_group: expected 1 and 64 for BasicBlocks")
         }
     }
 
-    /// Whether another one computes the same, whatever the names.
+    /// Whether another one computes the same, ignoring names.
     fileprivate func isSame(as other: Architecture) -> Bool {
         for stage in 0..<stageCount where blocks[stage] != other.blocks[stage] || planes[stage] != other.planes[stage] {
             return false
@@ -131,7 +136,7 @@ extension Architecture {
             && isPreactivation == other.isPreactivation
     }
 
-    /// The same under its name in the table, or under none.
+    /// The same with its name in the table, or without a name.
     fileprivate var named: Architecture {
         var index = 0
         while let row = ArchitectureTable.row(index) {

@@ -10,13 +10,13 @@ extension Architecture {
     package enum Block: Int32, BitwiseCopyable, Sendable {
         /// Two 3x3 convolutions.
         case basic = 1
-        /// 1x1, 3x3 and 1x1, the last one four times as wide. `Style` tells where the stride sits.
+        /// 1x1, 3x3 and 1x1, the last one four times as wide. `Style` says which convolution has the stride.
         case bottleneck = 2
 
-        /// Channels that a block gives for each channel of its stage.
+        /// Output channels of a block for each channel of its stage.
         var expansion: Int { self == .basic ? 1 : 4 }
 
-        /// As people call them.
+        /// For messages.
         package var plural: StaticString { self == .basic ? "BasicBlocks" : "Bottlenecks" }
     }
 
@@ -24,10 +24,10 @@ extension Architecture {
     package enum Stem: Int32, BitwiseCopyable, Sendable {
         /// One of 7x7 with stride 2.
         case single = 1
-        /// Three of 3x3, the first with stride 2, of half the width but for the last (ResNet-C, He et al. 2019,
+        /// Three of 3x3, the first with stride 2, the first two of half the width (ResNet-C, He et al. 2019,
         /// arXiv:1812.01187, figure 2).
         case deep = 2
-        /// The same, with a first one of three eighths of the width (timm's T).
+        /// The same, but the first has three eighths of the width (timm's T).
         case tiered = 3
         /// One of 3x3 without stride (CIFAR; He et al. 2015, section 4.2).
         case small = 4
@@ -35,9 +35,9 @@ extension Architecture {
         var isDeep: Bool { self == .deep || self == .tiered }
     }
 
-    /// What is between the stem and the first stage.
+    /// The operation between the stem and the first stage.
     package enum StemPooling: Int32, BitwiseCopyable, Sendable {
-        /// Max pooling of 3x3 with stride 2; with anti-aliasing what that makes of it.
+        /// Max pooling of 3x3 with stride 2, or its anti-aliased form.
         case max = 1
         /// A convolution of 3x3 with stride 2, with its norm (ResNet-RS, Bello et al. 2021, arXiv:2103.07579, figure 3).
         case convolution = 2
@@ -45,7 +45,7 @@ extension Architecture {
         case none = 3
     }
 
-    /// What stands beside the residual branch where it changes the size or the channels.
+    /// The shortcut of a block whose branch changes the size or the channels.
     package enum Shortcut: Int32, BitwiseCopyable, Sendable {
         /// Option B of He et al. 2015, section 4.1: a convolution of 1x1 with the stride.
         case projection = 1
@@ -84,7 +84,7 @@ extension Architecture {
 
         var isSqueeze: Bool { self == .squeeze || self == .squeezeQuarter }
 
-        /// Channels of the squeeze of so many: a multiple of 8, as timm has it.
+        /// Channels of the squeeze of so many: a multiple of 8, as in timm.
         func squeezed(_ channels: Int) -> Int {
             let wanted = channels / (self == .squeezeQuarter ? 4 : 16)
             return Swift.max(8, (wanted + 4) / 8 * 8)
@@ -98,7 +98,7 @@ extension Architecture {
         }
     }
 
-    /// What takes the place of a stride (Zhang 2019, arXiv:1904.11486). No weight tells it.
+    /// What replaces a stride (Zhang 2019, arXiv:1904.11486). The weights do not record it.
     package enum AntiAliasing: Int32, BitwiseCopyable, Sendable {
         case none = 1
         /// A binomial filter of 3x3 with the stride.
@@ -108,12 +108,12 @@ extension Architecture {
     }
 }
 
-/// Where the stride of a Bottleneck sits, with the numbers of the `BACKBONE_STYLE_*` constants. The weights do not record
-/// it: the wrong style gives wrong features.
+/// Which convolution of a Bottleneck has the stride, with the numbers of the `BACKBONE_STYLE_*` constants. The weights
+/// do not record it: the wrong style gives wrong features.
 package enum Style: Int32, BitwiseCopyable, Sendable {
-    /// On the 3x3 convolution, as in torchvision.
+    /// The 3x3 convolution, as in torchvision.
     case pytorch = 0
-    /// On the first 1x1 convolution, as in the original networks of He et al., Caffe2 and Detectron.
+    /// The first 1x1 convolution, as in the original networks of He et al., Caffe2 and Detectron.
     case caffe = 1
 
     package var name: StaticString { self == .pytorch ? "pytorch" : "caffe" }

@@ -7,9 +7,9 @@ import Runtime
 /// The networks that have names: those of torchvision and timm, those of He et al. 2015 (arXiv:1512.03385) for CIFAR-10, and
 /// their plain ones.
 package enum ArchitectureTable {
-    /// A row for each network, without a gap; nil past the last. Of rows that one file fits the first is taken, so those
-    /// that no file tells from others, as the anti-aliased ones, come after these. A switch makes the one row that is asked
-    /// for, where an array would make all of them.
+    /// A row for each network, without a gap; nil past the last. A file that fits several rows gets the first of them,
+    /// so variants that files do not record, such as the anti-aliased ones, follow the plain ones. A switch builds only
+    /// the requested row, where an array would build all of them.
     package static func row(_ index: Int) -> Architecture? {
         switch index {
         case 0: row("resnet10t", .basic, [1, 1, 1, 1], .t)
@@ -146,7 +146,7 @@ package enum ArchitectureTable {
         return row
     }
 
-    /// The network of a zero-terminated name; nil if there is none.
+    /// The network of a zero-terminated name; nil if it has none.
     static func network(named name: UnsafePointer<CChar>) -> Architecture? {
         first { strcmp(name, $0.cName) == 0 }
     }
@@ -164,7 +164,7 @@ package enum ArchitectureTable {
     }
 }
 
-/// What a row has that the networks of table 1 of He et al. 2015 do not.
+/// The differences of a row from the networks of table 1 of He et al. 2015.
 private enum Trait: BitwiseCopyable {
     /// The letters of He et al. 2019 (arXiv:1812.01187) and timm: a deep stem (C), one twice as wide (S), averaged shortcuts
     /// as well (D), and with a tiered stem (T).

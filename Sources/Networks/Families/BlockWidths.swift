@@ -3,15 +3,15 @@
 
 import Runtime
 
-/// The channels inside the stem and the blocks of a network that no rule gives, as pruned ones have; empty for networks that
-/// have a rule.
+/// The channels inside the stem and the blocks of a network that does not follow the rules, such as a pruned one; empty
+/// for networks that do.
 package struct BlockWidths: ~Copyable {
     /// Two numbers for the first convolutions of a deep stem, and four for each block, stage by stage: see `BlockWidth`.
     package internal(set) var values = UniqueArray<Int32>()
 
     package init() {}
 
-    /// Those that the rules of an architecture give, for callers who know no such rules.
+    /// The channels by the rules of an architecture, for callers that do not know the rules.
     package init(regularOf configuration: Configuration) throws(BackboneError) {
         let architecture = configuration.architecture
         let stem = architecture.stemWidths(baseChannels: configuration.baseChannels)
@@ -28,7 +28,7 @@ package struct BlockWidths: ~Copyable {
         }
     }
 
-    /// Checks numbers as they come from a caller.
+    /// Checks a caller's numbers.
     package init(_ values: UnsafeBufferPointer<Int32>, for architecture: Architecture) throws(BackboneError) {
         var blocks = 0
         for stage in 0..<architecture.stageCount { blocks += architecture.blockCounts[stage] }
@@ -61,7 +61,7 @@ package struct BlockWidths: ~Copyable {
     }
 }
 
-/// Channels that the convolutions of a block give.
+/// Output channels of the convolutions of a block.
 struct BlockWidth: BitwiseCopyable {
     let first: Int
     /// That of the whole block in a BasicBlock.
@@ -70,7 +70,7 @@ struct BlockWidth: BitwiseCopyable {
     /// Of the gate's squeeze, or the size of ECA's convolution; 0 without a gate.
     let gate: Int
 
-    /// Where the numbers of a block begin.
+    /// The offset of a block's numbers.
     static func start(block: Int) -> Int { 2 + 4 * block }
 
     static var most: Int32 { 1 << 24 }
@@ -82,7 +82,7 @@ struct BlockWidth: BitwiseCopyable {
         self.gate = gate
     }
 
-    /// That of the block of a number among all; nil where there are none.
+    /// The offset for the block with a number among all; nil without any numbers.
     init?(_ widths: UnsafeBufferPointer<Int32>, block: Int) {
         let start = BlockWidth.start(block: block)
         guard BlockWidth.start(block: block + 1) <= widths.count else { return nil }

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a network is built from; it never changes afterwards.
+/// The description that a network is built from; it never changes afterwards.
 package struct Configuration: BitwiseCopyable, Sendable {
     package private(set) var architecture: Architecture
     package let inChannels: Int
@@ -20,7 +20,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
     /// Initialisation starts every residual branch at zero (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
     package let zeroInitResidual: Bool
 
-    /// Bounds that keep every count of a network far from overflow, and memory within what a machine has.
+    /// Bounds that keep every count of a network far from overflow, and its memory within that of a machine.
     package static var maximumInChannels: Int { 4096 }
     package static var maximumBaseChannels: Int { 256 }
     package static var maximumClasses: Int { 1 << 20 }
@@ -36,7 +36,7 @@ package struct Configuration: BitwiseCopyable, Sendable {
             zeroInitResidual: zeroInitResidual, style: style, normEpsilon: normEpsilon)
     }
 
-    /// Checks numbers as they come from a caller; the error names the option at fault.
+    /// Checks a caller's numbers; the error names the option at fault.
     ///
     /// - Parameter classes: 0 for as many as the architecture has.
     package init(
@@ -56,8 +56,8 @@ package struct Configuration: BitwiseCopyable, Sendable {
             throw BackboneError(
                 .invalidArgument,
                 """
-                out_stages is \(outStages), expected a sum of 1 (C2), 2 (C3), 4 (C4), 8 (C5), 16 (C1), 32 (pooled) and 64 \
-                (logits), with one that the network has
+                out_stages is \(outStages), expected a sum of 1 (C2), 2 (C3), 4 (C4), 8 (C5), 16 (C1), 32 (pooled) and \
+                64 (logits), with at least one output that the network has
                 """)
         }
         guard classes >= 0 && classes <= Self.maximumClasses else {
@@ -85,35 +85,37 @@ package struct Configuration: BitwiseCopyable, Sendable {
         self.zeroInitResidual = zeroInitResidual == 1
     }
 
-    /// What to compute with for an epsilon that a caller asks for. PyTorch's default is not a float: the double that is
-    /// meant by it is taken.
+    /// The epsilon to compute with for a caller's float. PyTorch's default is not a float, so the float nearest to it
+    /// stands for that double.
     ///
     /// - Throws: `invalidArgument` if it is not finite and positive.
     private static func epsilon(_ value: Float) throws(BackboneError) -> Double {
         guard value > 0 && value.isFinite else {
-            throw BackboneError(.invalidArgument, "norm_eps must be finite and positive, default 1e-5")
+            throw BackboneError(
+                .invalidArgument,
+                "norm_eps is \(Double(value)), expected a finite number above 0, by default 1e-5")
         }
         return value == BatchNorm.defaultEpsilon ? 1e-5 : Double(value)
     }
 
-    /// The same under no name, for channels that are not those of the name.
+    /// The same without a name, for channels other than the name's.
     package var unnamed: Configuration {
         var copy = self
         copy.architecture = architecture.unnamed
         return copy
     }
 
-    /// The last stage that is built.
+    /// The last built stage.
     package var deepestStage: Int { outputs.deepestStage(of: architecture.stageCount) }
 
-    /// Blocks of all stages that are built.
+    /// Blocks of all built stages.
     package var blockCount: Int {
         var count = 0
         for stage in 0..<deepestStage { count += architecture.blockCounts[stage] }
         return count
     }
 
-    /// - Throws: `invalidArgument` unless there is a tensor for each output.
+    /// - Throws: `invalidArgument` unless each output has a tensor.
     package func checkOutputCount(_ count: Int) throws(BackboneError) {
         guard count == outputs.count else {
             throw BackboneError(

@@ -3,17 +3,18 @@
 
 import Runtime
 
-/// Which stages keep the size of what they read, and dilate their 3x3 convolutions instead. No weight tells it.
+/// The stages that keep the size of their input, and dilate their 3x3 convolutions instead. The weights do not record
+/// it.
 package struct Dilation: BitwiseCopyable, Sendable {
     /// Bit `stage - 1` stands for `stage`, as in `OutputSet`.
     package let stages: UInt32
     package let rule: Rule
 
-    /// What the first block of such a stage does, with the numbers of the `BACKBONE_DILATION_*` constants.
+    /// The dilation of the first block of such a stage, with the numbers of the `BACKBONE_DILATION_*` constants.
     package enum Rule: Int32, BitwiseCopyable, Sendable {
-        /// It dilates as the stage before: torchvision and timm.
+        /// That of the previous stage: torchvision and timm.
         case previous = 0
-        /// It dilates as the blocks after it, and of BasicBlocks only the first convolutions dilate: mmdetection, detectron2.
+        /// That of the blocks after it; in BasicBlocks only the first convolutions dilate: mmdetection, detectron2.
         case whole = 1
     }
 
@@ -24,11 +25,11 @@ package struct Dilation: BitwiseCopyable, Sendable {
         self.rule = rule
     }
 
-    /// Checks numbers as they come from a caller; the error names the option at fault.
+    /// Checks a caller's numbers; the error names the option at fault.
     ///
     /// - Parameters:
     ///   - stages: Of the last three.
-    ///   - outputStride: 0 where `stages` tell it. Otherwise the stages that would go beyond it dilate.
+    ///   - outputStride: 0 if `stages` decide. Otherwise the stages that would exceed it dilate.
     ///   - firstStride: Of the first stage's features.
     package init(
         stages: UInt32, outputStride: Int32, rule: Int32, firstStride: Int
@@ -54,7 +55,7 @@ package struct Dilation: BitwiseCopyable, Sendable {
         }
         guard stages == 0 || stages == implied else {
             throw BackboneError(
-                .invalidArgument, "output_stride is \(outputStride), but dilated_stages is \(stages): set one to 0")
+                .invalidArgument, "output_stride is \(outputStride), but dilated_stages is \(stages); set one to 0")
         }
         self.init(stages: implied, rule: rule)
     }
@@ -62,7 +63,7 @@ package struct Dilation: BitwiseCopyable, Sendable {
     func contains(stage: Int) -> Bool { stages >> (stage - 1) & 1 == 1 }
 }
 
-/// How the 3x3 convolutions of a stage walk over what it reads.
+/// Strides and dilations of the 3x3 convolutions of a stage.
 struct StageGeometry: BitwiseCopyable {
     /// From 1 on.
     let stage: Int
@@ -105,6 +106,6 @@ struct BlockGeometry: BitwiseCopyable {
     /// Of the second 3x3 convolution of a BasicBlock.
     var secondDilation: Int { rule == .whole ? 1 : laterDilation }
 
-    /// Whether something takes the place of a stride or of a dilation's change: where timm blurs.
+    /// Whether something replaces a stride or a change of dilation: the places where timm blurs.
     var changes: Bool { stride != 1 || dilation != laterDilation }
 }

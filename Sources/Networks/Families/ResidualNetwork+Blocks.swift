@@ -46,7 +46,7 @@ extension ResidualNetwork {
         return try addNorm("bn3", branch, initialWeight: lastNormWeight)
     }
 
-    /// A 3x3 convolution with its norm and function, with the stride of its block or what anti-aliasing makes of it.
+    /// A 3x3 convolution with its norm and function, with the stride of its block or its anti-aliased form.
     private mutating func addStridedConvolution(
         _ name: StaticString, _ norm: StaticString, _ input: Int, to channels: Int, _ geometry: BlockGeometry,
         groups: Int = 1
@@ -54,7 +54,11 @@ extension ResidualNetwork {
         guard channels % groups == 0 && graph.channels(input) % groups == 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "groups is \(groups), but a convolution is from \(graph.channels(input)) to \(channels) channels")
+                """
+                groups is \(groups), expected a divisor of \(graph.channels(input)) and \(channels), the channels of a \
+                convolution
+                """
+            )
         }
         let isSmoothed = architecture.antiAliasing != .none && geometry.changes
         let window = Window(
@@ -75,6 +79,6 @@ extension ResidualNetwork {
 }
 
 extension Window {
-    /// One that keeps the size of what it reads.
+    /// One that keeps the size of its input.
     static func same3x3(dilation: Int) -> Window { Window(size: 3, padding: dilation, dilation: dilation) }
 }

@@ -4,7 +4,7 @@
 import Runtime
 
 extension ResidualNetwork {
-    /// Scales the channels of a branch by what a gate makes of their means; the branch itself where there is none.
+    /// Scales the channels of a branch by a gate's function of their means; the branch itself without a gate.
     mutating func addGate(_ branch: Int, _ width: BlockWidth) throws(BackboneError) -> Int {
         if architecture.attention == .none { return branch }
         var gate = try graph.globalPooling(branch)

@@ -4,7 +4,7 @@
 import Runtime
 
 extension ResidualNetwork {
-    /// What is added to a branch; nil in a plain network.
+    /// The shortcut, which is added to a branch; nil in a plain network.
     mutating func addShortcut(
         _ input: Int, _ width: BlockWidth, _ geometry: BlockGeometry
     ) throws(BackboneError) -> Int? {
@@ -18,7 +18,11 @@ extension ResidualNetwork {
             guard graph.channels(input) <= width.output else {
                 throw BackboneError(
                     .invalidArgument,
-                    "shortcut: one that subsamples cannot go from \(graph.channels(input)) to \(width.output) channels")
+                    """
+                    shortcut is 3 (subsample), which cannot go from \(graph.channels(input)) to \(width.output) \
+                    channels; choose another
+                    """
+                )
             }
             return try graph.subsample(input, to: width.output, stride: geometry.stride)
         }
@@ -37,8 +41,9 @@ extension ResidualNetwork {
         }
     }
 
-    /// The pooling before the convolution of a shortcut, in networks that have one. Where a stage dilates instead of
-    /// striding timm's pooling of 2x2 keeps the size, with zeros below and on the right that count; mmdetection has none.
+    /// The pooling before the convolution of a shortcut, in networks that have one. If a stage dilates instead of
+    /// striding, timm's pooling of 2x2 keeps the size, with zeros below and on the right that count; mmdetection has no
+    /// pooling.
     mutating func addShortcutPooling(_ input: Int, _ geometry: BlockGeometry) throws(BackboneError) -> Int {
         guard architecture.shortcut == .average else { return input }
         if geometry.stride != 1 {

@@ -4,7 +4,7 @@
 import Runtime
 
 extension ResidualNetwork {
-    /// What is before the first stage.
+    /// The nodes before the first stage.
     mutating func addStem() throws(BackboneError) -> Int {
         var features = try addStemConvolutions()
         if !architecture.isPreactivation {
@@ -64,7 +64,7 @@ extension ResidualNetwork {
     }
 }
 
-/// What the modules of a deep stem are called.
+/// The names of the modules of a deep stem.
 private struct DeepStemNames {
     let first: StaticString
     let firstNorm: StaticString

@@ -4,11 +4,11 @@
 import Runtime
 
 extension Configuration {
-    /// The graph of a ResNet up to the last node that an output needs, under torchvision's names or, for what torchvision
-    /// does not have, timm's.
+    /// The graph of a ResNet up to the last node that an output needs, under torchvision's names or, for modules that
+    /// torchvision lacks, timm's.
     package func makeGraph() throws(BackboneError) -> Graph { try makeGraph(BlockWidths()) }
 
-    /// - Throws: `invalidArgument` for choices that do not go together; `outOfMemory`.
+    /// - Throws: `invalidArgument` for choices that do not fit together; `outOfMemory`.
     package func makeGraph(_ widths: borrowing BlockWidths) throws(BackboneError) -> Graph {
         try check()
         var network = try ResidualNetwork(self, widths.values.elements)
@@ -22,11 +22,12 @@ extension Configuration {
         case .projection, .average, .none: break
         case .subsample, .everywhere, .wide:
             throw BackboneError(
-                .invalidArgument, "shortcut: pre-activation networks have projections, average poolings or none")
+                .invalidArgument, "shortcut: expected projection, average or none for a pre-activation network")
         }
         guard architecture.antiAliasing == .none && architecture.pooling != .convolution else {
             throw BackboneError(
-                .invalidArgument, "anti_aliasing and stem_pooling: pre-activation networks have max pooling alone")
+                .invalidArgument,
+                "anti_aliasing and stem_pooling: expected none, and max or none, for a pre-activation network")
         }
     }
 }
@@ -34,7 +35,7 @@ extension Configuration {
 /// Builds the graph of a configuration. Its files are the parts of a network: stem, blocks, shortcuts, gates, head.
 struct ResidualNetwork: ~Copyable {
     let configuration: Configuration
-    /// Empty unless the architecture has no rule.
+    /// Empty if the architecture follows the rules.
     let widths: UnsafeBufferPointer<Int32>
     var graph: GraphBuilder
 
@@ -123,7 +124,10 @@ struct ResidualNetwork: ~Copyable {
         guard graph.channels(input) % groups == 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "norm: GroupNorm divides channels into \(groups) groups, but a convolution gives \(graph.channels(input))"
+                """
+                norm is 2 (GroupNorm), but a convolution has \(graph.channels(input)) channels, expected a multiple of \
+                \(groups)
+                """
             )
         }
         return try graph.groupNorm(name, input, groups: groups, epsilon: epsilon, initialWeight: initialWeight)

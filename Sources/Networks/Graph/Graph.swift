@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// What a network computes: its operations in order. Entries of the state dict, shapes, initial values, freezing and
-/// outputs derive from them.
+/// The computation of a network: its operations in order. Entries of the state dict, shapes, initial values, freezing
+/// and outputs derive from them.
 package struct Graph: ~Copyable {
     /// The first is the image.
     package let nodes: UniqueArray<Node>
@@ -15,7 +15,7 @@ package struct Graph: ~Copyable {
     package let valueCount: Int
     package let parameterCount: Int
     package let counterCount: Int
-    /// Consecutive nodes between two points where a single result is alive: a unit of what is kept in a cache together.
+    /// Consecutive nodes between two points where a single result is alive: the unit that is kept in a cache together.
     package let segmentCount: Int
     /// The last freeze group that has a BatchNorm.
     let lastNormGroup: Int
@@ -24,19 +24,19 @@ package struct Graph: ~Copyable {
     let text: UniqueArray<UInt8>
     /// The shapes of the entries, four sizes each.
     let sizes: UniqueArray<Int64>
-    /// The windows on the way to each output.
+    /// The windows before each output.
     let windows: UniqueArray<Window>
 
     /// The most outputs of a network.
     package static var mostOutputs: Int { 8 }
 }
 
-/// A result that a caller can ask for.
+/// A result that a caller can request.
 package struct GraphOutput: BitwiseCopyable, Sendable {
     package let node: Int
     /// "C2".
     package let name: StaticString
-    /// Of `Graph.windows`: those that change the size of an image on the way here.
+    /// Of `Graph.windows`: those that change the size of an image before this output.
     fileprivate let firstWindow: Int
     fileprivate let windowCount: Int
 
@@ -63,7 +63,7 @@ extension Graph {
         return UnsafeBufferPointer(rebasing: sizes.elements[start..<start + entries[index].dimensions])
     }
 
-    /// The index of the entry with a zero-terminated name, nil if there is none.
+    /// The index of the entry with a zero-terminated name, nil for unknown names.
     package func entryIndex(named name: UnsafePointer<CChar>) -> Int? {
         for index in 0..<entries.count {
             let candidate = self.name(of: entries[index])
@@ -76,7 +76,7 @@ extension Graph {
         return nil
     }
 
-    /// Whether an entry belongs to a classifier: to what computes from pooled features. Those are the last entries.
+    /// Whether an entry belongs to a classifier, which computes from pooled features. Those are the last entries.
     package func isHead(_ entry: StateEntry) -> Bool { nodes[entry.node].freezeGroup == Node.headGroup }
 
     package func isNorm(node: Int) -> Bool {
@@ -99,7 +99,7 @@ extension Graph {
         return nil
     }
 
-    /// The channels, rows and columns of an output for an image of some size; no rows or columns where a window on the way
+    /// The channels, rows and columns of an output for an image of some size; no rows or columns if a window before it
     /// does not fit.
     package func shape(ofOutput index: Int, height: Int, width: Int) -> (channels: Int, height: Int, width: Int) {
         let output = outputs[index]
@@ -135,7 +135,7 @@ extension Operation {
         }
     }
 
-    /// How it walks over an image; nil where each pixel of the result comes from the same pixel, or from all.
+    /// Its window; nil if each pixel of the result comes from the same pixel, or from all.
     package var window: Window? {
         switch self {
         case .convolution(let convolution): convolution.window

@@ -20,7 +20,7 @@ package struct GraphBuilder: ~Copyable {
     private var freezeGroup = 0
     private var lastNormGroup = 0
 
-    /// What the names of modules begin with: "layer1.0.".
+    /// The prefix of module names: "layer1.0.".
     package var path = Message()
 
     package init(imageChannels: Int) throws(BackboneError) {
@@ -35,7 +35,7 @@ package struct GraphBuilder: ~Copyable {
 
     package func channels(_ node: Int) -> Int { nodes[node].channels }
 
-    /// Begins a segment, at a point where nothing but the last node's result is alive.
+    /// Begins a segment, at a point where only the last node's result is alive.
     package mutating func beginSegment(freezeGroup: Int) {
         segment += 1
         self.freezeGroup = freezeGroup
@@ -182,7 +182,7 @@ package struct GraphBuilder: ~Copyable {
         }
     }
 
-    /// Adds an entry of the node that is added next.
+    /// Adds an entry of the next node.
     private mutating func addEntry(
         _ role: StateEntry.Role, _ module: Message, dimensions: Int, _ shape: (Int64, Int64, Int64, Int64)
     ) throws(BackboneError) {

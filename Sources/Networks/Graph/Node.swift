@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// What a node computes. PyTorch's module or function of the same name is the definition, in evaluation mode.
+/// The operation of a node. PyTorch's module or function of the same name is the definition, in evaluation mode.
 package enum Operation: BitwiseCopyable, Sendable {
     /// The input of the network.
     case image
@@ -28,7 +28,7 @@ package enum Operation: BitwiseCopyable, Sendable {
     case blur(Window)
     case linear(Linear)
     /// A convolution over the channels of one pixel (Wang et al. 2020, arXiv:1910.03151): `y[c] = sum(w[j] * x[c + j - size / 2])`,
-    /// with zeros beyond the channels; as PyTorch's `conv1d` of one channel with `padding=size // 2`.
+    /// with zeros outside of the channels; as PyTorch's `conv1d` of one channel with `padding=size // 2`.
     case channelConvolution(size: Int)
 }
 
@@ -41,11 +41,11 @@ package struct Convolution: BitwiseCopyable, Sendable {
     package let hasBias: Bool
     package let initialWeights: InitialWeights
 
-    /// What its weights are drawn from.
+    /// The distribution of its initial weights.
     package enum InitialWeights: BitwiseCopyable, Sendable {
         /// Kaiming's normal distribution, by the fan-out.
         case kaiming
-        /// None: of a residual branch that starts as nothing, where no norm follows.
+        /// Zeros: for a residual branch that starts at zero without a norm after it.
         case zero
         /// A normal distribution of deviation 0.01, and biases of zero: timm's heads that are convolutions.
         case narrow
@@ -58,10 +58,10 @@ package struct Convolution: BitwiseCopyable, Sendable {
 package struct BatchNorm: BitwiseCopyable, Sendable {
     /// Added to the variances.
     package let epsilon: Double
-    /// 0 for the last norm of a residual branch that starts as nothing (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
+    /// 0 for the last norm of a residual branch that starts at zero (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
     package let initialWeight: Float
 
-    /// PyTorch's default, unless a network asks for another.
+    /// PyTorch's default, unless a network sets another.
     package static var defaultEpsilon: Float { 1e-5 }
     /// The share of the newest batch in the running statistics, PyTorch's default.
     package static var momentum: Double { 0.1 }
@@ -83,25 +83,24 @@ package enum Nonlinearity: BitwiseCopyable, Sendable {
     case relu, silu, sigmoid
 }
 
-/// One operation of a network. Nodes are in an order in which they can be computed; a node and what it computes go by the
-/// same number.
+/// One operation of a network. Nodes are in a valid order of computation; a node and its result have the same number.
 package struct Node: BitwiseCopyable, Sendable {
     package let operation: Operation
     /// The node whose result it reads; -1 for the image.
     package let input: Int
     /// The second one, of a sum or a scale.
     package let secondInput: Int?
-    /// Of what it computes.
+    /// Of its result.
     package let channels: Int
     /// Which of the graph's segments it belongs to.
     package let segment: Int
-    /// It is frozen when at least so many groups are; the first group is 0.
+    /// It is frozen if at least so many groups are; the first group is 0.
     package let freezeGroup: Int
     /// The group of a classifier, which is never frozen.
     package static var headGroup: Int { .max }
-    /// Its name among the modules of the state dict: "layer1.0.conv1"; empty for operations that are no modules.
+    /// Its name among the modules of the state dict: "layer1.0.conv1"; empty for operations that are not modules.
     let name: TextRange
-    /// Its first entry of the state dict, and how many it has.
+    /// Its first entry of the state dict, and the number of its entries.
     package let firstEntry: Int
     package let entryCount: Int
 }

@@ -31,16 +31,16 @@ package struct StateEntry: BitwiseCopyable, Sendable {
     package let role: Role
     /// Index of the node it belongs to.
     package let node: Int
-    /// Where its zero-terminated name is in the graph's text.
+    /// The offset of its zero-terminated name in the graph's text.
     let name: TextRange
     /// Dimensions in use: 4 to 1, or 0 for num_batches_tracked. Unused sizes are 1.
     package let dimensions: Int
     package let shape: (Int64, Int64, Int64, Int64)
-    /// Where the same sizes begin in the graph's list of sizes, which has an address.
+    /// The offset of the same sizes in the graph's list of sizes, which has an address.
     let shapeOffset: Int
-    /// Where its values begin among all floats of a network, or its value among the counters.
+    /// The offset of its values among all floats of a network, or of its value among the counters.
     package let valueOffset: Int
-    /// Floats of the parameters before it: where it begins among all parameters, if it is one.
+    /// Floats of the parameters before it: its offset among all parameters, if it is one.
     package let parametersBefore: Int
 
     package var elementCount: Int { Int(shape.0 * shape.1 * shape.2 * shape.3) }

@@ -3,7 +3,7 @@
 
 import Runtime
 
-/// The convolution that reads the image, and the BatchNorm after it: they tell which inputs a network was trained for.
+/// The convolution that reads the image, and the BatchNorm after it: they show which inputs a network was trained for.
 package struct Stem: BitwiseCopyable {
     package let convolution: Convolution
     package let weight: StateEntry
@@ -54,7 +54,7 @@ extension Graph {
         return convolution
     }
 
-    /// Whether all of the stem that a forward in evaluation mode uses is among the entries that were loaded.
+    /// Whether all parts of the stem that a forward pass in evaluation mode uses were loaded.
     package func hasStem(_ isLoaded: borrowing UniqueArray<Bool>) -> Bool {
         guard let stem else { return false }
         for index in 0..<entries.count where stem.contains(entries[index]) {

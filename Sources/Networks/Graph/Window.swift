@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The square windows of a convolution or a pooling: how they cover an image, the same in both directions.
+/// The square windows of a convolution or a pooling: their geometry on an image, the same in both directions.
 package struct Window: BitwiseCopyable, Equatable, Sendable {
     package let size: Int
     package let stride: Int
@@ -35,9 +35,9 @@ package struct Window: BitwiseCopyable, Equatable, Sendable {
     /// Pixels from the first to the last element of a window, both included.
     package var extent: Int { dilation * (size - 1) + 1 }
 
-    /// How many windows cover a side of `inputSize` pixels: `floor((inputSize + 2 * padding - extent) / stride) + 1`; with
-    /// `roundsUp` the ceiling, without a window that begins after the image, as PyTorch's pooling has it. 0 where not even
-    /// one fits.
+    /// The number of windows on a side of `inputSize` pixels: `floor((inputSize + 2 * padding - extent) / stride) + 1`;
+    /// with `roundsUp` the ceiling, without a window that begins after the image, as in PyTorch's pooling. 0 if not
+    /// even one fits.
     package func outputSize(_ inputSize: Int) -> Int {
         if reflects && padding >= inputSize { return 0 }
         let room = inputSize + padding + trailingPadding - extent

@@ -10,7 +10,7 @@ struct BlockName {
     let stage: Int
     let block: Int
     let isPreactivation: Bool
-    /// What follows: "conv1.weight".
+    /// The rest: "conv1.weight".
     let rest: Bytes
 
     init?(_ name: Bytes) {
@@ -46,10 +46,10 @@ struct StageName {
         }
     }
 
-    /// What has not been taken yet.
+    /// The unread rest.
     var rest: Bytes { reader.rest }
 
-    /// Takes the number of a block with the dot after it.
+    /// Reads the number of a block and the dot after it.
     mutating func takeBlock() -> Int? {
         let start = reader
         if let block = reader.number(in: BlockName.blocks), reader.take(".") { return block }

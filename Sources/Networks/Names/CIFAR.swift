@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 extension Grammar {
-    /// The names of the ResNets that are written for CIFAR, and of those copied from them: torchvision's, but for the
+    /// The names of the ResNets that are written for CIFAR, and of those copied from them: torchvision's, except the
     /// projection and the classifier.
     static var cifar: Grammar {
         Grammar(

@@ -2,9 +2,9 @@
 // Copyright 2026 The libbackbone authors
 
 extension Grammar {
-    /// Blobs of Caffe2's and Detectron's ResNets: `branch1` is the projection, `branch2a` to `branch2c` are the
-    /// convolutions. What is called `riv`, "running inverse variance", is the variance itself. Of no use are the momenta of
-    /// a training, and a bias of the first convolution, which Detectron's own network does not have either.
+    /// Blobs of the ResNets of Caffe2 and Detectron: `branch1` is the projection, `branch2a` to `branch2c` are the
+    /// convolutions. `riv`, "running inverse variance", is the variance itself. Ignored are the momenta
+    /// of training, and a bias of the first convolution, which Detectron's own network does not have either.
     static var caffe2: Grammar {
         Grammar(
             name: "caffe2",

@@ -26,7 +26,7 @@ extension Grammar {
                 """)
     }
 
-    /// The names of maskrcnn-benchmark: torchvision's, but for a module around the stem.
+    /// The names of maskrcnn-benchmark: torchvision's, with a module around the stem.
     static var maskRCNNBenchmark: Grammar {
         Grammar(
             name: "maskrcnn_benchmark",
@@ -41,7 +41,7 @@ extension Grammar {
                 """)
     }
 
-    /// The names of PaddleDetection, which are known only as far as its deep stem, to say why its networks do not load.
+    /// The names of PaddleDetection, which are known only up to its deep stem, to report why its networks do not load.
     static var paddleDetection: Grammar {
         Grammar(
             name: "paddledetection",

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Whose names a checkpoint uses for the tensors of a ResNet. A further one is a grammar, and a case here.
+/// The project whose names a checkpoint uses for the tensors of a ResNet. A new one needs a grammar, and a case here.
 package enum Dialect: Int, BitwiseCopyable, Sendable {
-    // In the order of preference where names fit several.
+    // In the order of preference if names fit several.
     case torchvision, timm, convModule, huggingFace, detectron2, maskRCNNBenchmark, caffe2, layerZero, sequential,
         sequentialWithoutOne, sequentialWithoutBoth, sequentialOfStages, fasterRCNN, cifar, paddleDetection
 
@@ -27,7 +27,7 @@ package enum Dialect: Int, BitwiseCopyable, Sendable {
         }
     }
 
-    /// Whether writers of such files leave out the statistics of BatchNorms that they have folded to affine maps.
+    /// Whether such files leave out the statistics of BatchNorms that were folded to affine maps.
     ///
     /// Caffe2's do (`AffineChannel`), also where the file has detectron2's names; norms of detectron2 itself always have
     /// statistics, so that one without any is a GroupNorm.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// How one kind of writer spells the names of a ResNet: a table of patterns for ours, torchvision's. `NameGrammar` in
-/// Checkpoints, which reads it, says what a line means.
+/// A project's spelling of the names of a ResNet: a table of patterns for ours, torchvision's. `NameGrammar` in
+/// Checkpoints reads it and describes its lines.
 package struct Grammar: BitwiseCopyable, Sendable {
-    /// As reports call it.
+    /// Its name in reports.
     package let name: StaticString
     package let table: StaticString
 
-    /// What all tables share: `s` is the number of a stage, `b` of a block in it, `c` of a convolution in a block. A
-    /// classifier is not part of the backbone.
+    /// The part common to all tables: `s` is the number of a stage, `b` of a block in it, `c` of a convolution in a
+    /// block. A classifier is not part of the backbone.
     package static var shared: StaticString {
         """
         field s 1 4

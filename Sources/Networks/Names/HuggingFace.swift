@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 extension Grammar {
-    /// `ResNetModel` of Hugging Face's transformers, and all with a head on top of it.
+    /// `ResNetModel` of Hugging Face's transformers, and all models with a head on top of it.
     static var huggingFace: Grammar {
         Grammar(
             name: "huggingface",

@@ -3,19 +3,19 @@
 
 import Runtime
 
-// Which network an outline is of.
+// The network of an outline.
 extension NetworkOutline {
     /// The network of the table that it fits, or else one of its own; nil if the blocks leave that open.
     ///
-    /// Rows are compared by the channels that they have at the file's width, rounded as the builder does it: at some widths
-    /// several rows are one network.
+    /// Rows are compared by their channels at the file's width, rounded as by the builder: at some widths several rows
+    /// are one network.
     package var architecture: Architecture? {
         var found: Architecture?
         var index = 0
         while let row = ArchitectureTable.row(index) {
             index += 1
             guard fits(row) else { continue }
-            // The same blocks in all stages, the file's and those that it lacks: the same network.
+            // The same blocks in all stages, including those that the file lacks: the same network.
             if let found, !found.hasBlockCounts(of: row) { return nil }
             found = found ?? row
         }
@@ -28,7 +28,7 @@ extension NetworkOutline {
         else { return false }
         for stage in 1...Architecture.mostStages {
             let seen = stages[stage - 1]
-            // A stage that the network does not have is one that the file does not have.
+            // The file must lack a stage that the network lacks.
             if seen.blockCount == 0 {
                 if stage < deepest || row.blockCounts[stage - 1] == 0 { continue }
                 if isWhole(without: stage) { return false }
@@ -42,7 +42,7 @@ extension NetworkOutline {
         return fitsShortcuts(row)
     }
 
-    /// Whether a file without a stage is whole all the same: its classifier reads what the stage before gives.
+    /// Whether a file without a stage is still complete: its classifier reads the output of the previous stage.
     func isWhole(without stage: Int) -> Bool {
         guard stage > 1 else { return false }
         if let headInputs, headInputs == stages[stage - 2].outputs { return true }
@@ -100,15 +100,15 @@ extension NetworkOutline {
         }
     }
 
-    /// Whether a file without projections is one of a network without. Only those for CIFAR commonly are: of others they are
-    /// missing, which is for a load to say.
+    /// Whether a file without projections is of a network without them. Only those for CIFAR commonly are; for others a
+    /// load reports them as missing.
     var lacksProjections: Bool { stem.isKnown && !stem.isDeep && stem.size == 3 }
 
     private func fitsShortcuts(_ row: Architecture) -> Bool {
         for stage in stages.indices where stages[stage].blockCount > 0 {
             let seen = stages[stage]
             if seen.projectionSize > 0 {
-                // Of a pre-activation network's projection no name tells whether there is a pooling before it.
+                // The names of a pre-activation network do not record whether a pooling precedes its projection.
                 if !(isPreactivation ?? false) && (row.shortcut == .average) != seen.isPooled { return false }
                 switch row.shortcut {
                 case .projection, .average: if seen.projectionSize != 1 || seen.projectsLater { return false }
@@ -124,14 +124,14 @@ extension NetworkOutline {
         return true
     }
 
-    /// The deepest stage that there are blocks of; 0 if there are none.
+    /// The deepest stage with blocks; 0 without blocks.
     var deepest: Int {
         var deepest = 0
         for stage in 1...Architecture.mostStages where stages[stage - 1].blockCount > 0 { deepest = stage }
         return deepest
     }
 
-    /// Whether there are blocks, but not of all stages.
+    /// Whether some stages have blocks, but not all.
     package var isPartial: Bool {
         deepest > 0 && deepest < Architecture.mostStages && !isWhole(without: deepest + 1)
     }

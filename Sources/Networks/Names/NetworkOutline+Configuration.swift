@@ -4,16 +4,16 @@
 import Runtime
 
 extension NetworkOutline {
-    /// The network itself, up to its deepest stage. What of it is not there, or is not computed here, is for a load to say.
+    /// The network itself, up to its deepest stage. A load reports missing or unsupported parts.
     ///
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Throws: `badCheckpoint` if it is not supported.
     package func configuration() throws(BackboneError) -> Configuration {
         if isPreactivation == true && !hasFirstNorms {
             throw BackboneError(
                 .badCheckpoint,
-                "its blocks are in stages, as a pre-activation network's, but have no norm1: it is no ResNet")
+                "not a ResNet: its blocks are in stages, as in pre-activation networks, but have no norm1")
         }
-        // One that has nothing of a ResNet is compared with the usual one, for the reasons that a load gives.
+        // A file without any part of a ResNet is compared with the usual one, for the reasons that a load gives.
         guard let architecture = deepest == 0 ? .usual : architecture else {
             try checkStem()
             throw BackboneError(
@@ -25,13 +25,14 @@ extension NetworkOutline {
                 """)
         }
         if deepest == 0 && (stem.isKnown || stem.isDeep) {
-            throw BackboneError(.badCheckpoint, "it has a stem and no blocks, which tells no depth")
+            throw BackboneError(
+                .badCheckpoint, "it has a stem but no blocks, so its depth is unknown; name the architecture")
         }
         try checkStandardisation(architecture)
         return try configuration(architecture)
     }
 
-    /// The same for a network that a caller knows it to be.
+    /// The same for an architecture that the caller named.
     package func configuration(_ architecture: Architecture) throws(BackboneError) -> Configuration {
         let base = architecture.isCustom ? customWidth : baseChannels(architecture)
         let configuration: Configuration
@@ -41,31 +42,31 @@ extension NetworkOutline {
                 outStages: deepest == 0 ? OutputSet.stages : UInt32(1) << UInt32(deepest) - 1,
                 classes: knownClasses, normEval: 0, zeroInitResidual: 0)
         } catch {
-            throw BackboneError(.badCheckpoint, "its stem or head is none that is built here: \(error.message)")
+            throw BackboneError(.badCheckpoint, "its stem or head is not supported: \(error.message)")
         }
-        // A short file may describe a network that has no end, or one of parts that do not go together.
+        // A short file may describe an enormous network, or one of parts that do not fit together.
         if architecture.isCustom || architecture.norm == .group { try configuration.checkDescribed(BlockWidths()) }
         return configuration
     }
 
-    /// Classes of the head; 0 if there is none, or one that no network has: nobody may want it.
+    /// Classes of the head; 0 without a head, or for one with too many classes: nobody may want it.
     private var knownClasses: Int32 {
         guard let classes, classes <= Int64(Configuration.maximumClasses) else { return 0 }
         return Int32(classes)
     }
 
-    /// A stem may be the reason why nothing fits.
+    /// The stem may be the reason why nothing fits.
     private func checkStem() throws(BackboneError) {
         guard stem.isKnown && stem.widths.2 > Int64(Configuration.maximumBaseChannels) else { return }
         throw BackboneError(
             .badCheckpoint,
             """
-            its stem is none that is built here: base_channels is \(stem.widths.2), expected 1 to \
+            its stem is not supported: base_channels is \(stem.widths.2), expected 1 to \
             \(Configuration.maximumBaseChannels)
             """)
     }
 
-    /// `base_channels` of the file's network; nil if its stem is not there.
+    /// `base_channels` of the file's network; nil without a stem.
     package func stemChannels(of architecture: Architecture?) -> Int? {
         guard stem.isKnown else { return nil }
         guard let architecture else { return customWidth }
@@ -87,8 +88,8 @@ extension NetworkOutline {
         throw BackboneError(
             .badCheckpoint,
             """
-            a pre-activation network with GroupNorm and a stem of one convolution, as BiT's, which standardise the weights \
-            of their convolutions: that is not computed
+            pre-activation network with GroupNorm and a stem of one convolution, like BiT, which standardises the \
+            weights of its convolutions: not supported
             """)
     }
 }
@@ -96,14 +97,14 @@ extension NetworkOutline {
 extension Configuration {
     /// Checks the network that a file describes.
     ///
-    /// - Throws: `badCheckpoint` if it is none that is built here.
+    /// - Throws: `badCheckpoint` if it is not supported.
     package func checkDescribed(_ widths: borrowing BlockWidths) throws(BackboneError) {
         let count: Int
         do throws(BackboneError) {
             count = try makeGraph(widths).valueCount
         } catch {
             guard error.kind == .invalidArgument else { throw error }
-            throw BackboneError(.badCheckpoint, "it describes a network that is not built here: \(error.message)")
+            throw BackboneError(.badCheckpoint, "its network is not supported: \(error.message)")
         }
         guard count <= Self.mostDescribedValues else {
             throw BackboneError(
@@ -112,6 +113,6 @@ extension Configuration {
         }
     }
 
-    /// Floats of a network that no table knows: more than known ones have, and 4 GiB.
+    /// Limit of floats for a network outside of the table: more than known ones have, and 4 GiB.
     private static var mostDescribedValues: Int { 1 << 30 }
 }

@@ -3,10 +3,10 @@
 
 import Runtime
 
-// The network of a file that is none of the table.
+// The network of a file that the table lacks.
 extension NetworkOutline {
-    /// The network that the file describes, if all of it is there, with the first stage as wide as `customWidth`. Channels
-    /// that follow no rule are for `BlockWidths`.
+    /// The network that the file describes, if it is complete, with the first stage as wide as `customWidth`. Channels
+    /// that do not follow the rules are left to `BlockWidths`.
     var custom: Architecture? {
         guard deepest > 0, deepest == Architecture.mostStages || isWhole(without: deepest + 1),
             totalBlocks <= tensorCount, let width = customWidth

@@ -3,23 +3,23 @@
 
 import Runtime
 
-/// What our names and the shapes of a state dict say of the network that it was saved from.
+/// The network of a state dict, as far as our names and its shapes show.
 package struct NetworkOutline: BitwiseCopyable {
     private(set) var stages = InlineArray<4, StageOutline>(repeating: StageOutline())
     private(set) var stem = StemOutline()
-    /// How many tensors of the stem and of blocks there are.
+    /// The number of tensors of the stem and of blocks.
     private(set) var tensorCount = 0
-    /// Whether the names are those of pre-activation networks; nil if there are no blocks.
+    /// Whether the names are those of pre-activation networks; nil without blocks.
     private(set) var isPreactivation: Bool?
     /// Whether blocks begin with a norm, as those of pre-activation networks do.
     private(set) var hasFirstNorms = false
     private var fc: HeadOutline?
     private var headFC: HeadOutline?
-    /// Whether there are any running_mean or running_var.
+    /// Whether it has any running_mean or running_var.
     package private(set) var hasStatistics = false
-    /// Whether there are norms at all.
+    /// Whether it has any norms.
     package private(set) var hasNorms = false
-    /// Whether there are any under the names that those of this network have.
+    /// Whether it has any under this network's names.
     private var hasUsualNorms = false
     /// Whether any BatchNorm counts batches, as PyTorch's do since 0.4.1 and FrozenBatchNorms do not.
     package private(set) var hasCounts = false
@@ -28,7 +28,7 @@ package struct NetworkOutline: BitwiseCopyable {
 
     package init() {}
 
-    /// Takes in a tensor, and returns whether it belongs to the stem or to a block.
+    /// Adds a tensor, and returns whether it belongs to the stem or to a block.
     package mutating func note(_ name: Bytes, shape: UnsafeBufferPointer<Int64>) -> Bool {
         if let place = BlockName(name) {
             isPreactivation = place.isPreactivation
@@ -57,32 +57,32 @@ package struct NetworkOutline: BitwiseCopyable {
         if equal(name, "head.fc.weight") { headFC = HeadOutline(classes: shape[0], inputs: shape[1]) }
     }
 
-    /// The head under the name that such a network has it; nil without one.
+    /// The head under its name in such a network; nil without one.
     private var head: HeadOutline? { isPreactivation == true ? headFC : fc }
 
     /// Classes of the head; nil without one.
     package var classes: Int64? { head?.classes }
 
-    /// Channels that the head reads.
+    /// Input channels of the head.
     var headInputs: Int64? { head?.inputs }
 
-    /// What the norms are, as far as the file tells.
+    /// The kind of the norms, as far as the file shows.
     var norm: Architecture.Norm { hasUsualNorms && !hasStatistics && !foldsStatistics ? .group : .batch }
 
-    /// Whether a name is that of a convolution's weight, or of what it is computed from.
+    /// Whether a name is that of a convolution's weight, or of a tensor that it is computed from.
     static func isWeight(_ name: Bytes, of convolution: StaticString) -> Bool {
         var reader = NameReader(name)
         return reader.take(convolution) && (reader.take("weight") || reader.take("parametrizations.weight."))
     }
 }
 
-/// What is seen of a classifier.
+/// The outline of a classifier.
 private struct HeadOutline: BitwiseCopyable {
     let classes: Int64
     let inputs: Int64
 }
 
-/// What is seen of a stage. Channels are 0 where nothing tells them.
+/// The outline of a stage. Channels are 0 if unknown.
 struct StageOutline: BitwiseCopyable {
     private(set) var blockCount = 0
     /// Whether blocks have a third convolution.
@@ -96,7 +96,7 @@ struct StageOutline: BitwiseCopyable {
     private(set) var thirdWidth: Int64 = 0
     /// The size of the projection; 0 without one.
     private(set) var projectionSize: Int64 = 0
-    /// Whether there is a pooling before the projection.
+    /// Whether a pooling precedes the projection.
     private(set) var isPooled = false
     /// Whether later blocks have projections as well.
     private(set) var projectsLater = false
@@ -104,7 +104,7 @@ struct StageOutline: BitwiseCopyable {
     private(set) var squeezed: Int64 = 0
     private(set) var gateSize: Int64 = 0
 
-    /// Channels that the first block gives.
+    /// Output channels of the first block.
     var outputs: Int64 { hasThird ? thirdWidth : secondWidth }
 
     mutating func note(_ place: BlockName, _ shape: UnsafeBufferPointer<Int64>) {
@@ -133,18 +133,18 @@ struct StageOutline: BitwiseCopyable {
     }
 }
 
-/// What is seen of a stem.
+/// The outline of a stem.
 struct StemOutline: BitwiseCopyable {
-    /// Channels that come out of each convolution, of a single one of the last; 0 for those that are not there.
+    /// Output channels of each convolution; a single one has the last number; 0 for missing ones.
     private(set) var widths: (Int64, Int64, Int64) = (0, 0, 0)
     private(set) var isDeep = false
     private(set) var inputs: Int64 = 0
     /// Of the first convolution.
     private(set) var size: Int64 = 0
-    /// Whether there is a convolution in the place of the pooling.
+    /// Whether a convolution replaces the pooling.
     private(set) var hasPoolingConvolution = false
 
-    /// Takes in a tensor of the stem; false for others.
+    /// Adds a tensor of the stem; false for others.
     mutating func note(_ name: Bytes, _ shape: UnsafeBufferPointer<Int64>) -> Bool {
         if let index = StemOutline.convolution(name) {
             if shape.count == 4 { note(index, shape) }

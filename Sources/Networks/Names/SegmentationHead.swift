@@ -20,11 +20,11 @@ package enum SegmentationHead {
         return false
     }
 
-    /// What it makes doubtful.
+    /// The doubt that it raises.
     package static var doubt: StaticString {
         """
-        as networks for segmentation have: most of them are trained with dilated layer3 and layer4, which no weight tells; \
-        set output_stride to 8 for that
+        as in networks for segmentation: most of them are trained with dilated layer3 and layer4, which the weights do \
+        not record; set output_stride to 8 for that
         """
     }
 }

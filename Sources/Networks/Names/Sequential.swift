@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Children of a ResNet that were put into `nn.Sequential` go by their numbers.
+// Children of a ResNet in an `nn.Sequential` have numbers as names.
 extension Grammar {
     /// `nn.Sequential(*resnet.children())`: 0 and 1 are the stem, 2 its ReLU, 3 its pooling, 4 to 7 the stages.
     static var sequential: Grammar {
@@ -76,8 +76,8 @@ extension Grammar {
                 """)
     }
 
-    /// The stem as a module `layer0`: a `Sequential` or one with names. Where the first stage has the pooling in front of
-    /// it, its blocks are behind a 1.
+    /// The stem as a module `layer0`: a `Sequential` or one with names. If the first stage includes the pooling before
+    /// it, the names of its blocks have a 1 before their number.
     static var layerZero: Grammar {
         Grammar(
             name: "layer0",

@@ -2,8 +2,8 @@
 // Copyright 2026 The libbackbone authors
 
 extension Grammar {
-    /// torchvision's names, which mmdetection and timm share for plain ResNets: ours. Deep stems go by timm's; mmdetection
-    /// calls them `stem`.
+    /// torchvision's names, which mmdetection and timm share for plain ResNets: ours. Deep stems have timm's names;
+    /// mmdetection calls them `stem`.
     static var torchvision: Grammar {
         Grammar(
             name: "torchvision",

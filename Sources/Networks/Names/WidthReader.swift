@@ -3,18 +3,18 @@
 
 import Runtime
 
-/// Reads the channels of each block from the shapes of a file, for networks whose channels follow no rule.
+/// Reads the channels of each block from the shapes of a file, for networks whose channels do not follow the rules.
 package struct WidthReader: ~Copyable {
     private var widths: BlockWidths
     private let configuration: Configuration
 
-    /// - Parameter configuration: What the outline of the same file says.
+    /// - Parameter configuration: That of the outline of the same file.
     package init(_ configuration: Configuration) throws(BackboneError) {
         self.configuration = configuration
         widths = try BlockWidths(regularOf: configuration)
     }
 
-    /// Takes in a tensor, by our name of it.
+    /// Adds a tensor, by our name of it.
     package mutating func note(_ name: Bytes, shape: UnsafeBufferPointer<Int64>) {
         guard shape.count >= 3 else { return }
         guard let place = BlockName(name) else {
@@ -61,9 +61,9 @@ package struct WidthReader: ~Copyable {
         widths.values[index] = Int32(channels)
     }
 
-    /// Empty if all channels are those of the rule.
+    /// Empty if all channels follow the rules.
     package consuming func finish() throws(BackboneError) -> BlockWidths {
-        // Of a weight in parts, the last one that was seen counts: what was set before says nothing.
+        // For a weight in parts the last part counts; values set before are ignored.
         let isRegular = widths.isSame(as: try BlockWidths(regularOf: configuration))
         return isRegular ? BlockWidths() : widths
     }

@@ -3,11 +3,11 @@
 
 import Runtime
 
-/// The statistics of many batches together, for each BatchNorm, until they take the place of the running ones.
+/// The statistics of many batches together, for each BatchNorm, until they replace the running ones.
 package struct CollectedStatistics: ~Copyable {
-    /// What has come of one node.
+    /// The statistics of one node so far.
     private struct Layer: BitwiseCopyable {
-        /// Of its first channel in both buffers.
+        /// The offset of its first channel in both buffers.
         let offset: Int
         let channels: Int
         /// Values per channel, and batches, so far.
@@ -39,7 +39,7 @@ package struct CollectedStatistics: ~Copyable {
         self.squares = squares
     }
 
-    /// Takes in a batch: what is kept are mean and squared deviations of all values together (Chan, Golub and LeVeque 1983).
+    /// Adds a batch: keeps mean and squared deviations of all values together (Chan, Golub and LeVeque 1983).
     fileprivate mutating func add(
         node: Int, mean: UnsafePointer<Double>, variance: UnsafePointer<Double>, count: Int
     ) {
@@ -67,21 +67,21 @@ package struct CollectedStatistics: ~Copyable {
 }
 
 extension Network {
-    /// Begins to collect statistics; what was collected before is dropped.
+    /// Begins to collect statistics; drops those collected before.
     ///
-    /// - Throws: `invalidArgument` if there is no BatchNorm outside of frozen stages; `outOfMemory`.
+    /// - Throws: `invalidArgument` if no BatchNorm is outside of the frozen stages; `outOfMemory`.
     package mutating func beginStatistics() throws(BackboneError) {
         try requireBatchNorm()
         collected = try CollectedStatistics(graph)
     }
 
-    /// Drops what was collected.
+    /// Drops the collected statistics.
     package mutating func cancelStatistics() { collected = nil }
 
     package func requireCollected() throws(BackboneError) {
         if collected == nil {
             throw BackboneError(
-                .invalidArgument, "no statistics are being collected: call backbone_statistics_begin first")
+                .invalidArgument, "no statistics are being collected; call backbone_statistics_begin first")
         }
         try requireBatchNorm()
     }
@@ -90,10 +90,10 @@ extension Network {
         for node in 0..<graph.nodes.count where collectsStatistics(node: node) { return }
         throw BackboneError(
             .invalidArgument,
-            "the network has no BatchNorm outside of frozen stages, whose statistics could be collected")
+            "no BatchNorm is outside of the frozen stages; freeze fewer stages")
     }
 
-    /// Puts what was collected in the place of the running statistics of the BatchNorms outside of frozen stages.
+    /// Replaces the running statistics of the BatchNorms outside of frozen stages by the collected ones.
     ///
     /// - Throws: `invalidArgument` if nothing was collected; nothing has changed then. `requireValues` must have succeeded.
     package mutating func commitStatistics() throws(BackboneError) {
@@ -104,7 +104,7 @@ extension Network {
         }
         guard batches > 0 else {
             throw BackboneError(
-                .invalidArgument, "no images were added: call backbone_statistics_add before the commit")
+                .invalidArgument, "no images were added; call backbone_statistics_add first")
         }
         for node in 0..<graph.nodes.count where collectsStatistics(node: node) { replaceStatistics(node: node) }
         collected = nil
@@ -125,7 +125,7 @@ extension Network {
         noteChange(of: meanEntry)
     }
 
-    /// Takes in the statistics of a batch.
+    /// Adds the statistics of a batch.
     mutating func collect(
         node: Int, mean: UnsafePointer<Double>, variance: UnsafePointer<Double>, count: Int
     ) {

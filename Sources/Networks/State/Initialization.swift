@@ -5,7 +5,7 @@ import CShims
 import Runtime
 
 extension Network {
-    /// Sets all values to those of a seed; cancelled, it leaves them as they are.
+    /// Sets all values to those of a seed; cancelled, it leaves them unchanged.
     package mutating func initializeWeights(seed: UInt64, _ cancellation: Cancellation = .none) throws(BackboneError) {
         let fresh = try graph.makeValues()
         try graph.initialize(fresh, seed: seed, cancellation)
@@ -14,7 +14,7 @@ extension Network {
 }
 
 extension Graph {
-    /// Writes the initial values of all entries, or of those that are wanted.
+    /// Writes the initial values of all entries, or of the wanted ones.
     ///
     /// Each node whose weights are drawn has a stream of random numbers of its own, so they depend on the seed and its
     /// position alone.
@@ -41,7 +41,7 @@ extension Graph {
         }
     }
 
-    /// Writes that value to some values of a network.
+    /// Writes that value to some entries of a network.
     package func writeAffineStatistic(_ entry: StateEntry, to values: borrowing NetworkValues) {
         if let value = affineStatistic(entry) { fill(entry, values, with: value) }
     }
@@ -70,7 +70,7 @@ extension Graph {
         }
     }
 
-    /// Draws normally distributed weights. Cancelled, it may end at any of them.
+    /// Draws normally distributed weights. Cancelled, it may stop at any of them.
     private func draw(
         _ entry: StateEntry, _ values: borrowing NetworkValues, deviation: Double, seed: UInt64, stream: UInt64,
         _ cancellation: Cancellation
@@ -78,7 +78,7 @@ extension Graph {
         var random = NormalGenerator(seed: seed, stream: stream)
         let out = values.floats.start + entry.valueOffset
         for element in 0..<entry.elementCount {
-            // Some milliseconds.
+            // A few milliseconds.
             if element & 0xffff == 0, cancellation.isCancelled { return }
             out[element] = Float(random.next() * deviation)
         }

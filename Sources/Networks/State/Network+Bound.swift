@@ -6,8 +6,8 @@ import Runtime
 // Parameters in the caller's memory: a program that keeps them in tensors of its own needs no second copy in the library. While
 // they are bound, `values` has the running statistics alone, one after the other, and the counters.
 extension Network {
-    /// Has the network keep its parameters in other memory, whose values become theirs. What they were bound to before is not
-    /// touched: it may be gone.
+    /// Makes the network keep its parameters in other memory and use the values there. Earlier bound memory is not
+    /// touched: it may be freed.
     ///
     /// - Parameter memory: `parameterCount` floats, in the order of the state dict.
     /// - Throws: `outOfMemory`; nothing has changed then.
@@ -27,7 +27,7 @@ extension Network {
         noteChangeOfAll()
     }
 
-    /// Has the network keep its parameters in memory of its own again, with the values that they have.
+    /// Makes the network keep its parameters in memory of its own again, with their present values.
     ///
     /// - Throws: `outOfMemory`; nothing has changed then.
     package mutating func unbindParameters() throws(BackboneError) {
@@ -36,7 +36,7 @@ extension Network {
         for index in 0..<graph.entries.count { read(graph.entries[index], into: own.address(of: graph.entries[index])) }
         values = consume own
         boundParameters = nil
-        // The values are the same, and so is all that was made from them.
+        // The values are the same, so everything made from them stays valid.
     }
 
     /// Notes that all values may have changed.

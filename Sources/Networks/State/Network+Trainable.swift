@@ -12,7 +12,7 @@ extension Network {
         return cursor.offset
     }
 
-    /// Where a trainable entry begins.
+    /// The offset of a trainable entry.
     package func trainableOffset(ofEntry entry: Int) -> Int {
         var cursor = TrainableCursor()
         while cursor.advance(self) && cursor.entry < entry {}

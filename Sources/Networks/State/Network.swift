@@ -8,28 +8,28 @@ import Runtime
 package struct Network: ~Copyable {
     package let configuration: Configuration
     package let graph: Graph
-    /// The channels of its blocks where these follow no rule.
+    /// The channels of its blocks, if they do not follow the rules.
     package let widths: BlockWidths
 
-    /// All values, once somebody needs them. Until then they are those of `initializeWeights` with seed 0.
+    /// All values, once they are needed. Until then they are those of `initializeWeights` with seed 0.
     var values: NetworkValues?
-    /// The caller's memory that the parameters are in; nil while they are among the values. See `bindParameters`.
+    /// The caller's memory with the parameters; nil while they are among the values. See `bindParameters`.
     var boundParameters: UnsafeMutablePointer<Float>?
 
     /// For each node, how often its values have changed: packed copies note it to know when they are stale.
     package internal(set) var revisions: UniqueArray<Int>
 
-    /// How often values have been written, other than running statistics by a pass; and how often other entries were made
-    /// trainable.
+    /// The number of writes of values, other than running statistics by a pass; and the number of changes of the
+    /// trainable entries.
     package internal(set) var valueRevision = 0
     package private(set) var layoutRevision = 0
 
     /// -1 to the number of stages, as set by `freeze`.
     package private(set) var frozenStages = -1
     package private(set) var isTraining = false
-    /// What was collected so far; nil where nothing is being collected.
+    /// The statistics collected so far; nil if nothing is being collected.
     var collected: CollectedStatistics?
-    /// Whether the pass that runs now is one whose statistics are collected, whatever the mode. It writes no outputs.
+    /// Whether the present pass collects statistics, whatever the mode. Such a pass has no outputs.
     package var isCollecting = false
     /// Which parameters outside of frozen stages are trained.
     package private(set) var trainables = Trainables.all
@@ -40,7 +40,7 @@ package struct Network: ~Copyable {
         try self.init(configuration, try configuration.makeGraph(widths), widths)
     }
 
-    /// A network of a graph that is not the configuration's, for tests.
+    /// A network with another graph than its configuration's, for tests.
     package init(
         _ configuration: Configuration, _ graph: consuming Graph, _ widths: consuming BlockWidths = BlockWidths()
     ) throws(BackboneError) {
@@ -80,7 +80,7 @@ extension Network {
             guard let last = graph.entries.elements.last, graph.isHead(last) else {
                 throw BackboneError(
                     .invalidArgument,
-                    "which is 2 (head), but the network has no classifier: set BACKBONE_STAGE_LOGITS in out_stages")
+                    "which is 2 (head), but the network has no classifier; set BACKBONE_STAGE_LOGITS in out_stages")
             }
         }
         if trainables != which { layoutRevision += 1 }
@@ -96,15 +96,15 @@ extension Network {
         }
     }
 
-    /// The first node that is trained, or that comes after all others: those before it compute as in evaluation mode and have
-    /// no trainable parameters, and nothing after it reads anything of them but the last one's result.
+    /// The first trained node, or the end: nodes before it compute as in evaluation mode and have no trainable
+    /// parameters, and later nodes read only the last one's result.
     package var firstTrainedNode: Int {
         var node = 1
         while node < graph.nodes.count && isFixed(node: node) { node += 1 }
         return node
     }
 
-    /// The head reads nothing but the last result before it.
+    /// The head reads only the last result before it.
     private func isFixed(node: Int) -> Bool {
         if isFrozen(group: graph.nodes[node].freezeGroup) { return true }
         return trainables == .head && !usesBatchStatistics && graph.nodes[node].freezeGroup != Node.headGroup

@@ -5,14 +5,13 @@ import Runtime
 
 /// The values of a network's entries: all float32 parameters and buffers in one block, and all num_batches_tracked.
 ///
-/// A load fills one of these beside the network and then puts it in the network's place, so that a load that fails
-/// has changed nothing.
+/// A load fills separate values and then replaces the network's, so that a failed load changes nothing.
 package struct NetworkValues: ~Copyable {
     /// Laid out by `StateEntry.valueOffset`, as are the counters.
     package let floats: Buffer<Float>
     package let counters: Buffer<Int64>
 
-    /// Where an entry lies.
+    /// The position of an entry.
     package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
         entry.role == .batchesTracked
             ? UnsafeMutableRawPointer(counters.start + entry.valueOffset)
@@ -28,7 +27,7 @@ extension Graph {
 }
 
 extension Network {
-    /// Puts complete values in the place of the present ones.
+    /// Replaces the present values by complete ones.
     package mutating func replaceValues(_ new: consuming NetworkValues) {
         if boundParameters == nil {
             values = consume new
@@ -41,9 +40,9 @@ extension Network {
         noteChangeOfAll()
     }
 
-    /// Puts values in the place of the present ones, of which those entries stay that were not loaded.
+    /// Replaces the present values, except those of entries that were not loaded.
     ///
-    /// - Throws: `cancelled`, and then nothing has changed.
+    /// - Throws: `cancelled`; nothing has changed then.
     package mutating func adopt(
         _ new: consuming NetworkValues, isLoaded: borrowing UniqueArray<Bool>, _ cancellation: Cancellation = .none
     ) throws(BackboneError) {
@@ -57,12 +56,12 @@ extension Network {
         replaceValues(new)
     }
 
-    /// Whether the values take up memory yet.
+    /// Whether the values are allocated yet.
     package var hasValues: Bool { values != nil }
 
-    /// Makes sure that there are values, those of seed 0 where none were written yet.
+    /// Makes sure that values exist: those of seed 0 if none were written yet.
     ///
-    /// - Throws: `outOfMemory`; `cancelled`, and then there are still none.
+    /// - Throws: `outOfMemory`; `cancelled`; the values are then still missing.
     package mutating func requireValues(_ cancellation: Cancellation = .none) throws(BackboneError) {
         guard values == nil else { return }
         let fresh = try graph.makeValues()
@@ -78,7 +77,7 @@ extension Network {
         }
     }
 
-    /// Where an entry lies; `requireValues` must have succeeded.
+    /// The position of an entry; `requireValues` must have succeeded.
     package func address(of entry: StateEntry) -> UnsafeMutableRawPointer {
         switch values {
         case .some(let present):
@@ -91,7 +90,7 @@ extension Network {
         }
     }
 
-    /// The floats of an entry that is no counter; `requireValues` must have succeeded.
+    /// The floats of an entry that is not a counter; `requireValues` must have succeeded.
     package func floats(of entry: StateEntry) -> UnsafeMutablePointer<Float> {
         address(of: entry).assumingMemoryBound(to: Float.self)
     }

@@ -4,8 +4,9 @@
 import Runtime
 
 extension Network {
-    /// Takes the statistics of a batch into a BatchNorm's running ones: `(1 - momentum) * running + momentum * batch`, where
-    /// the variance kept is the unbiased one, and counts the batch. Of a pass that collects, they go to those collected.
+    /// Updates a BatchNorm's running statistics from those of a batch: `(1 - momentum) * running + momentum * batch`,
+    /// where the variance kept is the unbiased one, and counts the batch. In a collecting pass they are added to the
+    /// collected ones.
     ///
     /// - Parameters:
     ///   - mean: One value per channel.

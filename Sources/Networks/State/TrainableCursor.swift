@@ -3,24 +3,24 @@
 
 import Runtime
 
-/// Goes through the trainable entries of a network, in the order of the state dict: the order in which their values and gradients
-/// lie in one vector, without gaps.
+/// Goes through the trainable entries of a network, in the order of the state dict: the order of their values and
+/// gradients in one vector, without gaps.
 ///
 ///     var cursor = TrainableCursor()
 ///     while cursor.advance(network) { ... }
 package struct TrainableCursor: BitwiseCopyable {
-    /// Whether parameters count that are not trained now.
+    /// Whether it includes parameters that are not trained now.
     private let includesFrozen: Bool
     /// Index of the present entry in the graph.
     package private(set) var entry = -1
-    /// Where it begins in the vector; at the end, the floats of all.
+    /// Its offset in the vector; at the end, the floats of all.
     package private(set) var offset = 0
     /// Its floats; 0 at the end.
     package private(set) var count = 0
 
     package init(includesFrozen: Bool = false) { self.includesFrozen = includesFrozen }
 
-    /// Goes on to the next entry; false at the end.
+    /// Moves to the next entry; false at the end.
     package mutating func advance(_ network: borrowing Network) -> Bool {
         offset += count
         count = 0
@@ -28,7 +28,7 @@ package struct TrainableCursor: BitwiseCopyable {
         while entry < network.graph.entries.count {
             let candidate = network.graph.entries[entry]
             if includesFrozen ? candidate.role.isParameter : network.isTrainable(candidate) {
-                // No more than the network's values in all, which have been counted with checks.
+                // At most the number of the network's values, which were counted with overflow checks.
                 count = candidate.elementCount
                 return true
             }

@@ -3,14 +3,14 @@
 
 import Runtime
 
-/// Where the gradient of each trainable entry lies in the one flat vector of all of them, which has them in the order of
-/// the state dict. Freezing other stages makes another layout.
+/// The position of the gradient of each trainable entry in the flat vector of all of them, in the order of the state
+/// dict. Freezing other stages makes another layout.
 package struct TrainableLayout: ~Copyable {
     /// The gradient of one entry.
     package struct Slot: BitwiseCopyable, Sendable {
         /// Index of the entry in the graph.
         package let entry: Int
-        /// Of its first value in the vector.
+        /// The offset of its first value in the vector.
         package let offset: Int
         package let count: Int
     }

@@ -2,7 +2,7 @@
 // Copyright 2026 The libbackbone authors
 
 /// The one error of the library: which kind of failure, and a line of text for a person. It owns no memory, so it can
-/// be thrown when there is none left.
+/// be thrown when memory has run out.
 public struct BackboneError: Error, BitwiseCopyable {
     /// The kinds of failure that callers can tell apart, with the numbers of the `BACKBONE_STATUS_*` constants.
     public enum Kind: Int32, Sendable, BitwiseCopyable {

@@ -3,8 +3,8 @@
 
 import CShims
 
-/// One line of text of bounded length that is built without allocating: what an error says when memory has run out is
-/// as good as at any other time.
+/// One line of text of bounded length that is built without allocating: errors have complete messages even when memory
+/// has run out.
 ///
 /// It is written as an interpolated string: `"depth is \(depth), expected 18, 34, 50, 101 or 152"`. Text beyond
 /// `capacity` bytes is cut after a whole character; control characters and bytes that are not UTF-8 (from paths, and names
@@ -13,11 +13,10 @@ public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyab
     /// With its terminating zero a message fits `SHIMS_MESSAGE_CAPACITY`.
     public static var capacity: Int { 511 }
 
-    /// 512 bytes. As vectors, since of an array of bytes the compiler copies each byte by itself, and takes minutes to
-    /// compile.
+    /// 512 bytes. As vectors: for an array of bytes the compiler emits a copy of each byte, and compiles for minutes.
     private var vectors: InlineArray<8, SIMD64<UInt8>>
     public private(set) var count: Int
-    /// Whether something had no room: nothing follows what was cut.
+    /// Whether the text was cut: nothing follows then.
     fileprivate var isCut = false
 
     public init() {
@@ -45,7 +44,7 @@ public struct Message: ExpressibleByStringInterpolation, Sendable, BitwiseCopyab
         count += 1
     }
 
-    /// The character at the start of a text, or a `?` for its first byte. Returns how many bytes of the text that was.
+    /// Appends the character at the start of a text, or a `?` for its first byte. Returns the number of bytes used.
     @inline(__always)
     fileprivate mutating func appendCharacter(_ byte: (Int) -> UInt8?) -> Int {
         guard let first = byte(0), let length = UTF8Scanner.length(byte), length > 1 else {

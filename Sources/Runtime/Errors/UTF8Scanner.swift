@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Finds the characters of a text that may be anything: a path is bytes, and a name in a hostile file too.
+/// Finds the characters of arbitrary bytes: paths, and names in hostile files, need not be UTF-8.
 enum UTF8Scanner {
-    /// The bytes of the character at the start of a text; nil if they are none, by the table of well-formed sequences
-    /// (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing beyond U+10FFFF, nothing that is cut off.
+    /// The bytes of the character at the start of a text; nil if they are not valid, by the table of well-formed
+    /// sequences (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing beyond U+10FFFF, no truncated
+    /// sequences.
     ///
-    /// - Parameter byte: The byte at an index, nil beyond the end; asked for no further than necessary.
+    /// - Parameter byte: The byte at an index, nil after the end; it is asked no further than necessary.
     @inline(__always)
     static func length(_ byte: (Int) -> UInt8?) -> Int? {
         guard let lead = byte(0) else { return nil }
@@ -30,6 +31,6 @@ enum UTF8Scanner {
         return length
     }
 
-    /// Whether a byte can only stand within a character.
+    /// Whether a byte can only be inside a character.
     static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xc0 == 0x80 }
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Arithmetic on numbers that come from callers and files: nil instead of a trap where the result has no place in an
-// Int.
+// Arithmetic on numbers that come from callers and files: nil instead of a trap if the result overflows Int.
 
 /// The sum of two numbers, nil on overflow.
 @inlinable public func checkedSum(_ a: Int, _ b: Int) -> Int? {

@@ -3,13 +3,13 @@
 
 import CShims
 
-/// The one place where the library asks for memory. Swift's own allocations end the process when there is none left;
+/// The one place where the library asks for memory. Swift's own allocations end the process when memory has run out;
 /// these throw.
 public enum Heap {
-    /// Alignment of every allocation in bytes: a cache line, and the widest vector there is.
+    /// Alignment of every allocation in bytes: a cache line, and the widest vector.
     @inlinable public static var alignment: Int { 64 }
 
-    /// `count` rounded up so that what follows so many elements is aligned too; nil where that has no place in an Int.
+    /// `count` rounded up so that memory after so many elements is aligned too; nil if that overflows Int.
     @inlinable public static func aligned<Element>(_ count: Int, _ type: Element.Type) -> Int? {
         let unit = alignment / MemoryLayout<Element>.stride
         guard let sum = checkedSum(count, unit - 1) else { return nil }
@@ -30,24 +30,24 @@ public enum Heap {
 
     /// Uninitialised memory, at least one byte.
     ///
-    /// Large blocks ask for huge pages: the first touch of 100 MB of weights is thousands of page faults less, and kernels
-    /// that stream them miss the TLB less often.
+    /// Large blocks ask for huge pages: the first touch of 100 MB of weights causes thousands fewer page faults, and
+    /// kernels that stream them miss the TLB less often.
     @usableFromInline static func allocate(byteCount: Int) throws(BackboneError) -> UnsafeMutableRawPointer {
         var memory: UnsafeMutableRawPointer?
         let isLarge = byteCount >= 2 * hugePage
         guard posix_memalign(&memory, isLarge ? hugePage : alignment, max(byteCount, 1)) == 0, let memory else {
             throw BackboneError(.outOfMemory, "cannot allocate \(byteCount) bytes")
         }
-        // Whole pages only, so that no more memory is taken than was asked for. A refusal does no harm.
+        // Whole pages only, so that no more memory is used than requested. A refusal is harmless.
         if isLarge { _ = shims_advise_huge_pages(memory, byteCount / hugePage * hugePage) }
         return memory
     }
 
-    /// Of x86-64, and of ARM with pages of 4 KB, in bytes. Where ARM has pages of 64 KB, so much of them in a row is one
-    /// entry of the TLB.
+    /// Huge-page size on x86-64, and on ARM with pages of 4 KB, in bytes. On ARM with pages of 64 KB, that much
+    /// contiguous memory is one entry of the TLB.
     private static var hugePage: Int { 2 << 20 }
 
-    /// Gives back what `allocate` gave. The elements must have been deinitialised.
+    /// Frees memory of `allocate` gave. The elements must have been deinitialised.
     @inlinable public static func deallocate<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) {
         free(memory)
     }
@@ -61,7 +61,7 @@ public enum Heap {
         return memory
     }
 
-    /// Ends what `make` began.
+    /// Ends a value of `make` began.
     @inlinable public static func destroy<Value: ~Copyable>(_ memory: UnsafeMutablePointer<Value>) {
         memory.deinitialize(count: 1)
         deallocate(memory)

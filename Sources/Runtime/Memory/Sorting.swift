@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Sorts indices in place by an order of what they stand for.
+/// Sorts indices in place by an order of the elements that they stand for.
 ///
 /// Heap sort: no memory, no recursion, and n log n comparisons whatever the input, as names and offsets of a hostile
 /// file may come in the worst order for other algorithms, or all in one slot of a hash table.
@@ -20,7 +20,7 @@
     }
 }
 
-/// The numbers below `count` in an order of what they stand for.
+/// The numbers below `count`, by an order of the elements that they stand for.
 @inlinable package func sorted(
     count: Int, by precedes: (Int32, Int32) -> Bool
 ) throws(BackboneError) -> UniqueArray<Int32> {
@@ -31,15 +31,15 @@
     return indices
 }
 
-/// Finds an index among those that `sort` has put in order: the first, where several stand for what is looked for.
+/// Finds an index among those that `sort` has put in order: the first, if several match.
 ///
-/// - Parameter comparison: of what an index stands for with what is looked for: below zero if it comes before that, zero
-///   if it is that.
+/// - Parameter comparison: of the element of an index with the wanted one: below zero if it comes before, zero if it is
+///   equal.
 @inlinable package func search(_ indices: UnsafeBufferPointer<Int32>, by comparison: (Int32) -> Int) -> Int? {
     search(count: indices.count) { comparison(indices[$0]) }.map { Int(indices[$0]) }
 }
 
-/// The same among positions, of what is itself in order.
+/// The same among positions of elements that are in order themselves.
 @inlinable package func search(count: Int, by comparison: (Int) -> Int) -> Int? {
     var low = 0
     var high = count
@@ -50,7 +50,7 @@
     return low < count && comparison(low) == 0 ? low : nil
 }
 
-/// Lets the element at `start` sink to where no child of the first `count` comes after it.
+/// Moves the element at `start` down to where no child of the first `count` comes after it.
 @inlinable func siftDown(
     _ indices: UnsafeMutableBufferPointer<Int32>, from start: Int, count: Int, by precedes: (Int32, Int32) -> Bool
 ) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// A growable array with one owner, whose growth can fail without ending the process. The library uses it wherever
-/// Swift code would use `Array`.
+/// A growable array with one owner, whose growth can fail without ending the process. The library uses it in place of
+/// `Array`.
 // Public and inlinable, so that every module gets code for its own elements: the generic code would ask the runtime for
 // metadata, which allocates, and ends the process where that fails. (Embedded Swift has no generic code at all, and must
 // see every deinit.)
@@ -27,7 +27,8 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
 
     @inlinable public var isEmpty: Bool { count == 0 }
 
-    /// Element `index`. An index out of range is an error of this library, never of its input, and ends the process.
+    /// Element `index`. An index out of range is a bug of this library, never caused by its input, and ends the
+    /// process.
     @inlinable public subscript(index: Int) -> Element {
         @inline(__always)
         unsafeAddress {
@@ -61,7 +62,7 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
         appendReserved(element)
     }
 
-    /// Appends where `reserve` has made room before.
+    /// Appends an element for which `reserve` has made room.
     @inlinable public mutating func appendReserved(_ element: consuming Element) {
         precondition(count < capacity)
         (storage.unsafelyUnwrapped + count).initialize(to: element)
@@ -90,7 +91,7 @@ public struct UniqueArray<Element: ~Copyable>: ~Copyable {
     }
 }
 
-// The owner of the memory may move between threads when what it holds may.
+// The owner of the memory may move between threads if its elements may.
 extension UniqueArray: @unchecked Sendable where Element: Sendable & ~Copyable {}
 
 extension UniqueArray where Element: BitwiseCopyable {

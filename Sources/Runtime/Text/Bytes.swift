@@ -3,20 +3,20 @@
 
 import CShims
 
-/// A name or other text as it lies in a file or a table; nothing promises that it is UTF-8.
+/// A name or other text in a file or a table; it need not be UTF-8.
 @usableFromInline package typealias Bytes = UnsafeBufferPointer<UInt8>
 
-// Inlinable, as a file compares each of its names with many others: calls took a tenth of a load of 60,000 names.
+// Inlinable, as a file compares each of its names with many others: calls were a tenth of a load of 60,000 names.
 
-/// Orders bytes by value, a prefix before what continues it: negative, zero or positive.
+/// Orders bytes by value, a prefix before its continuations: negative, zero or positive.
 @inlinable package func compare(_ a: Bytes, _ b: Bytes) -> Int {
     guard let first = a.baseAddress, let second = b.baseAddress else { return a.count - b.count }
-    // The same bytes need no look: a hostile pickle may use one long string as every key.
+    // The same bytes need no comparison: a hostile pickle may use one long string as every key.
     let order = first == second ? 0 : Int(memcmp(first, second, min(a.count, b.count)))
     return order != 0 ? order : a.count - b.count
 }
 
-/// Orders a text by what two parts make when put together, without putting them together.
+/// Orders a text relative to the concatenation of two parts, without concatenating them.
 @inlinable package func compare(_ text: Bytes, _ first: Bytes, _ second: Bytes) -> Int {
     let order = compare(text.slice(0, min(text.count, first.count)), first)
     if order != 0 { return order }
@@ -26,11 +26,11 @@ import CShims
 /// Whether two texts are the same bytes.
 @inlinable package func equal(_ a: Bytes, _ b: Bytes) -> Bool { a.count == b.count && compare(a, b) == 0 }
 
-/// Whether a text is the one that a literal says.
+/// Whether a text equals a literal.
 @inlinable package func equal(_ a: Bytes, _ text: StaticString) -> Bool { equal(a, bytes(of: text)) }
 
-/// The bytes of a text of C, which they borrow, without its terminating zero. It has a label of its own: were it
-/// `bytes(of:)`, a literal would choose it rather than the one for literals, and become a pointer that dangles.
+/// The borrowed bytes of a C string, without its terminating zero. It has a label of its own: were it `bytes(of:)`, a
+/// literal would choose it rather than the one for literals, and become a pointer that dangles.
 package func bytes(ofCString text: UnsafePointer<CChar>) -> Bytes {
     Bytes(start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
 }
@@ -79,7 +79,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return start[0] == 0 && memcmp(start, start + 1, count - 1) == 0
     }
 
-    /// Whether this is well-formed UTF-8 without a zero byte: what can be handed on as a C string.
+    /// Whether this is well-formed UTF-8 without a zero byte: it can be passed on as a C string.
     package var isText: Bool {
         var index = 0
         while index < count {

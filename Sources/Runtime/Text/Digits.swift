@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The value of a hexadecimal digit, nil if it is none.
+/// The value of a hexadecimal digit, nil for other characters.
 package func hexadecimalDigit(_ digit: UInt8) -> UInt8? {
     switch digit {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
@@ -11,7 +11,7 @@ package func hexadecimalDigit(_ digit: UInt8) -> UInt8? {
     }
 }
 
-/// The number that a text in decimal notation is; nil if it is none or does not fit an Int.
+/// The value of a decimal number; nil if it is not a number or overflows Int.
 package func decimal(_ text: Bytes) -> Int? {
     let isNegative = text.count > 0 && text[0] == UInt8(ascii: "-")
     let first = isNegative ? 1 : 0
@@ -19,7 +19,7 @@ package func decimal(_ text: Bytes) -> Int? {
     var number: Int? = 0
     for index in first..<text.count {
         guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) else { return nil }
-        // Downwards, where there is one number more.
+        // Downwards, since negative Ints have one value more.
         number = checkedSum(checkedProduct(number, 10), -Int(text[index] - UInt8(ascii: "0")))
     }
     guard let number else { return nil }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Takes a name apart from left to right.
+/// Parses a name from left to right.
 @usableFromInline package struct NameReader {
     @usableFromInline let name: Bytes
     @usableFromInline var position = 0
@@ -9,30 +9,30 @@
     /// - Parameter name: borrowed.
     @inlinable package init(_ name: Bytes) { self.name = name }
 
-    /// Whether everything has been taken.
+    /// Whether the whole name has been read.
     @inlinable package var isAtEnd: Bool { position == name.count }
 
-    /// What has not been taken yet.
+    /// The unread rest.
     @inlinable package var rest: Bytes { name.slice(position, name.count - position) }
 
     /// The next character; nil at the end.
     @inlinable package var next: UInt8? { position < name.count ? name[position] : nil }
 
-    /// Takes a character if it comes next.
+    /// Reads a character if it comes next.
     @inlinable package mutating func take(_ character: UInt8) -> Bool {
         guard next == character else { return false }
         position += 1
         return true
     }
 
-    /// Takes a text if it comes next.
+    /// Reads a text if it comes next.
     @inlinable package mutating func take(_ text: StaticString) -> Bool {
         guard rest.hasPrefix(text) else { return false }
         position += text.utf8CodeUnitCount
         return true
     }
 
-    /// Takes a decimal number without leading zeros.
+    /// Reads a decimal number without leading zeros.
     @inlinable package mutating func number(in range: ClosedRange<Int>) -> Int? {
         let start = position
         var value = 0

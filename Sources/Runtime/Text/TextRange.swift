@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where a text lies in a table of bytes: what tables keep instead of pointers, which growing makes invalid.
+/// The position of a text in a table of bytes: tables store it instead of pointers, which growing invalidates.
 ///
-/// 32 bits suffice: whoever fills a table bounds it far below 4 GB.
+/// 32 bits suffice: tables are bounded far below 4 GB.
 @usableFromInline package struct TextRange: BitwiseCopyable, Sendable {
     @usableFromInline package var start: UInt32
     @usableFromInline package var count: UInt32

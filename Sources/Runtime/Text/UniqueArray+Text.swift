@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Texts are put together in arrays of bytes, as a `String` would end the process where memory has run out.
+// Texts are built in arrays of bytes, as a `String` would end the process when memory runs out.
 extension UniqueArray where Element == UInt8 {
     /// Appends a literal.
     package mutating func append(_ text: StaticString) throws(BackboneError) { try append(bytes(of: text)) }

@@ -3,7 +3,8 @@
 
 // Tables are written as texts, one row a line with words between spaces.
 extension UnsafeBufferPointer where Element == UInt8 {
-    /// Takes what stands before the first `separator`, which goes too; all if there is none.
+    /// Removes the text up to and including the first `separator`, or all of it, and returns the part before the
+    /// separator.
     package mutating func takePart(before separator: UInt8) -> Bytes {
         let end = position(of: separator) ?? count
         let part = slice(0, end)
@@ -12,7 +13,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return part
     }
 
-    /// Takes the next word, and the spaces around it; nothing at the end.
+    /// Removes and returns the next word, with the spaces around it; empty at the end.
     package mutating func takeWord() -> Bytes {
         var word = takePart(before: UInt8(ascii: " "))
         while word.isEmpty && !isEmpty { word = takePart(before: UInt8(ascii: " ")) }

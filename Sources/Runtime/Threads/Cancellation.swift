@@ -3,15 +3,15 @@
 
 import CShims
 
-/// Whether a call is to end early: a counter that every cancel raises, and its value when the call was entered.
+/// Whether a call is to end early: a counter that every cancel raises, and its value when the call began.
 ///
-/// A cancel thus ends the calls that have been entered and no later one, needs no lock, and may come from a signal handler.
+/// A cancel thus ends the calls in progress and no later one, needs no lock, and may come from a signal handler.
 /// It is sticky: once cancelled, a call stays cancelled.
 package struct Cancellation: BitwiseCopyable, @unchecked Sendable {
     private let counter: UnsafePointer<Int32>?
     private let valueAtEntry: Int32
 
-    /// Of calls that nothing cancels.
+    /// For calls that cannot be cancelled.
     package static var none: Cancellation { Cancellation(counter: nil, valueAtEntry: 0) }
 
     private init(counter: UnsafePointer<Int32>?, valueAtEntry: Int32) {
@@ -19,12 +19,12 @@ package struct Cancellation: BitwiseCopyable, @unchecked Sendable {
         self.valueAtEntry = valueAtEntry
     }
 
-    /// Of a call that begins now. The counter must outlive the call.
+    /// For a call that begins now. The counter must outlive the call.
     package init(entering counter: UnsafePointer<Int32>) {
         self.init(counter: counter, valueAtEntry: shims_atomic_load(counter))
     }
 
-    /// Whether anything may cancel the call: whoever waits for something else must then look at `isCancelled` now and then.
+    /// Whether the call can be cancelled: a wait for something else must then check `isCancelled` now and then.
     package var isPossible: Bool { counter != nil }
 
     package var isCancelled: Bool {

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// The beginning of a text file of the system, as far as it has room; empty where it cannot be read.
+/// The beginning of a text file of the system, as far as it fits; empty if it cannot be read.
 struct SmallFile: ~Copyable {
     private let contents: Buffer<UInt8>
     private(set) var count = 0
@@ -34,7 +34,7 @@ struct SmallFile: ~Copyable {
         return nil
     }
 
-    /// The line at `position`, which moves behind it; nil at the end.
+    /// The line at `position`, which moves past it; nil at the end.
     func line(after position: inout Int) -> Range<Int>? {
         guard position < count else { return nil }
         let start = position
@@ -43,7 +43,7 @@ struct SmallFile: ~Copyable {
         return start..<end
     }
 
-    /// The decimal number at `position`, after spaces; nil where there is something else or it exceeds an Int.
+    /// The decimal number at `position`, after spaces; nil if it is something else or overflows Int.
     func number(after position: inout Int) -> Int? {
         while position < count, contents.start[position] == UInt8(ascii: " ") { position += 1 }
         var value: Int?

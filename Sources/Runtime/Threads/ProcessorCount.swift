@@ -6,7 +6,7 @@ import CShims
 /// How many processors this process may use.
 package enum ProcessorCount {
     /// The smaller of the number of CPUs in the affinity mask and the CPU quota of the control groups, rounded up; at
-    /// least 1. A container's limit often shows in the latter alone.
+    /// least 1. The limit of a container is often only in the latter.
     package static var available: Int {
         let affinity = Int(shims_affinity_cpu_count())
         let hierarchy: StaticString = "/sys/fs/cgroup"
@@ -17,8 +17,8 @@ package enum ProcessorCount {
         return max(min(affinity, quota ?? affinity), 1)
     }
 
-    /// The smallest quota of the process's control groups and the groups around them, in CPUs rounded up; nil where
-    /// there is none or none can be read.
+    /// The smallest quota of the process's control groups and the groups around them, in CPUs rounded up; nil without a
+    /// limit, or if it cannot be read.
     ///
     /// - Parameters:
     ///   - hierarchy: Where control groups are mounted: the unified hierarchy (version 2) itself, or a folder for each
@@ -48,7 +48,7 @@ package enum ProcessorCount {
         }
     }
 
-    /// Whether a word stands in a list with commas between the words.
+    /// Whether a comma-separated list contains a word.
     private static func lists(_ list: UnsafeBufferPointer<UInt8>, _ word: StaticString) -> Bool {
         var matched: Int? = 0
         for index in 0..<list.count {

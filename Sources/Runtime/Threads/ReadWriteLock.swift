@@ -11,7 +11,7 @@ import CShims
 // Public: see UniqueArray.
 public struct ReadWriteLock: ~Copyable {
     private let state: UnsafeMutablePointer<ReadWriteLockState>
-    /// The process that the state belongs to, which is looked at before the mutex is taken. In memory of its own: to take
+    /// The process that the state belongs to, checked before locking the mutex. In memory of its own: to take
     /// the address of a field is, to Swift, to change the state that others use.
     private let owner: Buffer<Int32>
 
@@ -92,7 +92,7 @@ private struct ReadWriteLockState {
         }
         state.pointee.waitingWriterCount -= 1
         if isCancelled {
-            // The turn may have been given to this one.
+            // It may have got its turn.
             pass(state)
             return false
         }
@@ -115,7 +115,7 @@ private struct ReadWriteLockState {
         pthread_mutex_unlock(&state.pointee.mutex)
     }
 
-    /// Wakes those whose turn it is.
+    /// Wakes the threads whose turn it is.
     private static func pass(_ state: UnsafeMutablePointer<Self>) {
         if state.pointee.isWriting { return }
         if state.pointee.waitingWriterCount == 0 {
@@ -125,7 +125,7 @@ private struct ReadWriteLockState {
         }
     }
 
-    /// A cancel, which may come from a signal handler, wakes nobody: those who can be cancelled look by themselves.
+    /// A cancel, which may come from a signal handler, does not wake threads: cancellable waits check for it.
     private static func wait(
         _ state: UnsafeMutablePointer<Self>, _ turn: UnsafeMutablePointer<pthread_cond_t>, _ cancellation: Cancellation
     ) {
@@ -136,7 +136,7 @@ private struct ReadWriteLockState {
         }
     }
 
-    /// Takes the mutex, of a new state in a new process.
+    /// Locks the mutex; in a new process that of a new state.
     private static func enter(_ state: UnsafeMutablePointer<Self>, _ owner: UnsafeMutablePointer<Int32>) {
         if shims_fork_begin(owner) != 0 {
             pthread_mutex_init(&state.pointee.mutex, nil)

@@ -3,12 +3,12 @@
 
 import CShims
 
-/// How many threads the environment lets a handle have whose creator did not say.
+/// The environment's limit of threads for a handle whose creator did not choose a number.
 package enum ThreadLimit {
-    /// The number in BACKBONE_NUM_THREADS, else in OMP_NUM_THREADS; nil where neither has one.
+    /// The number in BACKBONE_NUM_THREADS, else in OMP_NUM_THREADS; nil if neither is set.
     package static var environment: Int? { number(of: "BACKBONE_NUM_THREADS") ?? number(of: "OMP_NUM_THREADS") }
 
-    /// How many threads a handle gets whose creator did not say: one for each processor, within the limit.
+    /// The threads of a handle whose creator did not choose a number: one for each processor, within the limit.
     package static var defaultCount: Int {
         let available = ProcessorCount.available
         return min(available, environment ?? available)
@@ -29,7 +29,7 @@ package enum ThreadLimit {
         var value: Int?
         while byte(index) >= UInt8(ascii: "0") && byte(index) <= UInt8(ascii: "9") {
             let digit = Int(byte(index) - UInt8(ascii: "0"))
-            // A number without end is as good as the largest.
+            // A number that is too long counts as the largest.
             value = checkedSum(checkedProduct(value ?? 0, 10), digit) ?? .max
             index += 1
         }

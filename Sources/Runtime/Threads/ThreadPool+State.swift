@@ -3,31 +3,32 @@
 
 import CShims
 
-/// What the workers of a pool and the threads that give it jobs share without a lock; apart from the rest, so that no
-/// access to the one is an access to the other.
+/// The state that the workers of a pool and the threads with jobs share without a lock. It is separate, so that an
+/// access to it is not an access to the rest.
 struct ThreadPoolAtomics: BitwiseCopyable {
     /// Of the process that the pool's state belongs to; see `shims_fork_begin`.
     var owner: Int32 = 0
-    /// Changes with every job that opens, and when the pool stops: what a worker looks at while it spins.
+    /// Changes with every job that opens, and when the pool stops: a spinning worker reads it.
     var signal: Int32 = 0
-    /// Whether workers are inside a closed job: what the thread that closed it looks at while it spins.
+    /// Whether workers are inside a closed job: the thread that closed it reads it while it spins.
     var isLeaving: Int32 = 0
 }
 
-/// A thread's share of the present job: indices that follow each other. The same part of each job, so that a thread mostly
-/// reads what it wrote in the job before, which is in its own cache; between the caches of two cores memory moves slowly,
-/// more so where they have no third-level cache in common. Who is done with his share helps the others.
+/// A thread's share of the present job: indices that follow each other. The same part of each job, so that a thread
+/// mostly reads data that it wrote in the previous job, from its own cache. Memory moves slowly between the caches of
+/// two cores, more slowly without a common third-level cache. A worker that finishes its share takes work from the
+/// others.
 struct ThreadPoolShare: BitwiseCopyable {
-    /// The first index that nobody has taken.
+    /// The first free index.
     var next = 0
     var end = 0
     // A cache line of its own.
     private let gap = InlineArray<6, Int>(repeating: 0)
 }
 
-/// What they share under a lock.
+/// The state that they share under a lock.
 struct ThreadPoolState {
-    /// Guards all that follows.
+    /// Guards all following fields.
     var mutex = pthread_mutex_t()
     /// A job has opened, or the pool stops.
     var work = pthread_cond_t()
@@ -39,7 +40,7 @@ struct ThreadPoolState {
     var jobNumber = 0
     /// From the opening of a job until its last worker has left.
     var isBusy = false
-    /// Whether workers may still join the job: one that wakes up late is not waited for.
+    /// Whether workers may still join the job: it does not wait for one that wakes up late.
     var isOpen = false
     var joinedCount = 0
     /// Workers that wait for `work`.
@@ -47,10 +48,10 @@ struct ThreadPoolState {
 
     let workers: UnsafeMutablePointer<ThreadPoolWorker>
     let atomics: UnsafeMutablePointer<ThreadPoolAtomics>
-    /// Of each of the threads that a job may use.
+    /// One for each thread that a job may use.
     let shares: UnsafeMutableBufferPointer<ThreadPoolShare>
     var startedCount = 0
-    /// Jobs until threads that could not be started are asked for again, now and after the next refusal.
+    /// The number of jobs after which refused threads are asked for again, now and after the next refusal.
     var jobsUntilStart = 0
     var jobsAfterRefusal = ThreadPoolState.firstJobsAfterRefusal
     var isStopping = false
@@ -71,16 +72,16 @@ struct ThreadPoolJob: BitwiseCopyable {
     let cancellation: Cancellation
 }
 
-/// A thread of a pool: what it is given at its start.
+/// The start argument of a pool's thread.
 struct ThreadPoolWorker: BitwiseCopyable {
     let state: UnsafeMutablePointer<ThreadPoolState>
     let index: Int
     var thread = pthread_t()
 }
 
-// All of these take the state's address: it is shared, so it never stands in a Swift variable.
+// All of these take the state's address: it is shared, so it is never in a Swift variable.
 extension ThreadPoolState {
-    /// Announces a job, unless there is one already or there is nobody to share it with. The first `parts` threads get a
+    /// Announces a job, unless another one runs or no thread can share it. The first `parts` threads get a
     /// share of its indices.
     static func open(
         _ state: UnsafeMutablePointer<ThreadPoolState>, _ job: ThreadPoolJob, count: Int, parts: Int
@@ -127,7 +128,7 @@ extension ThreadPoolState {
         }
     }
 
-    /// Ends a job whose indices are all taken, or that is cancelled, when those who took some are done.
+    /// Ends a job whose indices are all taken, or that is cancelled, once all workers are done.
     static func close(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         pthread_mutex_lock(&state.pointee.mutex)
         state.pointee.isOpen = false
@@ -143,8 +144,8 @@ extension ThreadPoolState {
         pthread_mutex_unlock(&state.pointee.mutex)
     }
 
-    /// Starts the threads at the first call. Fewer than wanted, or none, are no error: the caller does what they do not.
-    /// A process may be short of threads for a moment only, so that later calls ask again, at longer and longer intervals.
+    /// Starts the threads at the first call. Fewer than requested, or none, are not an error: the caller does the rest.
+    /// A process may be short of threads only for a moment, so later calls ask again, at growing intervals.
     private static func start(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         let wanted = state.pointee.shares.count - 1
         guard state.pointee.startedCount < wanted else { return }
@@ -169,12 +170,12 @@ extension ThreadPoolState {
         state.pointee.jobsAfterRefusal = min(2 * state.pointee.jobsAfterRefusal, mostJobsAfterRefusal)
     }
 
-    /// About the jobs of one forward, and of some hundred.
+    /// About the jobs of one forward pass, times some hundred.
     private static var firstJobsAfterRefusal: Int { 64 }
     private static var mostJobsAfterRefusal: Int { 1 << 13 }
 
-    /// Waits a short time for a number to change: longer than from one layer to the next, too short to be noticed when no
-    /// other job comes. Waking a thread that sleeps takes as long as a small layer.
+    /// Waits a short time for a number to change: longer than from one layer to the next, too short to matter if no
+    /// other job comes. Waking a sleeping thread costs as much time as a small layer.
     private static func spin(while value: Int32, _ number: UnsafeMutablePointer<Int32>) -> Bool {
         for _ in 0..<spinCount {
             if shims_atomic_load(number) != value { return true }
@@ -183,7 +184,7 @@ extension ThreadPoolState {
         return false
     }
 
-    /// Some 50 microseconds.
+    /// About 50 microseconds.
     private static var spinCount: Int { 3000 }
 
     /// The life of a worker.
@@ -235,8 +236,8 @@ extension ThreadPoolState {
         pthread_mutex_destroy(&state.pointee.mutex)
     }
 
-    /// As new. What the state says of the threads of a parent process is forgotten; its mutex and conditions are not
-    /// destroyed, which would wait for them.
+    /// Resets the state. Threads of a parent process are forgotten; its mutex and conditions are not destroyed, since
+    /// that would wait for them.
     private static func reset(_ state: UnsafeMutablePointer<ThreadPoolState>) {
         state.pointee.isBusy = false
         state.pointee.isOpen = false
@@ -253,7 +254,7 @@ extension ThreadPoolState {
 
 private func threadPoolMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let worker = argument?.assumingMemoryBound(to: ThreadPoolWorker.self) else { return nil }
-    // A thread inherits its creator's, which may be any by the time that it starts.
+    // A thread inherits its creator's environment, which may be any at that time.
     _ = shims_float_environment_enter()
     ThreadPoolState.serve(worker.pointee.state, worker: worker.pointee.index)
     return nil

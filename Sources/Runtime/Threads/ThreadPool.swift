@@ -3,10 +3,10 @@
 
 import CShims
 
-/// Threads that compute the blocks of a job together with the thread that asks for it.
+/// Threads that compute the blocks of a job together with the calling thread.
 ///
-/// They start at the first job that has use for them and sleep between jobs; those that the system refuses are asked for
-/// again after some jobs. A forked child, which has none of its parent's threads, starts its own at its first job.
+/// They start at the first job that can use them and sleep between jobs; the pool asks again for refused threads after
+/// some jobs. A forked child has none of its parent's threads and starts its own at its first job.
 ///
 /// The threads compute with the library's floating-point environment, which a caller of `run` must have too.
 // Public: see UniqueArray.
@@ -46,7 +46,7 @@ public struct ThreadPool: ~Copyable {
 
     /// Stops and joins the threads. No job may be in progress.
     deinit {
-        // Not those of a parent process, nor the conditions on which they slept.
+        // Except threads of a parent process, and the conditions on which they slept.
         if atomics.start.pointee.owner == shims_fork_generation() { ThreadPoolState.stop(state) }
         Heap.deallocate(state)
     }
@@ -57,9 +57,9 @@ public struct ThreadPool: ~Copyable {
     /// before all lower ones have.
     ///
     /// The calling thread is worker 0. While a job is in progress, another thread's call computes all its indices itself,
-    /// as worker 0 too: what `body` keeps for each worker must belong to the job.
+    /// as worker 0 too: data that `body` keeps for each worker must belong to the job.
     ///
-    /// - Parameter cancellation: Once cancelled, `body` is not called for the indices that are left.
+    /// - Parameter cancellation: Once cancelled, `body` is not called for the remaining indices.
     package borrowing func run(
         count: Int, inOrder: Bool = false, cancellation: Cancellation = .none, context: UnsafeMutableRawPointer,
         body: @escaping Body

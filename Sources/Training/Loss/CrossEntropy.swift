@@ -8,13 +8,13 @@ import Runtime
 /// The mean cross entropy of logits and labels, and its gradient: PyTorch's `cross_entropy` with `reduction='mean'`, in
 /// Double.
 package struct CrossEntropy {
-    /// The label of an image that does not count.
+    /// The label of an ignored image.
     package static var ignoredLabel: Int64 { -100 }
 
     private let logits: TensorView
     private let labels: UnsafePointer<Int64>
     private let smoothing: Double
-    /// Labels that count.
+    /// Labels that are not ignored.
     private let count: Int
 
     /// - Parameters:
@@ -57,12 +57,13 @@ package struct CrossEntropy {
         }
         guard counted > 0 else {
             throw BackboneError(
-                .invalidArgument, "none of \(count) labels counts, expected one that is not -100 (ignored)")
+                .invalidArgument, "all \(count) labels are -100 (ignored), expected at least one class")
         }
         return counted
     }
 
-    /// - Parameter gradient: receives the gradient for the logits, in whose memory it may be; nil if it is not wanted.
+    /// - Parameter gradient: receives the gradient with respect to the logits, and may share their memory; nil if not
+    ///   wanted.
     /// - Returns: the loss.
     /// - Throws: `invalidArgument` for another shape, or strides with which elements overlap.
     package func compute(gradient: TensorView?) throws(BackboneError) -> Double {
@@ -83,7 +84,7 @@ package struct CrossEntropy {
         return sum / Double(count)
     }
 
-    /// The loss of one image. The largest logit is taken from all, so that no exponential overflows.
+    /// The loss of one image. Subtracts the largest logit from all, so that no exponential overflows.
     private func add(_ logits: Row, label: Int, gradient: Row?) -> Double {
         var largest = -Double.infinity
         var total = 0.0
@@ -97,7 +98,7 @@ package struct CrossEntropy {
         let logarithm = log(total)
         let classes = Double(logits.count)
         var loss = logarithm - (Double(logits[label]) - largest)
-        // Not without smoothing: of a logit that is minus infinity, 0 times that would be NaN.
+        // Only with smoothing: for a logit of minus infinity, 0 times that would be NaN.
         if smoothing > 0 {
             loss = (1 - smoothing) * loss + smoothing * (logarithm - shifted / classes)
         }

@@ -9,7 +9,7 @@ import Runtime
 /// for every number of threads; PyTorch's may differ in the last digits of a Float.
 ///
 /// As with PyTorch's default, a norm that is not finite is not an error: an infinite one makes finite gradients 0 and
-/// infinite ones NaN, a norm that is NaN makes all of them NaN. Look at the result, or let the step refuse them.
+/// infinite ones NaN, a norm that is NaN makes all of them NaN. Check the result, or let the step refuse them.
 ///
 /// - Returns: the norm before scaling.
 /// - Throws: `invalidArgument` unless `maxNorm` is at least 0, infinity included; `outOfMemory`. Nothing has changed then.
@@ -20,7 +20,7 @@ package func clipGradients(
     guard maxNorm >= 0 else {
         throw BackboneError(.invalidArgument, "max_norm is \(maxNorm), expected at least 0")
     }
-    // Nothing may have no address.
+    // An empty vector may have no address.
     guard let gradients, count > 0 else { return 0 }
     let norm = try SquaredSums(gradients, count: count, kernels, pool).norm
     let quotient = maxNorm / (norm + 1e-6)

@@ -5,13 +5,13 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// The state of an optimiser that was read from a file, until it takes the place of the present one.
+/// The state of an optimiser read from a file, before it replaces the present one.
 package struct LoadedOptimizerState: ~Copyable {
     let state: OptimizerState
     let layoutID: UInt64
-    /// How positions in the file were matched, and what has no state: one line.
+    /// One line: how positions in the file were matched, and which parameters have no state.
     package let note: Message
-    /// Reasons to doubt that training goes on as it was.
+    /// Reasons to doubt that training continues unchanged.
     package let warnings: UniqueArray<Message>
 
     func describe(in report: inout LoadReport) throws(BackboneError) {
@@ -21,13 +21,13 @@ package struct LoadedOptimizerState: ~Copyable {
 }
 
 extension Optimizer {
-    /// Reads the state that a file has for the parameters that are trainable now. Parameters that it has none of begin at
-    /// their next gradient, and the state of frozen ones is skipped. Neither the optimiser nor the network changes.
+    /// Reads a file's state for the parameters that are trainable now. Parameters without state begin at their next
+    /// gradient, and the state of frozen ones is skipped. Neither the optimiser nor the network changes.
     ///
-    /// Learning rates and other options in the file are ignored, since the caller's count: where they differ is a warning.
+    /// Learning rates and other options in the file are ignored, since the caller passes its own: differences are a warning.
     ///
-    /// - Throws: `stale`; `mismatch` where the parameters are not those of the network, or the optimiser is another;
-    ///   `badCheckpoint` and other errors of reading.
+    /// - Throws: `stale`; `mismatch` if the parameters are not those of the network, or the optimiser is of another
+    ///   kind; `badCheckpoint` and other errors of reading.
     package func readState(
         from file: borrowing OptimizerDict, for network: borrowing Network, layoutID: UInt64,
         pool: borrowing ThreadPool
@@ -44,7 +44,7 @@ extension Optimizer {
         }
     }
 
-    /// - Throws: `stale` if other entries have become trainable since a state was read.
+    /// - Throws: `stale` if other entries became trainable after the state was read.
     package func check(
         _ loaded: borrowing LoadedOptimizerState, _ network: borrowing Network, layoutID: UInt64
     ) throws(BackboneError) {
@@ -54,10 +54,10 @@ extension Optimizer {
         }
     }
 
-    /// Puts a state that was read, and checked, in the place of the present one.
+    /// Replaces the present state by one that was read and checked.
     package mutating func adopt(_ loaded: consuming LoadedOptimizerState) { state = loaded.state }
 
-    /// The order of parameters that a file's state fits, by counts and shapes.
+    /// The order of parameters that fits a file's state, by counts and shapes.
     private func match(
         _ file: borrowing OptimizerDict, _ network: borrowing Network
     ) throws(BackboneError) -> ParameterOrder {

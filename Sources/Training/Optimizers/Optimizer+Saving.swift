@@ -7,13 +7,14 @@ import Runtime
 
 extension Optimizer {
     /// Writes a network and the state of its optimiser as `torch.save({'state_dict': ..., 'optimizer': ...})` does, for
-    /// `torch.load` and the `load_state_dict` of an optimiser of PyTorch with the same groups, of trainable parameters alone.
+    /// `torch.load` and the `load_state_dict` of a PyTorch optimiser with the same groups, of trainable parameters
+    /// alone.
     ///
-    /// Groups without parameters are left out, and the parameters of no group come last.
+    /// Groups without parameters are left out, and the parameters outside of all groups come last.
     ///
     /// - Parameters:
-    ///   - stateDict: what to write of the network; `stateDictSources` for all of it under its own names.
-    ///   - learningRate: of groups whose factor is 1: what the file says.
+    ///   - stateDict: the entries of the network to write; `stateDictSources` for all of it under its own names.
+    ///   - learningRate: of groups whose factor is 1, for the file.
     /// - Throws: `stale`, `invalidArgument`, and what `writeTrainingCheckpoint` throws.
     package func save(
         _ network: borrowing Network, stateDict: borrowing UniqueArray<TensorSource>, learningRate: Double,
@@ -21,7 +22,7 @@ extension Optimizer {
     ) throws(BackboneError) {
         try checkLayout(network, layoutID)
         try checkLearningRate(learningRate)
-        // One number for each parameter: a tensor of no dimensions.
+        // One number for each parameter: a tensor without dimensions.
         let steps = try Buffer<Float>(count: state.layout.slots.count)
         var source = OptimizerSource()
         for group in 0...options.groups.count {
@@ -91,7 +92,7 @@ extension Optimizer {
     }
 }
 
-/// All entries of a network under its own names, for `Optimizer.save`. Its values must be there, and neither change nor
+/// All entries of a network under its own names, for `Optimizer.save`. Its values must exist, and neither change nor
 /// move until the file is written.
 package func stateDictSources(
     of network: borrowing Network

@@ -13,7 +13,7 @@ extension Optimizer {
     ///   - count: of the layout.
     ///   - learningRate: of groups whose factor is 1.
     ///   - allowNotFinite: computes with gradients that are NaN or infinite; else they are an error.
-    ///   - layoutID: what the network has now.
+    ///   - layoutID: the present one of the network.
     /// - Throws: `stale`, `invalidArgument`, `notFinite` naming the first entry with such a gradient, `outOfMemory`;
     ///   nothing has changed then.
     package mutating func step(
@@ -40,7 +40,7 @@ extension Optimizer {
         guard count == state.layout.count else {
             throw BackboneError(
                 .invalidArgument,
-                "count is \(count), expected \(state.layout.count) gradients: see backbone_trainable_count")
+                "count is \(count), expected \(state.layout.count) gradients; call backbone_trainable_count")
         }
     }
 
@@ -51,7 +51,11 @@ extension Optimizer {
             guard Float(learningRate * options.groups[index].rateFactor).isFinite else {
                 throw BackboneError(
                     .invalidArgument,
-                    "learning_rate is \(learningRate), which the factor of group \(index) makes infinite")
+                    """
+                    learning_rate is \(learningRate), which the factor of group \(index) makes infinite; lower one of \
+                    them
+                    """
+                )
             }
         }
     }

@@ -5,11 +5,11 @@ import Kernels
 import Networks
 import Runtime
 
-/// Updates the trainable parameters of a network by their gradients, as PyTorch's `SGD` and `AdamW` do.
+/// Updates the trainable parameters of a network from their gradients, as PyTorch's `SGD` and `AdamW` do.
 package struct Optimizer: ~Copyable {
     package let options: OptimizerOptions
     let kernels: OptimizerKernels
-    /// What the caller says that the layout of the gradients belongs to: steps must say the same.
+    /// The caller's identity of the layout of the gradients: steps must pass the same.
     package private(set) var layoutID: UInt64
     package internal(set) var state: OptimizerState
 
@@ -17,8 +17,8 @@ package struct Optimizer: ~Copyable {
     ///
     /// - Parameters:
     ///   - layoutID: changes whenever other entries of the network become trainable.
-    ///   - kernels: any table's, which all give the same bits.
-    /// - Throws: `invalidArgument` naming the option at fault, or where nothing is trainable; `outOfMemory`.
+    ///   - kernels: of any table: all give the same bits.
+    /// - Throws: `invalidArgument` naming the option at fault, or if nothing is trainable; `outOfMemory`.
     package init(
         _ network: borrowing Network, _ options: consuming OptimizerOptions, layoutID: UInt64,
         kernels: OptimizerKernels
@@ -31,10 +31,10 @@ package struct Optimizer: ~Copyable {
         self.state = state
     }
 
-    /// Goes over to what is trainable now, and keeps the state of the parameters that were trainable before. The others
-    /// begin at their first gradient, as PyTorch's do.
+    /// Adapts to the parameters that are trainable now, and keeps the state of those that were trainable before. The
+    /// others begin at their first gradient, as in PyTorch.
     ///
-    /// - Throws: `invalidArgument` where nothing is trainable, `outOfMemory`; nothing has changed then.
+    /// - Throws: `invalidArgument` if nothing is trainable, `outOfMemory`; nothing has changed then.
     package mutating func follow(_ network: borrowing Network, layoutID: UInt64) throws(BackboneError) {
         var next = try OptimizerState(network, options)
         next.copy(from: state)
@@ -42,14 +42,14 @@ package struct Optimizer: ~Copyable {
         self.layoutID = layoutID
     }
 
-    /// - Throws: `stale` where other entries of the network are trainable than those that the optimiser was made for.
+    /// - Throws: `stale` if the trainable entries of the network have changed since the optimiser was created.
     func checkLayout(_ network: borrowing Network, _ layoutID: UInt64) throws(BackboneError) {
         guard layoutID == self.layoutID, state.layout.fits(network) else {
             throw BackboneError(
                 .stale,
                 """
-                other parameters of the network are trainable than when the optimizer was made: call \
-                backbone_optimizer_follow after freezing
+                the trainable parameters have changed since the optimizer was created; call backbone_optimizer_follow \
+                after freezing
                 """)
         }
     }

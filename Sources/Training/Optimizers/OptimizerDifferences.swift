@@ -6,7 +6,7 @@ import Networks
 import Runtime
 
 extension OptimizerOptions {
-    /// What to warn of where a file was saved with other options than these, which count: a line for each option.
+    /// Warnings for a file saved with other options than these, which stay in use: a line for each option.
     func differences(
         from file: borrowing OptimizerDict, _ order: borrowing ParameterOrder, _ graph: borrowing Graph
     ) throws(BackboneError) -> UniqueArray<Message> {
@@ -22,11 +22,11 @@ extension OptimizerOptions {
                 for position in position..<end where warning == nil {
                     let entry = graph.entries[order.entries[position]]
                     let own = value(of: all[index], decay: saved, group: groups.group(of: entry, in: graph))
-                    // A caller may have had either of them as a Float.
+                    // A caller may have stored either of them as a Float.
                     guard let own, Float(own) != Float(saved) else { continue }
                     warning = """
-                        the optimizer state was saved with \(all[index].key) \(saved) for '\(graph.name(of: entry))', and \
-                        goes on with \(own): options in files are ignored
+                        the optimizer state was saved with \(all[index].key) \(saved) for '\(graph.name(of: entry))', \
+                        and continues with \(own): options in files are ignored
                         """
                 }
             }
@@ -35,7 +35,7 @@ extension OptimizerOptions {
         return warnings
     }
 
-    /// What an option is for a group; nil if it does not matter.
+    /// The value of an option for a group; nil if it does not matter.
     private func value(of option: OptimizerOption, decay: Double, group: Int) -> Double? {
         switch (option, kind) {
         case (.momentum, .sgd): momentum

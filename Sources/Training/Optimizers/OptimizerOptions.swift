@@ -3,8 +3,8 @@
 
 import Runtime
 
-/// How an optimiser updates parameters: what PyTorch's `SGD` and `AdamW` are given, but for the learning rate, which each
-/// step is given.
+/// How an optimiser updates parameters: the arguments of PyTorch's `SGD` and `AdamW` except the learning rate, which is
+/// an argument of each step.
 package struct OptimizerOptions: ~Copyable {
     package enum Kind: Int32, BitwiseCopyable, Sendable {
         case sgd = 0
@@ -21,7 +21,7 @@ package struct OptimizerOptions: ~Copyable {
     package var beta2 = 0.999
     package var epsilon = 1e-8
 
-    /// Of the parameters that belong to no group.
+    /// For parameters outside of all groups.
     package var weightDecay: Double
     package var groups = ParameterGroups()
 
@@ -56,10 +56,11 @@ package struct OptimizerOptions: ~Copyable {
         try groups.check()
     }
 
-    /// Whether there is an average of each gradient.
+    /// Whether it keeps an average of each gradient.
     var hasAverages: Bool { kind == .adamW || momentum != 0 }
 
-    /// The learning rate and the weight decay of a group; of the parameters that belong to none if it is `groups.count`.
+    /// The learning rate and the weight decay of a group; of the parameters outside of all groups if it is
+    /// `groups.count`.
     func rates(_ learningRate: Double, group: Int) -> (learningRate: Double, weightDecay: Double) {
         guard group < groups.count else { return (learningRate, weightDecay) }
         return (learningRate * groups[group].rateFactor, groups[group].weightDecay)

@@ -5,7 +5,7 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// Fills a state with what a file has.
+/// Fills a state from a file.
 struct OptimizerReading: ~Copyable {
     private var state: OptimizerState
     private let kind: OptimizerOptions.Kind
@@ -13,9 +13,9 @@ struct OptimizerReading: ~Copyable {
     /// The steps that are tensors of the file, for each slot, by type.
     private let floatSteps: Buffer<Float>
     private let integerSteps: Buffer<Int64>
-    /// Which of both has the step of a slot.
+    /// Which of the two has the step of a slot.
     private var sources: UniqueArray<StepSource>
-    /// What is wrong with the values of a slot.
+    /// The faults of the values of a slot.
     private let faults: Buffer<ValueFaults>
     private var skippedCount = 0
 
@@ -77,7 +77,7 @@ struct OptimizerReading: ~Copyable {
 
     // MARK: - One parameter
 
-    /// - Throws: `mismatch` if another kind of optimiser has saved the state.
+    /// - Throws: `mismatch` if another kind of optimiser saved the state.
     private func checkKind(_ position: Int, _ file: borrowing OptimizerDict) throws(BackboneError) {
         let keys: [2 of StaticString] =
             kind == .sgd ? ["exp_avg", "square_avg"] : ["momentum_buffer", "max_exp_avg_sq"]
@@ -95,7 +95,7 @@ struct OptimizerReading: ~Copyable {
     ) throws(BackboneError) {
         guard let tensor = try file.find(position, "momentum_buffer") else { return }
         try checkFloats(tensor, file)
-        // Without momentum there is no use for it.
+        // Without momentum it is not used.
         guard state.averages.count > 0 else { return }
         try addDestination(tensor, state.averages.start + state.layout.slots[slot].offset, slot)
         state.progress[slot].hasBuffer = true
@@ -127,7 +127,10 @@ struct OptimizerReading: ~Copyable {
         guard shape.isEmpty || shape.count == 1 && shape[0] == 1 else {
             throw BackboneError(
                 .badCheckpoint,
-                "'\(file.tensors.nameInFile(tensor))' of its optimizer state has shape \(shape: shape), expected one number"
+                """
+                '\(file.tensors.nameInFile(tensor))' of its optimizer state has shape \(shape: shape), expected one \
+                number
+                """
             )
         }
         if dtype.isFloatingPoint {
@@ -147,7 +150,7 @@ struct OptimizerReading: ~Copyable {
 
     // MARK: - Values
 
-    /// - Throws: `badCheckpoint` where a mean of squares is negative: its root would make NaN of the parameter.
+    /// - Throws: `badCheckpoint` if a mean of squares is negative: its root would make the parameter NaN.
     private func checkSquares() throws(BackboneError) {
         for index in 0..<state.squares.count where state.squares.start[index] < 0 {
             let square = Double(state.squares.start[index])
@@ -156,15 +159,15 @@ struct OptimizerReading: ~Copyable {
         }
     }
 
-    /// What to warn of where a state holds values that the next step spreads; nil if all are finite.
+    /// A warning for a state with values that the next step would spread; nil if all are finite.
     private func spoiledValues(_ graph: borrowing Graph) -> Message? {
         for slot in 0..<state.layout.slots.count {
             let seen = faults.start[slot]
             guard seen.hasNaN || seen.hasInfinity || seen.hasOverflow else { continue }
             let name = graph.name(of: graph.entries[state.layout.slots[slot].entry])
             return """
-                the optimizer state of '\(name)' holds NaN or infinities, which the next step puts into the weights: load \
-                an earlier file
+                the optimizer state of '\(name)' has NaN or infinities, which the next step would put into the \
+                weights; load an earlier file
                 """
         }
         return nil
@@ -195,14 +198,15 @@ struct OptimizerReading: ~Copyable {
             .badCheckpoint, "its optimizer state has no '\(key)' of parameter \(position), which AdamW keeps")
     }
 
-    /// - Throws: `badCheckpoint` unless something is a tensor of floating point.
+    /// - Throws: `badCheckpoint` unless a value is a tensor of floating point.
     private func checkFloats(_ tensor: Int, _ file: borrowing OptimizerDict) throws(BackboneError) {
         guard let dtype = file.tensors.dtype(tensor) else { throw notATensor(tensor, file) }
         guard dtype.isFloatingPoint else {
             throw BackboneError(
                 .badCheckpoint,
                 """
-                '\(file.tensors.nameInFile(tensor))' of its optimizer state is a tensor of \(dtype.name), expected floating \
+                '\(file.tensors.nameInFile(tensor))' of its optimizer state is a tensor of \(dtype.name), expected \
+                floating \
                 point
                 """)
         }
@@ -212,7 +216,8 @@ struct OptimizerReading: ~Copyable {
         BackboneError(
             .badCheckpoint,
             """
-            '\(file.tensors.nameInFile(tensor))' of its optimizer state is \(file.tensors.obstacle(tensor)), expected a \
+            '\(file.tensors.nameInFile(tensor))' of its optimizer state is \(file.tensors.obstacle(tensor)), expected \
+            a \
             tensor
             """)
     }

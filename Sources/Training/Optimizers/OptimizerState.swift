@@ -5,13 +5,13 @@ import Kernels
 import Networks
 import Runtime
 
-/// What an optimiser keeps from step to step, for each trainable parameter of a network.
+/// The state of an optimiser between steps, for each trainable parameter of a network.
 package struct OptimizerState: ~Copyable {
-    /// What is kept for one parameter beside its averages.
+    /// The state of one parameter other than its averages.
     package struct Progress: BitwiseCopyable, Sendable {
-        /// In the groups of the options; their count for the parameters that belong to none.
+        /// The index of its group in the options; their count for parameters outside of all groups.
         package let group: Int
-        /// How many steps there have been.
+        /// The number of steps so far.
         package internal(set) var steps = 0
         /// Whether the momentum buffer has values: it begins at the parameter's first gradient.
         package internal(set) var hasBuffer = false
@@ -39,7 +39,7 @@ package struct OptimizerState: ~Copyable {
         let layout = try TrainableLayout(network)
         guard layout.count > 0 else {
             throw BackboneError(
-                .invalidArgument, "the network has no trainable parameters: all of its stages are frozen")
+                .invalidArgument, "no parameter is trainable; freeze fewer stages")
         }
         let progress = try OptimizerState.progress(layout, options.groups, network.graph)
         let blocks = try OptimizerState.blocks(layout)
@@ -74,7 +74,7 @@ package struct OptimizerState: ~Copyable {
         return blocks
     }
 
-    /// Takes over what another state of the same options has of the parameters that both have.
+    /// Takes over the values of another state with the same options, for the parameters that both have.
     mutating func copy(from other: borrowing OptimizerState) {
         for slot in 0..<layout.slots.count {
             let target = layout.slots[slot]

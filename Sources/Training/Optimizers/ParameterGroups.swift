@@ -7,9 +7,9 @@ import Runtime
 /// The groups of parameters that have a learning rate or a weight decay of their own. A parameter belongs to the first
 /// group that matches it.
 package struct ParameterGroups: ~Copyable {
-    /// What is the same for all parameters of a group.
+    /// The options of a group.
     package struct Group: BitwiseCopyable, Sendable {
-        /// Of `text`: what the names of its entries begin with; nil for any name.
+        /// Of `text`: the prefix of the names of its entries; nil for any name.
         fileprivate let prefix: TextRange?
         fileprivate let kinds: UInt32
         /// Multiplies the learning rate of a step.
@@ -34,7 +34,7 @@ package struct ParameterGroups: ~Copyable {
     /// Adds a group.
     ///
     /// - Parameters:
-    ///   - prefix: what the names of its entries begin with; nil for any name. It is copied.
+    ///   - prefix: the prefix of the names of its entries; nil for any name. It is copied.
     ///   - kinds: a sum of `weights` (of convolutions and linear layers), `norms` (weights and biases of norms) and
     ///     `biases` (of convolutions and linear layers); 0 for all.
     package mutating func append(

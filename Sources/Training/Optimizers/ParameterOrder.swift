@@ -5,8 +5,8 @@ import Checkpoints
 import Networks
 import Runtime
 
-/// An order in which a program may have passed the parameters of a network to its optimiser: what positions in a file's
-/// state mean.
+/// An order in which a program may have passed the parameters of a network to its optimiser: it gives the meaning of
+/// positions in a file's state.
 struct ParameterOrder: ~Copyable {
     /// Which parameters were passed, and in which order.
     struct Kind: BitwiseCopyable {
@@ -15,7 +15,7 @@ struct ParameterOrder: ~Copyable {
         /// By the groups of the options; else in the order of the state dict.
         let isGrouped: Bool
 
-        /// The orders in which a file's is looked for.
+        /// The candidate orders for a file.
         static subscript(index: Int) -> Kind { Kind(hasAll: index & 1 != 0, isGrouped: index < 2) }
         static var count: Int { 4 }
     }
@@ -60,7 +60,7 @@ struct ParameterOrder: ~Copyable {
         return kind.isGrouped ? next == groups.count : next == 1 || largest == 1
     }
 
-    /// What a note says of it.
+    /// Its description in a note.
     var description: Message {
         let order: StaticString = kind.isGrouped && groups.count > 1 ? "by groups" : "in the order of the state dict"
         if kind.hasAll { return "all \(entries.count) parameters, \(order)" }

@@ -4,8 +4,8 @@
 import Kernels
 import Runtime
 
-/// The sums of squares of a flat vector of gradients, one for each of its blocks, whose order and size depend on its
-/// length alone.
+/// The sums of squares of a flat vector of gradients, one for each of its blocks, whose order and size depend only on
+/// its length.
 struct SquaredSums: ~Copyable {
     private let sums: Buffer<Double>
     private let count: Int
@@ -36,7 +36,7 @@ struct SquaredSums: ~Copyable {
             }
         }
 
-        /// Of no size: the kernel needs none.
+        /// Without a size: the kernel needs none.
         private var memory: KernelMemory {
             let address = UnsafeMutableRawPointer(task.sums).assumingMemoryBound(to: Float.self)
             return KernelMemory(shared: address, own: address)
@@ -50,7 +50,7 @@ struct SquaredSums: ~Copyable {
         return sum.squareRoot()
     }
 
-    /// The first element of the vector that is not finite; nil if there is none.
+    /// The first element of the vector that is not finite; nil if it has none.
     func firstNotFinite(of gradients: UnsafePointer<Float>) -> Int? {
         for block in 0..<sums.count where !sums.start[block].isFinite {
             for element in parameterBlock(block, of: count) where !gradients[element].isFinite { return element }

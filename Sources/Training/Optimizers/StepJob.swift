@@ -4,7 +4,7 @@
 import Kernels
 import Runtime
 
-/// What the threads share that update parameters together.
+/// The state shared by the threads that update parameters together.
 struct StepJob {
     /// Runs a block of the task of a slot.
     typealias Body = @Sendable (_ job: StepJob, _ slot: Int, _ block: Int) -> Void

@@ -7,10 +7,9 @@ import Kernels
 import Networks
 import Runtime
 
-/// The optimiser of a session, with the lock that makes calls with it follow each other: what a C handle of an optimiser
-/// points to.
+/// The optimiser of a session, with the lock that serialises its calls: the target of a C handle of an optimiser.
 ///
-/// The value is a reference; `destroy` frees what it refers to. Its lock is taken before the session's.
+/// The value is a reference; `destroy` frees its target. Its lock is taken before the session's.
 package struct SessionOptimizer {
     private struct State: ~Copyable {
         let lock: Mutex
@@ -33,7 +32,7 @@ package struct SessionOptimizer {
         }
     }
 
-    /// The optimiser behind a handle that `handle` gave out.
+    /// The optimiser of a handle that `handle` returned.
     package init(handle: OpaquePointer) { state = UnsafeMutablePointer(handle) }
 
     package var handle: OpaquePointer { OpaquePointer(state) }
@@ -47,7 +46,7 @@ package struct SessionOptimizer {
         _ session: Session, _ body: (inout Optimizer) throws(BackboneError) -> Void
     ) throws(BackboneError) {
         guard state.pointee.session == session.identity else {
-            throw BackboneError(.stale, "the optimizer was made for another network: make one for this network")
+            throw BackboneError(.stale, "the optimizer belongs to another network; create one for this network")
         }
         state.pointee.lock.lock()
         defer { state.pointee.lock.unlock() }
@@ -91,13 +90,13 @@ package struct SessionOptimizer {
         }
     }
 
-    /// Puts the values of a network.
+    /// Loads the values of a network.
     package typealias Adoption = (consuming NetworkValues, borrowing UniqueArray<Bool>) throws(BackboneError) -> Void
 
-    /// Writes to a report what was read of the optimiser.
+    /// Adds the optimiser's state to a report.
     package typealias Description = (inout LoadReport) throws(BackboneError) -> Void
 
-    /// Reads the state of the optimiser from a file, and puts it in its place together with the network's values.
+    /// Reads the state of the optimiser from a file, and replaces it together with the network's values.
     ///
     /// - Parameter loadValues: reads the values. It is given what it lets write to its report before, and what it calls last
     ///   with the values.

@@ -7,7 +7,7 @@
 
 /*
  * Forks; the child ends with what `body` returns, or by a signal after `seconds`. Returns that exit status, minus the
- * number of a signal that ended the child, or -1000 if there was no child.
+ * number of a signal that ended the child, or -1000 without a child.
  */
 int test_in_forked_child(int (*body)(void *context), void *context, unsigned seconds);
 

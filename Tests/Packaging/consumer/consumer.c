@@ -84,7 +84,7 @@ int main(int argc, char **argv) {
         for (size_t j = 0; j < count; j++) {
             largest = fmax(largest, fabs((double)expected[j]));
             double difference = fabs((double)actual[i][j] - (double)expected[j]);
-            if (!(difference <= error)) error = difference; /* also if it is no number */
+            if (!(difference <= error)) error = difference; /* also if it is not a number */
         }
         printf("%s: error %.1e of %g\n", names[i], error / largest, largest);
         if (!(error <= bounds[i] * largest)) failures++;

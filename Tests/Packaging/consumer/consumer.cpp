@@ -30,7 +30,7 @@ static std::vector<float> read_floats(const std::string &path) {
     return values;
 }
 
-/// The largest error relative to the largest value; not a number if one value is none.
+/// The largest error relative to the largest value; NaN if one value is NaN.
 static double relative_error(backbone::ConstTensor actual, const std::vector<float> &expected) {
     double largest = 0, error = 0;
     for (std::size_t i = 0; i < expected.size(); i++) {

@@ -150,7 +150,7 @@ static void cancel_from_handler(backbone *net) {
     expect_cancelled("a signal handler", &self);
 }
 
-/* A load that waits for a forward in progress is ended, and the forward is too: both have been entered. */
+/* A load that waits for a forward pass in progress is ended, and the forward pass is too: both have begun. */
 static void cancel_those_who_wait(backbone *net) {
     task forward = {.call = compute_many, .net = net}, waiting = {.call = load, .net = net};
     pthread_t threads[2];
@@ -163,7 +163,7 @@ static void cancel_those_who_wait(backbone *net) {
         usleep(1000);
     }
     for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
-    expect_cancelled("a forward that others wait for", &forward);
+    expect_cancelled("a forward pass that others wait for", &forward);
     expect_cancelled("a load that waits", &waiting);
 }
 
@@ -244,7 +244,7 @@ int main(void) {
     DO(backbone_init_weights(twin, 7));
     drawn = state(twin);
     uint64_t now = state(wide);
-    CHECK(now == undrawn || now == drawn, "weights of no seed");
+    CHECK(now == undrawn || now == drawn, "weights of another seed");
 
     backbone_free(wide);
     backbone_free(twin);

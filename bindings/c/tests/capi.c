@@ -69,7 +69,7 @@ enum { H = 22, W = 30, STEM_H = 11, STEM_W = 15, OUT_H = 6, OUT_W = 8 };
 
 /* What the known network gives where channel 0 of the network holds `channel`. */
 static float known_feature(float channel[H][W], int y, int x) {
-    float largest = 0; /* ReLU stands before the maximum */
+    float largest = 0; /* ReLU is before the maximum */
     for (int i = 2 * y - 1; i <= 2 * y + 1; i++) {
         for (int j = 2 * x - 1; j <= 2 * x + 1; j++) {
             if (i >= 0 && i < STEM_H && j >= 0 && j < STEM_W && channel[2 * i][2 * j] > largest) {
@@ -681,7 +681,7 @@ static void wrong_calls_change_nothing(void) {
 int main(void) {
     CHECK(strcmp(backbone_version_string(), BACKBONE_VERSION_STRING) == 0, "%s", backbone_version_string());
     CHECK(backbone_abi_version() == BACKBONE_ABI_VERSION, "%d", (int)backbone_abi_version());
-    CHECK(backbone_status_string(12345) != NULL, "a status that is none");
+    CHECK(backbone_status_string(12345) != NULL, "an unknown status");
 
     char folder[] = "/tmp/backbone-capi-XXXXXX";
     if (mkdtemp(folder) == NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright 2026 The libbackbone authors */
 
-/* What the C tests say when something is not as it should be. Each is one file, so the counter may stand here. */
+/* What the C tests say when something is not as it should be. Each is one file, so the counter may be defined here. */
 
 #include <stdio.h>
 

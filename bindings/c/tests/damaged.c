@@ -97,7 +97,7 @@ static void damage(const char *path) {
     long used = status_number("VmHWM:") - memory;
     /* The system counts in batches of pages: a few may lack. */
     CHECK(memory > 0 && used < SPARE_KILOBYTES, "%s: %ld kB", name, used);
-    /* Where nothing that is read depends on it, a flip is none; elsewhere there must be errors. */
+    /* A flip of unused bits has no effect; elsewhere it must be an error. */
     CHECK(loaded < loads && loads == cut + (long)(size * sizeof masks), "%s: %ld of %ld", name, loaded, loads);
     printf("%-22s %5zu bytes: %6ld loads, %5ld of them sound, %5ld kB at most\n", name, size, loads, loaded, used);
     backbone_free(net);

@@ -88,7 +88,7 @@ def check_norm_eval():
     for count in (2, 3):
         batch = ("--batch", 9) if count == 3 else ()
         if count == 3:
-            # Three ranks leave out a rest of fewer than six images, one process does not: there shall be none.
+            # Three ranks leave out a rest of fewer than six images, one process does not: this avoids a rest.
             for path in sorted((folder / "data/dogs").iterdir())[:5]:
                 path.unlink()
             train([finetune], *options, *batch, "--output", "one")

@@ -42,7 +42,7 @@ def expect(status, text, *words):
 
 
 def make(name, path, **options):
-    """Write a network whose features have many sizes: its norms shift, by weights of no special values."""
+    """Write a network whose features have many sizes: its norms shift, by arbitrary weights."""
     random = np.random.default_rng(5)
     with backbone.ResNet(name, base_channels=8, outputs=("logits",), num_classes=5, **options) as net:
         for _, entry in net.named_parameters():

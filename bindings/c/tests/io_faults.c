@@ -6,7 +6,7 @@
  * interrupted. Saving is to end in a status with the older file whole, nothing beside it and no descriptor open;
  * loading with the network as it was.
  *
- * This program's own functions stand in the place of the C library's; the calls that it makes itself go past them.
+ * This program's own functions replace those of the C library; the calls that it makes itself go past them.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -129,7 +129,7 @@ ssize_t pread(int file, void *out, size_t size, off_t offset) {
     return next(file, out, is_cut && size > 1 ? 1 : size, offset);
 }
 
-/* Of a stream, which is no socket. */
+/* For a stream that is not a socket. */
 ssize_t read(int file, void *out, size_t size) {
     NEXT(ssize_t, "read", int, void *, size_t);
     if (is_interrupted()) return -1;
@@ -277,7 +277,7 @@ static backbone_status load_stream(backbone *net, const char *path, const char *
 
 typedef backbone_status attempt(backbone *net, const char *path, const char *target, long nth);
 
-/* Every call in turn fails, in every way; until one more than there are, where nothing fails and all is well. */
+/* Every call in turn fails, in every way, up to one more than the calls made, where nothing fails. */
 static void every_call_fails(const char *what, attempt *attempt, const char *path, const char *target) {
     static const int errors[] = {EIO, ENOSPC, EMFILE, ENOMEM, EINTR, 0};
     for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {

@@ -148,7 +148,7 @@ static void missing_names_are_errors(void) {
         CHECK_OK(backbone_load_weights(whole, path_of("whole"), 1, NULL));
     }
 
-    /* NULL, the defaults, and a program from before the field, whatever lies behind its struct. */
+    /* NULL, the defaults, and a program from before the field, whatever follows its struct. */
     backbone_report_free(refused(whole, path, NULL, "layer2.0.conv1.weight"));
     backbone_load_options options = defaults();
     backbone_report_free(refused(whole, path, &options, "layer2.0.conv1.weight"));

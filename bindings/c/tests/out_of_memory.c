@@ -8,7 +8,7 @@
  *     out_of_memory             every call of the library that allocates
  *     out_of_memory FOLDER...   loads of every file of these folders, sound or hostile
  *
- * The library allocates through posix_memalign alone, and this program's own stands in its place.
+ * The library allocates only through posix_memalign, which this program replaces.
  */
 
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -124,7 +124,7 @@ static backbone_status load(backbone *net, const char *from) {
 }
 static backbone_status try_load(backbone *net) { return load(net, path); }
 static backbone_status try_load_zip(backbone *net) { return load(net, zip_path); }
-/* With a stem that is converted, which takes memory of its own. */
+/* With a stem that is converted, which needs memory of its own. */
 static backbone_status try_load_with(backbone *net) {
     static const int32_t channels[] = {2, 1, 0};
     backbone_load_options options;
@@ -290,7 +290,7 @@ static backbone_status try_statistics(backbone *net) {
     return status;
 }
 
-/* Parameters stay bound to the memory, with the values that they had, where there is none to copy them back to. */
+/* Parameters stay bound, with their values, if the memory to copy them back to cannot be allocated. */
 static float *bound;
 static backbone_status try_bind(backbone *net) {
     backbone_status status = backbone_read_trainable(net, bound, gradient_count);
@@ -341,15 +341,14 @@ static const struct {
     {"bind_parameters", try_bind},
 };
 
-/* After the first forward of a shape nothing is allocated; a forward in training mode in between changes that for the
- * one behind it alone, whose weights are folded anew. */
-static void forwards_again_allocate_nothing(void) {
+/* After the first forward pass of a shape nothing is allocated. A forward pass in training mode in between changes that
+only for the next one, whose weights are folded anew. */ static void forwards_again_allocate_nothing(void) {
     backbone *net = create();
     for (int round = 0; round < 2; round++) {
         CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
         long before = allocations;
         for (int i = 0; i < 20; i++) CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
-        CHECK(allocations == before, "%ld allocations in 20 forwards, round %d", allocations - before, round);
+        CHECK(allocations == before, "%ld allocations in 20 forward passes, round %d", allocations - before, round);
         backbone_set_training(net, 1);
         CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
         backbone_set_training(net, 0);

@@ -6,7 +6,7 @@
  *
  * Usage: processors EXPECTED-THREADS
  *
- * The number is that of the handle, and of the threads that there are in the process after a forward. It is found anew
+ * The number is that of the handle, and of the threads in the process after a forward pass. It is found anew
  * for each handle: another one, made after the process has bound itself to one CPU, runs alone and computes the same.
  */
 
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
     cpu_set_t allowed, now;
     CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0, "no affinity mask");
     backbone *net = create();
-    /* OpenBLAS, where it is needed, starts threads of its own when it is loaded, but none where there is one CPU. */
+    /* OpenBLAS, where it is needed, starts threads of its own when it is loaded, but none with a single CPU. */
     int before = threads_of_process();
     CHECK(expected > 1 || before == 1, "%d", before);
     CHECK(sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&allowed, &now), "another affinity mask");

@@ -88,7 +88,7 @@ static void refuse_threads(void) {
         allowed_threads = allowed;
         for (int i = 0; i < 3; i++) expect_bits("threads are refused", net);
         CHECK(threads_of_process() == before + allowed, "%d threads", threads_of_process() - before);
-        /* Some day there are more. */
+        /* Later the system allows more. */
         allowed_threads = -1;
         for (int i = 0; i < 200; i++) expect_bits("threads come back", net);
         CHECK(threads_of_process() == before + 3, "%d threads later", threads_of_process() - before);
@@ -142,13 +142,13 @@ static void with_stack(size_t size) {
     pthread_attr_t attributes;
     pthread_t thread;
     pthread_attr_init(&attributes);
-    CHECK(pthread_attr_setstacksize(&attributes, size) == 0, "%zu bytes are no stack", size);
+    CHECK(pthread_attr_setstacksize(&attributes, size) == 0, "%zu bytes are not a valid stack", size);
     CHECK(pthread_create(&thread, &attributes, use_all, NULL) == 0, "no thread");
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);
 }
 
-/* Where threads get the least stack there is unless their creator says otherwise, as with a small `ulimit -s`. */
+/* Threads get the smallest stack by default, as with a small `ulimit -s`. */
 static void with_small_default(void) {
     pthread_attr_t before, least;
     pthread_getattr_default_np(&before);

@@ -4,7 +4,7 @@
 /* What tests of hostile and damaged files watch besides the status. It needs backbone.h, stdio.h,
  * stdlib.h and string.h. */
 
-/* A number of /proc/self/status, such as "VmHWM:", the most memory that there was. In kilobytes. */
+/* A number of /proc/self/status, such as "VmHWM:", the peak memory, in kilobytes. */
 static long status_number(const char *key) {
     char line[256];
     long number = -1;
@@ -16,7 +16,7 @@ static long status_number(const char *key) {
     return number;
 }
 
-/* Lets the most memory that there was be what there is. */
+/* Resets the peak memory to the present memory. */
 static void forget_peak(void) {
     FILE *file = fopen("/proc/self/clear_refs", "w");
     if (file != NULL) fputs("5", file);

@@ -274,7 +274,7 @@ function commands.cancel(words)
     return good and "not cancelled" or error(failure, 0)
 end
 
--- Networks that are lost with their first forward.
+-- Networks that are lost with their first forward pass.
 function commands.churn(words)
     for _ = 1, tonumber(words[2]) do
         local image = backbone.float32(ffi.new("float[?]", 3 * 8 * 8), {1, 3, 8, 8})

@@ -270,7 +270,7 @@ const commands = {
   },
   forward_short: (words) => forwardInto(words, 1),
   forward_fewer: (words) => forwardInto(words, 0, 1),
-  // Networks that are lost with their first forward, while the collector runs.
+  // Networks that are lost with their first forward pass, while the collector runs.
   async churn(words) {
     for (let i = 0; i < Number(words[1]); i++) {
       const call = small().forwardAsync(black());

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""ResNet backbones for detectors, on a CPU, from the checkpoints that PyTorch wrote.
+"""ResNet backbones for detectors, on a CPU, from PyTorch checkpoints.
 
 Example::
 
@@ -51,5 +51,5 @@ __all__ = [
 
 
 def library_version() -> str:
-    """The version of the libbackbone in use, "major.minor.patch"."""
+    """The version of the loaded libbackbone, "major.minor.patch"."""
     return str(lib.backbone_version_string().decode())

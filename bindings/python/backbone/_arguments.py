@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Python values for C fields: what ctypes would not refuse, or not explain."""
+"""Python values for C fields, with the checks and messages that ctypes lacks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-# Anything else with a buffer is taken too, for which there is no type before Python 3.12.
+# Any other object with a buffer is accepted too; Python before 3.12 has no type for it.
 Checkpoint = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 
 def integer(label: str, value: SupportsIndex, bits: int, signed: bool = True) -> int:
-    """`value` as an int of a C type: ctypes would take the low bits of one that does not fit, silently.
+    """`value` as an int of a C type: ctypes would silently use the low bits of one that does not fit.
 
     Raises:
-        TypeError: it is no integer.
+        TypeError: it is not an integer.
         ValueError: it does not fit.
     """
     try:
@@ -41,11 +41,11 @@ def int32(label: str, value: SupportsIndex) -> int:
 
 
 def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
-    """`path` as the system takes it.
+    """`path` as the system's bytes.
 
     Raises:
-        TypeError: it is no path.
-        ValueError: it contains a zero byte, where C would take it to end.
+        TypeError: it is not a path.
+        ValueError: it contains a zero byte, which would end it in C.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{label} is a {type(path).__name__}; it must be a str or a path")
@@ -56,7 +56,7 @@ def encoded_path(label: str, path: str | os.PathLike[str]) -> bytes:
 
 
 def checkpoint(label: str, value: Checkpoint) -> tuple[Any, ...]:
-    """A checkpoint as C functions take it: a path, or address and size of memory, which they keep alive.
+    """A checkpoint as arguments of C functions: a path, or address and size of memory, which they keep alive.
 
     Raises:
         TypeError: it is neither a path nor in memory.
@@ -74,7 +74,7 @@ def checkpoint(label: str, value: Checkpoint) -> tuple[Any, ...]:
         raise ValueError(f"{label} has gaps in memory; its bytes must follow each other")
     if memory.nbytes == 0:
         return (None, 0)
-    # ctypes alone gives no address of memory that is only read.
+    # ctypes alone does not give the address of read-only memory.
     array = np.frombuffer(memory, np.uint8)
     return (array.ctypes.data_as(ctypes.c_void_p), array.size)
 
@@ -83,8 +83,8 @@ def encoded_text(label: str, text: str) -> bytes:
     """`text` as a C string.
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it contains a zero byte, where C would take it to end.
+        TypeError: it is not a str.
+        ValueError: it contains a zero byte, which would end it in C.
     """
     if not isinstance(text, str):
         raise TypeError(f"{label} is a {type(text).__name__}; it must be a str")
@@ -97,7 +97,7 @@ def checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]
     """The stages to return, 0 for C2 to 3 for C5.
 
     Raises:
-        TypeError: no sequence of integers.
+        TypeError: not a sequence of integers.
         ValueError: empty, out of range or not ascending.
     """
     try:
@@ -111,14 +111,14 @@ def checked_out_indices(out_indices: Sequence[SupportsIndex]) -> tuple[int, ...]
 
 
 def per_channel(label: str, values: Sequence[float] | None, in_channels: int) -> Any:
-    """A float array of C with one value per channel, or None.
+    """A C array of float with one value per channel, or None.
 
     Raises:
         ValueError: another number of values.
     """
     if values is None:
         return None
-    # The library checks the values themselves; one too large for float32 is its "not finite".
+    # The library checks the values themselves; one too large for float32 becomes infinite there.
     with np.errstate(over="ignore"):
         array = np.array(values, np.float32)
     if array.shape != (in_channels,):

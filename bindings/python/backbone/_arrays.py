@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""NumPy arrays as the library's tensor descriptors, without a copy wherever strides can say it."""
+"""NumPy arrays as the library's tensor descriptors, without a copy wherever strides allow."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ FloatArray = npt.NDArray[np.float32]
 
 _DTYPES = {np.dtype(np.float32): _library.DTYPE_FLOAT32, np.dtype(np.uint8): _library.DTYPE_UINT8}
 
-# Kinds of devices in dlpack.h whose memory the CPU reads: its own, and what CUDA and ROCm pinned.
+# Kinds of devices in dlpack.h whose memory the CPU reads: its own, and pinned memory of CUDA and ROCm.
 _CPU_DEVICES = (1, 3, 11)
 
-# Whether strided arrays share an element is a hard problem in general. This bounds the time; what people make of slices
-# and transposed views is decided at once. (NumPy's annotations know none but its two named amounts of work.)
+# Whether strided arrays share an element is a hard problem in general. This bounds the time; slices and transposed
+# views are decided at once. (NumPy's annotations only know its two named amounts of work.)
 _OVERLAP_WORK: Any = 100_000
 _TooHardError = getattr(np, "exceptions", np).TooHardError
 
 
 def as_array(value: Any, label: str) -> npt.NDArray[Any]:
-    """A view of the memory of an array, a PyTorch tensor, or what shares its memory by either protocol; never a copy.
+    """A view of the memory of an array, a PyTorch tensor, or any object that supports either protocol; never a copy.
 
     Raises:
-        TypeError: it is none of these, or they refuse with a TypeError.
-        ValueError: they refuse otherwise: its memory is not the CPU's, or a gradient would be lost.
+        TypeError: it is not one of these, or its protocol refuses with a TypeError.
+        ValueError: the protocol refuses otherwise: the memory is not the CPU's, or a gradient would be lost.
     """
     if isinstance(value, np.ndarray):
         return value
     torch = sys.modules.get("torch")
     try:
         if torch is not None and isinstance(value, torch.Tensor):
-            # NumPy takes what comes through DLPack for read-only before its version 2.1.
+            # Before version 2.1 NumPy treats arrays from DLPack as read-only.
             return cast("npt.NDArray[Any]", value.numpy())
         if hasattr(value, "__array_interface__"):
             return np.asarray(value)
@@ -64,21 +64,21 @@ def input_tensor(value: Any, label: str = "the input") -> tuple[_library.Tensor,
     """Describe an input; the second value must stay alive as long as the first is in use.
 
     Raises:
-        TypeError: nothing that `as_array` takes, or not of float32 or uint8.
-        ValueError: not of four dimensions, or what `as_array` adds.
+        TypeError: `as_array` refuses it, or it is not float32 or uint8.
+        ValueError: not of four dimensions, or what `as_array` raises.
     """
     array = as_array(value, label)
     if array.dtype not in _DTYPES:
         raise TypeError(f"{label} has dtype {array.dtype}; it must be float32 or uint8: use x.astype(numpy.float32)")
     _check_dimensions(label, array)
     if not _has_element_strides(array):
-        # Not by ascontiguousarray, which returns an array at an odd address as it is if it is contiguous.
+        # Not by ascontiguousarray, which returns a contiguous array at an odd address unchanged.
         array = array.copy(order="C")
     return _describe(array, _strides(array)), array
 
 
 def output_array(value: Any, label: str) -> FloatArray:
-    """A view of what was given to write an output to.
+    """A view of the caller's memory for an output.
 
     Raises:
         TypeError: nothing that `as_array` takes, or not of float32.
@@ -103,11 +103,11 @@ def output_tensor(array: FloatArray) -> _library.Tensor:
 
 
 class NewOutputs:
-    """How the outputs of an input of one shape are made and described.
+    """Makes and describes the outputs of an input of one shape.
 
     Args:
         shapes: (N, C, H, W) of each.
-        channels_last: whether they lie in memory as NHWC.
+        channels_last: whether their memory is NHWC.
     """
 
     def __init__(self, shapes: Sequence[Sequence[int]], channels_last: bool) -> None:
@@ -134,7 +134,7 @@ class NewOutputs:
 def global_average(feature: FloatArray) -> FloatArray:
     """The mean over rows and columns of one image's feature of shape (C, H, W), summed in float64.
 
-    Image by image, for the same bits in every batch: how NumPy cuts up a sum depends on the whole of the array.
+    Image by image, for the same bits in every batch: NumPy splits a sum depending on the whole array.
     """
     means: FloatArray = feature.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
     return means
@@ -146,7 +146,7 @@ def check_disjoint(
     """Refuse arrays that share elements; those that interleave without sharing any are fine.
 
     Args:
-        labels: what to call each in an error.
+        labels: the name of each in an error.
         arrays: the arrays.
         tensors: the descriptors of the arrays, which know their addresses.
 
@@ -154,7 +154,7 @@ def check_disjoint(
         ValueError: two of them share memory.
     """
     if all(array.flags.c_contiguous for array in arrays):
-        # The time of a call is largely this: asking NumPy for each pair would double it.
+        # This is a large part of the time of a call: asking NumPy for each pair would double it.
         starts = [tensor.data or 0 for tensor in tensors]
         spans = sorted((start, start + array.nbytes) for start, array in zip(starts, arrays, strict=True))
         if all(end <= start for (_, end), (start, _) in itertools.pairwise(spans)):
@@ -186,8 +186,8 @@ def _strides(array: npt.NDArray[Any]) -> Sequence[int]:
 
 def _output_strides(array: npt.NDArray[Any]) -> Sequence[int]:
     # The strides of an empty array and of an axis of one element are never used, and NumPy leaves anything in them (0
-    # after `a[None]`). The library asks for strides with which no two elements meet: such an axis gets one beyond all
-    # others, an empty array those of contiguous memory. (NumPy calls every empty array contiguous.)
+    # after `a[None]`). The library asks for strides with which no two elements meet: such an axis gets one larger than
+    # all others, an empty array those of contiguous memory. (NumPy calls every empty array contiguous.)
     strides = _strides(array)
     if array.flags.c_contiguous:
         return strides

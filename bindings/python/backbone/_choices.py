@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a network is made of, beyond the name of its architecture, as fields of a backbone_options."""
+"""The parts of a network, beyond the name of its architecture, as fields of a backbone_options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from . import _library
 from ._arguments import int32
 
-# The names of what a forward gives, in its order, and their bits.
+# The names of the outputs of a forward pass, in its order, and their bits.
 OUTPUTS = {
     "C1": _library.STAGE_C1,
     "C2": _library.STAGE_C2,
@@ -25,27 +25,26 @@ OUTPUTS = {
     "logits": _library.STAGE_LOGITS,
 }
 
-# Pixels of the input per pixel of each, in a network that only strides.
+# Pixels of the input per pixel of each, in a network without dilation.
 STRIDES = {"C1": 2, "C2": 4, "C3": 8, "C4": 16, "C5": 32}
 
 
 class Choices(TypedDict, total=False):
-    """Keyword arguments of `ResNet` that replace what its architecture has. None is the same as not given.
+    """Keyword arguments of `ResNet` that replace the architecture's own values. None is the same as not given.
 
     Attributes:
         num_classes: classes of the head, which "logits" among `outputs` builds; default: those of the file or of the
             architecture.
-        output_stride: 8, 16 or 32: stages that would stride beyond it dilate instead.
-        replace_stride_with_dilation: whether layer2, layer3 and layer4 dilate instead of striding, as torchvision has
-            it.
-        dilation_rule: what the first block of a stage does that dilates: "previous" (torchvision, timm) or "whole"
+        output_stride: 8, 16 or 32: stages that would exceed it dilate instead of striding.
+        replace_stride_with_dilation: whether layer2, layer3 and layer4 dilate instead of striding, as in torchvision.
+        dilation_rule: the dilation of the first block of a dilated stage: "previous" (torchvision, timm) or "whole"
             (mmdetection, detectron2).
         block_counts: blocks of each stage, up to four numbers.
         block: "basic" or "bottleneck".
         groups: of the 3x3 convolutions of Bottlenecks.
         width_per_group: of each group in a stage of 64 channels.
         stem: "single", "deep", "tiered" or "small".
-        stem_channels: channels that the stem gives.
+        stem_channels: output channels of the stem.
         stem_pooling: "max", "convolution" or "none".
         shortcut: "projection", "average", "subsample", "everywhere", "3x3" or "none".
         norm: "batch" or "group".
@@ -112,10 +111,10 @@ _NAMES = {
 
 
 def set_choices(options: _library.Options, choices: Mapping[str, Any]) -> None:
-    """Write `Choices` to a backbone_options, which keeps alive what it points to.
+    """Write `Choices` to a backbone_options, which keeps the memory of its pointers alive.
 
     Raises:
-        TypeError, ValueError: no such choice, or a value that the library could not explain.
+        TypeError, ValueError: an unknown choice, or a value whose error the library could not explain.
     """
     for name, value in choices.items():
         if name not in Choices.__annotations__:
@@ -184,7 +183,7 @@ def output_bits(outputs: Sequence[str]) -> int:
     """The bits of `out_stages` for names of outputs.
 
     Raises:
-        TypeError, ValueError: no sequence of names of outputs, in the order in which a forward gives them.
+        TypeError, ValueError: not a sequence of names of outputs in the order of a forward pass.
     """
     if isinstance(outputs, str):
         raise TypeError(f"outputs is {outputs!r}; it must be a sequence, as ({outputs!r},)")

@@ -20,10 +20,10 @@ from ._arguments import integer
 
 Pixels = npt.NDArray[np.uint8]
 
-# The most pixels that an image may have unless the caller says otherwise: a gigabyte as Pillow holds them.
+# The default limit of pixels of an image: a gigabyte in Pillow's memory.
 MAX_PIXELS = 2**28
 
-# Pixels that become an array at a time.
+# Pixels converted to an array at a time.
 _STRIP = 1 << 22
 
 
@@ -32,7 +32,7 @@ class ImageError(ValueError):
 
 
 def checked_limit(max_pixels: int | None, option: str = "max_pixels") -> int | None:
-    """`max_pixels`, or what errors call `option`, as an argument: at least 1, or None for no limit.
+    """`max_pixels`, which errors call `option`, as an argument: at least 1, or None for no limit.
 
     Raises:
         TypeError, ValueError: it is neither.
@@ -52,8 +52,8 @@ def decoded(
 
     Args:
         source: a path, or the bytes of a file.
-        max_pixels: the most pixels that it may have; None: any number.
-        option: what errors call `max_pixels`.
+        max_pixels: the limit of its pixels; None: any number.
+        option: the name of `max_pixels` in errors.
 
     Raises: what `load_image` raises.
     """
@@ -64,7 +64,7 @@ def decoded(
         raise TypeError(f"source is a {type(source).__name__}; it must be a path or bytes")
     if "\0" in (name := os.fsdecode(source)):
         raise ValueError(f"source is {name!r}; a path must not contain a zero byte")
-    # Opened here, so that what the system says is told from what the decoder says.
+    # Opened here, to distinguish the system's errors from the decoder's.
     with open(source, "rb") as file:
         return _picture(file, name, max_pixels, option)
 
@@ -73,7 +73,7 @@ def pixels_of(picture: Image.Image) -> Pixels:
     """A new array of shape (H, W, 3) of a picture that `decoded` returned."""
     width, height = picture.size
     pixels = np.empty((height, width, 3), np.uint8)
-    # Pillow copies what it shares with NumPy: strip by strip that is little memory.
+    # Pillow copies data for NumPy: strip by strip this needs little memory.
     rows = max(1, _STRIP // max(width, 1))
     for top in range(0, height, rows):
         strip = np.asarray(picture.crop((0, top, width, min(top + rows, height))))
@@ -97,7 +97,7 @@ def _picture(file: IO[bytes], name: str, max_pixels: int | None, option: str) ->
             f"{max_pixels}: raise it if the file can be trusted"
         ) from None
     except Exception as error:
-        # Decoders raise what they happen to stumble over: OSError, SyntaxError, struct.error, ...
+        # Decoders raise any kind of error: OSError, SyntaxError, struct.error, ...
         raise ImageError(f"{name}: the image is damaged or of a kind that is not decoded here ({error})") from error
 
 
@@ -105,7 +105,7 @@ def _turn_upright(image: Image.Image) -> None:
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except Exception:
-        # The notes beside the picture are damaged, not the picture: viewers show it as it lies.
+        # The metadata is damaged, not the picture: viewers show it unrotated.
         pass
 
 
@@ -118,7 +118,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         return Image.fromarray(values.astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError("its 32-bit values have no scale that 8 bits could be taken from")
-    # Three equal channels are a third of the memory and of the work as one.
+    # One channel instead of three equal ones is a third of the memory and of the work.
     mode = "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)
 
@@ -126,8 +126,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 # ---- The number of pixels ----
 #
 # Pillow has one limit for the whole process, MAX_IMAGE_PIXELS, and looks at it in many of its decoders. It belongs to
-# the host program, which may decode on other threads meanwhile. So its check is extended: on a thread that decodes for
-# this module the limit is that of the call, on all others it is Pillow's.
+# the host program, which may decode on other threads meanwhile. So this module extends its check: on a thread that
+# decodes for this module the limit is that of the call, on all others it is Pillow's.
 
 
 class _Limit(threading.local):

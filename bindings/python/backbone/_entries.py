@@ -26,7 +26,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 class Entry:
     """A parameter or buffer of a network, live: `data` reads and writes the network's own values.
 
-    Usable as long as the network is open, by many threads at once; a write waits for forwards in progress.
+    Usable as long as the network is open, by many threads at once; a write waits for forward passes in progress.
 
     Attributes:
         name: as in PyTorch, "layer1.0.conv1.weight".
@@ -45,10 +45,10 @@ class Entry:
 
     @property
     def data(self) -> npt.NDArray[Any]:
-        """The values, as an array of its own (a copy).
+        """A copy of the values.
 
-        Assigning writes an array, or anything that NumPy makes one of, of exactly this shape. Floating-point values of
-        another width are converted to float32.
+        Assigning writes an array, or anything that NumPy converts to one, of exactly this shape. Floating-point values
+        of another width are converted to float32.
 
         Raises:
             ValueError: on assignment, another shape; or the network is closed.
@@ -68,17 +68,17 @@ class Entry:
 
     @property
     def batch_statistics(self) -> bool:
-        """Whether this belongs to a BatchNorm that, at the moment, normalises with the statistics of the batch."""
+        """Whether this belongs to a BatchNorm that currently normalises with the statistics of the batch."""
         return bool(self._info().batch_statistics)
 
     def converted(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
-        """`values` as a contiguous array of this entry's dtype, in the shape they have.
+        """`values` as a contiguous array of this entry's dtype, in their own shape.
 
         Raises:
             TypeError: integers for float32, or floating-point numbers for int64.
         """
         array = np.asarray(values)
-        # NumPy would convert all of these; an integer tensor under a weight's name is a mistake somewhere.
+        # NumPy would convert all of these; an integer tensor under a weight's name is a mistake.
         fits = array.dtype.kind == "f" if self.dtype.kind == "f" else np.can_cast(array.dtype, self.dtype)
         if not fits:
             raise TypeError(f"{self.name} is {self.dtype}; values of {array.dtype} cannot be written to it")

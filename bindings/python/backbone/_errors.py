@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""From a backbone_status to the Python exception of that kind."""
+"""Maps a backbone_status to a Python exception."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class CheckpointError(ValueError):
-    """A file is damaged, contradicts itself, or is of no kind that is read here."""
+    """A file is damaged, contradicts itself, or is not a supported format."""
 
 
 class MismatchError(RuntimeError):
-    """A sound checkpoint does not fit the network; `report` lists what differs.
+    """An intact checkpoint does not fit the network; `report` lists the differences.
 
     Attributes:
-        report: the LoadReport of the load that was refused.
+        report: the LoadReport of the refused load.
     """
 
     report: LoadReport | None = None
@@ -33,7 +33,8 @@ class CancelledError(RuntimeError):
 
 
 class StaleError(RuntimeError):
-    """An object was made for another state of the network: other stages are frozen, or its weights changed since."""
+    """An object belongs to another state of the network: since then stages were frozen or unfrozen, or weights
+    changed."""
 
 
 _EXCEPTIONS: dict[int, type[Exception]] = {
@@ -49,7 +50,7 @@ _EXCEPTIONS: dict[int, type[Exception]] = {
     _library.STATUS_NOT_FINITE: FloatingPointError,
 }
 
-# Options of the library that have other names in Python.
+# Options of the library with other names in Python.
 _PYTHON_NAMES = {
     "out_stages is": "outputs (out_stages) is",
     "block_width_count is": "the length of block_widths is",

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO
 
-# Gets the complete file, and is entered while the file takes its place.
+# Gets the complete file, and is entered while the file is renamed.
 Placing = Callable[[IO[bytes]], AbstractContextManager[object]]
 
 _PARTIAL = re.compile(r"\.([0-9a-f]{8})[0-9a-f]{8}\.partial")
@@ -27,11 +27,11 @@ _PARTIAL = re.compile(r"\.([0-9a-f]{8})[0-9a-f]{8}\.partial")
 
 @contextmanager
 def written(path: str, placing: Placing = nullcontext) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes its place at the end if nothing fails.
+    """A file to write to, which replaces `path` at the end if nothing fails.
 
     Args:
         path: the place. Its folder is made.
-        placing: what surrounds the moment in which the complete file takes its place.
+        placing: a context around the rename of the complete file.
 
     Raises:
         OSError: with the name of the file.
@@ -53,16 +53,16 @@ def written(path: str, placing: Placing = nullcontext) -> Iterator[IO[bytes]]:
                 os.unlink(partial)
             raise
     except OSError as error:
-        # What a full disk says names no file.
+        # The error of a full disk does not name a file.
         if error.filename is None or error.filename == partial:
             raise OSError(error.errno, error.strerror, path) from None
         raise
 
 
 def remove_abandoned(folder: str) -> None:
-    """Remove the unfinished files that killed processes of this machine left in a folder.
+    """Remove the unfinished files of killed processes of this machine from a folder.
 
-    Processes hold a lock on what they write. Other machines may not see these locks; their files are left alone.
+    Processes lock the files that they write. Other machines may not see these locks; their files are left alone.
     """
     try:
         names = [name for name in os.listdir(folder) if name.endswith(".partial")]
@@ -78,7 +78,7 @@ def remove_abandoned(folder: str) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(path)
         except OSError:
-            # It is being written, or another process has removed it.
+            # A process is writing it, or has removed it.
             continue
 
 

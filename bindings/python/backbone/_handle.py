@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Ownership of the library's objects among Python threads, and calls that may take long."""
+"""Ownership of the library's objects among Python threads, and long calls."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Owned:
     """An object of the library that is freed when it is closed and the last call has left it.
 
     `with owned as pointer:` around every call that uses it. The function that frees an object must be the last call on
-    it, but Python code may close it while another thread computes: then that thread frees it on its way out.
+    it, but Python code may close it while another thread computes: then that thread frees it when its call ends.
 
     Args:
         pointer: the object.
         free: frees it.
-        label: what errors call it.
+        label: its name in errors.
     """
 
     def __init__(self, pointer: int, free: Callable[[int], None], label: str) -> None:
@@ -58,7 +58,7 @@ class Owned:
         return self._closed
 
     def close(self) -> None:
-        """Refuse further calls, and free the object as soon as no call is in progress. May be called again."""
+        """Refuse further calls, and free the object once no call is in progress. May be called again."""
         with self._lock:
             last = not self._closed and self._calls == 0
             self._closed = True
@@ -82,9 +82,9 @@ class Handle(Owned):
         """The status of a call that Ctrl-C may end: then a signal handler raises KeyboardInterrupt from here.
 
         Args:
-            call: makes the call, given the pointer. It is made again where a signal has ended it whose handler raised
+            call: makes the call, given the pointer. It is made again if a signal has ended it whose handler raised
                 nothing, or that came while another thread computed with the same network.
-            repeatable: whether it can be; else it then ends with STATUS_CANCELLED.
+            repeatable: whether it can be made again; else it then ends with STATUS_CANCELLED.
         """
         with self as pointer:
             while True:
@@ -95,7 +95,7 @@ class Handle(Owned):
                     return status
 
     def cancel(self) -> None:
-        """End the calls that have been entered."""
+        """End the calls in progress."""
         with self as pointer:
             with self._lock:
                 self._cancels += 1
@@ -106,12 +106,12 @@ _Self = TypeVar("_Self", bound="Closing")
 
 
 class Closing:
-    """An object of this package that owns one of the library's, as `_owned`, and releases it when it is closed."""
+    """An object of this package that owns a library object, as `_owned`, and releases it when it is closed."""
 
     _owned: Owned
 
     def close(self) -> None:
-        """Release what it owns. Calls in progress on other threads finish first. May be called again."""
+        """Release the object. Calls in progress on other threads finish first. May be called again."""
         self._owned.close()
 
     def __enter__(self: _Self) -> _Self:
@@ -123,7 +123,7 @@ class Closing:
         self.close()
 
     def __del__(self) -> None:
-        # There is none if the constructor failed.
+        # Missing if the constructor failed.
         owned = getattr(self, "_owned", None)
         if owned is not None:
             owned.close()

@@ -5,7 +5,7 @@
 
 Python runs signal handlers on its main thread, between two instructions, so not within a call that computes for a
 second. But it writes each signal's number to a file descriptor at once (`signal.set_wakeup_fd`): a thread that waits
-there ends the call. Signal handlers are not replaced, and the library itself knows nothing of signals.
+there ends the call. Signal handlers are not replaced, and the library itself does not handle signals.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class _Watcher:
         return signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
     def end(self, previous: int) -> None:
-        """The call has ended: signals go where they went before, and so do those that have come meanwhile."""
+        """The call has ended: signals go to the previous descriptor, including those that came meanwhile."""
         signal.set_wakeup_fd(previous)
         with self._lock:
             self._pointer = None
             self._number += 1
-            # What is still in the pipe was for this call and must not end the next one.
+            # Bytes still in the pipe were for this call and must not end the next one.
             self._read()
             # To an event loop, which did not run meanwhile.
             if previous != -1:
@@ -76,7 +76,7 @@ class _Watcher:
                 time.sleep(_INTERVAL)
 
     def _cancel(self, number: int) -> bool:
-        """End a call; whether it was still there."""
+        """End a call; whether it was still in progress."""
         with self._lock:
             if self._pointer is None or self._number != number:
                 return False
@@ -84,7 +84,7 @@ class _Watcher:
             return True
 
     def forget(self, pointer: int) -> None:
-        """A handle is about to be freed. A second Ctrl-C may have kept its last call from saying that it has ended."""
+        """A handle is about to be freed. A second Ctrl-C may have prevented its last call from reporting its end."""
         with self._lock:
             if self._pointer == pointer:
                 self._pointer = None
@@ -117,7 +117,7 @@ class watch:  # noqa: N801 - used as a function
             if _watcher is None:
                 _watcher = _Watcher()
             self._previous = _watcher.begin(self._pointer)
-        # No descriptor or thread to be had, or not the main interpreter: then the call goes on to its end.
+        # Without a descriptor or thread, or not in the main interpreter: then the call continues to its end.
         except (OSError, RuntimeError, ValueError):
             pass
 
@@ -129,7 +129,7 @@ class watch:  # noqa: N801 - used as a function
 
 
 def forget(pointer: int) -> None:
-    """To be called before a handle is freed."""
+    """Call it before a handle is freed."""
     if _watcher is not None:
         _watcher.forget(pointer)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""include/backbone.h for ctypes: constants, structs, signatures, and where the library is found.
+"""include/backbone.h for ctypes: constants, structs, signatures, and the search for the library.
 
 Names are those of the header without their prefix. The tests compare every line of this file with the header.
 """
@@ -412,11 +412,11 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 
 
 def find_library(package: str = os.path.dirname(os.path.abspath(__file__))) -> str:
-    """Return what to hand to the loader: a file in the package, the file BACKBONE_LIBRARY names, or the soname.
+    """Return the name for the loader: a file in the package, the file that BACKBONE_LIBRARY names, or the soname.
 
-    A place that is set is final: a library there that does not load is an error, not a reason to look further.
+    An existing place is final: a library there that does not load is an error, and the search ends.
     """
-    # Without pathlib: importing it takes longer than this module.
+    # Without pathlib: importing it costs more time than this module.
     inside = os.path.join(package, "libbackbone.so")
     if os.path.exists(inside):
         return inside
@@ -427,10 +427,10 @@ def load_library(name: str) -> ctypes.CDLL:
     """Load the library `name` and give its functions their types.
 
     Raises:
-        ImportError: it cannot be loaded, is no libbackbone, or has another ABI version than this package.
+        ImportError: it cannot be loaded, is not libbackbone, or has another ABI version than this package.
     """
     try:
-        # CDLL releases the interpreter's lock for the time of each call.
+        # CDLL releases the interpreter's lock during each call.
         library = ctypes.CDLL(name)
     except OSError as error:
         raise ImportError(
@@ -439,7 +439,7 @@ def load_library(name: str) -> ctypes.CDLL:
             "system's loader."
         ) from None
     try:
-        # Asked before anything else: another ABI may lack the functions below.
+        # Checked first: another ABI may lack the functions below.
         abi_version = library.backbone_abi_version()
         if abi_version != ABI_VERSION:
             raise ImportError(f"{name} has ABI version {abi_version}; this package needs {ABI_VERSION}")
@@ -448,7 +448,7 @@ def load_library(name: str) -> ctypes.CDLL:
             pointer.restype = result
             pointer.argtypes = arguments
     except AttributeError as error:
-        raise ImportError(f"{name} is no libbackbone: {error}") from None
+        raise ImportError(f"{name} is not libbackbone: {error}") from None
     return library
 
 

@@ -33,7 +33,7 @@ _MODES = {
 # Options that only decide whether a load succeeds.
 ALLOWING = ("allow_missing", "ignore_modules")
 
-# What checkpoints' files end in; and the most bytes that a path has.
+# Suffixes of checkpoint files; and the largest length of a path in bytes.
 _ENDINGS = (b".pth", b".pt", b".bin", b".tar", b".pkl", b".pickle", b".ckpt", b".safetensors")
 _LONGEST_PATH = 4096
 
@@ -44,7 +44,7 @@ _HEADS = {"exact": _library.HEAD_EXACT, "new": _library.HEAD_NEW}
 
 
 class MatchOptions(TypedDict, total=False):
-    """Keyword arguments of everything that loads, beside `strict`; `ResNet.load_weights` describes them.
+    """Keyword arguments of all loads, other than `strict`; `ResNet.load_weights` describes them.
 
     A new one gets a line here and one in `_SETTERS`. Then `ResNet.load_weights`, `from_file` and `load_state_dict`,
     `inspect` and the command's `CheckpointOptions` hand it to the library.
@@ -56,7 +56,7 @@ class MatchOptions(TypedDict, total=False):
 
 
 class LoadOptions(MatchOptions, total=False):
-    """The same of a file, in which tensors have to be found and may be converted."""
+    """The same for a file, in which tensors have to be found and may be converted."""
 
     key: str | None
     prefix: str | None
@@ -65,10 +65,10 @@ class LoadOptions(MatchOptions, total=False):
 
 
 def load_options(strict: bool, **fields: Unpack[LoadOptions]) -> Any:
-    """A backbone_load_options that keeps alive what it points to.
+    """A backbone_load_options that keeps the memory of its pointers alive.
 
     Raises:
-        TypeError: no such option, or a wrong type.
+        TypeError: an unknown option, or a wrong type.
         ValueError: a value that is not allowed.
     """
     options = _library.LoadOptions(struct_size=ctypes.sizeof(_library.LoadOptions), strict=bool(strict))
@@ -80,10 +80,10 @@ def load_options(strict: bool, **fields: Unpack[LoadOptions]) -> Any:
 
 
 def match_options(strict: bool, **fields: Unpack[MatchOptions]) -> Any:
-    """`load_options` of what is not a file.
+    """`load_options` for a mapping instead of a file.
 
     Raises:
-        TypeError: no such option, or a wrong type.
+        TypeError: an unknown option, or a wrong type.
     """
     for name in fields:
         if name not in MatchOptions.__annotations__:
@@ -123,7 +123,7 @@ def _set_input_channels(options: _library.LoadOptions, name: str, value: Any) ->
         raise TypeError(f"{name} is {value!r}; it must be a str or a sequence of int") from None
     options.input_channels = _library.INPUT_CHANNELS_MAP
     options.channel_map_length = len(channels)
-    # One more, so that an empty map is no NULL: the library explains what is wrong with it.
+    # One more, so that an empty map is not NULL: the library then reports what is wrong with it.
     options.channel_map = (ctypes.c_int32 * (len(channels) + 1))(*channels)
 
 
@@ -170,7 +170,7 @@ def call_with_checkpoint(
 def stream_content(path: Checkpoint, max_stream_bytes: SupportsIndex | None = None) -> Checkpoint:
     """`path`, or the bytes of the stream that it names (a pipe, /dev/stdin).
 
-    For what reads a checkpoint without a network, which nothing can cancel: here Ctrl-C ends the wait for a stream.
+    For reading a checkpoint without a network, which cannot be cancelled: here Ctrl-C ends the wait for a stream.
 
     Raises:
         OSError: the stream has more than `max_stream_bytes`, 4 GiB by default.
@@ -193,20 +193,20 @@ def stream_content(path: Checkpoint, max_stream_bytes: SupportsIndex | None = No
 
 
 def _path_hint(content: Any) -> str:
-    """What to say of bytes that are not a checkpoint if they are plainly a path, else nothing."""
+    """Advice for bytes that are a path instead of a checkpoint; else ""."""
     view = memoryview(content)
     data = view.tobytes() if view.nbytes < _LONGEST_PATH else b""
     # A name has no control characters.
     if not data or min(data) < 32 or not (data.lower().endswith(_ENDINGS) or os.path.exists(data)):
         return ""
-    return f". {data!r} is a path, but bytes are taken as a checkpoint's content; pass os.fsdecode(path)"
+    return f". {data!r} is a path, but bytes are the content of a checkpoint; pass os.fsdecode(path)"
 
 
 def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
-    """What a function that takes an `out_report` reports; its warnings are issued as Python's, if it `warns`."""
+    """The report of a function with an `out_report`; its warnings are issued as Python warnings, if it `warns`."""
     pointer = ctypes.c_void_p()
     status = call(ctypes.byref(pointer))
-    # Made now: the next call of the library would replace the message.
+    # Created now: the next call of the library would replace the message.
     error = error_of(status) if status != _library.STATUS_OK else None
     report = take_report(pointer, succeeded=error is None) if pointer else None
     if isinstance(error, MismatchError):
@@ -220,7 +220,8 @@ def reported(call: Callable[[Any], int], *, warns: bool = True) -> LoadReport:
 
 
 def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOptions]) -> LoadReport:
-    """Tell what a checkpoint is, without a network: the report of loading it into the one that it describes.
+    """Report the content of a checkpoint without a network: the report of loading it into the network that it
+    describes.
 
     `depth`, `input_channels` and `base_channels` of the report are those of that network; nothing is loaded.
 
@@ -231,7 +232,7 @@ def inspect(path: Checkpoint, *, strict: bool = False, **options: Unpack[LoadOpt
 
     Raises:
         FileNotFoundError, OSError: the file cannot be opened or read.
-        CheckpointError: it is damaged, not of a kind that is read here, or of a depth that is not built here.
+        CheckpointError: it is damaged, not a supported format, or of an unsupported depth.
         ValueError: it has no such key or prefix.
         MismatchError: `ResNet.load_weights` would refuse it too; `.report` lists the names.
     """

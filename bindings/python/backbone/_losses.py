@@ -24,7 +24,7 @@ def cross_entropy(logits: Any, labels: npt.ArrayLike, label_smoothing: float = 0
 
     Args:
         logits: float32, of shape (N, classes) or, as a network gives them, (N, classes, 1, 1).
-        labels: N integers: classes from 0, or IGNORED_LABEL (-100) for an image that does not count.
+        labels: N integers: classes from 0, or IGNORED_LABEL (-100) for an ignored image.
         label_smoothing: from 0 to 1; 0 for none.
 
     Returns:

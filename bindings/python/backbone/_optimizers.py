@@ -34,14 +34,14 @@ _KINDS = {
 class Group:
     """Parameters with a learning rate or a weight decay of their own.
 
-    A parameter belongs to the first group that both its name and its kind match, if any does.
+    A parameter belongs to the first group that matches both its name and its kind, if any.
 
     Attributes:
-        prefix: what their names begin with ("layer4.", "fc."); "" for any name.
+        prefix: prefix of their names ("layer4.", "fc."); "" for any name.
         kinds: some of "weights" (of convolutions and the classifier), "norms" (weights and biases of norms) and
             "biases" (of convolutions and the classifier); empty for all.
         lr_factor: multiplies the learning rate; at least 0.
-        weight_decay: in place of the optimiser's; None for the same.
+        weight_decay: replaces that of the optimiser; None for the same.
     """
 
     prefix: str = ""
@@ -56,7 +56,7 @@ class Group:
 
 
 class Optimizer(Closing):
-    """What updates the trainable parameters of a network by their gradients; SGD and AdamW are its kinds.
+    """Updates the trainable parameters of a network from their gradients: SGD or AdamW.
 
     It becomes stale when other parameters become trainable (`ResNet.freeze`, `ResNet.set_trainable`): its methods then
     raise StaleError until `follow`. Memory is released by `close`, at the end of a `with` block, or with the last
@@ -94,7 +94,7 @@ class Optimizer(Closing):
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step; may be set to any number, of which a step refuses those below 0."""
+        """The learning rate of the next step; may be set to any number; a step refuses numbers below 0."""
         return self._lr
 
     @lr.setter
@@ -103,7 +103,7 @@ class Optimizer(Closing):
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """A dict for each group that has parameters, then one for those of no group, as in PyTorch.
+        """A dict for each group that has parameters, then one for the parameters outside of all groups, as in PyTorch.
 
         Each has "params", the names of the trainable parameters in it, "lr" and "weight_decay".
         """
@@ -131,7 +131,7 @@ class Optimizer(Closing):
 
         Args:
             gradients: as `ResNet.backward` returns them.
-            allow_not_finite: compute also with gradients that are NaN or infinite.
+            allow_not_finite: accept gradients that are NaN or infinite.
 
         Raises:
             FloatingPointError: a gradient is NaN or infinite; the message names the parameter. Nothing has changed.
@@ -144,7 +144,7 @@ class Optimizer(Closing):
             check(lib.backbone_optimizer_step(net, optimizer, vector.ctypes.data, vector.size, self.lr, flags))
 
     def follow(self) -> None:
-        """Make the optimiser fit the parameters that are trainable now.
+        """Adapt the optimiser to the parameters that are trainable now.
 
         Those that were trainable before keep their state; the others begin with their next gradient.
         """
@@ -162,7 +162,7 @@ class Optimizer(Closing):
 
         Raises:
             ValueError: another ending.
-            FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
+            FileNotFoundError, OSError: the file cannot be written; an existing one is unchanged.
         """
         encoded = encoded_path("path", path)
         with self.net._handle as net, self._owned as optimizer:
@@ -171,12 +171,12 @@ class Optimizer(Closing):
     def load(self, path: str | os.PathLike[str]) -> LoadReport:
         """Load the weights of the network and the state of the optimiser from a file of `save` or of PyTorch.
 
-        The file is what `torch.save({"state_dict": ..., "optimizer": ...}, path)` writes. Options in it, the learning
-        rate too, are ignored: those of this optimiser count, and `warnings` of the report name those that differ, but
-        for the learning rate. Either both are loaded or nothing changes.
+        The file is what `torch.save({"state_dict": ..., "optimizer": ...}, path)` writes. Options in it, including the
+        learning rate, are ignored: this optimiser keeps its own, and `warnings` of the report name differences other
+        than the learning rate. It loads both or changes nothing.
 
         Returns:
-            The report; `optimizer` in it tells which parameters the state is for.
+            The report; its `optimizer` says which parameters the state is for.
 
         Raises:
             MismatchError: weights or state do not fit; `.report` is None if it is the state.
@@ -198,14 +198,14 @@ class Optimizer(Closing):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with the values of `torch.optim.SGD`, bit for bit those of its CPU implementation.
+    """Stochastic gradient descent as in `torch.optim.SGD`, with the same bits as its CPU implementation.
 
     Args:
         net: the network; at least one parameter must be trainable.
         lr: the learning rate.
         momentum: at least 0.
         dampening: of the momentum.
-        weight_decay: of parameters in no group, those of norms and biases included.
+        weight_decay: for parameters outside of all groups, including norms and biases.
         nesterov: Nesterov momentum, which needs momentum and no dampening.
         groups: parameters with options of their own.
 
@@ -244,7 +244,7 @@ class AdamW(Optimizer):
         lr: the learning rate.
         betas: of the averages of gradients and of their squares, at least 0 and less than 1.
         eps: added to the root of the second average.
-        weight_decay: of parameters in no group, those of norms and biases included.
+        weight_decay: for parameters outside of all groups, including norms and biases.
         groups: parameters with options of their own.
 
     Raises:
@@ -273,10 +273,10 @@ def clip_gradients(net: ResNet, gradients: FloatArray, max_norm: float) -> float
     Args:
         net: whose threads to use.
         gradients: as `ResNet.backward` returns them; scaled by max_norm / (norm + 1e-6) if that is less than 1.
-        max_norm: at least 0; `math.inf` to compute the norm alone.
+        max_norm: at least 0; `math.inf` to only compute the norm.
 
     Returns:
-        The norm before scaling. As in PyTorch, one that is not finite is not an error.
+        The norm before scaling. As in PyTorch, a norm that is not finite is not an error.
     """
     vector = flat_vector("gradients", gradients, is_written=True)
     norm = ctypes.c_double()
@@ -288,7 +288,7 @@ def clip_gradients(net: ResNet, gradients: FloatArray, max_norm: float) -> float
 def _kind(name: str, entries: Mapping[str, Entry]) -> str:
     """Which of `_KINDS` a parameter is."""
     module, _, role = name.rpartition(".")
-    # The weights of norms alone have one dimension.
+    # Only weights of norms have one dimension.
     if len(entries[f"{module}.weight"].shape) == 1:
         return "norms"
     return "biases" if role == "bias" else "weights"

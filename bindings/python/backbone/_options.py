@@ -56,10 +56,10 @@ def network_options(
     outputs: Sequence[str] | None = None,
     **choices: Unpack[Choices],
 ) -> _library.Options:
-    """A backbone_options that keeps alive what it points to. The arguments are those of `ResNet`.
+    """A backbone_options that keeps the memory of its pointers alive. The arguments are those of `ResNet`.
 
     Raises:
-        TypeError, ValueError: an argument that the library could not explain.
+        TypeError, ValueError: an argument whose error the library could not explain.
     """
     if channel_order not in _CHANNEL_ORDERS:
         raise ValueError(f"channel_order is {channel_order!r}; it must be 'as_given' or 'reversed'")

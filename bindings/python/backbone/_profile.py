@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What each layer of a forward took."""
+"""The time of each layer of a forward pass."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Layer:
-    """One step of a forward.
+    """One step of a forward pass.
 
     Attributes:
         name: "layer1.0.conv1", "input", "maxpool" or "output.C2".
-        kernel: how it was computed: "convolutionF32_winograd4_avx2".
+        kernel: the kernel that computed it: "convolutionF32_winograd4_avx2".
         input_shape: (N, C, H, W).
         output_shape: (N, C, H, W).
-        operations: of the definition of a convolution, of the classifier or of an ECA: two for each product with a
-            weight; 0 for other layers.
-        bytes: activations and packed weights that are read or written, each once.
-        seconds: what it took.
+        operations: arithmetic operations by the definition of a convolution, the classifier or an ECA: two for each
+            product with a weight; 0 for other layers.
+        bytes: bytes of activations and packed weights read or written, each counted once.
+        seconds: its time.
     """
 
     name: str

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a load found, name by name."""
+"""The result of a load, name by name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import _library
 from ._errors import check
 from ._library import lib
 
-# How many names of a class are listed where people read them.
+# The number of names of a class that texts list.
 _LISTED = 8
 
 
 class Mismatch(NamedTuple):
-    """A name that network and checkpoint give different shapes."""
+    """A name with different shapes in network and checkpoint."""
 
     name: str
     expected: tuple[int, ...]
@@ -33,38 +33,38 @@ class Mismatch(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class LoadReport:
-    """What a load found. `print(report)` shows it in a few lines.
+    """The result of a load. `print(report)` shows it in a few lines.
 
     Attributes:
-        loaded: names in both, whose values are now the checkpoint's, or would be if the load had not failed.
+        loaded: names in both, whose values were loaded, or would have been if the load had not failed.
         missing: names of the network that the checkpoint lacks; with `allow_missing` they keep their values.
-        unexpected: names of the checkpoint that the network lacks, among them modules that `ignore_modules` leaves out.
-        ignorable: names of no consequence: `num_batches_tracked` that the checkpoint lacks, statistics that
+        unexpected: names of the checkpoint that the network lacks, including modules that `ignore_modules` leaves out.
+        ignorable: names without effect: `num_batches_tracked` that the checkpoint lacks, statistics that
             checkpoints of its dialect lack, names outside of the prefix, `fc.*`, biases of convolutions that are zero,
             and stages that this network does not build.
-        mismatched: names in both with different shapes; if there is one, the load failed.
+        mismatched: names in both with different shapes; any such name fails the load.
         container: "zip", "legacy" (PyTorch 0.1.10 to 1.5), "tar" (before), "pickle" or "safetensors"; "mapping" for
             `load_state_dict`.
-        wrapper: the keys under which the checkpoint held its tensors, "state_dict" or "model.state_dict"; or "".
-        prefix: what was taken off the names, "module." or "backbone."; or "".
+        wrapper: the keys under which the checkpoint has its tensors, "state_dict" or "model.state_dict"; or "".
+        prefix: the prefix removed from the names, "module." or "backbone."; or "".
         succeeded: whether the values were loaded; False in the report of a MismatchError.
         dialect: whose names the checkpoint has: "torchvision" (mmdetection, timm), "convmodule" (OpenMMLab),
             "huggingface", "detectron2", "maskrcnn_benchmark", "caffe2", "cifar", "layer0", "sequential" or
             "paddledetection".
-        depth: of the checkpoint's network, as its names tell; None if they do not, or if no depth describes it.
-        architecture: of the checkpoint's network, as names and shapes tell: "resnet50", "wide_resnet50_2", ...;
-            "custom" for a network without a name, "" if they tell none.
+        depth: of the checkpoint's network, from its names; None if they do not tell, or if the network has no depth.
+        architecture: of the checkpoint's network, from names and shapes: "resnet50", "wide_resnet50_2", ...; "custom"
+            for a network without a name, "" if they describe none.
         base_channels: of the checkpoint's stem; None if it has none.
         input_channels: of the checkpoint's stem; None if it has none.
         dtype: of the convolutions' weights in the checkpoint: "float32", "float16", ..., or "mixed".
-        style: "pytorch" or "caffe", where the stride of the checkpoint's Bottlenecks sat; "" if it cannot be told. No
-            weight tells it for certain: it is told from names, marks of the file, and the scale of the stem.
+        style: "pytorch" or "caffe", which convolution of the checkpoint's Bottlenecks had the stride; "" if unknown.
+            The weights do not record it: it is inferred from names, marks in the file, and the scale of the stem.
         num_classes: of the checkpoint's head; None if it has none.
-        assumed: what neither names nor shapes tell of the network that a checkpoint describes, and what was taken for
-            it; "" where it was loaded into a network that was there before.
-        optimizer: of the load of an optimiser: which parameters the state in the file is for; "" of other loads.
+        assumed: assumptions about the network that a checkpoint describes, where neither names nor shapes decide; "" if
+            it was loaded into an existing network.
+        optimizer: after loading an optimiser: the parameters that the state in the file is for; "" after other loads.
         input_conversion: "sum", "repeat" or "map" if the stem was converted; else "".
-        tensors: how many tensors of known types the checkpoint's dict holds, under any names.
+        tensors: the number of tensors of known types in the checkpoint's dict, under any names.
         warnings: reasons to doubt that the network computes what was trained.
         json: the whole report with all shapes as a JSON object, see backbone_report_to_json; "" for `load_state_dict`.
     """
@@ -121,7 +121,7 @@ class LoadReport:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
@@ -205,7 +205,7 @@ def _warnings(pointer: ctypes.c_void_p) -> tuple[str, ...]:
 
 
 def _text(value: bytes | None) -> str:
-    # Names come from files: bytes that are no UTF-8 are shown, not a second error.
+    # Names come from files: bytes that are not UTF-8 are shown, not a second error.
     return (value or b"").decode(errors="backslashreplace")
 
 

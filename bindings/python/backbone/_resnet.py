@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 _Out = TypeVar("_Out")
 
-# The arrays of a forward, as errors call them.
+# The names of the arrays of a forward pass in errors.
 _LABELS = ("the input", *(f"out[{index}]" for index in range(len(OUTPUTS))))
 
-# The depth of networks that have none of their own, for guesses of how long they take.
+# The depth assumed for networks that have none of their own, to estimate their time.
 _DEEPEST = 152
 
 
 class ResNet(Training, Closing):
-    """A ResNet without its pooling and classifier: images in, the features C2 to C5 out, on a CPU.
+    """A ResNet backbone: images in, the features C2 to C5 out, on a CPU.
 
     Parameters, buffers and their names are those of torchvision, for deep stems those of timm. A new network is in
     evaluation mode.
@@ -60,45 +60,46 @@ class ResNet(Training, Closing):
         depth: 18, 34, 50, 101 or 152, or the name of an architecture; None: 50, unless `architecture` is given.
         in_channels: channels of the input.
         frozen_stages: as for `freeze`.
-        threads: threads that one forward may use; None: the CPUs that affinity mask and CPU quota leave to the process.
-        base_channels: all widths in 64ths: of most networks the width of the stem, where stage i has
-            base_channels * 2**i channels, times 4 in networks of Bottlenecks.
-        out_indices: which of C2 (0) to C5 (3) to return, ascending. Later stages than the last are not built: they have
+        threads: threads that one forward pass may use; None: the CPUs that the process may use by affinity mask and CPU
+            quota.
+        base_channels: scales all widths by base_channels / 64; in most networks the width of the stem (first
+            convolution). Stage i then has base_channels * 2**i channels, times 4 in networks of Bottlenecks.
+        out_indices: which of C2 (0) to C5 (3) to return, ascending. Stages after the last one are not built: they have
             no parameters and cost nothing.
-        norm_eval: in training mode too, every BatchNorm uses its running statistics.
+        norm_eval: every BatchNorm uses its running statistics in training mode too.
         zero_init_residual: `init_weights` sets the weight of the last BatchNorm of each block to 0.
-        mean: one value per channel subtracted from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
+        mean: one value per channel to subtract from the inputs that `normalize` names (`backbone.IMAGENET_MEAN`);
             None: 0.
-        std: one value per channel that they are then divided by (`backbone.IMAGENET_STD`); None: 1. The command
+        std: one value per channel to divide the differences by (`backbone.IMAGENET_STD`); None: 1. The command
             `backbone` and `backbone.ray` use ImageNet's mean and std by default.
         channel_order: "reversed" if channel c of the network is channel in_channels - 1 - c of those inputs: BGR
             pixels for an RGB network. `mean` and `std` are in the network's order.
         normalize: the inputs that `mean`, `std` and `channel_order` apply to. "uint8": uint8 inputs alone; float32
-            inputs are taken as they are. "all": float32 inputs as well.
-        arithmetic: "fast": 3x3 convolutions by Winograd's minimal filtering where it is faster, which
-            rounds a little more: of the largest value of a stage C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5 by
-            3e-4. "direct": every convolution as it is defined.
-        style: where the stride of a Bottleneck (as of depth 50) sits. "pytorch": on the 3x3 convolution. "caffe": on
-            the first 1x1 convolution, as weights of MSRA, Caffe2 and Detectron want it.
-        norm_eps: added to the variances of every BatchNorm.
+            inputs are used unchanged. "all": float32 inputs as well.
+        arithmetic: "fast": computes 3x3 convolutions by Winograd's minimal filtering where that is faster. Only
+            rounding differs: relative to the largest value of an output C2 may be off by 5e-5, C3 and C4 by 1e-4 and C5
+            by 3e-4. "direct": computes every convolution by its definition.
+        style: which convolution of a Bottleneck (depth 50 and above) has the stride. "pytorch": the 3x3 convolution.
+            "caffe": the first 1x1 convolution, for weights of MSRA, Caffe2 and Detectron.
+        norm_eps: added to the variances in every norm.
         architecture: the name of the network, as torchvision and timm have it; `backbone.architectures()` lists them.
-            "custom": what `choices` say.
-        outputs: what to return, in the place of out_indices: any of "C1" (the stem's), "C2" to "C5", "pooled" (the mean
-            of each channel behind the last stage) and "logits", in this order.
-        choices: `num_classes`, `output_stride` and all others of `Choices`: what to build in the place of what the
-            architecture has.
+            "custom": `choices` describe it.
+        outputs: what to return, instead of out_indices: any of "C1" (of the stem), "C2" to "C5", "pooled" (the mean of
+            each channel after the last stage) and "logits", in this order.
+        choices: `num_classes`, `output_stride` and all others of `Choices`: what to build instead of the architecture's
+            own values.
         pretrained: a checkpoint, as for `init_weights`.
 
     Raises:
         ValueError: an argument is out of range.
         TypeError: an argument is of the wrong type.
 
-    Threads: every method may be called by many threads at once on one network. Forwards in evaluation mode and all
-    that only reads run side by side, with the interpreter's lock released; what changes the network, and forwards in
-    training mode, wait until they have it alone. `cancel` ends calls that take too long, and so does Ctrl-C on the main
-    thread: it raises KeyboardInterrupt there, or whatever the handler of SIGINT does; if that raises nothing, the call
-    starts again. After `os.fork` the child can go on using the network; fork while no
-    other thread is inside a call on it.
+    Threads: many threads may call every method at once on one network. Forward passes in evaluation mode and methods
+    that only read run side by side, with the interpreter's lock released. Methods that change the network, and forward
+    passes in training mode, take an exclusive lock. `cancel` ends calls that take too long, and so does Ctrl-C on the
+    main thread: it raises KeyboardInterrupt there, or whatever the handler of SIGINT does; if that raises nothing, the
+    call starts again. After `os.fork` the child can go on using the network; fork while no other thread is inside a
+    call on it.
 
     Memory is released by `close`, at the end of a `with` block, or with the last reference. After that every method
     raises ValueError.
@@ -172,9 +173,10 @@ class ResNet(Training, Closing):
         self._entry_table: tuple[Entry, ...] | None = None
         self._report: LoadReport | None = None
         self._warnings = ForwardWarnings(pointer.value)
-        # By input shape and layout: finding this out would take the larger part of what Python adds to a small forward.
+        # Cached by input shape and layout: computing it would be most of the time that Python adds to a small forward
+        # pass.
         self._known_outputs: dict[tuple[tuple[int, ...], bool], NewOutputs] = {}
-        # Smaller forwards end within a millisecond or so; only the first one has weights to draw and to pack.
+        # Smaller forward passes end within about a millisecond; only the first one has weights to draw and to pack.
         self._least_watched = 10_000_000 // ((self._depth or _DEEPEST) * options.base_channels**2) * self._in_channels
         self._is_prepared = False
 
@@ -182,16 +184,16 @@ class ResNet(Training, Closing):
     def from_file(cls, path: Checkpoint, *, strict: bool = False, **options: Any) -> ResNet:
         """Create the network that a checkpoint describes, and load it. `report` then is the report of the load.
 
-        A constructor that a subclass adds is not called.
+        The constructor of a subclass is not called.
 
         Args:
             path: the file, or its bytes in memory, as for `load_weights`.
             strict: as for `load_weights`.
             options: `key`, `prefix`, `input_channels` and the other options of `load_weights`; and those of the
-                constructor, without `depth` and `base_channels`, which are the file's. So is the architecture, unless
-                `architecture` names it: for what no file tells, as anti-aliasing. So is
-                `in_channels` if it is not given, unless `input_channels` converts the stem: "sum" makes it 1, a
-                sequence its length, "repeat" 3.
+                constructor except `depth` and `base_channels`, which the file decides. It also decides the
+                architecture, unless `architecture` names it, as is needed for properties that files do not record, such
+                as anti-aliasing. It decides `in_channels` if that is not given, unless `input_channels` converts the
+                stem: "sum" makes it 1, a sequence its length, "repeat" 3.
 
         Raises: as `inspect`, the constructor and `load_weights` do.
         """
@@ -204,7 +206,7 @@ class ResNet(Training, Closing):
             rest["in_channels"] = _implied_channels(conversion, rest)
         if is_demanded:
             requested.input_channels = _library.INPUT_CHANNELS_FIXED
-        # The library takes base_channels from the file, and what is not given here.
+        # The file decides base_channels, and options not given here.
         described = network_options(None, 64, **rest)
         pointer = ctypes.c_void_p()
         arguments = ctypes.byref(described), ctypes.byref(requested), ctypes.byref(pointer)
@@ -223,12 +225,12 @@ class ResNet(Training, Closing):
 
     @property
     def style(self) -> str:
-        """ "pytorch" or "caffe": where the stride of a Bottleneck sits."""
+        """ "pytorch" or "caffe": which convolution of a Bottleneck has the stride."""
         return next(name for name, value in STYLES.items() if value == self._options().style)
 
     @property
     def norm_eps(self) -> float:
-        """What is added to the variances of every BatchNorm."""
+        """The value added to the variances in every norm."""
         return float(self._options().norm_eps)
 
     @property
@@ -253,29 +255,29 @@ class ResNet(Training, Closing):
 
     @property
     def out_indices(self) -> tuple[int, ...]:
-        """Which of C2 (0) to C5 (3) a forward returns."""
+        """Which of C2 (0) to C5 (3) a forward pass returns."""
         return self._out_indices
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What a forward returns: "C1" to "C5", "pooled" and "logits"."""
+        """The outputs of a forward pass: "C1" to "C5", "pooled" and "logits"."""
         return self._outputs
 
     @property
     def num_classes(self) -> int:
-        """Classes of the head, if there is one."""
+        """Classes of the head, if the network has one."""
         return int(self._options().num_classes)
 
     @property
     def out_channels(self) -> tuple[int, ...]:
-        """Channels of each feature that a forward returns."""
+        """Channels of each output of a forward pass."""
         return tuple(shape[1] for shape in self.output_shapes((1, self._in_channels, 32, 32)))
 
     @property
     def out_strides(self) -> tuple[int, ...]:
-        """Pixels of the input per pixel of each feature that a forward returns: 4 for C2 to 32 for C5, if none dilates.
+        """Pixels of the input per pixel of each output of a forward pass: 4 for C2 to 32 for C5, without dilation.
 
-        Of "pooled" and "logits", which have a single one, 0.
+        0 for "pooled" and "logits", which have a single pixel.
         """
         side = 1 << 10
         shapes = self.output_shapes((1, self._in_channels, side, side))
@@ -284,12 +286,12 @@ class ResNet(Training, Closing):
 
     @property
     def frozen_stages(self) -> int:
-        """What `freeze` set last."""
+        """The last value set by `freeze`."""
         return int(self._options().frozen_stages)
 
     @property
     def threads(self) -> int:
-        """Threads that one forward may use."""
+        """Threads that one forward pass may use."""
         return int(self._options().threads)
 
     @property
@@ -333,27 +335,27 @@ class ResNet(Training, Closing):
 
         Args:
             path: the file, or its bytes in memory: `bytes`, `bytearray`, or anything with a contiguous buffer, of which
-                no copy is made and nothing is kept. What it is is told from its content.
+                no copy is made and nothing is kept. Its content decides the format.
             strict: unexpected names are errors too.
             key: the keys that lead to the dict of tensors, joined by dots ("model.state_dict"; "" for the object
                 itself); None: found by the names.
-            prefix: what the names of the backbone begin with ("backbone.", "" for nothing); None: found by the names.
-            input_channels: what to do with a stem for F input channels where the network has N. "exact": refuse it.
-                "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c
-                modulo F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0)
-                turns weights for BGR into weights for RGB.
-            allow_missing: names that the file lacks keep their values. Otherwise every weight and running statistic of
-                the network must be there.
+            prefix: prefix of the backbone's names ("backbone.", "" for none); None: found by the names.
+            input_channels: loading a stem for F input channels into a network for N. "exact": refuse it.
+                "sum": N is 1; the sum over the channels. "repeat": channel c becomes F/N times the file's channel c mod
+                F. A sequence: channel c becomes the file's channel input_channels[c], zeros for -1; (2, 1, 0) turns
+                weights for BGR into weights for RGB.
+            allow_missing: entries that the file lacks keep their values. Otherwise the file must have every weight and
+                running statistic of the network.
             ignore_modules: load a file whose network has modules in its stem or blocks that this one does not compute
                 (SE, deformable convolutions, ...), with a warning. Otherwise they are an error.
-            max_stream_bytes: the most bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
+            max_stream_bytes: limit of bytes to read from a path that is not a regular file (a pipe, /dev/stdin); None:
                 4 GiB.
 
         All of them are also options of `from_file` and `backbone.inspect`.
 
         Raises:
             FileNotFoundError, OSError: the file cannot be opened or read.
-            CheckpointError: it is damaged, not of a kind that is read here, or holds more than one ResNet.
+            CheckpointError: it is damaged, not a supported format, or has several ResNets.
             ValueError: it has no such key or prefix, or the channels do not fit.
             MismatchError: shapes differ, no name matches, names are missing, the file's network has other modules, or
                 what `strict` adds; `.report` lists the names.
@@ -361,7 +363,7 @@ class ResNet(Training, Closing):
         requested = ctypes.byref(load_options(strict, **options))
 
         def from_file(name: bytes, *rest: Any) -> int:
-            # What was read from a pipe is gone.
+            # The bytes read from a pipe are gone.
             return self._handle.run(
                 lambda net: int(lib.backbone_load_weights_with(net, name, *rest)), repeatable=os.path.isfile(name)
             )
@@ -379,12 +381,12 @@ class ResNet(Training, Closing):
         Args:
             path: ending in .pth, .pt, .bin or .pth.tar: a zip .pth that `torch.load` reads (PyTorch 1.6 and later, with
                 weights_only=True too). Else: a safetensors file. The same weights give the same bytes.
-            names: whose names to write: "detectron2", "huggingface" and the others that reports call `dialect`; None:
-                those of `state_dict`.
+            names: the project whose names to write: "detectron2", "huggingface" or another `dialect` of reports; None:
+                the names of `state_dict`.
 
         Raises:
-            ValueError: these writers have no name for some tensor.
-            FileNotFoundError, OSError: the file cannot be written; an older one is as it was.
+            ValueError: that project has no name for some tensor.
+            FileNotFoundError, OSError: the file cannot be written; an existing one is unchanged.
         """
         encoded = encoded_path("path", path)
         with self._handle as net:
@@ -399,7 +401,7 @@ class ResNet(Training, Closing):
     ) -> LoadReport:
         """Load the arrays of a mapping, as `load_weights` loads the tensors of a file.
 
-        The rules are those of `load_weights`, only that `strict` is the default, as in PyTorch.
+        The rules are those of `load_weights`, except that `strict` is the default, as in PyTorch.
 
         Args:
             state_dict: arrays by name.
@@ -443,7 +445,7 @@ class ResNet(Training, Closing):
         """The parameter or buffer of that name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: the name is unknown.
         """
         index = ctypes.c_size_t()
         # A name with a zero byte would end there for the library, and perhaps be found.
@@ -457,8 +459,8 @@ class ResNet(Training, Closing):
     def freeze(self, frozen_stages: SupportsIndex) -> ResNet:
         """Freeze nothing (-1), the stem (0), or the stem and the first 1 to 4 stages. Returns the network.
 
-        It sets the state: a lower number unfreezes. Parameters of frozen stages have `requires_grad` False, and their
-        BatchNorms use and never update their running statistics, whatever `train` says.
+        Each call replaces the setting: a lower number unfreezes. Parameters of frozen stages have `requires_grad`
+        False, and their BatchNorms use and never update their running statistics, whatever `train` says.
 
         Raises:
             ValueError: not from -1 to 4.
@@ -472,7 +474,7 @@ class ResNet(Training, Closing):
         """Enter training mode (or leave it, with False). Returns the network.
 
         In training mode BatchNorms outside of frozen stages, unless norm_eval is set, normalise with the statistics of
-        the batch and update their running statistics (momentum 0.1) at every forward.
+        the batch and update their running statistics (momentum 0.1) at every forward pass.
         """
         with self._handle as net:
             check(lib.backbone_set_training(net, bool(mode)))
@@ -508,33 +510,32 @@ class ResNet(Training, Closing):
     def forward(self, x: Any, out: Sequence[Any] | None = None, *, channels_last: bool = False) -> tuple[Any, ...]:
         """Compute the features of a batch of images. `net(x)` is the same.
 
-        In evaluation mode the features of an image are the same bits for every number of threads and every batch it is
-        part of.
+        In evaluation mode the features of an image have the same bits for every number of threads and in every batch.
 
         Args:
             x: a NumPy array, a PyTorch tensor on the CPU, or anything that shares its memory by `__array_interface__`
                 or `__dlpack__`; of shape (N, in_channels, H, W), any N >= 0, H >= 1 and W >= 1. uint8, which is
-                normalised with `mean`, `std` and `channel_order`, or float32, taken as it is; with
-                `normalize="all"` normalised like uint8. It is not copied, whatever its strides, negative and zero ones
+                normalised with `mean`, `std` and `channel_order`, or float32, used unchanged; with `normalize="all"`
+                normalised like uint8. It is not copied, whatever its strides, negative and zero ones
                 too: an image of shape (H, W, 3) goes in as `image.transpose(2, 0, 1)[None]`. (Only elements at odd
                 addresses, as in fields of packed records, are copied.)
-            out: what to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes that
-                `output_shapes` gives and in positive strides; they may share memory neither with each other nor with
-                `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
-            channels_last: lay new arrays out in memory as (N, H, W, C). Their shape is (N, C, H, W) all the same.
+            out: arrays to write to, one for each of out_indices: of the same kinds as `x`, of float32, of the shapes
+                that `output_shapes` gives and in positive strides; they may share memory neither with each other nor
+                with `x`. (By DLPack only with NumPy 2.1 or later: to older ones it is read-only.) None: new arrays.
+            channels_last: the memory of new arrays is in the order (N, H, W, C). Their shape is still (N, C, H, W).
 
         Returns:
-            One array for each of out_indices, always as a tuple; what `out` holds if that is given.
+            One array for each of out_indices, always as a tuple; the elements of `out` if that is given.
 
         Raises:
-            TypeError: an array is of another dtype, or no array.
+            TypeError: an array has another dtype, or is not an array.
             ValueError: a shape or layout does not fit; a tensor is not on the CPU or needs a gradient; in training
                 mode, a BatchNorm with one value per channel.
-            MemoryError: what `out` holds is then undefined.
+            MemoryError: the contents of `out` are then undefined.
 
         Warns:
-            BackboneWarning: the input is not on the scale that the network expects, or holds NaN or infinities, as far
-                as a sample of its values tells. Each kind once for a network; see backbone_warning_count.
+            BackboneWarning: the input is not on the scale that the network expects, or has NaN or infinities, by a
+                sample of its values. Each kind once for a network; see backbone_warning_count.
         """
         tensor, alive = input_tensor(x)
         count = len(self._outputs)
@@ -552,7 +553,7 @@ class ResNet(Training, Closing):
     def _arranged_outputs(
         self, x: npt.NDArray[Any], tensor: _library.Tensor, out: Sequence[Any] | None, channels_last: bool
     ) -> tuple[tuple[Any, ...], Any]:
-        """What a forward pass of this input returns, and its descriptors: `backbone_tensor[]`."""
+        """The outputs of a forward pass of this input, and their descriptors: `backbone_tensor[]`."""
         if out is None:
             arrays, outputs = self._new_outputs(x.shape, channels_last)
             return tuple(arrays), outputs
@@ -583,20 +584,20 @@ class ResNet(Training, Closing):
         return (_library.Tensor * count)(*tensors)
 
     def pooled(self, x: Any) -> FloatArray:
-        """The mean of each channel behind the last stage, of shape (N, C), where "pooled" is among the outputs.
+        """The mean of each channel after the last stage, of shape (N, C), if "pooled" is among the outputs.
 
-        All that the network gives is computed.
+        Computes all outputs of the network.
 
         Args:
             x: as for `forward`.
 
         Raises:
-            ValueError: the network does not give it; and what `forward` raises.
+            ValueError: it is not among the outputs; and what `forward` raises.
         """
         return self._vector("pooled", x)
 
     def logits(self, x: Any) -> FloatArray:
-        """The classifier's result, of shape (N, num_classes), in a network with "logits" among its outputs.
+        """The result of the classifier, of shape (N, num_classes), if "logits" is among the outputs.
 
         See `pooled`.
         """
@@ -609,9 +610,9 @@ class ResNet(Training, Closing):
         return result.reshape(result.shape[:2])
 
     def profile(self, x: Any) -> list[Layer]:
-        """Compute the features of a batch as `forward` does, and tell what each layer took.
+        """Compute the features of a batch as `forward` does, and report the time of each layer.
 
-        The first forward of a shape packs weights before the first layer; profile the second one.
+        The first forward pass with a shape packs weights before the first layer; profile the second one.
 
         Args:
             x: as for `forward`.
@@ -648,10 +649,10 @@ class ResNet(Training, Closing):
     # ---- Lifetime ----
 
     def cancel(self) -> None:
-        """End the forwards, loads and other long calls that other threads have entered on this network.
+        """End forward passes, loads and other long calls in progress on this network in other threads.
 
-        They raise CancelledError within some 50 milliseconds. What `out` holds is then undefined; the network is as it
-        was. Calls that are entered later are not affected. Any thread may call this.
+        They raise CancelledError within about 50 milliseconds. The contents of `out` are then undefined; the network is
+        unchanged. Later calls are not affected. Any thread may call this.
         """
         self._handle.cancel()
 
@@ -668,7 +669,7 @@ class ResNet(Training, Closing):
         )
 
     def _warn(self) -> None:
-        """Issue what the last forwards have warned of."""
+        """Issue the warnings of the last forward passes."""
         with self._handle as net:
             texts = self._warnings.take(net)
         if texts:
@@ -687,7 +688,7 @@ class ResNet(Training, Closing):
 
 
 def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> int:
-    """`in_channels` of a network that is created from a file, where it is not given."""
+    """`in_channels` of a network that is created from a file, if it is not given."""
     if not isinstance(conversion, str):
         return len(conversion) if isinstance(conversion, Sequence) else 3
     if conversion == "sum":
@@ -695,5 +696,5 @@ def _implied_channels(conversion: InputChannels, options: Mapping[str, Any]) -> 
     for name in ("mean", "std"):
         if np.ndim(options.get(name, 0)) == 1:
             return len(options[name])
-    # The library takes the file's, unless it converts the stem.
+    # The file's, unless the stem is converted.
     return 3

@@ -69,7 +69,7 @@ class Cosine(Schedule):
 
     Attributes:
         lr: of the first step.
-        steps: after how many `minimum` is reached (T_max).
+        steps: the number after which `minimum` is reached (T_max).
         minimum: of the last step (eta_min).
     """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""A mapping of arrays as a checkpoint in memory, so that the library's own rules decide what becomes of it."""
+"""A mapping of arrays as a checkpoint in memory, so that the library's own rules apply to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def safetensors_of(mapping: Mapping[str, npt.ArrayLike], float_names: set[str]) 
     """The content of a safetensors file with the arrays of a mapping.
 
     Args:
-        mapping: arrays, or anything that NumPy makes one of. What it cannot convert is there by its name alone.
+        mapping: arrays, or anything that NumPy converts to one. Values that it cannot convert appear by name alone.
         float_names: names whose values must be floating-point numbers.
 
     Raises:

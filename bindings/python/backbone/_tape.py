@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a forward pass keeps for the backward pass."""
+"""The data that a forward pass keeps for the backward pass."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ._library import lib
 
 
 class Tape(Closing):
-    """What `ResNet.forward_train` keeps for `ResNet.backward`; made by `ResNet.tape`.
+    """The data that `ResNet.forward_train` keeps for `ResNet.backward`; created by `ResNet.tape`.
 
-    A tape serves any number of passes, one after the other, and keeps its memory until it is closed: by `close`, at the
-    end of a `with` block, or with the last reference. Several tapes keep several passes. Calls with the same tape wait
-    for each other.
+    A tape can be used for any number of passes, one after the other, and keeps its memory until it is closed: by
+    `close`, at the end of a `with` block, or with the last reference. Several tapes keep several passes. Calls with the
+    same tape wait for each other.
 
     Attributes:
         input_gradient: whether the gradient of the input can be computed.
         retain: whether several backward passes can follow a forward pass.
-        recompute: whether activations within a block are computed again on the way back.
+        recompute: whether the backward pass recomputes activations within a block.
     """
 
     def __init__(self, handle: Handle, input_gradient: bool, retain: bool, recompute: bool) -> None:
@@ -41,7 +41,7 @@ class Tape(Closing):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the tape holds; 0 before its first pass."""
+        """Bytes of memory that the tape uses; 0 before its first pass."""
         count = ctypes.c_size_t()
         with self._handle as net, self._owned as tape:
             check(lib.backbone_tape_bytes(net, tape, ctypes.byref(count)))

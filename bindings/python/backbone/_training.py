@@ -32,7 +32,7 @@ _TRAINABLE = {"all": _library.TRAINABLE_ALL, "norms": _library.TRAINABLE_NORMS, 
 
 
 class Training:
-    """What `ResNet` inherits for training.
+    """The training part of `ResNet`.
 
     The gradients of all trainable parameters are one flat vector of float32, in the order of the state dict;
     `named_slices` gives them by name. A training step::
@@ -51,7 +51,7 @@ class Training:
     _bound: Any = None
 
     if TYPE_CHECKING:
-        # What ResNet has.
+        # Attributes of ResNet.
         def _entries(self) -> tuple[Entry, ...]: ...
 
         def _arranged_outputs(
@@ -65,14 +65,14 @@ class Training:
     # ---- Passes ----
 
     def tape(self, input_gradient: bool = False, retain: bool = False, recompute: bool = False) -> Tape:
-        """Create an empty tape for this network. It allocates nothing large before its first pass.
+        """Create an empty tape for this network. Large memory is only allocated by its first pass.
 
         Args:
-            input_gradient: the gradient of the input can be computed too, also below frozen stages, which then keep
+            input_gradient: the gradient of the input can be computed too, also through frozen stages, which then keep
                 their activations. Otherwise frozen stages run as in inference and keep nothing.
             retain: several backward passes can follow a forward pass. Otherwise the backward pass reuses the memory of
                 the forward pass and leaves the tape empty.
-            recompute: the backward pass computes the activations within each block again instead of keeping them: less
+            recompute: the backward pass recomputes the activations within each block instead of keeping them: less
                 memory for up to one more forward pass, and the same gradients to the bit.
         """
         return Tape(self._handle, input_gradient, retain, recompute)
@@ -92,22 +92,22 @@ class Training:
     ) -> tuple[Any, ...]:
         """Compute the outputs of a batch as `forward` does, and fill the tape.
 
-        In training mode BatchNorms use and update statistics as `train` says; in evaluation mode they use the running
-        ones, and their weights and biases can be trained all the same. Frozen stages are always computed as in
+        In training mode BatchNorms use and update statistics as `train` describes; in evaluation mode they use the
+        running ones, and their weights and biases can still be trained. Frozen stages are always computed as in
         evaluation mode. The same bits for every number of threads; they can differ from those of `forward` within the
         accuracy of the arithmetic.
 
         Args:
             x: as for `forward`, of at least one image.
-            tape: made by `tape`.
+            tape: created by `tape`.
             out: as for `forward`.
             channels_last: as for `forward`.
 
         Raises: as `forward`; and
-            StaleError: the tape was made for another network.
+            StaleError: the tape belongs to another network.
             ValueError: all parameters are frozen and the tape has no `input_gradient`; or the tape is closed.
 
-        After a failure the tape is empty and what `out` holds is undefined.
+        After a failure the tape is empty and the contents of `out` are undefined.
         """
         tensor, alive = input_tensor(x)
         result, outputs = self._arranged_outputs(alive, tensor, out, channels_last)
@@ -171,14 +171,15 @@ class Training:
         where its result is 0, and NaN and infinities are passed on. The same bits for every number of threads.
 
         Args:
-            tape: as `forward_train` filled it. Afterwards it is empty, unless it was made with `retain`.
-            output_gradients: one for each output of `forward_train` and of its shape, float32, in any strides; for
-                "pooled" and "logits" (N, C) will do. None stands for zeros.
+            tape: as `forward_train` filled it. Afterwards it is empty, unless it was created with `retain`.
+            output_gradients: one for each output of `forward_train`, with its shape, float32, any strides; "pooled" and
+                "logits" may also have shape (N, C). None stands for zeros.
             out: the vector to write to: contiguous, float32, of `trainable_count` values. None: a new one.
             accumulate: add to `out` instead of replacing its values.
-            input_gradient: what to write the gradient of the input to, an array of its shape; True: a new one. The
-                tape needs `input_gradient`. It is the gradient of the values that the network computes with: of inputs
-                that are normalised on the way, of the normalised values, with channels in the network's order.
+            input_gradient: the array for the gradient of the input, with its shape; True: a new one. The
+                tape needs `input_gradient`. It is the gradient with respect to the values that the network computes
+                with: for inputs that the library normalises, the normalised values, with channels in the network's
+                order.
 
         Returns:
             The vector. With `input_gradient`: the vector and the gradient of the input.
@@ -187,7 +188,7 @@ class Training:
             StaleError: the tape is empty or of another network; or since its forward pass weights were written or other
                 stages were frozen. Nothing has changed.
             ValueError: a shape does not fit, or the tape has no `input_gradient`.
-            TypeError: an array is of another dtype, or no array.
+            TypeError: an array has another dtype, or is not an array.
             CancelledError: the call was cancelled; the gradients are then undefined. Ctrl-C raises KeyboardInterrupt.
         """
         if accumulate and out is None:
@@ -206,10 +207,10 @@ class Training:
     def input_gradient(self, tape: Tape, output_gradients: Sequence[Any], out: _Out) -> _Out: ...
 
     def input_gradient(self, tape: Tape, output_gradients: Sequence[Any], out: Any = None) -> Any:
-        """Compute the gradient of the input alone, which takes less time than `backward`: for saliency, say.
+        """Compute only the gradient of the input, faster than `backward`: for saliency, for example.
 
         Args:
-            tape: as for `backward`, made with `input_gradient`.
+            tape: as for `backward`, created with `input_gradient`.
             output_gradients: as for `backward`.
             out: the array to write to; None: a new one.
 
@@ -223,9 +224,9 @@ class Training:
     def feature_gradients(
         self, tape: Tape, output_gradients: Sequence[Any], wanted: Sequence[str] | None = None
     ) -> tuple[FloatArray, ...]:
-        """Compute the gradients with respect to outputs: those of a class's logit with respect to C5 for Grad-CAM, say.
+        """Compute gradients with respect to outputs, such as those of a class's logit with respect to C5 for Grad-CAM.
 
-        The gradients of parameters and input are not computed, nor what lies below the first output that is wanted.
+        It computes neither the gradients of parameters and input nor anything before the first wanted output.
 
         Args:
             tape: as for `backward`. For outputs before which nothing is trained, as in frozen stages, it needs
@@ -234,12 +235,12 @@ class Training:
             wanted: names from `outputs`; None: all.
 
         Returns:
-            For each output that is wanted a float32 array of its shape: its own gradient from `output_gradients` and
-            what comes from the outputs after it. In networks whose blocks begin with norms a stage's output is what its
-            last block gives to the next one.
+            For each wanted output a float32 array of its shape: its own gradient from `output_gradients` plus the
+            gradient from later outputs. In networks whose blocks begin with norms, a stage's output is that of its last
+            block, before the next norm.
 
         Raises: as `backward`; and
-            ValueError: a name in `wanted` is no output.
+            ValueError: a name in `wanted` is not an output.
         """
         owned = _owned(tape)
         names = self._outputs if wanted is None else tuple(wanted)
@@ -261,7 +262,7 @@ class Training:
         return tuple(arrays[name] for name in names)
 
     def _input_gradient(self, tape: Tape, wanted: Any) -> tuple[Any, FloatArray | None]:
-        """What to return, and the array that is written."""
+        """The value to return, and the array to write."""
         if wanted is None:
             return None, None
         if wanted is not True:
@@ -286,7 +287,7 @@ class Training:
             self._run_backward(call, is_repeatable=tape.retain and not flags)
 
     def _run_backward(self, call: Callable[[int], int], is_repeatable: bool) -> None:
-        # A call that empties the tape cannot be made again: it goes on to its end if Ctrl-C raises nothing.
+        # A call that empties the tape cannot be made again: it continues to its end if Ctrl-C raises nothing.
         if is_repeatable or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             status = self._handle.run(call, repeatable=is_repeatable)
         else:
@@ -320,10 +321,10 @@ class Training:
     def collect_statistics(self, batches: Iterable[Any]) -> int:
         """Replace the running statistics of BatchNorms by those of new images, without gradients.
 
-        This adapts a network to images of another kind (AdaBN), or gives it the statistics of its present weights
-        (precise BatchNorm). BatchNorms of frozen stages keep theirs; the mode and `norm_eval` do not matter. The result
-        is mean and variance of all values of all batches. As each batch is normalised by its own statistics, use
-        batches as large and as mixed as those of training. Tapes become stale.
+        This adapts a network to another kind of images (AdaBN), or gives it the statistics of its present weights
+        (precise BatchNorm). BatchNorms of frozen stages keep their statistics; the mode and `norm_eval` do not matter.
+        The result is mean and variance over all values of all batches. Each batch is normalised by its own statistics,
+        so use batches as large and as mixed as in training. Tapes become stale.
 
         Args:
             batches: inputs as for `forward_train`. One call at a time collects on a network.
@@ -379,7 +380,7 @@ class Training:
 
     @property
     def trainable_count(self) -> int:
-        """Values of all trainable parameters together: the length of gradients."""
+        """The total number of values of all trainable parameters: the length of gradients."""
         count = ctypes.c_size_t()
         with self._handle as net:
             check(lib.backbone_trainable_count(net, ctypes.byref(count)))
@@ -437,11 +438,11 @@ def _owned(tape: Tape) -> Any:
 
 
 def flat_vector(label: str, value: Any, is_written: bool) -> FloatArray:
-    """A flat vector as the library takes it. Its length is the library's to check.
+    """A flat vector for the library, which checks its length.
 
     Raises:
-        TypeError: no array, or not of float32.
-        ValueError: not one block of memory, of more dimensions than one, or read-only.
+        TypeError: not an array, or not float32.
+        ValueError: not one block of memory, more than one dimension, or read-only.
     """
     array = as_array(value, label)
     if array.dtype != np.float32:

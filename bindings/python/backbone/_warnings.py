@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""From the library's warnings to Python's."""
+"""The library's warnings as Python warnings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ._library import lib
 
 
 class BackboneWarning(UserWarning):
-    """A reason to doubt that the features are those that the weights were trained for."""
+    """A reason to doubt that inputs or features suit the weights."""
 
 
 def issue(texts: Iterable[str]) -> None:
-    """Issue warnings as of the line, outside of this package, that has called it."""
+    """Issue warnings for the line, outside of this package, that called it."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
@@ -29,22 +29,22 @@ def issue(texts: Iterable[str]) -> None:
         warnings.warn(text, BackboneWarning, stacklevel=level)
 
 
-# Without types and without releasing the interpreter's lock: the call reads a number, and every forward makes it.
+# Without types and without releasing the interpreter's lock: the call reads a number, and every forward pass makes it.
 _warning_count = ctypes.PYFUNCTYPE(ctypes.c_int32)(("backbone_warning_count", lib))
 
 
 class ForwardWarnings:
-    """The warnings of one network's forward passes, each of which is issued once, whichever thread comes first."""
+    """The warnings of one network's forward passes, each issued once, by the first thread."""
 
     def __init__(self, net: int) -> None:
-        # One for all threads: the library only ever raises it.
+        # One for all threads: it never decreases.
         self._count = ctypes.c_size_t()
         self._issued = 0
         self._lock = threading.Lock()
         self._update = functools.partial(_warning_count, ctypes.c_void_p(net), ctypes.byref(self._count))
 
     def take(self, net: int) -> tuple[str, ...]:
-        """The warnings of the network that were not taken yet. Only while the handle is in use."""
+        """The new warnings of the network. Only while the handle is in use."""
         self._update()
         return () if self._count.value == self._issued else self._texts(net)
 

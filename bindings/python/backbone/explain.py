@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Why a network sees what it sees: heat maps of a class or of a feature, by gradients.
+"""Heat maps that explain a class or a feature, by gradients.
 
 Example::
 
@@ -48,15 +48,15 @@ class Feature(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What speaks for a target in each of N images.
+    """The evidence for a target in each of N images.
 
     Attributes:
-        heat: how much, 0 or more, float32. Of `gradcam` of shape (N, h, w), the feature's size; of `saliency`
+        heat: the evidence, 0 or more, float32. From `gradcam` of shape (N, h, w), the feature's size; from `saliency`
             (N, H, W), the image's.
-        gradient: what it is made of, float32. Of `gradcam` of shape (N, C): the mean over all positions of the gradient
-            of the score with respect to each channel of the feature. Of `saliency` (N, C, H, W): the gradient with
-            respect to the values that the network computes with, of inputs that are normalised on the way the
-            normalised values, with channels in the network's order.
+        gradient: its source, float32. From `gradcam` of shape (N, C): the mean over all positions of the gradient of
+            the score with respect to each channel of the feature. From `saliency` (N, C, H, W): the gradient with
+            respect to the values that the network computes with: for inputs that the library normalises, the normalised
+            values, with channels in the network's order.
         targets: the class, or the feature, of each image.
         scores: of shape (N,): the logit of the class, or the mean of the feature.
         logits: of shape (N, num_classes); None for features.
@@ -70,7 +70,7 @@ class Explanation:
 
 
 def last_stage(net: ResNet) -> str:
-    """The deepest stage that a network has: "C5", of networks of three stages "C4".
+    """The deepest stage of a network: "C5", or "C4" with three stages.
 
     Raises:
         ValueError: the network was built without stages, for C1 alone.
@@ -81,11 +81,11 @@ def last_stage(net: ResNet) -> str:
 
 
 def gradcam(net: ResNet, x: Any, target: int | Feature | None = None, layer: str | None = None) -> Explanation:
-    """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391): where a stage has what speaks for a target.
+    """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391): where a stage has evidence for a target.
 
     The heat is the sum over the channels of the stage, each weighted by the mean gradient of the target's score, where
     it is positive. It has the scale of the score. In pre-activation networks a stage is the sum before the next norm,
-    C5 that before the last one, as `backbone` and timm have it.
+    and C5 that before the last one, as in timm.
 
     Args:
         net: in evaluation mode. Its outputs must include the layer, and "logits" or the stage of the feature.
@@ -104,7 +104,7 @@ def gradcam(net: ResNet, x: Any, target: int | Feature | None = None, layer: str
     _check_stage(net, layer, "layer")
     if isinstance(target, Feature) and STAGES.index(target.stage) < STAGES.index(layer):
         raise ValueError(f"target is a feature of {target.stage}, which does not depend on {layer}, a later stage")
-    # Frozen stages have gradients of features too on such a tape.
+    # On such a tape frozen stages have gradients of features too.
     with net.tape(input_gradient=True) as tape:
         outputs = dict(zip(net.outputs, net.forward_train(images, tape), strict=True))
         scored = _Scored.of(outputs, target)
@@ -135,7 +135,7 @@ def saliency(net: ResNet, x: Any, target: int | Feature | None = None) -> Explan
 
 
 class _Scored(NamedTuple):
-    """Targets of images, and the gradient of the sum of their scores with respect to the output they are made of."""
+    """Targets of images, and the gradient of the sum of their scores with respect to the output of the scores."""
 
     output: str
     targets: tuple[int | Feature, ...]
@@ -149,7 +149,7 @@ class _Scored(NamedTuple):
         output = outputs[name]
         count, channels, height, width = output.shape
         if isinstance(target, Feature):
-            # Of an index below 0 NumPy would take another channel.
+            # NumPy would read another channel for an index below 0.
             if not 0 <= target.channel < channels:
                 raise ValueError(
                     f"target is channel {target.channel} of {target.stage}, which has channels 0 to {channels - 1}"
@@ -170,7 +170,7 @@ class _Scored(NamedTuple):
         return cls(name, tuple(map(int, numbers)), scores, gradient, output[:, :, 0, 0])
 
     def output_gradients(self, net: ResNet) -> list[FloatArray | None]:
-        """The gradients of all outputs of the network, as a backward pass wants them."""
+        """The gradients of all outputs of the network, for a backward pass."""
         return [self.gradient if name == self.output else None for name in net.outputs]
 
 
@@ -219,7 +219,7 @@ def _check_stage(net: ResNet, stage: str, label: str) -> None:
     if stage in stages:
         return _check_output(net, stage)
     given = ", ".join(net.outputs)
-    # Without a classifier stages after the last output are not built, and nothing tells whether there would be any.
+    # Without a classifier stages after the last output are not built, so it is unknown whether any would exist.
     if stage in STAGES and not {"pooled", "logits"} & set(net.outputs):
         raise ValueError(
             f"{label} is {stage!r}; the network gives {given}; if it has {stage}, create it with that among its outputs"
@@ -228,7 +228,7 @@ def _check_stage(net: ResNet, stage: str, label: str) -> None:
 
 
 def _stages(net: ResNet) -> tuple[str, ...]:
-    """The stages that were built."""
+    """The built stages."""
     matches = filter(None, (_STAGE.match(entry.name) for entry in net._entries()))
     return STAGES[: max((int(match[1] or int(match[2]) + 1) for match in matches), default=0)]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Image files as what the network takes: decoding, and the evaluation transforms of torchvision.
+"""Image files as inputs of the network: decoding, and the evaluation transforms of torchvision.
 
 Example::
 
@@ -11,7 +11,7 @@ Example::
     with backbone.ResNet(50, mean=backbone.IMAGENET_MEAN, std=backbone.IMAGENET_STD) as net:
         features = net(image.transpose(2, 0, 1)[None])
 
-`mean` and `std` are the network's affair: an image stays uint8 until the library reads it.
+The network applies `mean` and `std`: an image stays uint8 until the library reads it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Rounding = Literal["down", "nearest"]
 
 _LONGEST = 65535
 
-# What a folder is searched for. A file that is named itself may have any name.
+# Suffixes of images in folders. A file that is named directly may have any name.
 SUFFIXES = frozenset(
     ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
 )
@@ -59,14 +59,14 @@ def load_image(
 ) -> Pixels:
     """Decode an image.
 
-    Of a file with many pictures it is the first. Cameras store beside the pixels how they were held (EXIF): the picture
-    comes upright. Gray levels, palettes, CMYK and the like become RGB. Of transparent pixels the colour is taken and
-    the transparency left out, as torchvision's ImageFolder does; of 16 bits the nearest 8.
+    A file with several pictures gives the first. Cameras record their orientation (EXIF): the result is upright. Gray
+    levels, palettes, CMYK and the like become RGB. Transparency is ignored, and transparent pixels keep their colour,
+    as in torchvision's ImageFolder; 16 bits become the nearest 8.
 
     Args:
         source: a path, or the bytes of a file.
-        max_pixels: the most pixels that the image may have: a small file can declare gigabytes. None: any number. It
-            takes the place of `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
+        max_pixels: limit of the image's pixels: a small file can declare gigabytes. None: any number. It
+            replaces `PIL.Image.MAX_IMAGE_PIXELS`, which is neither used nor changed.
 
     Returns:
         A new array of shape (H, W, 3), RGB.
@@ -75,7 +75,7 @@ def load_image(
         FileNotFoundError, OSError: the file cannot be opened or read.
         ImageError: it is not an image that Pillow reads, is damaged, has values without a scale (32 bits), or has more
             than `max_pixels`.
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     return pixels_of(decoded(source, max_pixels))
 
@@ -89,29 +89,29 @@ def prepare(
     max_pixels: int | None = MAX_PIXELS,
     rounding: Rounding | None = None,
 ) -> Pixels:
-    """Resize, then crop, to the pixel as torchvision's `Resize` and `CenterCrop` do with PIL images.
+    """Resize, then crop, with the same pixels as torchvision's `Resize` and `CenterCrop` for PIL images.
 
     `size=256, crop=224` are torchvision's evaluation transforms for ResNets. `size=800, max_size=1333` give the sizes
-    of mmdetection and detectron2. Resizing is Pillow's bilinear filter, whose triangle widens where the image shrinks
+    of mmdetection and detectron2. Resizing uses Pillow's bilinear filter, whose triangle widens if the image shrinks
     (antialias), as in detectron2; mmdetection's has no antialias.
 
     Args:
         image: uint8, of shape (H, W, 3).
-        size: the length of the shorter side, or (H, W) exactly; None: the size it has.
-        crop: the side of a square, or (H, W), cut from the centre; where the image is smaller, black is added around
-            it. None: all of it.
-        max_size: with a length as `size`: scale less where the longer side would become longer than this. Without
+        size: the length of the shorter side, or (H, W) exactly; None: unchanged.
+        crop: the side of a square, or (H, W), cut from the centre; a smaller image gets a black border. None: the whole
+            image.
+        max_size: with a length as `size`: scale less if the longer side would exceed this. Without
             `size`: the length of the longer side.
-        max_pixels: the most pixels that it may be resized to. None: any number.
-        rounding: of the sides that `size` and `max_size` do not give. "nearest": int(side * scale + 0.5), as mmcv and
-            detectron2 do: 480 x 640 becomes 800 x 1067. "down": as torchvision's Resize does: 800 x 1066. None:
-            "nearest" where both `size`, a length, and `max_size` are given, else "down".
+        max_pixels: limit of pixels after resizing. None: any number.
+        rounding: of the sides that `size` and `max_size` do not give. "nearest": int(side * scale + 0.5), as in mmcv
+            and detectron2: 480 x 640 becomes 800 x 1067. "down": as in torchvision's Resize: 800 x 1066. None:
+            "nearest" if both `size`, a length, and `max_size` are given, otherwise "down".
 
     Returns:
-        An array of shape (H', W', 3); `image` itself if there is nothing to do.
+        An array of shape (H', W', 3); `image` itself if nothing changes.
 
     Raises:
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         what = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
@@ -134,16 +134,16 @@ def prepare_picture(
     option: str = "max_pixels",
     rounding: Rounding | None = None,
 ) -> Pixels:
-    """What `prepare` makes of a picture of Pillow's, of mode "RGB" or "L", with less memory for large ones.
+    """The result of `prepare` for a Pillow picture of mode "RGB" or "L", with less memory for large ones.
 
     Args:
         picture: of mode "RGB" or "L".
         size: as for `prepare`, and so are `crop`, `max_size` and `max_pixels`.
-        option: what errors call `max_pixels`.
+        option: the name of `max_pixels` in errors.
         rounding: as for `prepare`.
 
     Raises:
-        TypeError, ValueError: an argument is none of these.
+        TypeError, ValueError: an argument is not one of these.
     """
     before = picture.height, picture.width
     shape = resized_shape(before, size, max_size, rounding)
@@ -154,7 +154,7 @@ def prepare_picture(
 def resized_shape(
     shape: tuple[int, ...], size: Size | None, max_size: int | None = None, rounding: Rounding | None = None
 ) -> tuple[int, int]:
-    """(H, W) of what `prepare` makes of an image of (H, W) before it crops."""
+    """(H, W) of an image of (H, W) after the resizing of `prepare`, before its crop."""
     if rounding not in (None, "down", "nearest"):
         raise ValueError(f"rounding is {rounding!r}; it must be 'down', 'nearest' or None")
     height, width = shape
@@ -175,7 +175,7 @@ def resized_shape(
 
 
 def _down(short: int, long: int, size: int | None, limit: int | None) -> tuple[int, int]:
-    """The shorter and the longer side as torchvision's Resize has them."""
+    """The shorter and the longer side as torchvision's Resize computes them."""
     if size is not None:
         short, long = size, size * long // short
     if limit is not None and (size is None or long > limit):
@@ -185,16 +185,16 @@ def _down(short: int, long: int, size: int | None, limit: int | None) -> tuple[i
 
 
 def _nearest(short: int, long: int, size: int | None, limit: int | None) -> tuple[int, int]:
-    """The same as mmcv's rescale_size and detectron2's ResizeShortestEdge have them, in their arithmetic."""
+    """The same as mmcv's rescale_size and detectron2's ResizeShortestEdge compute them."""
     scale = min(bound / side for bound, side in ((size, short), (limit, long)) if bound is not None)
     return max(int(short * scale + 0.5), 1), max(int(long * scale + 0.5), 1)
 
 
 def files_in(folder: str | os.PathLike[str]) -> list[str]:
-    """The paths of the images in a folder and in those below it, hidden ones excepted, by their suffixes.
+    """The paths of the images in a folder and its subfolders, except hidden ones, by their suffixes.
 
-    Folder by folder, in the order of names. Links that lead nowhere are among them: opening one is an error that names
-    it. Pipes, sockets and devices are not: reading one may never end.
+    Folder by folder, in the order of names. The result includes broken links, whose opening is an error that names
+    them, but not pipes, sockets and devices, since reading one may never end.
 
     Raises:
         OSError: a folder cannot be read.
@@ -235,7 +235,7 @@ def _center_crop(image: Pixels, height: int, width: int) -> Pixels:
     missing = [max(height - image.shape[0], 0), max(width - image.shape[1], 0)]
     if any(missing):
         image = np.pad(image, [*((count // 2, count - count // 2) for count in missing), (0, 0)])
-    # Halves are rounded to the even number, as torchvision's.
+    # Halves are rounded to the even number, as in torchvision.
     top, left = round((image.shape[0] - height) / 2), round((image.shape[1] - width) / 2)
     return image[top : top + height, left : left + width]
 

@@ -53,7 +53,7 @@ class _Global:
         self.module, self.name = module, name
 
     def __call__(self):
-        """Only so that it may stand where pickle wants something callable."""
+        """Only because pickle wants a callable here."""
 
 
 _REBUILD = _Global("torch._utils", "_rebuild_tensor_v2")
@@ -135,7 +135,7 @@ class _Pickler(pickle._Pickler):
 
 def write_pth(path, value):
     """A zip as torch.save writes it, of a structure of dicts, lists, tuples and calls whose arrays become tensors. An
-    array that is there twice has one storage."""
+    array that occurs twice has one storage."""
     arrays, keys = [], {}
 
     def key_of(array):

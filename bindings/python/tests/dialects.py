@@ -100,7 +100,7 @@ _LONG_FIELDS = {"weight": "gamma", "bias": "beta", "running_mean": "running_mean
 
 
 def caffe2(name, fields=None):
-    """Blobs of Detectron's and Caffe2's networks."""
+    """Blobs of the networks of Detectron and Caffe2."""
     fields = fields or _FIELDS
     match = _BLOCK.fullmatch(name)
     if match:

@@ -222,7 +222,7 @@ class Refusal:
         error: the exception.
         modules: whether `ignore_modules` loads the rest; `lacks` if that needs `allow_missing` too.
         describes: the name of the other network that the file describes, into which it loads.
-        inspected: what is said where there is no network, if it is something else.
+        inspected: the message without a network, if it differs.
     """
 
     row: str

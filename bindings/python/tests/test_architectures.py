@@ -11,7 +11,7 @@ import backbone
 
 
 def described(blocks, block="bottleneck", width=64, groups=1, stem=None, averages=False, channels=4):
-    """Names and shapes of a narrow network, as torchvision and timm lay it out: written down here a second time."""
+    """Names and shapes of a narrow network, as in torchvision and timm: written down here a second time."""
     if stem is None:
         shapes, norms = {"conv1.weight": (channels, 3, 7, 7)}, {"bn1": channels}
         inputs = channels
@@ -36,7 +36,7 @@ def described(blocks, block="bottleneck", width=64, groups=1, stem=None, average
                 shapes[f"{name}.conv{number}.weight"] = (written, read, side, side)
                 norms[f"{name}.bn{number}"] = written
             if index == 0 and (stage > 0 or inputs != outputs):
-                # Behind the pooling, where there is one.
+                # After the pooling, if any.
                 shapes[f"{name}.downsample.{int(averages)}.weight"] = (outputs, inputs, 1, 1)
                 norms[f"{name}.downsample.{1 + averages}"] = outputs
             inputs = outputs
@@ -130,7 +130,7 @@ def test_every_name_is_there_once():
 
 @pytest.mark.parametrize("name", backbone.architectures())
 def test_every_network_computes_and_its_file_tells_it(tmp_path, name):
-    # Where poolings of 2x2 take the place of strides, all sizes must be even.
+    # If poolings of 2x2 replace strides, all sizes must be even.
     size = (32, 64) if "aa" in name else (40, 49)
     x = np.random.default_rng(3).standard_normal((1, 3, *size), dtype=np.float32)
     outputs = ("C1", "C2", "C3", "C4", "C5", "pooled", "logits")
@@ -216,7 +216,7 @@ def test_unknown_names(name):
 
 
 def test_custom_is_no_name():
-    with pytest.raises(ValueError, match="known from its file alone"):
+    with pytest.raises(ValueError, match="architecture is 'custom'"):
         backbone.ResNet("custom")
     with pytest.raises(TypeError):
         backbone.ResNet(architecture=50)

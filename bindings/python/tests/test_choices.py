@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Choices of a caller in the place of what an architecture has, and what is said of those that are none."""
+"""A caller's choices in place of an architecture's own, and the messages for invalid ones."""
 
 import numpy as np
 import pytest
@@ -158,14 +158,14 @@ def test_the_two_rules_differ_and_dilation_is_not_a_weight(block, tmp_path):
         ({"groups": 4097}, "groups is 4097, expected 1 to 4096"),
         ({"groups": -2}, "groups is -2, expected 1 to 4096"),
         ({"width_per_group": 1 << 20}, "width_per_group is 1048576, expected 1 to 4096"),
-        ({"block": "basic", "groups": 2}, "groups and width_per_group: BasicBlocks have 1 and 64"),
+        ({"block": "basic", "groups": 2}, "groups and width_per_group: expected 1 and 64"),
         ({"stem_channels": 5000}, "stem_channels is 5000, expected 1 to 4096"),
-        ({"norm": "group", "base_channels": 8}, "norm: GroupNorm divides channels into 32 groups, but .* gives 8"),
+        ({"norm": "group", "base_channels": 8}, r"norm is 2 \(GroupNorm\), but .* 8 channels, .* 32"),
         ({"block_widths": ()}, "block_widths has 0 numbers; it must have 4 for each block"),
         ({"block_widths": (1, 2)}, "the length of block_widths is 2, expected .*4 for each block"),
-        ({"preactivation": True, "shortcut": "subsample"}, "shortcut: pre-activation networks have"),
-        ({"preactivation": True, "anti_aliasing": "blur"}, "anti_aliasing and stem_pooling: pre-activation"),
-        ({"shortcut": "subsample", "stem_channels": 4096, "base_channels": 8}, "shortcut: one that subsamples cannot"),
+        ({"preactivation": True, "shortcut": "subsample"}, "shortcut: expected projection"),
+        ({"preactivation": True, "anti_aliasing": "blur"}, "anti_aliasing and stem_pooling: expected none"),
+        ({"shortcut": "subsample", "stem_channels": 4096, "base_channels": 8}, "shortcut is 3 .* 4096"),
     ],
 )
 def test_refused_values(choices, message):
@@ -228,7 +228,7 @@ def test_choices_beside_a_file(tmp_path):
     [
         ("resnet18", {}, "no dilation, no anti-aliasing, activation relu"),
         ("resnet50", {}, "style pytorch, no dilation, no anti-aliasing, activation relu"),
-        ("resnet50", {"style": "caffe", "output_stride": 8}, "style caffe, dilation as asked for, no anti-aliasing"),
+        ("resnet50", {"style": "caffe", "output_stride": 8}, "style caffe, dilation as requested, no anti-aliasing"),
         ("resnet50", {"architecture": "resnetblur50"}, "anti-aliasing by blurring"),
         ("resnet50", {"architecture": "resnetaa50"}, "anti-aliasing by averaging"),
         ("resnet20", {}, "shortcuts that subsample"),
@@ -242,7 +242,7 @@ def test_reports_say_what_was_assumed(tmp_path, name, options, assumed):
         net.save_weights(path)
     with backbone.ResNet.from_file(path, **options) as net:
         assert assumed in net.report.assumed
-        # Into a network that was there before nothing has to be assumed.
+        # Loading into an existing network assumes nothing.
         assert net.load_weights(path).assumed == ""
     if not options:
         assert assumed in backbone.inspect(path).assumed

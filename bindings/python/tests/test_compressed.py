@@ -96,7 +96,7 @@ def test_a_tensor_whose_elements_are_far_apart(tmp_path: Path, method: int) -> N
     raw = data.tobytes()
     fields = record(len(raw), (raw, 1)) if method else {"data": raw}
     fields["crc"] = zlib.crc32(raw)
-    # Rows of one dimension, and of others in another order than they lie in.
+    # Rows of one dimension, and of others in another order than in memory.
     for strides in ((147, 49, 7, 1), (1, 64, 192, 1344), (7, 448, 1, 1344)):
         scaled = tuple(step * stride for stride in strides)
         path = checkpoint(tmp_path / "x.pth", {"0": fields}, ("conv1.weight", conv1(count, offset, scaled)))
@@ -115,7 +115,7 @@ def test_nothing_after_the_last_number_is_unpacked(tmp_path: Path) -> None:
     assert np.array_equal(loaded(path).ravel(), values)
     grown, message = load(path)
     assert message == "loaded" and grown < 32
-    # The same of a tensor that is not as it lies there.
+    # The same for a tensor in another order than its storage.
     path = checkpoint(tmp_path / "y.pth", records, ("conv1.weight", conv1(size // 4, 0, (1, 64, 192, 1344))))
     assert np.array_equal(loaded(path), values.reshape(7, 7, 3, 64).transpose(3, 2, 1, 0))
     assert load(path)[0] < 32
@@ -123,7 +123,7 @@ def test_nothing_after_the_last_number_is_unpacked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("strides", [(147, 49, 7, 1), (1, 64, 192, 1344)])
 def test_numbers_after_much_else_are_refused(tmp_path: Path, strides: tuple[int, ...]) -> None:
-    # 64 MB and 8 bytes for each of the tensor's are the most.
+    # At most 64 MB and 8 bytes for each byte of the tensor.
     values = numbers(3)
     limit = 64 * MEGABYTE + 8 * 4 * COUNT
     for lead, is_loaded in ((limit - 4 * COUNT, True), (limit - 4 * COUNT + 4, False), (4 << 30, False)):

@@ -160,7 +160,7 @@ def test_openblas_beside_the_library_comes_before_the_systems(tmp_path: Path) ->
     result = run(tmp_path / "x.npz", "avx2", BACKBONE_LIBRARY=os.fspath(library))
     assert result.returncode != 0
     assert f"{beside}: file too short" in result.stderr
-    # Now it is the system's that is none.
+    # Now the system's file is not a library.
     shutil.copy(systems_openblas(), beside)
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -192,7 +192,7 @@ print(threads() - before)
 """
     for disabled in ("", "avx2"):
         result = run(Path(), disabled, program, BACKBONE_LIBRARY=os.fspath(library))
-        # Two of the library's, and the one in Python that waits for Ctrl-C.
+        # Two threads of the library, and the one in Python that waits for Ctrl-C.
         assert result.stdout.split() == ["0", "3"], result.stderr
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The program behind scripts/demo, on a small version of its photograph."""
+"""The program of scripts/demo, on a small version of its photograph."""
 
 import os
 import subprocess

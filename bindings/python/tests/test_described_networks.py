@@ -36,7 +36,7 @@ def test_parameters_alone_are_taken_for_group_norms_with_a_warning(tmp_path):
     state = {key: array for key, array in state_of("resnet18", 64).items() if "running" not in key}
     path = write_safetensors(tmp_path / "x.safetensors", state)
     with (
-        pytest.warns(backbone.BackboneWarning, match="no running statistics and were taken for GroupNorms"),
+        pytest.warns(backbone.BackboneWarning, match="no running statistics and were loaded as GroupNorms"),
         backbone.ResNet.from_file(path) as net,
     ):
         assert "GroupNorm" in net.report.assumed

@@ -79,7 +79,7 @@ def weights(tmp_path_factory, state):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """A zip of a folder for each class, in no order, and what is in it."""
+    """A zip of a folder for each class, unordered, and its contents."""
     random = np.random.default_rng(9)
     path = tmp_path_factory.mktemp("images") / "test.zip"
     pixels = {}

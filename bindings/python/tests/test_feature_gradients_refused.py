@@ -29,7 +29,7 @@ def test_what_frozen_stages_compute_needs_a_tape_for_the_input(make, x, frozen, 
         given = given_for(net, net.forward_train(x, tape), OUTPUTS)
         for output in of_frozen:
             index = OUTPUTS.index(output)
-            message = rf"feature_gradients\[{index}\] is set, but nothing before this output is trained: make"
+            message = rf"feature_gradients\[{index}\] is set, but nothing before this output is trained; create"
             with pytest.raises(ValueError, match=message):
                 net.feature_gradients(tape, given, (output,))
         with pytest.raises(ValueError, match=r"feature_gradients\[0\] is set, but nothing before"):

@@ -159,7 +159,7 @@ def test_training_forwards(depth, frozen_stages, norm_eval):
 
 
 def compare_buffers(net, arrays, prefix):
-    """All statistics with the stored ones: those of a norm lie one after another, in the order of the state dict."""
+    """All statistics with the stored ones: those of a norm are contiguous, in the order of the state dict."""
     state, position = net.state_dict(), 0
     norms = [name.removesuffix(".num_batches_tracked") for name in state if name.endswith(".num_batches_tracked")]
     for index, norm in enumerate(norms):

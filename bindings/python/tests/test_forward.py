@@ -362,7 +362,7 @@ def test_four_threads_on_one_network_get_what_they_get_alone(new_net):
 
 
 def test_changes_while_others_compute_are_seen_whole(new_net, states, images):
-    # Every forward must see the features of one seed, never a mixture.
+    # Every forward pass must see the features of one seed, never a mixture.
     net = new_net(out_indices=(0, 1))
     expected = []
     for seed in (1, 2):

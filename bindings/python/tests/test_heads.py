@@ -124,7 +124,7 @@ def test_a_missing_head_is_named(name, tmp_path, state):
         report = net.load_weights(path, allow_missing=True)
         assert set(report.missing) == set(before)
         assert all(np.array_equal(value, before[key]) for key, value in head_of(net, name).items())
-        # A new one needs no permission, and there is nothing to warn of.
+        # A new one needs no permission and gives no warning.
         assert net.load_weights(path, head="new", strict=True).missing == ()
         assert net.report.warnings == ()
 

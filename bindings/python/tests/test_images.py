@@ -95,7 +95,7 @@ def test_16_bits_of_colour():
     assert np.abs(load_image(data) - deep / 257).max() <= 1
 
 
-# How a viewer turns what lies in the file (EXIF 2.32, tag 0x0112).
+# How a viewer turns the stored pixels (EXIF 2.32, tag 0x0112).
 UPRIGHT = {
     1: lambda x: x,
     2: lambda x: x[:, ::-1],

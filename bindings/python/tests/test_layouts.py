@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Where arrays lie in memory: addresses, gaps, and the layout of new outputs."""
+"""The layout of arrays in memory: addresses, gaps, and the layout of new outputs."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_more_shapes_than_are_remembered(net):
 @pytest.mark.parametrize("gaps", [False, True])
 def test_float32_at_an_odd_address_has_the_bits_of_its_aligned_copy(net, offset, gaps):
     image = values((2, 3, 40, 44), np.float32)
-    # With gaps: as a field of packed records, whose strides are no multiples of an element.
+    # With gaps: as a field of packed records, whose strides are not multiples of an element.
     memory = np.zeros(offset + image.size * (7 if gaps else 4) + 8, np.uint8)
     strides = [stride // 4 * (7 if gaps else 4) for stride in image.strides]
     odd = np.ndarray(image.shape, np.float32, memory.data, offset, strides)

@@ -93,7 +93,7 @@ def test_a_library_that_lacks_a_function_is_refused(package, tmp_path, library_o
     library = library_of_version(tmp_path / "partial.so", "0.1.0", leave_out=["backbone_freeze"])
     result = run(package, library)
     assert result.returncode != 0
-    assert "is no libbackbone" in result.stderr and "backbone_freeze" in result.stderr
+    assert "is not libbackbone" in result.stderr and "backbone_freeze" in result.stderr
 
 
 def test_import_leaves_the_network_unbuilt_and_starts_no_thread():

@@ -165,7 +165,7 @@ def test_bytes_that_are_a_path_explain_themselves(tmp_path, monkeypatch):
                     with pytest.raises(backbone.CheckpointError) as caught:
                         call(content)
                     assert str(caught.value).startswith(f"memory of {len(path)} bytes: ")
-                    hint = "is a path, but bytes are taken as a checkpoint's content; pass os.fsdecode(path)"
+                    hint = "is a path, but bytes are the content of a checkpoint; pass os.fsdecode(path)"
                     assert str(caught.value).endswith(f". {path!r} {hint}")
             for content in (b"", b"absent", b"line\n.pth", b"\0.pth", b"x" * 4092 + b".pth", b"PK\3\4.pth"):
                 with pytest.raises(backbone.CheckpointError) as caught:

@@ -103,7 +103,7 @@ def test_options_without_the_new_fields_get_the_strict_rule(state, tmp_path):
         def load(size):
             return lib.backbone_load_weights_with(handle, path, options(size, allow_missing=1), None)
 
-        # What stands behind a shorter struct is the caller's own.
+        # The memory after a shorter struct is the caller's own.
         assert load(40) == _library.STATUS_MISMATCH
         assert load(whole) == _library.STATUS_OK
         assert lib.backbone_load_weights(handle, path, 0, None) == _library.STATUS_MISMATCH
@@ -184,8 +184,8 @@ def faulty(state, dtype):
 
 
 WORDS = {
-    "NaN": ("hold NaN", ["layer1.0.conv1.weight", "layer2.1.bn2.bias"]),
-    "infinities": ("hold infinities", ["layer1.1.conv2.weight"]),
+    "NaN": ("are NaN", ["layer1.0.conv1.weight", "layer2.1.bn2.bias"]),
+    "infinities": ("are infinite", ["layer1.1.conv2.weight"]),
     "overflow": ("float64 beyond float32", ["layer4.0.downsample.0.weight"]),
     "negative": ("negative variances", ["layer3.0.bn1.running_var"]),
 }
@@ -226,7 +226,7 @@ def test_names_over_six_are_counted(net, state, tmp_path):
     for count in (6, 7, 20):
         bad = {name: np.full_like(a, np.nan) if name in convolutions[:count] else a for name, a in state.items()}
         path = write_pth(tmp_path / "x.pth", bad)
-        with pytest.warns(backbone.BackboneWarning, match="hold NaN"):
+        with pytest.warns(backbone.BackboneWarning, match="are NaN"):
             (warning,) = net.load_weights(path).warnings
         more = f" and {count - 6} more" if count > 6 else ""
         assert warning.endswith(": " + ", ".join(convolutions[:6]) + more)
@@ -292,7 +292,7 @@ def test_an_index_does_not_lead_out_of_its_folder(net, shards, file):
     path, index, _ = shards
     index["weight_map"]["conv1.weight"] = file
     path.write_text(json.dumps(index))
-    refused(net, path, backbone.CheckpointError, "expected a file beside the index")
+    refused(net, path, backbone.CheckpointError, "expected a file in the folder of the index")
 
 
 def test_a_broken_shard_changes_nothing(net, state, shards):

@@ -66,7 +66,7 @@ def test_creating_and_freeing_leaves_nothing() -> None:
         run(60)
         print(grown(before))
     """)
-    # One network left behind would be 3 MB with its packed weights.
+    # One leaked network would be 3 MB with its packed weights.
     assert grown < 6
 
 

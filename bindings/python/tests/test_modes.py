@@ -141,7 +141,7 @@ def test_evaluation_after_training_at_another_size_uses_the_new_statistics():
     images = {side: rng.standard_normal((2, 3, side, side), dtype=np.float32) for side in (224, 40, 32)}
     with backbone.ResNet(18) as net:
         kernels = {side: tuple(layer.kernel for layer in net.profile(x)) for side, x in images.items()}
-        # Without AVX2 there is one way.
+        # Without AVX2 only one way exists.
         assert len(set(kernels.values())) > 1 or not any("winograd" in kernel for kernel in kernels[224])
         for evaluated, trained in ((224, 40), (40, 32), (32, 224)):
             before = net.eval()(images[evaluated])

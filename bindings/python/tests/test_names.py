@@ -65,7 +65,7 @@ def test_prefixes_of_any_depth_are_found(net, state, tmp_path, prefix):
     path = write_pth(tmp_path / "x.pth", neck | mine)
     report = net.load_weights(path, strict=bool(prefix))
     assert (report.prefix, report.dialect, report.wrapper) == (prefix, "torchvision", "")
-    # Outside of a prefix stand the other parts of the model; without one nobody knows.
+    # Outside of a prefix are the other parts of the model; without one that is unknown.
     assert (report.ignorable if prefix else report.unexpected)[-4:] == tuple(neck)
     assert set(report.loaded) == set(state)
     assert_loaded(net, state)
@@ -132,7 +132,7 @@ def test_two_prefixes_are_an_error_that_lists_them_and_a_prefix_chooses(net, sta
 
 def test_keys_and_prefixes_that_are_not_there_are_errors_that_say_what_is(net, state, tmp_path):
     path = write_pth(tmp_path / "x.pth", {"model": prefixed(state, "backbone."), "ema": others("a", "b")})
-    with pytest.raises(ValueError, match=r"under the key 'state_dict'; there is one under 'model', 'ema'"):
+    with pytest.raises(ValueError, match=r"key is 'state_dict', expected .*: 'model', 'ema'"):
         net.load_weights(path, key="state_dict")
     with pytest.raises(ValueError, match=r"prefix 'encoder\.'; found: 'backbone\.' under 'model'"):
         net.load_weights(path, prefix="encoder.")
@@ -165,9 +165,9 @@ def test_parts_of_a_network_load(net, state, tmp_path, prefix, dialect):
     after = net.state_dict()
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], part.get(name, array), err_msg=name)
-    # Behind a prefix that is none of these two it must be given.
+    # After any other prefix it must be given.
     path = write_pth(tmp_path / "y.pth", prefixed(named, "encoder."))
-    with pytest.raises(backbone.MismatchError, match="no name in it belongs to the network"):
+    with pytest.raises(backbone.MismatchError, match="none of its names belongs to the network"):
         net.load_weights(path, allow_missing=True)
     assert set(net.load_weights(path, prefix="encoder", allow_missing=True).loaded) == set(part)
 

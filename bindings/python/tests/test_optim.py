@@ -221,10 +221,10 @@ def test_options_of_a_file_that_differ_are_told_of(new_net, tmp_path):
     same = optim.SGD(net, 0.3, momentum=0.9, weight_decay=1e-4, groups=groups)
     before = same.load(tmp_path / "training.pth").warnings
     other = optim.SGD(net, 0.1, momentum=0.8, weight_decay=1e-4, groups=[optim.Group(kinds=["norms"])])
-    with pytest.warns(backbone.BackboneWarning, match="goes on with 0.8"):
+    with pytest.warns(backbone.BackboneWarning, match="continues with 0.8"):
         told = [text for text in other.load(tmp_path / "training.pth").warnings if text not in before]
     assert told == [
-        f"the optimizer state was saved with {key} for '{name}', and goes on with {own}: options in files are ignored"
+        f"the optimizer state was saved with {key} for '{name}', and continues with {own}: options in files are ignored"
         for key, name, own in (
             ("momentum 0.9", "layer2.0.bn1.weight", 0.8),
             ("weight_decay 0", "layer2.0.bn1.weight", 0.0001),

@@ -165,7 +165,7 @@ def test_three_stages_give_no_c5():
     with backbone.ResNet("resnet20", outputs=("C4", "C5", "logits")) as net:
         assert net.outputs == ("C4", "logits")
     for options in ({"outputs": ("C5",)}, {"out_indices": (3,)}):
-        with pytest.raises(ValueError, match=r"^outputs \(out_stages\) is 8, .* with one that the network has"):
+        with pytest.raises(ValueError, match=r"^outputs \(out_stages\) is 8, .* at least one output that the network has"):
             backbone.ResNet("resnet20", **options)
 
 
@@ -276,7 +276,7 @@ def test_sizes_that_do_not_halve():
     """As PyTorch, which has no sum of them."""
     with backbone.ResNet("resnetaa50", base_channels=8) as net:
         for call in (net, net.profile, lambda x: net.output_shapes(x.shape)):
-            with pytest.raises(ValueError, match="a branch of 2 x 3 and a shortcut of 3 x 3 pixels.* 32 divides"):
+            with pytest.raises(ValueError, match="a branch of 2 x 3 and a shortcut of 3 x 3 pixels.* multiples of 32"):
                 call(batch((1, 3, 40, 49)))
 
 
@@ -324,7 +324,7 @@ def test_training_normalises_with_the_batch(name):
         still = net(x)
         moving = net.train()(x)
         assert all(not np.array_equal(left, right) for left, right in zip(still[1:], moving[1:], strict=True))
-        # There is no norm before C1.
+        # C1 has no norm before it.
         assert np.array_equal(still[0], moving[0]) == (name == "resnetv2_18")
     with opened(name, 8, outputs=outputs, num_classes=3, norm_eval=True) as net:
         for left, right in zip(net(x), net.train()(x), strict=True):

@@ -200,7 +200,7 @@ def test_training_mode(reference, depth, frozen_stages, norm_eval):
                 else:
                     stage = int(name[5]) - 1 if name.startswith("layer") else 0
                     error = relative_error(state[name], buffer.numpy())
-                    assert error <= BOUNDS[stage], f"{name} after {step + 1} forwards: relative error {error:.3e}"
+                    assert error <= BOUNDS[stage], f"{name} after {step + 1} forward passes: relative error {error:.3e}"
         # And what it has learnt is used.
         model.eval()
         x = images("after", (1, 3, 49, 66))

@@ -272,7 +272,7 @@ def refusals(torch, state, narrow):
         "a tensor": (torch.ones(3), {}, nothing, "tensor"),
         "an empty dict": ({}, {}, nothing, "no tensors|no name"),
         "another module": (narrow.layer1, {}, nothing, "0.conv1.weight"),
-        "another object": (argparse.Namespace(a=1), {}, nothing, "argparse.Namespace, not a state dict"),
+        "another object": (argparse.Namespace(a=1), {}, nothing, "argparse.Namespace, expected a state dict"),
     }
 
 

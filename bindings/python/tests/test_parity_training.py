@@ -30,7 +30,7 @@ def classifier(torch, reference):
             super().__init__()
             for name, child in body.named_children():
                 self.add_module(name, child)
-            # Not a child of its own: its parameters are there.
+            # Not a child of its own: its parameters exist.
             self._body = [body]
             self.fc = torch.nn.Linear(64, CLASSES)
 

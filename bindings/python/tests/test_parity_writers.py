@@ -113,7 +113,7 @@ def test_torchvision_with_group_norm(torch, torchvision_resnet, tmp_path):
         net.load_weights(path)
     x = torch.from_numpy(images("group norm", (1, 3, 64, 64)))
     with (
-        pytest.warns(backbone.BackboneWarning, match="taken for GroupNorms"),
+        pytest.warns(backbone.BackboneWarning, match="loaded as GroupNorms"),
         backbone.ResNet.from_file(path, outputs=("logits",)) as net,
         torch.inference_mode(),
     ):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Profiles, the choice of algorithms, and what threads do when there is nothing to do."""
+"""Profiles, the choice of algorithms, and idle threads."""
 
 import os
 import subprocess

@@ -55,7 +55,7 @@ def test_files_with_two_actors_then_more_from_parquet(job, cluster, weights, dir
     for name, feature in zip(table["path"].to_pylist(), features, strict=True):
         assert_same_bits(feature, pooled(direct(pictures[name][4:36, 8:40])[3]))
 
-    # The same folder again, with what a job that was killed leaves behind; half of these are there.
+    # The same folder again, with the leftovers of a killed job; half of the outputs exist.
     (out / ".left.parquet.tmp").write_bytes(b"PAR1")
     (tmp_path / "in").mkdir()
     for part in range(4):
@@ -66,7 +66,7 @@ def test_files_with_two_actors_then_more_from_parquet(job, cluster, weights, dir
     settings["image_column"] = "jpeg"
     with pytest.raises(FileExistsError, match="resume=True"):
         job.extract("in", out, weights, **settings)
-    with pytest.raises(ValueError, match="there is no column picture; the columns are: jpeg, more, path"):
+    with pytest.raises(ValueError, match="missing column: picture; the columns are: jpeg, more, path"):
         job.extract("in", out, weights, resume=True, **settings | {"image_column": "picture"})
     with pytest.raises(ValueError, match="actors is 3 and threads 1, but 2 such actors .* the 3 CPUs .* to read"):
         job.extract("in", out, weights, resume=True, **settings | {"actors": 3})

@@ -147,14 +147,14 @@ def test_memory_that_a_batch_lacks_is_tried_for_image_by_image(job, weights, dir
 
     def forward(net, x):
         if len(x) > 1 or x.shape[2] == 41:
-            raise MemoryError("there is no memory")
+            raise MemoryError("out of memory")
         return net.forward(x)
 
     monkeypatch.setattr(backbone.ResNet, "__call__", forward)
     images = [picture(0), picture(1), picture(2, 41)]
     table = pa.table({"image": [encoded(image) for image in images], "path": [0, 1, 2]})
     rows = rows_by_id(job.Extractor(weights, size=None, crop=None)(table), "path")
-    assert [rows[index]["error"] for index in range(3)] == [None, None, "there is no memory"]
+    assert [rows[index]["error"] for index in range(3)] == [None, None, "out of memory"]
     monkeypatch.undo()
     for index in range(2):
         assert_same_bits(rows[index]["layer4"], pooled(direct(images[index])[3]))
@@ -182,9 +182,9 @@ def test_wrong_arguments_are_refused_before_anything_starts(job, weights, tmp_pa
         with pytest.raises(error, match=message):
             job.extract(one, out, weights, **settings)
     for source, error, message in [
-        (tmp_path / "none", FileNotFoundError, "there is no such file or folder"),
-        (str(tmp_path / "*.jpg"), FileNotFoundError, "there are no images and no Parquet files"),
-        (tmp_path / "empty", FileNotFoundError, "there are no images and no Parquet files"),
+        (tmp_path / "none", FileNotFoundError, "none'; the file or folder does not exist"),
+        (str(tmp_path / "*.jpg"), FileNotFoundError, "must contain images or Parquet files"),
+        (tmp_path / "empty", FileNotFoundError, "must contain images or Parquet files"),
         (5, TypeError, "source is a int; it must be a path, a sequence of paths, or a ray.data.Dataset"),
     ]:
         with pytest.raises(error, match=message):
@@ -194,5 +194,5 @@ def test_wrong_arguments_are_refused_before_anything_starts(job, weights, tmp_pa
     with pytest.raises(backbone.CheckpointError):
         job.extract(one, out, one)
     assert ray.is_initialized() == started
-    with pytest.raises(ValueError, match="there is no column image; the columns are: jpeg, path"):
+    with pytest.raises(ValueError, match="missing column: image; the columns are: jpeg, path"):
         list(job.Extractor(weights)(pa.table({"jpeg": [b""], "path": [1]})))

@@ -37,7 +37,7 @@ KINDS = [np.asarray, Interface, DLPack]
 
 @pytest.fixture
 def addresses(monkeypatch):
-    """What each forward hands to the library: the address of the input and those of the outputs."""
+    """The arguments of each forward pass to the library: the address of the input and those of the outputs."""
     calls = []
 
     class Spy:
@@ -67,7 +67,7 @@ def test_input_is_read_where_it_lies(new_net, addresses, kind, dtype):
         assert addresses[-1][0] == image.ctypes.data
         for a, b in zip(features, net(image.copy()), strict=True):
             np.testing.assert_array_equal(a, b)
-    # Written through: the next forward sees the new pixels.
+    # Written through: the next forward pass sees the new pixels.
     shared = kind(x.transpose(0, 3, 1, 2))
     x += 1
     assert not np.array_equal(net(shared)[0], expected[0])

@@ -210,7 +210,7 @@ def test_counts_of_any_kind_become_integers(values):
         report = net.load_state_dict(random_state(net.state_dict()) | {"bn1.num_batches_tracked": values})
         assert "bn1.num_batches_tracked" in report.loaded
         assert net.state_dict()["bn1.num_batches_tracked"] == 7
-        # What is not one number is no count, and of no consequence.
+        # A value that is not one number is not a count, and has no effect.
         report = net.load_state_dict(random_state(net.state_dict()) | {"bn1.num_batches_tracked": np.array([1, 2])})
         assert "bn1.num_batches_tracked" in report.ignorable
         assert net.state_dict()["bn1.num_batches_tracked"] == 7
@@ -536,7 +536,7 @@ def test_saved_zip_is_what_pythons_own_readers_take_it_for(tmp_path, name):
         data, end = path.read_bytes(), 0
         for info in archive.infolist():
             assert (info.compress_type, info.flag_bits) == (zipfile.ZIP_STORED, 0)
-            # Nothing lies between the members, and their bytes begin where they can be mapped.
+            # The members are contiguous, and their bytes begin where they can be mapped.
             assert info.header_offset == end
             header = struct.unpack_from("<4sHHHHHLLLHH", data, info.header_offset)
             assert header[0] == b"PK\3\4" and header[6:9] == (info.CRC, info.file_size, info.file_size)

@@ -263,7 +263,7 @@ class Probe
     net.step(net.new_optimizer, Backbone.floats(net.trainable_count), 0)
   end
 
-  # Networks that are lost with their first forward, while another thread collects.
+  # Networks that are lost with their first forward pass, while another thread collects.
   def run_churn(words) = collecting(words[1].to_i) { small.forward(black) }
 
   # Tapes and optimisers that are lost with their first use.

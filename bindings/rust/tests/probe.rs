@@ -64,7 +64,7 @@ fn layout(name: &str) -> String {
 }
 
 fn number<T: std::str::FromStr>(word: &str) -> T {
-    word.parse().unwrap_or_else(|_| panic!("'{}' is no number", word))
+    word.parse().unwrap_or_else(|_| panic!("'{}' is not a number", word))
 }
 
 fn numbers(word: &str) -> Vec<f32> {

@@ -11,8 +11,8 @@ Each module has
 * PER_COLUMN, whether it has a model of its own for each input shape, and not just for each depth;
 * convert(column, models, folder), which writes its model to the folder (absent if it takes one of NEEDS as it is);
 * Engine(threads), whose construction imports the library; `load(models, column)` then does all from the file to a
-  network that can run, `set_input(x)` hands over an array (N, C, H, W), `forward()` is what is timed, and `outputs()`
-  gives the features of the last forward in the same order of axes, as views where the library allows.
+  network that can run, `set_input(x)` hands over an array (N, C, H, W), `forward()` is timed, and `outputs()` gives the
+  features of the last forward pass in the same order of axes, as views where the library allows.
 
 Modules import their library in Engine and convert alone: a process has that of one engine.
 """
@@ -25,7 +25,7 @@ from types import ModuleType
 OURS = "libbackbone"
 # How many of its activations a network makes zero: as one with random weights, as one that was trained, and none.
 ZEROS = ("random", "trained", "none")
-# libbackbone alone takes less time where there are more of them.
+# Only libbackbone is faster with more of them.
 VARIANTS = tuple(f"{OURS}:{zeros}" for zeros in ZEROS[1:])
 PEERS = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 

@@ -13,8 +13,8 @@ from ..columns import Column
 
 LABEL = "libbackbone"
 SETTINGS = (
-    "the zip .pth as torch.save wrote it; outputs into arrays allocated before; the first forward packs the weights, "
-    "loading does not"
+    "the zip .pth as torch.save wrote it; outputs into arrays allocated before; the first forward pass packs the "
+    "weights, loading does not"
 )
 DISTRIBUTION = None
 NEEDS = ("weights",)

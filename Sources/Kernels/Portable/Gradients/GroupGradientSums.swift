@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The sums that the gradient of a GroupNorm needs, in the memory that its phases share: those of the channels, in Double,
-/// then what follows from those of the groups.
+/// The sums that the gradient of a GroupNorm needs, in the memory that its phases share: those of the channels, in
+/// Double, then the coefficients from those of the groups.
 struct GroupGradientSums {
     /// The input gradient as a linear function of the output gradient and of the input, one value per channel each.
     struct Coefficients {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-// Runs of any length as octets, of which the last may have fewer lanes: one loop for both, and equal values give equal bits
+// Runs of any length as octets, the last with perhaps fewer lanes: one loop for both, and equal values give equal bits
 // at any position.
 
-/// Calls `body` with the index of each octet of a run, and how many of its lanes belong to the run.
+/// Calls `body` with the index of each octet of a run, and the number of its lanes in the run.
 @inline(__always)
 func forEachOctet(_ count: Int, _ body: (_ index: Int, _ lanes: Int) -> Void) {
     var index = 0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The gradient of weights in plain Swift: for convolutions with groups, and for those that fill no vectors where there is
-/// no OpenBLAS. A block is some output channels of a part of the rows.
+/// The gradient of weights in plain Swift: for convolutions with groups, and, without OpenBLAS, for those that do not
+/// fill vectors. A block is some output channels of a part of the rows.
 enum PlainWeightGradient {
     private static var outputsTogether: Int { 16 }
 
@@ -31,7 +31,7 @@ enum PlainWeightGradient {
         }
     }
 
-    /// Adds the products of a row of gradients with a row of the input, which one row of the window meets.
+    /// Adds the products of a row of gradients with the row of the input under one row of the window.
     private static func addRow(
         _ task: WeightGradientTask, _ outputs: Range<Int>, input: UnsafePointer<Float>,
         _ gradients: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>

@@ -29,7 +29,7 @@ enum PortableAveragePoolingGradient {
         }
     }
 
-    /// One pixel: the first window replaces what was there, unless the task adds.
+    /// One pixel: the first window replaces the values in memory, unless the task adds.
     private static func collect(
         _ task: AveragePoolingGradientTask, _ rows: Range<Int>, _ columns: Range<Int>,
         to out: UnsafeMutablePointer<Float>

@@ -18,7 +18,7 @@ enum PortableBlurGradient {
     /// A block is a range of rows of the input gradient.
     private static func run(_ task: BlurGradientTask, block: Int, scratch: UnsafeMutablePointer<Float>) {
         let (image, channels) = (task.inputGradient, task.inputGradient.channels)
-        // What the windows of each column give to a row of the input.
+        // The contribution of the windows of each column to a row of the input.
         let collected = scratch
         let weights = scratch + task.outputGradient.rowFloats
         task.blur.forEachWeight { element, weight in weights[element] = Float(weight) }

@@ -16,7 +16,7 @@ enum PortableChannelConvolutionGradient {
         let out = task.inputGradient.origin
         if !task.accumulates { out.update(repeating: 0, count: channels) }
         for element in 0..<task.convolution.size {
-            // The outputs whose element of the filter meets a channel of the input, and that channel.
+            // The outputs for which an element of the filter reads an existing channel, and that channel.
             let offset = element - task.convolution.size / 2
             let first = max(0, -offset)
             let count = channels - abs(offset)

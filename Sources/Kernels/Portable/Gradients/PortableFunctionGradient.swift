@@ -23,7 +23,7 @@ enum PortableFunctionGradient {
             switch task.function {
             case .none: compute(task, row: row) { _, gradient in gradient }
             case .relu:
-                // Not a comparison with what is greater: a NaN passes the gradient.
+                // Not a comparison for greater: a NaN passes the gradient.
                 compute(task, row: row) { value, gradient in gradient.replacing(with: 0, where: value .<= 0) }
             case .sigmoid: compute(task, row: row) { value, gradient in gradient * (1 - value) * value }
             case .silu:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// The gradients of GroupNorm, in phases as the forward pass has them (`GroupNormalizationPhase`): sums of channels, of
+/// The gradients of GroupNorm, in the phases of the forward pass (`GroupNormalizationPhase`): sums of channels, of
 /// groups, then rows of the input gradient.
 enum PortableGroupNormalizationGradient {
     static var kernel: Kernel<GroupNormalizationGradientTask> {

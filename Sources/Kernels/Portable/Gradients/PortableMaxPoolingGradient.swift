@@ -10,7 +10,7 @@ enum PortableMaxPoolingGradient {
     }
 
     private static func blockCount(_ task: MaxPoolingGradientTask) -> Int {
-        // Windows across two blocks are searched by both: larger blocks have fewer of them.
+        // Both blocks search windows across their border: larger blocks have fewer of them.
         rowBlockCount(height: task.inputGradient.height, rowFloats: task.inputGradient.rowFloats / 2)
     }
 
@@ -51,7 +51,7 @@ enum PortableMaxPoolingGradient {
             var source = UnsafePointer(pooling.input.pixel(row: row, column: columns.lowerBound)) + channel
             for _ in columns {
                 let value = source.octet(lanes)
-                // A NaN is greater than nothing, and unequal to itself.
+                // Comparisons with NaN are false, and NaN is unequal to itself.
                 let wins = (value .> best) .| (value .!= value)
                 best.replace(with: value, where: wins)
                 winner.replace(with: SIMD8(repeating: position), where: wins)

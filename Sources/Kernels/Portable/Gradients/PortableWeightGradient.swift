@@ -3,8 +3,8 @@
 
 import CShims
 
-/// The gradient of weights as matrix products of OpenBLAS, one for each row of the output and each tap of the window: the
-/// transposed gradients of the row times the pixels that the tap meets.
+/// The gradient of weights as matrix products of OpenBLAS, one for each row of the output and each tap of the window:
+/// the transposed gradients of the row times the pixels under the tap.
 ///
 /// The caller keeps OpenBLAS from starting threads: see `BLASThreading`.
 enum PortableWeightGradient {

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// The one kernel for spreading, which moves memory and computes nothing.
+/// The only kernel for spreading, which only moves memory.
 enum Spreading {
     static var kernel: Kernel<SpreadingTask> {
         Kernel(

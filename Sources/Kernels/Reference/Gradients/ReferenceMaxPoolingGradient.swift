@@ -25,7 +25,7 @@ enum ReferenceMaxPoolingGradient {
         }
     }
 
-    /// The pixel whose value is the result of a window. The first pixel wins where all are minus infinity.
+    /// The pixel whose value is the result of a window. The first pixel wins if all are minus infinity.
     private static func winner(
         _ pooling: MaxPoolingTask, row: Int, column: Int, channel: Int
     ) -> (row: Int, column: Int) {

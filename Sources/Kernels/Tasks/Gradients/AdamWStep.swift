@@ -3,7 +3,7 @@
 
 import CShims
 
-/// One step of AdamW for parameters that follow each other, in place, with the operations of PyTorch's default path for
+/// One step of AdamW for contiguous parameters, in place, with the operations of PyTorch's default path for
 /// the CPU: bias corrections and step size are computed in Double and rounded to Float, as are all scalars.
 ///
 ///     parameter *= 1 - learningRate * weightDecay             unless the decay is 0
@@ -12,10 +12,10 @@ import CShims
 ///     denominator = sqrt(square) / sqrt(1 - beta2^step) + epsilon
 ///     parameter += -learningRate / (1 - beta1^step) * average / denominator
 ///
-/// The averages have PyTorch's bits. Its square root is not rounded correctly on every CPU, so a parameter may differ by
-/// 1 or 2 units in the last place, of itself or of what is added to it.
+/// The averages have PyTorch's bits. Its square root is not rounded correctly on every CPU, so a parameter may differ
+/// by 1 or 2 units in the last place, of itself or of its change.
 package struct AdamWStepTask: KernelTask {
-    /// What differs from one group of parameters to another.
+    /// The options of a group of parameters.
     package struct Rule: BitwiseCopyable, Sendable {
         package var learningRate: Double
         package var weightDecay: Double
@@ -35,7 +35,7 @@ package struct AdamWStepTask: KernelTask {
     let step: shims_adamw_step
 
     /// - Parameters:
-    ///   - averages: and `squares`, of as many values as there are parameters, 0 before the first step.
+    ///   - averages: and `squares`, one value for each parameter, 0 before the first step.
     ///   - number: of the step, from 1.
     package init(
         parameters: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>,
@@ -53,12 +53,12 @@ package struct AdamWStepTask: KernelTask {
 
 extension AdamWStepTask {
     package func assertContract() {
-        assert(step.count >= 1, "there are no parameters")
+        assert(step.count >= 1, "no parameters")
     }
 
     var blockCount: Int { parameterBlockCount(step.count) }
 
-    /// What a block has to do.
+    /// The work of a block.
     func part(_ block: Int) -> shims_adamw_step {
         let range = parameterBlock(block, of: step.count)
         return step.part(range.lowerBound, range.count)

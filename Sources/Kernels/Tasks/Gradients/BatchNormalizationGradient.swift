@@ -9,7 +9,7 @@ package struct BatchNormalizationGradientTask: KernelTask {
     package let imageCount: Int
     /// With respect to the norm's result, after the gradient of the ReLU.
     package let gradient: Activation
-    /// What the norm normalised.
+    /// The input of the norm.
     package let input: Activation
     package let mean: UnsafePointer<Double>
     package let variance: UnsafePointer<Double>
@@ -38,13 +38,13 @@ package struct BatchNormalizationGradientTask: KernelTask {
         self.inputGradient = inputGradient
     }
 
-    /// How many values a channel has.
+    /// The number of values of a channel.
     var valueCount: Int { imageCount * input.height * input.width }
 }
 
 extension BatchNormalizationGradientTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         gradient.assertContract(imageCount: imageCount)
         input.assertContract(imageCount: imageCount)
         inputGradient.assertContract(imageCount: imageCount)

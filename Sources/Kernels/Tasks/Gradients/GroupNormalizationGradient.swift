@@ -8,7 +8,7 @@
 /// - `weightGradient[c] += sum over pixels of outputGradient * xhat`,
 /// - `biasGradient[c] += sum over pixels of outputGradient`.
 package struct GroupNormalizationGradientTask: KernelTask {
-    /// What the forward pass normalised.
+    /// The input of the forward pass.
     package let input: Activation
     /// A divisor of the number of channels. A group is a run of consecutive channels.
     package let groups: Int

@@ -47,7 +47,7 @@ package struct LinearGradientTask: KernelTask {
 
 extension LinearGradientTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         assert(linear.inputCount >= 1 && linear.outputCount >= 1, "a side of the layer is empty")
         assert(imageCount == 1 || inputStride >= linear.inputCount, "the inputs of images overlap")
         assert(imageCount == 1 || outputGradientStride >= linear.outputCount, "the gradients of images overlap")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// What the gradient of a BatchNorm is computed from, for each channel, in the memory that its phases share:
+/// The factors of a BatchNorm's gradient, for each channel, in the memory that its phases share:
 /// `inputGradient = scale * gradient + (shift + slope * (input - mean))`.
 struct NormGradientFactors {
     let scale: UnsafeMutablePointer<Float>

@@ -6,16 +6,16 @@
 /// - the gradient of the ReLU, `masked = gradient` where `result` is positive or NaN, else 0;
 /// - for each channel `sum = sum of masked` and `productSum = sum of masked * (input - mean)`, in Double.
 ///
-/// The sums are cut into parts of rows by the sizes alone, so that the bits do not depend on threads.
+/// The sums are split into parts of rows by the sizes alone, so that the bits do not depend on threads.
 package struct NormGradientSumsTask: KernelTask {
     /// At least 1. All activations are those of the first image.
     package let imageCount: Int
     package let gradient: Activation
     /// The result of the ReLU; nil for no ReLU, and then the gradient is `masked` already.
     package let result: Activation?
-    /// Written where there is a ReLU; only its pixels. It may be the gradient.
+    /// Written with a ReLU; only its pixels. It may be the gradient.
     package let masked: Activation
-    /// What the norm normalised; nil if the sums of products are not wanted.
+    /// The input of the norm; nil if the sums of products are not wanted.
     package let input: Activation?
     /// One value per channel; not read without an input.
     package let mean: UnsafePointer<Double>?
@@ -41,7 +41,7 @@ package struct NormGradientSumsTask: KernelTask {
 
 extension NormGradientSumsTask {
     package func assertContract() {
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         gradient.assertContract(imageCount: imageCount)
         if let result { assert(result.hasSize(of: gradient), "result and gradient differ in size") }
         if result != nil { assert(masked.hasSize(of: gradient), "masked and gradient differ in size") }

@@ -8,7 +8,7 @@ struct RowParts {
     let count: Int
     private let height: Int
 
-    /// - Parameter wanted: How many parts there should be, if there are rows enough.
+    /// - Parameter wanted: The wanted number of parts, if the rows are enough.
     init(imageCount: Int, height: Int, wanted: Int) {
         self.height = height
         rowCount = imageCount * height

@@ -3,7 +3,7 @@
 
 import CShims
 
-/// One step of SGD for parameters that follow each other, in place, with the bits of PyTorch's default path for the CPU:
+/// One step of SGD for contiguous parameters, in place, with the bits of PyTorch's default path for the CPU:
 /// scalars are rounded to Float, and the sums marked `fma` are rounded once.
 ///
 ///     g = fma(parameter, weightDecay, g)                      unless the decay is 0
@@ -12,7 +12,7 @@ import CShims
 ///     g = buffer, with Nesterov's momentum g = fma(buffer, momentum, g)
 ///     parameter = fma(g, -learningRate, parameter)
 package struct SGDStepTask: KernelTask {
-    /// What differs from one group of parameters to another.
+    /// The options of a group of parameters.
     package struct Rule: BitwiseCopyable, Sendable {
         package var learningRate: Double
         package var weightDecay: Double
@@ -34,7 +34,7 @@ package struct SGDStepTask: KernelTask {
     let step: shims_sgd_step
 
     /// - Parameters:
-    ///   - momentumBuffer: of as many values as there are parameters; used only with momentum.
+    ///   - momentumBuffer: one value for each parameter; used only with momentum.
     ///   - begins: whether this is the first step, which fills the buffer.
     package init(
         parameters: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>,
@@ -50,13 +50,13 @@ package struct SGDStepTask: KernelTask {
 
 extension SGDStepTask {
     package func assertContract() {
-        assert(step.count >= 1, "there are no parameters")
+        assert(step.count >= 1, "no parameters")
         assert(step.momentum_buffer != nil || step.momentum == 0, "momentum has no buffer")
     }
 
     var blockCount: Int { parameterBlockCount(step.count) }
 
-    /// What a block has to do.
+    /// The work of a block.
     func part(_ block: Int) -> shims_sgd_step {
         let range = parameterBlock(block, of: step.count)
         return step.part(range.lowerBound, range.count)

@@ -20,7 +20,7 @@ extension ScalingTask {
     }
 }
 
-/// The one kernel for it: as fast as memory on every CPU.
+/// The only kernel for it: as fast as memory on every CPU.
 enum Scaling {
     static var kernel: Kernel<ScalingTask> {
         Kernel(

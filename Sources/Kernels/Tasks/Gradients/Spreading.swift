@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Copies the pixels of one image `stride` apart, with zeros between them and in the border: what a convolution with stride 1
-/// reads to compute the gradient of one with a larger stride with respect to its input.
+/// Copies the pixels of one image `stride` apart, with zeros between them and in the border. A convolution with stride
+/// 1 reads the result to compute the gradient of one with a larger stride with respect to its input.
 package struct SpreadingTask: KernelTask {
     package let stride: Int
     /// Its border is not read.

@@ -4,11 +4,11 @@
 /// The gradient of a convolution with respect to its weights, over a batch of images:
 /// `gradient[o][i][r][s] = sum over images and output pixels of outputGradient[o] * input[i]` at tap (r, s) of the window.
 ///
-/// What follows is computed on the way: the products with the weights, which the gradient of a norm with running statistics
-/// is made of, and the gradient times a factor.
+/// It also computes the products with the weights, which the gradient of a norm with running statistics needs, and the
+/// gradient times a factor.
 ///
-/// Terms are added image by image, row by row; where a kernel cuts the sum into parts, the parts and their order depend on
-/// the sizes alone, so that the bits do not depend on threads.
+/// Terms are added image by image, row by row; if a kernel splits the sum into parts, the parts and their order depend
+/// on the sizes alone, so that the bits do not depend on threads.
 package struct WeightGradientTask: KernelTask {
     package let shape: ConvolutionShape
     /// At least 1. Input and output gradient are those of the first.
@@ -49,7 +49,7 @@ package struct WeightGradientTask: KernelTask {
 extension WeightGradientTask {
     package func assertContract() {
         shape.assertContract()
-        assert(imageCount >= 1, "there is no image")
+        assert(imageCount >= 1, "no images")
         input.assertContract(imageCount: imageCount)
         outputGradient.assertContract(imageCount: imageCount)
         assert(

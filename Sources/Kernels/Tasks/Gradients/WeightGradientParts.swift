@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// How the sums of a weight gradient are cut, and where the parts are in the memory that the phases share: for each part and
+/// The parts of the sums of a weight gradient, and their places in the memory that the phases share: for each part and
 /// output channel one float per float of a window, in the order of a window in memory (row, column, input channel).
 struct WeightGradientParts {
     /// The first phase computes parts, the second adds them up in PyTorch's order of weights.
@@ -17,7 +17,7 @@ struct WeightGradientParts {
         self.init(task, partCount: divideRoundingUp(wantedBlocks, blocks))
     }
 
-    /// - Parameter partCount: How many parts there should be, if there are rows enough.
+    /// - Parameter partCount: The wanted number of parts, if the rows are enough.
     init(_ task: WeightGradientTask, partCount: Int) {
         self.task = task
         rows = RowParts(imageCount: task.imageCount, height: task.shape.outputHeight, wanted: partCount)
@@ -40,7 +40,7 @@ struct WeightGradientParts {
     /// Adds up the parts of some output channels, the first part first, and finishes them.
     ///
     /// - Parameters:
-    ///   - order: Brings the taps of a number of channels, which are that far apart, together.
+    ///   - order: Gathers the taps of a number of channels, which are that far apart.
     ///   - finish: Writes the gradients of an output channel, and returns the sum of their products with the weights.
     @inline(__always)
     func combine(

@@ -6,8 +6,8 @@ import CShims
 /// The gradient of weights in tiles: some output channels by the floats of a panel, which are consecutive floats of a row of
 /// the window, summed up over the pixels of a few rows at a time.
 ///
-/// Vectors run over the floats of a window as they lie in memory. What has groups or few output channels is left to plain
-/// Swift.
+/// Vectors run over the floats of a window in the order of memory. What has groups or few output channels is left to
+/// plain Swift.
 enum VectorWeightGradient<Instructions: VectorInstructions> {
     static var kernel: Kernel<WeightGradientTask> {
         Kernel(
@@ -118,8 +118,8 @@ struct GradientPanels<Instructions: VectorInstructions> {
     }
 }
 
-/// The scratch memory of a block: the sums of its tiles, and what they are computed from for a few rows, together: pixels lie
-/// apart by powers of two, of which a cache holds few.
+/// The scratch memory of a block: the sums of its tiles, and what they are computed from for a few rows, together:
+/// distances of pixels are powers of two, of which a cache holds few.
 struct GradientScratch<Instructions: VectorInstructions> {
     let sums: UnsafeMutablePointer<Float>
     /// Of all tiles: for each, its output channels of all pixels.

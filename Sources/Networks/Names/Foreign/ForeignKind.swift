@@ -3,11 +3,11 @@
 
 import Runtime
 
-/// What a module inside the stem or the blocks of a file's network is that this network does not have.
+/// The kind of a module inside the stem or the blocks of a file's network that this network lacks.
 package struct ForeignKind: BitwiseCopyable {
-    /// In the words of the field, with what it would take to compute it. Static.
+    /// In the terms of the field, with what to do. Static.
     package let words: Bytes
-    /// Whether its names tell for certain. Of others, tensors of other shapes tell more of the file's network.
+    /// Whether its names are certain evidence. For others, tensors of other shapes say more about the file's network.
     package let isCertain: Bool
 
     private init(_ words: StaticString, isCertain: Bool = true) {
@@ -20,7 +20,7 @@ package struct ForeignKind: BitwiseCopyable {
         isCertain = true
     }
 
-    static var unknown: ForeignKind { ForeignKind("a module that is not known here", isCertain: false) }
+    static var unknown: ForeignKind { ForeignKind("an unknown module", isCertain: false) }
     static var moreBlocks: ForeignKind {
         ForeignKind("more blocks than this network has; build the deeper network", isCertain: false)
     }
@@ -29,37 +29,40 @@ package struct ForeignKind: BitwiseCopyable {
             "a third convolution in each block; build a network of Bottlenecks (depth 50 and more)", isCertain: false)
     }
     static var bias: ForeignKind {
-        ForeignKind("biases of convolutions that are not zero; computing them takes convolutions with biases")
+        ForeignKind("biases of convolutions that are not zero, which are not supported")
     }
     static var deepStem: ForeignKind {
         ForeignKind(
-            "a deep stem (ResNet-C, -D); build the network that has one, as resnet50d, or create it from the file")
+            "a deep stem (ResNet-C, -D); build a network with one, such as resnet50d, or create it from the file")
     }
     /// CLIP's, DeepLab's and PaddleDetection's.
     static var otherStem: ForeignKind {
-        ForeignKind("a deep stem of another kind; computing it takes its own convolutions and pooling")
+        ForeignKind("a deep stem of another kind, which is not supported")
     }
     static var singleStem: ForeignKind {
         ForeignKind(
-            "a stem of one convolution; build the network that has one, as resnet50, or create it from the file")
+            "a stem of one convolution; build a network with one, such as resnet50, or create it from the file")
     }
     static var averageShortcut: ForeignKind {
         ForeignKind(
-            "shortcuts with average pooling (ResNet-D); build the network that has them, as resnet50d, or create it from the file"
+            """
+            shortcuts with average pooling (ResNet-D); build a network with them, such as resnet50d, or create it from \
+            the file
+            """
         )
     }
     static var plainShortcut: ForeignKind {
         ForeignKind(
-            "shortcuts without pooling; build the network that has them, as resnet50, or create it from the file")
+            "shortcuts without pooling; build a network with them, such as resnet50, or create it from the file")
     }
     static var preactivation: ForeignKind {
-        ForeignKind("a pre-activation network; build that, as resnetv2_50, or create it from the file")
+        ForeignKind("a pre-activation network; build one, such as resnetv2_50, or create it from the file")
     }
     static var postactivation: ForeignKind {
-        ForeignKind("a network without pre-activation; build that, as resnet50, or create it from the file")
+        ForeignKind("a network without pre-activation; build one, such as resnet50, or create it from the file")
     }
     static var splitAttention: ForeignKind {
-        ForeignKind("split attention (ResNeSt); computing it takes grouped convolutions and a gate on their sum")
+        ForeignKind("split attention (ResNeSt), which is not supported")
     }
     static var parametrisation: ForeignKind {
         ForeignKind("a parametrisation; remove it before saving (torch.nn.utils.parametrize.remove_parametrizations)")

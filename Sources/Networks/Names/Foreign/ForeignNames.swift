@@ -3,12 +3,12 @@
 
 import Runtime
 
-/// Tells by its name what a tensor is that a network of a configuration has no use for.
+/// Classifies, by name, the tensors that a network of a configuration does not use.
 package struct ForeignNames: ~Copyable {
     package enum Reading: BitwiseCopyable {
-        /// Of no consequence for features.
+        /// Without effect on features.
         case ignorable
-        /// Nobody knows, but it is no module.
+        /// Unknown, but not a module.
         case unexpected
         /// In a module that the network does not compute.
         case foreign(ForeignKind)
@@ -18,13 +18,13 @@ package struct ForeignNames: ~Copyable {
     /// The number of blocks that each stage has in this network, 0 if it is not built.
     private let blockCounts: BlockCounts
     private let architecture: Architecture
-    /// Whether there is nothing after the stem's convolutions, and nothing after the last stage.
+    /// Whether nothing follows the stem's convolutions, and nothing the last stage.
     private let isStemAlone: Bool
     private let hasPooled: Bool
     /// Whether the file's first convolution is 3x3.
     private let hasSmallStem: Bool
 
-    /// - Parameter stemShape: Of the tensor of the file that has the name of `stemName`, if there is one.
+    /// - Parameter stemShape: Of the file's tensor with the name `stemName`, if it has one.
     package init(
         _ configuration: Configuration, stemShape: UnsafeBufferPointer<Int64>?
     ) throws(BackboneError) {
@@ -48,22 +48,22 @@ package struct ForeignNames: ~Copyable {
     package static var stemName: StaticString { "conv1.weight" }
 
     /// - Parameters:
-    ///   - name: One of ours, or of the file where it is none.
+    ///   - name: Our name, or the file's if it has no other.
     ///   - rank: Dimensions of the tensor.
     package func read(_ name: Bytes, rank: Int) -> Reading {
         if Self.isHead(name) || isCounter(name) || isUnbuilt(name) { return .ignorable }
-        // What is called after a parameter, as a part of the same storage may be, is not a module.
+        // A name below that of a parameter, such as a part of its storage, is not a module.
         if isBelowParameter(name) { return .unexpected }
         return kind(of: name, rank: rank).map { .foreign($0) } ?? .unexpected
     }
 
-    /// Whether a name is that of a classifier, of which the backbone has no need.
+    /// Whether a name is that of a classifier, which the backbone does not need.
     private static func isHead(_ name: Bytes) -> Bool { name.hasPrefix("fc.") || name.hasPrefix("head.fc.") }
 
     /// Whether a name is that of a bias of one of the network's convolutions that have none.
     package func isBias(_ name: Bytes) -> Bool { partInConvolution(name).map { equal($0, "bias") } ?? false }
 
-    /// What stands inside one of the network's convolutions, whatever the block: "weight"; nil for other names.
+    /// The part of a name inside one of the network's convolutions, whatever the block: "weight"; nil for other names.
     private func partInConvolution(_ name: Bytes) -> Bytes? {
         var reader = NameReader(name)
         if let place = BlockName(name) {
@@ -85,17 +85,18 @@ package struct ForeignNames: ~Copyable {
         return reader.rest
     }
 
-    /// What the convolution of a shortcut is called in a block.
+    /// The name of a shortcut's convolution in a block.
     private var shortcutName: StaticString {
         architecture.isPreactivation ? "downsample.conv." : averagesShortcuts ? "downsample.1." : "downsample.0."
     }
 
-    /// What profilers leave behind in every module.
+    /// Counters that profilers add to every module.
     private func isCounter(_ name: Bytes) -> Bool {
         name.hasSuffix("total_ops") || name.hasSuffix("total_params")
     }
 
-    /// Whether a part before the last is called as a parameter or a statistic; parametrised ones are modules by that name.
+    /// Whether a part before the last has the name of a parameter or a statistic; parametrised ones are modules of that
+    /// name.
     private func isBelowParameter(_ name: Bytes) -> Bool {
         var rest = name
         var isParametrized = false
@@ -110,14 +111,14 @@ package struct ForeignNames: ~Copyable {
         return false
     }
 
-    /// Whether a name is that of a part of the architecture that comes after all that this network gives.
+    /// Whether a name belongs to a part of the architecture after all outputs of this network.
     private func isUnbuilt(_ name: Bytes) -> Bool {
         if isStemAlone && architecture.pooling == .convolution && name.hasPrefix("maxpool.") { return true }
         if !hasPooled && architecture.isPreactivation && name.hasPrefix("norm.") { return true }
         return StageName(name).map { blockCounts[$0.stage - 1] == 0 } ?? false
     }
 
-    /// The kind of a module by one of its names; nil if it stands neither in the stem nor in a stage.
+    /// The kind of a module by one of its names; nil if it is neither in the stem nor in a stage.
     private func kind(of name: Bytes, rank: Int) -> ForeignKind? {
         if var place = StageName(name) {
             guard place.isPreactivation == architecture.isPreactivation else {
@@ -133,9 +134,9 @@ package struct ForeignNames: ~Copyable {
         if reader.take("bn1.") { return named(reader.rest) ?? .unknown }
         if reader.take("stem.") || reader.take("layer0.") { return named(reader.rest) ?? .otherStem }
         if reader.take("maxpool.") { return named(reader.rest) ?? .unknown }
-        // CLIP's deep stem has no module of its own. Behind a 7x7 they are a head's.
+        // CLIP's deep stem has no module of its own. After a 7x7 they belong to a head.
         if hasSmallStem && (reader.take("conv2.") || reader.take("conv3.")) { return .otherStem }
-        // Beside the stem and the stages only what is known to stand between them: heads have names of all kinds.
+        // Outside of the stem and the stages only known modules between them: heads have names of all kinds.
         return parts.kind(of: firstPart(of: name))
     }
 
@@ -156,7 +157,7 @@ package struct ForeignNames: ~Copyable {
         if let known = named(rest) { return known }
         var reader = NameReader(rest)
         if reader.take("downsample.") {
-            // A norm, of one dimension, tells only that this network has no shortcut in this block.
+            // A norm, of one dimension, only shows that this network has no shortcut in this block.
             if averagesShortcuts { return rank > 1 && reader.take("0.") ? .plainShortcut : .unknown }
             let isPooled = rank > 1 && reader.take("1.") || reader.take("2.") || reader.take("3.")
             return isPooled ? .averageShortcut : .unknown
@@ -167,21 +168,21 @@ package struct ForeignNames: ~Copyable {
         return .unknown
     }
 
-    /// The kind of what stands inside a convolution; nil if it is not known.
+    /// The kind of a module inside a convolution; nil if it is not known.
     private func kind(inConvolution part: Bytes) -> ForeignKind? {
         if equal(part, "bias") { return .bias }
         if let known = named(part) { return known }
         return part.hasPrefix("parametrizations.") || part.hasPrefix("weight_") ? .parametrisation : nil
     }
 
-    /// ResNeSt's modules, in the place of a convolution.
+    /// ResNeSt's modules, which replace a convolution.
     private func splitAttention(_ part: Bytes) -> ForeignKind? {
         let first = firstPart(of: part)
         return equal(first, "conv") || equal(first, "bn0") || equal(first, "fc1") || equal(first, "radix")
             ? .splitAttention : nil
     }
 
-    /// The kind that any part of a name stands for.
+    /// The kind of any part of a name.
     private func named(_ name: Bytes) -> ForeignKind? {
         // timm's modules are all called `se`.
         if name.hasPrefix("se.conv.") { return parts.kind(of: bytes(of: "eca")) }

@@ -53,7 +53,7 @@ static bool says_something(const std::vector<float> &values) {
 void all_outputs_equal_those_of_c() {
     const std::vector<float> floats = make_floats();
     const backbone::ConstTensor image(floats.data(), image_shape);
-    // The second network has three stages: C5 is none of its outputs.
+    // The second network has three stages: C5 is not one of its outputs.
     for (const char *name : {"seresnet18", "resnet20"}) {
         backbone::Options options = small_options();
         options.architecture = name;
@@ -191,7 +191,7 @@ void warnings_are_those_of_c() {
     const char *text = nullptr;
     CHECK(backbone_get_warning(net.c(), 0, &text) == BACKBONE_STATUS_OK);
     CHECK(found.size() == 1 && found[0] == text && found[0].find("were not applied") != std::string::npos);
-    // With the same formula for floats there is nothing to warn of, and the features are those of the bytes.
+    // With the same formula for floats it does not warn, and the features are those of the bytes.
     options.normalization = BACKBONE_NORMALIZE_ALL;
     Net all(options);
     CHECK(all.options().normalization == BACKBONE_NORMALIZE_ALL);

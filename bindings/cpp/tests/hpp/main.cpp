@@ -19,7 +19,7 @@
 static bool memory_can_run_out = true;
 static bool out_of_memory = false;
 
-/// The library allocates through this alone, and this program's own stands in its place.
+/// The library allocates only through this function, which this program replaces.
 extern "C" int posix_memalign(void **out, std::size_t alignment, std::size_t size) noexcept {
     if (out_of_memory) return 12; // ENOMEM
     *out = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);

@@ -45,4 +45,4 @@ template <class T>
 using Forwarded = decltype(std::declval<T &>().forward(std::declval<backbone::Pixels>()));
 template <class T>
 constexpr bool can_forward<T, std::void_t<Forwarded<T>>> = true;
-static_assert(can_forward<Net> && !can_forward<const Net>, "a forward in training mode changes the network");
+static_assert(can_forward<Net> && !can_forward<const Net>, "a forward pass in training mode changes the network");

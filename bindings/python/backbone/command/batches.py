@@ -17,10 +17,10 @@ import numpy as np
 from ..images import Pixels
 from .inputs import Source
 
-# Bytes of decoded images that wait, beyond which no other is begun: the largest photographs have 300 MB each.
+# Limit of bytes of decoded images that wait: the largest photographs have 300 MB each.
 _MOST_WAITING = 256 << 20
 
-# Pixels of a batch: more gain nothing, and C2 alone takes 64 bytes for each.
+# Pixels of a batch: more are not faster, and C2 alone needs 64 bytes for each.
 _MOST_PIXELS = 1 << 21
 
 
@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass
 class Failure:
-    """An image that cannot be had."""
+    """An image that could not be loaded."""
 
     source: Source
     error: Exception
@@ -57,7 +57,7 @@ class Batches:
         self._threads = threads
         self._decoding: deque[tuple[int, Source, Future[Pixels]]] = deque()
         self._groups: dict[tuple[int, ...], list[tuple[Source, Pixels]]] = {}
-        # Guarded by `_room`: bytes decoded and not yet given out, and the image without which nothing goes on.
+        # Guarded by `_room`: bytes decoded and not yet passed on, and the image that the next batch waits for.
         self._room = threading.Condition()
         self._held = 0
         self._wanted = -1
@@ -81,7 +81,7 @@ class Batches:
                 if len(self._groups[image.shape]) >= self._fitting(image):
                     yield self._taken(image.shape)
                 elif self._grouped() > _MOST_WAITING or sum(map(len, self._groups.values())) >= 8 * self._size:
-                    # Images of many sizes: the fullest batch goes as it is.
+                    # Images of many sizes: the fullest batch is passed on incomplete.
                     yield self._taken(max(self._groups, key=lambda shape: len(self._groups[shape])))
             for shape in list(self._groups):
                 yield self._taken(shape)
@@ -92,7 +92,7 @@ class Batches:
             pool.shutdown(cancel_futures=True)
 
     def _top_up(self, pool: ThreadPoolExecutor) -> bool:
-        """Have images decoded ahead, a batch and one for each thread; whether any is left."""
+        """Decode images ahead, a batch and one for each thread; return whether any is left."""
         for index, source in itertools.islice(self._sources, self._size + self._threads - len(self._decoding)):
             self._decoding.append((index, source, pool.submit(self._decoded, index, source.path)))
         return bool(self._decoding)

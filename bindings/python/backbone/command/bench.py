@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone bench`: how long a forward takes here."""
+"""`backbone bench`: the time of a forward pass on this machine."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from .timing import Setup
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 
 
-@click.command(short_help="Measure the time of a forward.")
+@click.command(short_help="Measure the time of a forward pass.")
 @timing_options
-@click.option("--repeat", type=click.IntRange(1, 100_000), metavar="N", default=20, help="Forwards that are measured.")
+@click.option("--repeat", type=click.IntRange(1, 100_000), metavar="N", default=20, help="Measured forward passes.")
 @click.option(
     "--warm-up",
     type=click.IntRange(1, 1000),
     metavar="N",
     default=3,
-    help="Forwards before them: the first one plans, allocates and packs the weights.",
+    help="Forward passes before them: the first one plans, allocates and packs the weights.",
 )
 @json_option
 def command(setup: Setup, repeat: int, warm_up: int, as_json: bool) -> None:
-    """Measure one forward, from an input in memory to the features: quantiles in milliseconds, and images per second.
+    """Measure one forward pass, from an input in memory to the features: quantiles in milliseconds, and images per
+    second.
 
     Times depend on the weights, which decide how many zeros kernels skip: --weights measures a trained network.
 
@@ -38,7 +39,7 @@ def command(setup: Setup, repeat: int, warm_up: int, as_json: bool) -> None:
     """
     with setup.open() as net, progress("bench", warm_up + repeat) as advance:
         x = setup.input(net)
-        # The features of every forward go to the same memory: new pages would be a part of the time.
+        # The features of every forward pass go to the same memory: new pages would be a part of the time.
         out = net(x)
         advance(1)
         for _ in range(warm_up - 1):

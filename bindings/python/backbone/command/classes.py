@@ -41,7 +41,7 @@ def names_of(path: str | None, net: ResNet, known: list[str] | None = None) -> l
 
 
 def class_of(text: str, names: list[str], path: str | None) -> int:
-    """The number of the class that a name, or else a number, means.
+    """The number of the class with a name, or else with a number.
 
     Args:
         text: what --class says.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone classify`: what the classifier of a checkpoint says of images."""
+"""`backbone classify`: the most likely classes of images."""
 
 from __future__ import annotations
 

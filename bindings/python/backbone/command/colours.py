@@ -39,7 +39,7 @@ def colour_map() -> Pixels:
     t = np.linspace(0, 1, 256)
     lightness = 0.15 + 0.80 * t
     hue = np.radians(290 + 175 * t)
-    # Of all hues on the way the screen has at least as much colour as this: nothing is cut off.
+    # A screen has at least this much colour in all hues of the map, so nothing is clipped.
     chroma = 0.075 + 0.105 * np.sin(np.pi * t)
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], -1)
     linear = np.clip((lab @ _TO_ROOTS.T) ** 3 @ _TO_LINEAR.T, 0, 1)
@@ -51,5 +51,5 @@ def colour_map() -> Pixels:
 
 
 def coloured(values: npt.NDArray[np.float64]) -> Pixels:
-    """Colours of values from 0 to 1; beyond these, of the nearest of the two. Shape (..., 3)."""
+    """Colours of values from 0 to 1; values outside get the nearest of the two. Shape (..., 3)."""
     return colour_map()[np.rint(255 * np.clip(values, 0, 1)).astype(np.intp)]

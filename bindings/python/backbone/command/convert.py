@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone convert`: a checkpoint in another form."""
+"""`backbone convert`: a checkpoint in another format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ENDINGS = (".pth", ".pt", ".bin", ".pth.tar", ".safetensors")
 @click.option("--in-channels", type=click.IntRange(1, 4096), metavar="N", help="Channels of the new stem.")
 @architecture_option
 @style_option
-@click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @json_option
 def command(
     source: str,
@@ -47,11 +47,11 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write the weights of IN, a checkpoint of any kind that is read here, to OUT.
+    """Write the weights of IN, a checkpoint in any supported format, to OUT.
 
-    By the ending of OUT it is a zip archive as torch.save writes it (.pth, .pt, .bin, .pth.tar) or safetensors
-    (.safetensors): float32, under torchvision's names, without what does not belong to the backbone. OUT appears only
-    when it is complete.
+    The suffix of OUT selects a zip archive as of torch.save (.pth, .pt, .bin, .pth.tar) or safetensors (.safetensors).
+    Both are float32, under torchvision's names, without tensors outside of the backbone. OUT appears only when it is
+    complete.
 
     \b
     backbone convert model_final.pkl resnet50.safetensors
@@ -60,7 +60,7 @@ def command(
         raise click.UsageError(f"OUT is {out!r}; it must end in {', '.join(_ENDINGS)}")
     channels = _channels(input_channels, in_channels)
     if os.path.lexists(out) and not force:
-        raise click.ClickException(f"{out} is there already; --force replaces it")
+        raise click.ClickException(f"{out} exists; pass --force to replace it")
     load["input_channels"] = input_channels
     options: dict[str, Any] = {} if channels is None else {"in_channels": channels}
     with CheckpointOptions(load, style, architecture).create(source, **options) as net:

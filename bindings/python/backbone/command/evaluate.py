@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone evaluate`: how well a classifier does on images whose classes are known."""
+"""`backbone evaluate`: the accuracy of a classifier on images with known classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .options import json_option, network_options
 from .saved import settings_of, with_saved
 from .terminal import counted_images, print_json, print_table, printable, progress, warn
 
-# Classes that are listed for people: those that are recognised least.
+# Number of listed classes: those that are recognised least.
 _LISTED = 5
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What `backbone gradcam` and `backbone saliency` share: targets, pictures and reports."""
+"""The common parts of `backbone gradcam` and `backbone saliency`: targets, pictures and reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HEAD = re.compile(r"(head\.)?fc\.(weight|bias)")
 
 @dataclass(frozen=True)
 class Asked:
-    """What to explain, as the options say."""
+    """The target of the options."""
 
     name: str | None
     names_file: str | None
@@ -41,7 +41,7 @@ class Asked:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the network must compute for the target."""
+        """The outputs that the target needs."""
         return ("logits",) if self.feature is None else (self.feature.stage,)
 
     def open(self, network: NetworkOptions, outputs: tuple[str, ...]) -> ResNet:
@@ -57,8 +57,8 @@ class Asked:
             if self.feature is not None or not missing or not all(_HEAD.fullmatch(name) for name in missing):
                 raise
             raise click.ClickException(
-                f"{network.weights} has no classifier, so there are no classes to explain; explain a channel of a "
-                "stage with --feature, as in C4:17, or pass a checkpoint with the classifier"
+                f"{network.weights} has no classifier, so no classes to explain; explain a channel of a stage "
+                "with --feature, as in C4:17, or pass a checkpoint with the classifier"
             ) from None
 
     def target(self, net: ResNet, weights: str, known: list[str] | None) -> tuple[int | Feature | None, list[str]]:
@@ -135,7 +135,7 @@ def output_of(image: str, out: str | None, ending: str) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """What is written of one image, and how.
+    """The result for one image, and how to draw it.
 
     Attributes:
         explanation: of the image alone.
@@ -143,9 +143,9 @@ class Report:
         stage: of the map; "" for the input.
         heat: of shape (h, w).
         stride: pixels for each position of it.
-        picture: what the network saw.
+        picture: the network's input.
         strength: the heat of each pixel of the picture.
-        high: what is drawn in the brightest colour, with all above.
+        high: values from this on have the brightest colour.
     """
 
     explanation: Explanation
@@ -168,7 +168,7 @@ class Report:
 
     @property
     def label(self) -> str:
-        """What the map is of."""
+        """The subject of the map."""
         return self.stage or "saliency"
 
     @property

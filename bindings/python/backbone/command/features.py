@@ -105,7 +105,7 @@ class _Run:
     "--pool",
     type=click.Choice(["none", "avg"]),
     default="none",
-    help="avg: the mean over all places, one value per channel.",
+    help="avg: the mean over all positions, one value per channel.",
 )
 @click.option("--format", "kind", type=click.Choice(["npz", "safetensors"]), default="npz", help="Of the outputs.")
 @preparation_options
@@ -122,7 +122,7 @@ class _Run:
     metavar="DIR",
     help="The folder that outputs are named relative to.  [default: the deepest that has all that IMAGES names]",
 )
-@click.option("--overwrite", is_flag=True, help="Compute all, in place of outputs that are there.")
+@click.option("--overwrite", is_flag=True, help="Compute all, and replace existing outputs.")
 @json_option
 def command(
     images: tuple[str, ...],
@@ -147,9 +147,9 @@ def command(
     IMAGES are files, folders (with all below), patterns, @LIST for a file with one of these in each line, or - for such
     lines from the standard input. The features of photos/a/b.jpg go to DIR/a/b.jpg.npz if IMAGES is photos.
 
-    Outputs that are there, of the same image, weights and settings, are not computed again: a run that was interrupted
-    goes on where it was if started again. DIR/features.jsonl says what each was made with. Images that
-    fail, or whose outputs cannot be written, are reported at the end, with exit status 1.
+    Existing outputs of the same image, weights and settings are skipped: an interrupted run continues if started again.
+    DIR/features.jsonl records the settings of each. Images that fail, or whose outputs cannot be written, are reported
+    at the end, with exit status 1.
 
     \b
     As torchvision evaluates:  backbone features photos -w resnet50.pth -o out --resize 256 --crop 224
@@ -214,15 +214,15 @@ def _refuse_other_settings(run: _Run, sources: list[Source]) -> None:
         output, difference = others[0]
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise click.ClickException(
-            f"{os.path.join(run.out, output)}{more} came of other settings ({difference}): --overwrite replaces what "
-            "is there, another --out keeps it"
+            f"{os.path.join(run.out, output)}{more} came of other settings ({difference}); pass --overwrite to "
+            "replace them, or another --out to keep them"
         )
 
 
 def _compute(
     run: _Run, sources: list[Source], network: NetworkOptions, preparation: Preparation, size: int, decoders: int
 ) -> dict[str, Any]:
-    """Compute and write the outputs of these images. Returns what the network is."""
+    """Compute and write the outputs of these images. Returns a description of the network."""
     with network.open(run.outputs) as net:
         report = report_of(net)
         try:

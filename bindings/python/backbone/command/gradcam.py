@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone gradcam`: where a stage has what speaks for a class, as a picture."""
+"""`backbone gradcam`: where a stage has evidence for a class, as a picture."""
 
 from __future__ import annotations
 

@@ -37,13 +37,13 @@ _NAMES = (
 
 
 class Interrupted(click.ClickException):
-    """The user has stopped the work; the message says how it may go on."""
+    """The user has stopped the work; the message says how to continue."""
 
     exit_code = 130
 
 
 class Commands(click.Group):
-    """Subcommands that are imported when they are needed: a start takes no longer than what is asked for."""
+    """Subcommands that are imported when they are needed, so that each starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All subcommands."""
@@ -59,7 +59,7 @@ class Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and end the process: 0 for success, 1 for a failure, 2 for wrong usage, 130 for an interruption."""
         extra["standalone_mode"] = False
-        # Pillow's remarks on large or slightly damaged pictures; what it cannot read is an error all the same.
+        # Pillow's warnings about large or slightly damaged pictures; unreadable ones are still errors.
         warnings.filterwarnings("ignore", module="PIL")
         warnings.showwarning = _show_warning
         sys.exit(_exit_code(lambda: super(Commands, self).main(*args, **extra)))
@@ -73,7 +73,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A warning as people read it; those of others with the line that they are about."""
+    """The text of a warning; those of other packages with their line."""
     ours = issubclass(category, BackboneWarning)
     warn(str(message) if ours else f"{filename}:{lineno}: {category.__name__}: {message}")
 
@@ -94,7 +94,7 @@ def _exit_code(run: Callable[[], Any]) -> int:
         _say_error("interrupted")
         return Interrupted.exit_code
     except BrokenPipeError:
-        # Who reads the output has seen enough. What is left of it must not fail again when the process ends.
+        # The reader of the output has closed it. The rest must not fail again when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, ValueError, MemoryError, MismatchError) as error:
@@ -103,14 +103,14 @@ def _exit_code(run: Callable[[], Any]) -> int:
 
 
 def message_of(error: BaseException) -> str:
-    """An error as people read it."""
+    """The text of an error."""
     if isinstance(error, OSError) and error.strerror:
         if error.filename is None:
             return error.strerror
         return f"{error.filename}: {error.strerror}" if error.filename != "" else f"'': {error.strerror}"
     text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
     if isinstance(error, MismatchError):
-        # The options of a load by their names here.
+        # Options of a load under their names on the command line.
         for name in ALLOWING:
             text = text.replace(f"set {name}", f"pass --{name.replace('_', '-')}")
     return text
@@ -127,4 +127,4 @@ def _say_error(message: str) -> None:
 )
 @click.version_option(f"{__version__} (libbackbone {library_version()})", message="backbone %(version)s")
 def commands() -> None:
-    """ResNets on a CPU: features and classes of images, from the checkpoints that PyTorch wrote."""
+    """ResNets on a CPU: features and classes of images, from PyTorch checkpoints."""

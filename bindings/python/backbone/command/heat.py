@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Features as heat maps over the picture that they are of."""
+"""Features as heat maps over their picture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Measure = Literal["l2", "mean"]
 
 @dataclass(frozen=True)
 class HeatMap:
-    """How strongly a stage responds at each position.
+    """The strength of a stage's response at each position.
 
     Attributes:
         strength: of shape (h, w).
-        low: the value that gets the darkest colour, as do all below.
-        high: the value that gets the brightest colour, as do all above.
+        low: values up to this have the darkest colour.
+        high: values from this on have the brightest colour.
         stride: pixels of the picture for each position.
     """
 
@@ -48,8 +48,8 @@ class HeatMap:
     def over(self, picture: Pixels, opacity: float, pixelated: bool = False) -> Pixels:
         """The map in colours over the picture in gray, of the picture's shape (H, W, 3).
 
-        Position i of a stage has its centre at pixel stride * i, since every convolution on the way to it pads by half
-        of its kernel. Between centres the map is bilinear; `pixelated`, each pixel gets the value of the nearest one.
+        Position i of a stage has its centre at pixel stride * i, since every convolution before it pads by half of its
+        kernel. Between centres the map is bilinear; with `pixelated` each pixel gets the value of the nearest centre.
         """
         size = picture.shape[:2]
         strength = (nearest if pixelated else smoothed)(self.strength, self.stride, size)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Which images the arguments of a command mean, and what their outputs are called."""
+"""The images of a command's arguments, and the names of their outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Source:
     """An image.
 
     Attributes:
-        path: as it was given, or found in what was given.
+        path: as given, or found in a given folder.
         name: the path below the common folder of all arguments; no two images have the same.
     """
 
@@ -30,7 +30,7 @@ class Source:
 
 
 def sources_of(arguments: Sequence[str], root: str | None) -> list[Source]:
-    """The images that arguments mean, each once, in the order of the arguments.
+    """The images of the arguments, each once, in the order of the arguments.
 
     Args:
         arguments: files; folders, of which all images below are taken in the order of their names, hidden ones
@@ -39,7 +39,7 @@ def sources_of(arguments: Sequence[str], root: str | None) -> list[Source]:
         root: the folder that names are relative to; None: the deepest folder that has all that the arguments name.
 
     Raises:
-        click.ClickException: an argument means no image; an image lies outside of `root`.
+        click.ClickException: an argument has no image; an image is outside of `root`.
         OSError: a list or a folder cannot be read.
     """
     found: dict[str, str] = {}
@@ -91,5 +91,7 @@ def _expanded(argument: str) -> tuple[str, list[str]]:
 def _name(path: str, top: str) -> str:
     name = os.path.relpath(path, top)
     if name == os.pardir or name.startswith(os.pardir + os.sep):
-        raise click.UsageError(f"{path} lies outside of the folder {top} that --root names")
+        raise click.UsageError(
+            f"{path} is outside of the folder {top} that --root names; pass a folder that contains all images"
+        )
     return name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone inspect`: what a checkpoint is."""
+"""`backbone inspect`: the content of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .terminal import print_table, warn
 
 _CLASSES = ("loaded", "missing", "unexpected", "ignorable", "mismatched")
 
-# How many names of a class are listed unless all are asked for.
+# The number of listed names of a class without --names.
 _LISTED = 8
 
 
-@click.command(short_help="Tell what a checkpoint is.")
+@click.command(short_help="Report the content of a checkpoint.")
 @click.argument("file")
 @key_options
 @click.option("--names", "all_names", is_flag=True, help="List all names with their shapes.")
 @json_option
 def command(file: str, load: LoadOptions, all_names: bool, as_json: bool) -> None:
-    """Tell what network FILE holds, in what form, and which names belong to it. Nothing in it is executed.
+    """Report the network in FILE, its format, and the names that belong to it. The file is parsed, never executed.
 
     With --json it is the library's report, with all names and shapes.
     """
@@ -55,7 +55,7 @@ def _show(report: LoadReport, all_names: bool, as_json: bool) -> None:
         ("input channels", report.input_channels or "-"),
         ("base channels", report.base_channels or "-"),
         ("classes", report.num_classes or "-"),
-        ("style", report.style or "cannot be told"),
+        ("style", report.style or "unknown"),
         ("assumed", report.assumed or "-"),
         ("tensors", report.tensors),
     ]

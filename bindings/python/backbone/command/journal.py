@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a folder of features was made with, so that an interrupted run can go on."""
+"""The settings of the outputs in a folder of features, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "features.jsonl"
 
 
 class JournalError(OSError):
-    """A line cannot be written. Without it no later run would know of the output."""
+    """A line cannot be written. Without it later runs would not know the output."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,21 @@ class _Entry:
 class Journal:
     """A line of JSON for each output, in a file beside them, which only grows.
 
-    There are two kinds of lines, the last of which for a name counts:
+    Lines are of two kinds; for each name the last one counts:
 
         {"settings": ID, "values": {...}}                               what ID stands for
         {"output": NAME, "settings": ID, "image": [BYTES, MTIME_NS], "size": BYTES}
 
-    An output is what its line says if the file has that size. A line is written after its output: a run that is killed
+    The line describes the output if the file has that size. A line is written after its output: a run that is killed
     between the two makes that output again.
 
     Several processes may write to it at once: each line is one `write` to the end of the file, under a lock that lasts
-    from the appearance of the output to the end of its line (`recorded`). So the last line is of the output that is
-    there, whichever process was last.
+    from the appearance of the output to the end of its line (`recorded`). So the last line describes the existing
+    output, whichever process was last.
 
     Args:
         folder: where the outputs are; it need not exist.
-        settings: what the features of this run depend on.
+        settings: all settings that the features of this run depend on.
     """
 
     def __init__(self, folder: str, settings: dict[str, Any]) -> None:
@@ -76,12 +76,12 @@ class Journal:
                     continue
 
     def is_done(self, output: str, image: str) -> bool:
-        """Whether the output is there, made of this image as it is now with the settings of this run."""
+        """Whether the output exists, made from the present image with the settings of this run."""
         entry = self._entry(output)
         return entry is not None and entry.settings == self._id and entry.image == _identity(image)
 
     def difference(self, output: str) -> str:
-        """What is other about the settings that the output was made with, "resize: 256, now 224"; "" if nothing is."""
+        """The differences of the output's settings from the present ones, "resize: 256, now 224"; "" without any."""
         entry = self._entry(output)
         if entry is None or entry.settings == self._id:
             return ""
@@ -137,7 +137,7 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError:
-            # A file system without locks, where a single process may write all the same.
+            # A file system without locks: a single process may still write.
             yield
             return
         try:
@@ -157,7 +157,7 @@ class Journal:
 
 
 def _identity(path: str) -> list[int] | None:
-    """What changes when a file is replaced; None if there is none."""
+    """Values that change when a file is replaced; None without one."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Images whose classes are known, for `backbone evaluate`."""
+"""Images with known classes, for `backbone evaluate`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .saved import classes_of
 
 
 def known_classes(path: str | None, notes: Mapping[str, Any] | None) -> list[str] | None:
-    """The classifier's classes, if a file or the notes of its training tell them.
+    """The classifier's classes, if a file or the notes of its training have them.
 
     Raises:
         OSError: the file cannot be read.
@@ -38,7 +38,7 @@ def labelled_examples(
         settings: of the training of the classifier; empty if nothing is known of it.
 
     Raises:
-        click.ClickException: there is no such subset.
+        click.ClickException: the subset is missing.
         FolderError: the classes are not those of the classifier.
         OSError: a folder cannot be read.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""`backbone layers`: how each layer is computed, and what it takes."""
+"""`backbone layers`: the algorithm and the time of each layer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .terminal import print_json, print_table, progress
 from .timing import Setup
 
 
-@click.command(short_help="List the layers with what each takes.")
+@click.command(short_help="List the layers with the time of each.")
 @timing_options
 @click.option(
     "--repeat",
     type=click.IntRange(1, 10_000),
     metavar="N",
     default=5,
-    help="Forwards; each layer's time is the median.",
+    help="Forward passes; the time of a layer is their median.",
 )
 @json_option
 def command(setup: Setup, repeat: int, as_json: bool) -> None:
-    """List the steps of a forward in the order of computation: the algorithm of each, its shapes, time and speed.
+    """List the steps of a forward pass in the order of computation: the algorithm of each, its shapes, time and speed.
 
     Times depend on the weights, which decide how many zeros kernels skip: --weights measures a trained network.
-    Operations are those of the layer's definition, two for each product: with Winograd's minimal filtering fewer are
-    done, and GFLOP/s may be more than the machine has. Bytes are activations and packed weights, read or written once.
+    Operations are those of the layer's definition, two for each product: Winograd's minimal filtering does fewer, so
+    GFLOP/s may exceed the peak of the machine. Bytes are activations and packed weights, read or written once.
 
     \b
     backbone layers --depth 50 --size 800x1344

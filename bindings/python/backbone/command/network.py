@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The network of a checkpoint, with what the options say about it."""
+"""The network of a checkpoint, with its options."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .terminal import note, warn
 
 @dataclass(frozen=True)
 class CheckpointOptions:
-    """What a checkpoint is: arguments of `ResNet.from_file`.
+    """Options of a checkpoint: arguments of `ResNet.from_file`.
 
     Attributes:
         load: options of the load: where the tensors are in a file, what to do with its stem, ...
-        style: where the stride of a Bottleneck sits.
-        architecture: the name of the network, for what no file tells; None: as the file tells.
+        style: which convolution of a Bottleneck has the stride.
+        architecture: the name of the network, for properties that files do not record; None: the file decides.
     """
 
     load: LoadOptions = field(default_factory=LoadOptions)
@@ -38,7 +38,7 @@ class CheckpointOptions:
 
         Args:
             weights: the path.
-            content: what to load in its place, if it was read before.
+            content: its content, if it was read before.
             options: of the network.
 
         Raises: as `ResNet.from_file` does.
@@ -59,7 +59,7 @@ class CheckpointOptions:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What features depend on beside the image, and the number of threads.
+    """The options that features depend on, other than the image, and the number of threads.
 
     Attributes:
         weights: the path of the checkpoint; "" for none, where a network may begin with random weights.
@@ -75,7 +75,7 @@ class NetworkOptions:
 
     @functools.cached_property
     def content(self) -> Checkpoint:
-        """The path of the weights, or their bytes if it is a pipe's, which can be read but once."""
+        """The path of the weights, or their bytes if they come from a pipe, which can be read only once."""
         return stream_content(self.weights)
 
     def open(self, outputs: Sequence[str]) -> ResNet:
@@ -93,12 +93,13 @@ class NetworkOptions:
         )
 
     def print_normalization(self) -> None:
-        """Tell on the standard error what pixels are normalised with."""
+        """Write the mean and std of pixels to the standard error."""
         print_normalization(self.mean, self.std)
 
     def settings(self) -> dict[str, Any]:
-        """What the features depend on, for JSON. The weights are there by their content, wherever they lie."""
-        # What a load allows changes no features of a checkpoint that loads without it.
+        """The settings that the features depend on, for JSON. The weights appear by their content, wherever the file
+        is."""
+        # Permissions of a load do not change the features of a checkpoint that loads without them.
         load = {name: value for name, value in self.checkpoint.load.items() if name not in ALLOWING}
         return {
             "weights": _sha256(self.content) if self.weights else None,
@@ -114,14 +115,14 @@ class NetworkOptions:
 
 
 def print_normalization(mean: Sequence[float], std: Sequence[float]) -> None:
-    """Tell on the standard error what pixels are normalised with, as options. C and Python have no default like it."""
+    """Write the mean and std of pixels, as options, to the standard error. C and Python have no such default."""
     given = (",".join(f"{value:g}" for value in values) for values in (mean, std))
     is_imagenet = (*mean,) == (*IMAGENET_MEAN,) and (*std,) == (*IMAGENET_STD,)
     note("pixels normalised with --mean {} --std {}".format(*given) + " (ImageNet)" * is_imagenet)
 
 
 def title(network: ResNet | LoadReport) -> str:
-    """What to call a network, for people."""
+    """The title of a network."""
     return f"ResNet-{network.depth}" if network.depth else network.architecture
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Options that more than one subcommand has; most decorators hand theirs to the function in one object."""
+"""Options of several subcommands; most decorators pass theirs to the function in one object."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ style_option = click.option(
     "--style",
     type=click.Choice(["pytorch", "caffe"]),
     default="pytorch",
-    help="Where the stride of a Bottleneck sits: on its 3x3 convolution, or (weights of MSRA, Caffe2, Detectron) on "
-    "its first one. No weight tells it.",
+    help="Which convolution of a Bottleneck has the stride: the 3x3 convolution, or (weights of MSRA, Caffe2, "
+    "Detectron) the first 1x1 convolution. The weights do not record it.",
 )
 
 
@@ -136,7 +136,7 @@ def allowing_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How an image becomes what the network sees: the arguments of `backbone.images.prepare`."""
+    """The preparation of images for the network: the arguments of `backbone.images.prepare`."""
 
     resize: Size | None = None
     crop: Size | None = None

@@ -49,7 +49,7 @@ def opacity(context: click.Context, parameter: click.Parameter, value: float) ->
 def architecture(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     """A name that `backbone.architectures` lists."""
     if text is not None and text not in architectures():
-        raise click.BadParameter(f"{text!r} is none of {', '.join(architectures())}")
+        raise click.BadParameter(f"{text!r} is unknown; pass one of {', '.join(architectures())}")
     return text
 
 

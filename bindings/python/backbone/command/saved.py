@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Options that a checkpoint of `backbone train` holds, for what the command line does not say."""
+"""Options in a checkpoint of `backbone train`, for those not given on the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from ..training import StateError, read_notes
 from .network import NetworkOptions
 
-# What a network that was saved has to be created with again.
+# Options that a saved network must be created with again.
 _OF_NETWORK = ("arithmetic", "channel_order", "mean", "std")
 _OF_CHECKPOINT = ("style", "architecture")
 
@@ -43,7 +43,7 @@ def as_trained(network: NetworkOptions) -> tuple[NetworkOptions, list[str] | Non
 
     Raises:
         OSError: the file cannot be read.
-        StateError: what it says of the training is damaged.
+        StateError: its notes of the training are damaged.
     """
     notes = read_notes(network.weights) if isinstance(network.content, str) else None
     return with_saved(network, settings_of(notes)), classes_of(notes)

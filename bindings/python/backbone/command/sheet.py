@@ -64,7 +64,7 @@ class Layout:
         columns: cells in a row.
         width: of a picture.
         height: of a picture.
-        bars: whether there is room for a colour bar below each picture.
+        bars: whether to leave room for a colour bar below each picture.
     """
 
     columns: int
@@ -81,7 +81,7 @@ class Layout:
         Args:
             count: of cells.
             shape: (H, W) of each picture.
-            bars: whether there are colour bars.
+            bars: whether cells have colour bars.
             width: of the sheet; None for pictures of their own size, or a whole number of times that if they are small.
             columns: cells in a row; None for all, or three where the sheet would be narrower than NARROW.
         """

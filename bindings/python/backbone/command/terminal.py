@@ -48,7 +48,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for index, row in enumerate(rows):
         table.add_row(*(Text(printable(_cell(value))) for value in row), end_section=last and index == len(rows) - 2)
-    # A terminal has its width; a file or a program takes lines as long as they are.
+    # A terminal has a width; lines for a file or a program are not limited.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
     console.print(table)
 

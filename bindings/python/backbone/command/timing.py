@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What `bench` and `layers` measure: a network and an input."""
+"""The network and input that `bench` and `layers` measure."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class _Terminated(Interrupted):
     required=True,
     help="Where to write last.pth, best.pth, classes.txt, curves.csv and curves.png; created if it is missing.",
 )
-@click.option("--resume", is_flag=True, help="Go on from DIR/last.pth; begin if there is none.")
+@click.option("--resume", is_flag=True, help="Go on from DIR/last.pth; begin if it is missing.")
 @click.option(
     "--validation", metavar="FOLDER", help="Folders of classes for validation, in place of those below FOLDER."
 )
@@ -49,7 +49,7 @@ class _Terminated(Interrupted):
     type=click.FloatRange(0, 1, max_open=True),
     metavar="X",
     show_default="0.1",
-    help="What to take of each class for validation where there is no folder for it; 0 for none.",
+    help="The fraction of each class for validation, if it has no folder; 0 for none.",
 )
 @recipe_options
 @click.option("--save-every", type=click.IntRange(0), metavar="N", default=500, help="Steps between saves; 0: epochs.")
@@ -77,7 +77,7 @@ def command(
     classes is replaced by a new one. Without a folder val (or valid, validation, test), a tenth of each class is held
     out for validation.
 
-    Ctrl-C and SIGTERM save the state. --resume goes on from there, or after a crash from the last save, and ends with
+    Ctrl-C and SIGTERM save the state. --resume continues from there, or after a crash from the last save, and ends with
     the same bits as an uninterrupted run; options that are not given are those of the first run. Damaged images are
     named once and skipped.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What `backbone train` shows while it trains, and the signals that stop it."""
+"""The display of `backbone train`, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Display(Observer):
 
     @contextmanager
     def shown(self) -> Iterator[Display]:
-        """Show the bar, if the standard error is a terminal, and take SIGINT and SIGTERM as the wish to stop."""
+        """Show the bar, if the standard error is a terminal, and treat SIGINT and SIGTERM as requests to stop."""
         # What a parent process has decided to ignore (nohup) stays ignored.
         caught = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         before = {number: signal.signal(number, self._take) for number in caught}

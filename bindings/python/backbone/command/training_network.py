@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The network that `backbone train` begins with, or goes on with."""
+"""The network that `backbone train` begins or continues with."""
 
 from __future__ import annotations
 

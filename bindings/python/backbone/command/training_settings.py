@@ -16,7 +16,7 @@ from ..training._settings import check_settings
 from .network import NetworkOptions
 from .saved import classes_of, is_given, settings_of
 
-# What is not of the recipe, with its defaults.
+# Settings outside of the recipe, with their defaults.
 _BESIDE: dict[str, Any] = {"frozen_stages": -1, "norm_eval": False, "new_head": False, "validation_fraction": 0.1}
 
 
@@ -37,8 +37,8 @@ def chosen_settings(
         notes: what it holds; None to begin.
 
     Raises:
-        click.UsageError: nothing says which network to begin with.
-        StateError: there is a last.pth without settings.
+        click.UsageError: no option names the network to begin with.
+        StateError: last.pth has no settings.
     """
     chosen = {**given} if fraction is None else {**given, "validation_fraction": fraction}
     of_network = network.settings()

@@ -15,13 +15,12 @@ Example::
     table = parquet.read_table("features/", filters=compute.field("error").is_null())
     features = table["layer4"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)  # (N, 2048)
 
-Each actor is a process that holds one network. `Extractor` is what such an actor runs, for pipelines of your own.
+Each actor is a process that holds one network. Such an actor runs `Extractor`, which your own pipelines can use too.
 
-Memory. The checkpoint is put into Ray's object store once, and lies once on each node: all actors there map those pages
-and load from them, so that no node needs the file and none reads it twice. What an actor makes of it is its own: the
-weights as PyTorch has them, and once more as the kernels want them. That is what any process with
-such a network takes (the peak memory that `scripts/bench` measures), beside what Ray needs itself. Where memory is
-short, take fewer actors with more `threads` each.
+Memory. The checkpoint is put into Ray's object store once, and is stored once on each node: all actors there map those
+pages and load from them, so that no node needs the file and none reads it twice. Each actor stores the weights twice:
+in PyTorch's layout and packed. It uses as much memory as any process with such a network (the peak memory that
+`scripts/bench` measures), plus the memory of Ray itself. If memory is short, use fewer actors with more `threads` each.
 """
 
 try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What an actor runs: rows with images in, rows with features out."""
+"""The class that actors run: rows with images in, rows with features out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .._report import LoadReport
 from .._resnet import ResNet
 from ..images import Pixels, Rounding, Size, prepare
 
-# What stages are called here, and the outputs of a network.
+# The names of stages here, and the outputs of a network.
 _STAGES = {
     "stem": "C1",
     "layer1": "C2",
@@ -34,15 +34,15 @@ _STAGES = {
     "logits": "logits",
 }
 
-# Rows whose images are in memory at once, decoded.
+# Rows whose decoded images are in memory at once.
 _WINDOW = 16
 
-# An image takes as long alone as in a batch, on one thread and on two: what a batch takes is memory.
+# An image costs the same time alone as in a batch, on one thread and on two; a batch only uses more memory.
 _PIXELS_AT_ONCE = 4 * 224 * 224
 
 
 class _Image(NamedTuple):
-    """A row's image, ready for the network, or why there is none."""
+    """A row's image, ready for the network, or why it could not be prepared."""
 
     pixels: Pixels | None
     height: int | None = None
@@ -55,7 +55,7 @@ class Extractor:
 
     A table with a column of images in gives tables with `id_column`, the columns of `keep`, and
 
-    - `height`, `width`: of the image as it was decoded;
+    - `height`, `width`: of the decoded image;
     - for each stage a column of its name: with `pool` a list of C values; without it the values of (C, H, W) in C
       order, and H and W depend on the image: a column `layer4_shape` beside `layer4` has them;
     - `error`: null, or why this image has no features; then all columns of features are null.
@@ -70,13 +70,13 @@ class Extractor:
         pool: "avg" for the mean over rows and columns; None for the whole feature map.
         size: as for `backbone.images.prepare`, and so are `crop`, `max_size` and `rounding`. These defaults are
             torchvision's evaluation transforms; `size=800, crop=None, max_size=1333` are those of usual detectors.
-        max_pixels: an image that still has more after this is an error. The network takes some 200 bytes for each.
+        max_pixels: an image that still has more after this is an error. The network needs about 200 bytes for each.
         max_file_pixels: an image file with more is an error, before it is decoded; None: any number.
         image_column: the encoded bytes of an image file, a path, an array of uint8 of shape (H, W, 3) or (H, W), or a
             struct of `bytes` and `path`, as Hugging Face writes them.
-        id_column: what tells rows apart.
+        id_column: the column that identifies rows.
         keep: further columns to carry over.
-        threads: threads for decoding and for one forward: `num_cpus` of the actor.
+        threads: threads for decoding and for one forward pass: `num_cpus` of the actor.
         root: the folder that paths are relative to.
         options: as for `ResNet.from_file`: key, prefix, strict, style, ...; `mean` and `std` are by default ImageNet's,
             where `ResNet` has 0 and 1.
@@ -107,7 +107,7 @@ class Extractor:
             raise ValueError(f"stages is {stages!r}; it must be some of {', '.join(_STAGES)}")
         if pool not in ("avg", None):
             raise ValueError(f"pool is {pool!r}; it must be 'avg' or None")
-        # Says now what is wrong with the sizes, not once for each image.
+        # Reports wrong sizes now, not once for each image.
         prepare(np.zeros((8, 8, 3), np.uint8), size, crop, max_size, rounding=rounding)
         self._preparation = (size, crop, max_size)
         self._rounding: Rounding | None = rounding
@@ -130,7 +130,7 @@ class Extractor:
 
     @property
     def report(self) -> LoadReport | None:
-        """What the load of the weights found."""
+        """The report of loading the weights."""
         return self._net.report
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
@@ -194,7 +194,7 @@ class Extractor:
             pixels = [image.pixels for image in images if image.pixels is not None]
             features = self._net(np.stack(pixels).transpose(0, 3, 1, 2)) if pixels else None
         except Exception as error:
-            # Memory, most likely: one at a time may work.
+            # Probably memory: one at a time may work.
             if len(images) > 1:
                 singles = [self._table(kept.slice(index, 1), [image]) for index, image in enumerate(images)]
                 return pa.concat_tables(singles)
@@ -231,10 +231,10 @@ class Extractor:
 
 
 def check_columns(names: Sequence[str], *wanted: str) -> None:
-    """Raise ValueError with the columns there are if one that is wanted is not among them."""
+    """Raise ValueError with the existing columns if a wanted one is missing."""
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise ValueError(f"there is no column {', '.join(missing)}; the columns are: {', '.join(names)}")
+        raise ValueError(f"missing column: {', '.join(missing)}; the columns are: {', '.join(names)}")
 
 
 def _element(kind: pa.DataType) -> pa.DataType:

@@ -24,18 +24,18 @@ from ._writer import LISTED, Writer, identities_in
 
 @dataclass(frozen=True)
 class Summary:
-    """What a job did. `print(summary)` shows it in a few lines.
+    """The result of a job. `print(summary)` shows it in a few lines.
 
     Attributes:
         rows: images that this job wrote rows for, with or without features.
-        failed: how many of these have an error in the place of features.
+        failed: the number of these with an error instead of features.
         skipped: rows that an earlier job had done.
         errors: (id, message) of the first 100 that failed.
         actors: images by actor, "host:process".
         seconds: from the start of the actors to the end.
-        report: what the load of the weights found.
-        mean: what was subtracted from the pixels of each channel, ImageNet's unless it was given.
-        std: what they were then divided by, likewise.
+        report: the report of loading the weights.
+        mean: what was subtracted from the pixels of each channel; ImageNet's by default.
+        std: what the differences were divided by; ImageNet's by default.
     """
 
     rows: int
@@ -78,9 +78,9 @@ def extract(
 ) -> Summary:
     """Write the features of all images of a data set to Parquet files.
 
-    The columns are described at `Extractor`: one row for each image, with `error` where there are no features, so that
-    what comes out can be counted and joined against what went in. A file appears when it is complete. The actors write
-    them: features do not travel through Ray's object store, and `Summary` is all that comes back.
+    The columns are described at `Extractor`: one row for each image, with `error` for those without features, so that
+    the result can be counted and joined with the source. A file appears when it is complete. The actors write
+    them: features do not pass through Ray's object store; only a `Summary` is returned.
 
     Args:
         source: a folder (all images in it, or all Parquet files if it has any, in folders below too), a pattern
@@ -91,17 +91,17 @@ def extract(
         weights: a checkpoint file on this machine, or its bytes.
         actors: processes with one network each; None: as many as the CPUs of the cluster allow.
         threads: CPUs that each has. One is best for a data set, if memory allows: networks do not scale perfectly.
-        image_column: the column of images, if the source is no image files; see `Extractor`.
+        image_column: the column of images, if the source is not image files; see `Extractor`.
         id_column: the column that tells rows apart. For image files it is made, and has their paths.
         keep: further columns of the source to carry over.
         rows_per_file: the most rows of a file, and of what is lost where an actor dies.
         resume: leave out rows whose id is in `out` already, with or without an error. Otherwise `out` must be empty.
-        settings: what else `Extractor` takes: stages, pool, size, crop, max_size, max_pixels, mean, std, key, ...
+        settings: further arguments of `Extractor`: stages, pool, size, crop, max_size, max_pixels, mean, std, key, ...
 
     Ray is started here unless it is running.
 
     Raises:
-        FileNotFoundError: `source` or `weights` is not there.
+        FileNotFoundError: `source` or `weights` does not exist.
         FileExistsError: `out` has Parquet files, and `resume` is not set.
         ValueError: a column is missing, or the cluster has too few CPUs.
         What `Extractor` raises, before an actor starts.
@@ -111,7 +111,7 @@ def extract(
         out = os.path.abspath(out)
     columns = {"image_column": image_column, "id_column": id_column, "keep": keep}
     settings |= columns | {"threads": threads, "root": os.getcwd()}
-    # Says what is wrong with source, weights and settings before anything is started.
+    # Reports errors of source, weights and settings before anything is started.
     found = found_in(source)
     extractor = Extractor(weights, **settings)
     done = identities_in(out, id_column)
@@ -132,7 +132,7 @@ def extract(
     started = time.monotonic()
     dataset = rows.dataset.select_columns(list(dict.fromkeys([rows.image_column, id_column, *keep])))
     if rows.units is None:
-        # A block is what an actor takes at a time, and those of Parquet files are large.
+        # An actor processes a block at a time, and those of Parquet files are large.
         dataset = dataset.repartition(target_num_rows_per_block=rows_per_file)
     results = dataset.map_batches(
         Writer,
@@ -146,13 +146,13 @@ def extract(
 
 
 def normalization_text(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
-    """What pixels were normalised with, in a line."""
+    """The mean and std of pixels, in a line."""
     given = ("none" if values is None else ", ".join(f"{value:g}" for value in values) for values in (mean, std))
     return "pixels normalised with mean {} and std {}".format(*given)
 
 
 def _summary(parts: Iterable[Mapping[str, Any]], started: float, extractor: Extractor) -> Summary:
-    """The sum of what actors tell of their files."""
+    """The sum of the actors' reports on their files."""
     total = dict.fromkeys(("rows", "failed", "skipped"), 0)
     errors: list[tuple[Any, str]] = []
     actors: dict[str, int] = {}
@@ -180,12 +180,12 @@ def check_positive(**numbers: Any) -> None:
 
 
 def slots(threads: int) -> int:
-    """How many actors of so many threads the machines have CPUs for; an actor is on one machine."""
+    """The number of actors of so many threads for which the machines have CPUs; an actor is on one machine."""
     return sum(int(node["Resources"].get("CPU", 0)) // threads for node in ray.nodes() if node["Alive"])
 
 
 def _checked_actors(actors: int | None, threads: int, slots: int, reads: bool) -> int:
-    """The number of actors; they leave a CPU to Ray Data where it reads something, which would wait for ever."""
+    """The number of actors, which leave a CPU for Ray Data to read with, if it must: else it would wait for ever."""
     cpus = int(ray.cluster_resources().get("CPU", 0))
     most = max(min(slots, (cpus - reads) // threads), 0)
     if actors is None and most > 0:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What all workers of a training have in common."""
+"""The settings common to all workers of a training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sgd(net: ResNet) -> Optimizer:
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments of `train`, as the workers get them. Their meaning is described there."""
+    """The arguments of `train`, for the workers; `train` describes them."""
 
     dataset: Dataset
     weights: Any
@@ -65,12 +65,12 @@ class Settings:
 
     @property
     def std(self) -> tuple[float, ...] | None:
-        """What they are then divided by."""
+        """What the differences are divided by."""
         return _numbers(self.options.get("std", IMAGENET_STD_DEV))
 
     @property
     def steps(self) -> int:
-        """Of an epoch. A last batch of fewer than two images for each worker is left out."""
+        """Steps of an epoch. A last batch of fewer than two images for each worker is left out."""
         count = len(self.dataset.train)
         return count // self.batch + (count % self.batch >= 2 * self.workers)
 
@@ -90,7 +90,8 @@ class Settings:
         return [int(index) for index in batch[first:end]]
 
     def identity(self) -> dict[str, Any]:
-        """What decides the result: a run can go on only with the same. As JSON gives it back."""
+        """The settings that determine the result: a run can only continue with the same. In the form that JSON
+        restores."""
         view = {name: getattr(self.view, name) for name in ("size", "resize", "augment", "flip")}
         values = {
             "images": self.dataset.digest,

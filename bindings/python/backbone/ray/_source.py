@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Where images come from, as a Dataset of Ray Data."""
+"""The source of images, as a Dataset of Ray Data."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Rows(NamedTuple):
     """Of Ray Data."""
     image_column: str
     units: int | None
-    """In how many pieces it comes; None if only Ray knows."""
+    """The number of its pieces; None if only Ray knows."""
 
 
 def found_in(source: Source) -> Any:
-    """What a source stands for: a list of files, an address, or a Dataset. Needs no Ray.
+    """The data of a source: a list of files, an address, or a Dataset. Does not need Ray.
 
     Raises:
-        FileNotFoundError: there is no such file or folder, or nothing in it.
-        TypeError: `source` is nothing of the kind.
+        FileNotFoundError: the file or folder does not exist, or is empty.
+        TypeError: `source` is not one of these.
     """
     if isinstance(source, ray.data.Dataset) or (isinstance(source, str) and "://" in source):
         return source
@@ -48,15 +48,15 @@ def found_in(source: Source) -> Any:
             f"source is a {type(source).__name__}; it must be a path, a sequence of paths, or a ray.data.Dataset"
         )
     if not files:
-        raise FileNotFoundError(f"source is {source!r}: there are no images and no Parquet files")
+        raise FileNotFoundError(f"source is {source!r}; it must contain images or Parquet files")
     return files
 
 
 def rows_of(found: Any, image_column: str, id_column: str, rows_per_file: int, actors: int) -> Rows:
-    """The Dataset of what `found_in` found.
+    """The Dataset of a result of `found_in`.
 
-    Image files are not read here but by the actors: a list of a million paths is a small Dataset, and a file that is
-    missing is a row with an error.
+    The actors read image files: a list of a million paths is a small Dataset, and a missing file is a row with an
+    error.
     """
     if isinstance(found, ray.data.Dataset):
         return Rows(found, image_column, None)
@@ -72,11 +72,11 @@ def rows_of(found: Any, image_column: str, id_column: str, rows_per_file: int, a
 
 
 def _files(path: Path) -> list[str]:
-    """The Parquet files, or else the images, that a path or a pattern stands for, in order."""
+    """The Parquet files, or else the images, of a path or a pattern, in order."""
     if path.is_dir():
         return sorted(str(file) for file in path.rglob("*.parquet") if file.is_file()) or files_in(path)
     if path.exists():
         return [str(path)]
     if glob.has_magic(str(path)):
         return sorted(file for file in glob.glob(str(path), recursive=True) if os.path.isfile(file))
-    raise FileNotFoundError(f"source is {str(path)!r}: there is no such file or folder")
+    raise FileNotFoundError(f"source is {str(path)!r}; the file or folder does not exist")

@@ -28,7 +28,7 @@ from ._settings import HISTORY_FILE, WEIGHTS_FILE, Settings, sgd
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train` made. `print(trained)` shows it in a few lines.
+    """The result of `train`. `print(trained)` shows it in a few lines.
 
     Attributes:
         weights: the file of the last epoch, with the state of the optimiser: a path in the file system of `out`.
@@ -111,14 +111,14 @@ def train(
         label_smoothing: as for `optim.cross_entropy`.
         restarts: how many times Ray starts the workers again after one failed; -1 for any number.
         keep: checkpoints to keep.
-        resume: go on with the run in `out`, whose settings must be the same. Otherwise `out` must be empty.
+        resume: continue the run in `out`, whose settings must be the same. Otherwise `out` must be empty.
         options: as for `ResNet.from_file`: frozen_stages, norm_eval, ...
 
     Ray is started here unless it is running.
 
     Raises:
         ImportError: PyTorch or Ray Train is missing.
-        FileNotFoundError: `source` or `weights` is not there.
+        FileNotFoundError: `source` or `weights` does not exist.
         FileExistsError: `out` is not empty, and `resume` is not set.
         FloatingPointError: a gradient is NaN or infinite.
         ValueError: a setting is out of range or differs from the run in `out`, or the cluster has too few CPUs.
@@ -146,7 +146,7 @@ def train(
     shared = None if given is None else np.frombuffer(given, np.uint8)
     numbers = (workers, threads, epochs, batch, view, seed, label_smoothing)
     settings = Settings(dataset, shared, options, optimizer, schedule, *numbers)
-    # Says what is wrong with weights and settings before anything is started.
+    # Reports errors of weights and settings before anything is started.
     with settings.network() as net, optimizer(net):
         pass
     if settings.steps == 0:
@@ -191,7 +191,7 @@ def _run(settings: Settings, place: tuple[str, str], restarts: int, keep: int) -
     try:
         result = trainer.fit()
     except ray.train.WorkerGroupError as error:
-        # A worker that died is the cause of what the others say of their connections.
+        # A dead worker causes the connection errors of the others.
         causes = sorted(error.worker_failures.items(), key=lambda item: (not _is_death(item[1]), item[0]))
         rank, cause = causes[0]
         what = "its process or its machine died" if _is_death(cause) else _last_line(cause)
@@ -216,7 +216,7 @@ def _history(checkpoint: Any) -> list[dict[str, float]]:
 
 
 def _is_death(error: BaseException) -> bool:
-    """Whether Ray found a worker dead, by itself or while it looked after its health."""
+    """Whether Ray found a worker dead, by its exit or by a health check."""
     return isinstance(getattr(error, "health_check_failure", error), ray.exceptions.RayActorError)
 
 
@@ -226,7 +226,7 @@ def _last_line(error: BaseException) -> str:
 
 
 def _checked_place(out: str | os.PathLike[str], resume: bool) -> tuple[str, str]:
-    """The folder of runs and the name of this one, as Ray Train wants them."""
+    """The folder of runs and the name of this one, for Ray Train."""
     is_address = isinstance(out, str) and "://" in out
     path = str(out).rstrip("/") if is_address else os.path.abspath(out)
     system, inner = pyarrow.fs.FileSystem.from_uri(path) if is_address else (pyarrow.fs.LocalFileSystem(), path)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What each worker of a training runs."""
+"""The function that each worker of a training runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._settings import HISTORY_FILE, WEIGHTS_FILE, Settings
 
 
 def work(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Train from the last checkpoint to the end, or say in "error" why that makes no sense.
+    """Train from the last checkpoint to the end, or report in "error" why that is impossible.
 
     All workers find such an error at the same step, so that none waits for another. Other exceptions end the group of
     workers, and Ray starts a new one.
@@ -58,7 +58,7 @@ class Worker:
         self._history: list[dict[str, float]] = []
 
     def run(self) -> None:
-        """Train the epochs that are missing; each ends with a checkpoint."""
+        """Train the missing epochs; each ends with a checkpoint."""
         self._restore()
         for epoch in range(len(self._history) + 1, self._settings.epochs + 1):
             row = {"epoch": epoch, **self._train(epoch)}
@@ -84,7 +84,7 @@ class Worker:
         with contextlib.closing(batches(shares, load, settings.view.size, settings.threads)) as loaded:
             for step, batch in enumerate(loaded):
                 labels = np.array([settings.dataset.train[index].label for index in batch.indices], np.int64)
-                # Images that cannot be read do not count, so that the others weigh the same in all workers.
+                # Unreadable images are left out, so that the others have the same weight in all workers.
                 count = _sum(np.array([len(labels)], np.float64))[0]
                 self._gradients[:] = 0
                 if len(labels):
@@ -123,7 +123,7 @@ class Worker:
                     total += _score(cross_entropy(logits, labels)[0], logits, labels)
         return _means(total)
 
-    # ---- What the workers tell each other ----
+    # ---- Communication of the workers ----
 
     def _send_statistics(self) -> None:
         """Give all workers the running statistics of the first, which its checkpoint has, as PyTorch's DDP does."""
@@ -143,7 +143,7 @@ class Worker:
     # ---- Checkpoints ----
 
     def _restore(self) -> None:
-        """Load weights, optimiser and history of the last checkpoint, if there is one."""
+        """Load weights, optimiser and history of the last checkpoint, if any."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return

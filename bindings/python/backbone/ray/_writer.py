@@ -20,15 +20,15 @@ import ray
 
 from ._extractor import Extractor, check_columns
 
-# Failures of which a file's report and a summary tell; the files have all.
+# Limit of failures in a file's report and a summary; the files have all.
 LISTED = 100
 
-# What an actor collects before it writes a row group.
+# Bytes that an actor collects before it writes a row group.
 _GROUP_BYTES = 64 << 20
 
 
 class Writer:
-    """An actor: computes the features of a batch, writes them to a file, and tells of it in one row."""
+    """An actor: computes the features of a batch, writes them to a file, and reports it in one row."""
 
     def __init__(self, weights: Any, done: Any, out: str, settings: dict[str, Any]) -> None:
         self._extractor = Extractor(weights, **settings)
@@ -43,7 +43,7 @@ class Writer:
         table = table.filter(pa.array(new, pa.bool_()))
         failures: list[dict[str, Any]] = []
         if table.num_rows:
-            # The same rows have the same name: where Ray repeats a task, it replaces what the first one wrote.
+            # The same rows have the same name: if Ray repeats a task, it replaces the file of the first one.
             name = hashlib.sha256(repr(table[self._id_column].to_pylist()).encode()).hexdigest()[:32]
             failures = self._write(self._extractor(table), f"{self._folder}/{name}.parquet")
         row = {
@@ -59,8 +59,8 @@ class Writer:
     def _write(self, parts: Iterator[pa.Table], path: str) -> list[dict[str, Any]]:
         """Write a file, and return its failures."""
         failures: list[dict[str, Any]] = []
-        # Readers of Parquet folders pass over names that begin with a dot. Where Ray repeats a task, the first one may
-        # still be writing.
+        # Readers of Parquet folders skip names that begin with a dot. If Ray repeats a task, the first one may still be
+        # writing.
         name = f".{os.path.basename(path)}.{secrets.token_hex(4)}.tmp"
         temporary = os.path.join(os.path.dirname(path), name)
         waiting = [next(parts)]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What the features of a module are, and how torchvision and timm choose them."""
+"""The features of a module, and their selection in torchvision and timm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, SupportsIndex
 
 from .._arguments import int32
 
-# What the library calls the outputs of a module: in timm's order.
+# The library's names of a module's outputs, in timm's order.
 OUTPUTS = {"C1": "C1", "layer1": "C2", "layer2": "C3", "layer3": "C4", "layer4": "C5"}
 
 
@@ -58,10 +58,10 @@ class FeatureInfo:
 
 
 def modules_of(out_indices: Sequence[SupportsIndex]) -> list[str]:
-    """The modules that timm's indices mean.
+    """The modules of timm's indices.
 
     Raises:
-        TypeError, ValueError: they are none.
+        TypeError, ValueError: they are not.
     """
     try:
         indices = [int32("out_indices[...]", index) for index in out_indices]

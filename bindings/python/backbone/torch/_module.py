@@ -27,28 +27,28 @@ _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Backbone(torch.nn.Module):
-    """A ResNet of libbackbone as a `torch.nn.Module`: what `create_feature_extractor` makes of torchvision's.
+    """A libbackbone ResNet as a `torch.nn.Module`, like torchvision's ResNet after `create_feature_extractor`.
 
-    Parameters, buffers and their names are those of torchvision, without `fc` (which may be there in what is loaded).
+    Parameters, buffers and their names are those of torchvision, without `fc` (which loaded state dicts may contain).
     They are trained as those of any module: with the optimisers of PyTorch, with DistributedDataParallel, and by
     accumulating gradients. `freeze` sets `requires_grad` of its parameters. Like every module it starts in training
     mode; it may be pickled and copied.
 
-    Where it differs from other modules:
+    Differences from other modules:
 
     - It computes on the CPU in float32: moving it to another device or dtype does nothing, and features are float32
       under autocast too.
     - Its parts (`body.layer1`, ...) hold parameters only. They cannot be called or replaced, and have no mode of their
       own: `norm_eval=True` keeps BatchNorms at their running statistics, `freeze` those of whole stages.
     - Code that looks for layers by their class finds none: loops over `BatchNorm2d`, `convert_sync_batchnorm` and
-      `swa_utils.update_bn` do nothing. In place of the last one there is `collect_statistics`.
+      `swa_utils.update_bn` do nothing. The last one is replaced by `collect_statistics`.
     - Parameters of frozen stages cannot be trained; `freeze` unfreezes them.
-    - `load_state_dict` also takes the names of other libraries, as `ResNet.load_weights` does, and refuses
+    - `load_state_dict` also accepts the names of other libraries, as `ResNet.load_weights` does, and refuses
       `assign=True`.
     - A second backward pass through the same features needs `retain_graph=True` of the constructor. Gradients of
       gradients are not computed: a backward pass with `create_graph=True` raises RuntimeError.
-    - In evaluation mode without grad mode, a change of few values through `Tensor.data` may go unseen; changes under
-      `torch.no_grad()` never do.
+    - In evaluation mode without grad mode, a change of few values through `Tensor.data` may go unnoticed; changes under
+      `torch.no_grad()` are always noticed.
     - In grad mode, as in other modules, a forward pass keeps activations unless no parameter needs a gradient: for
       inference use `torch.no_grad()` or `torch.inference_mode()`.
 
@@ -56,18 +56,18 @@ class Backbone(torch.nn.Module):
         name: "resnet50", ...; `backbone.architectures()` lists them.
         weights: a checkpoint or its bytes, as for `ResNet.load_weights`; or a mapping of tensors, or weights of
             torchvision (`ResNet50_Weights.DEFAULT`), as for `load_state_dict`; None: new weights.
-        out_stages: which of "C1" (the stem's) and "layer1" (C2) to "layer4" (C5) to return, in ascending order; or a
-            mapping of them to the keys that they get. None: all stages that the network has.
+        out_stages: which of "C1" (of the stem) and "layer1" (C2) to "layer4" (C5) to return, in ascending order; or a
+            mapping of them to the keys of the result. None: all stages of the network.
         out_indices: instead of that, as timm counts: 0 for C1, 1 for C2, to 4 for C5. The result is then a list.
         frozen_stages: as for `freeze`.
         retain_graph: several backward passes can follow a forward pass (`loss.backward(retain_graph=True)`), which
             costs memory.
-        recompute: the backward pass computes the activations within each block again instead of keeping them: less
+        recompute: the backward pass recomputes the activations within each block instead of keeping them: less
             memory for up to one more forward pass, and the same gradients.
         options: in_channels, threads, norm_eval, mean, std, channel_order, arithmetic, ..., as for `ResNet`; and for a
             checkpoint key, prefix and input_channels, as for `ResNet.load_weights`.
 
-    Raises: what `ResNet` and the loading of `weights` do.
+    Raises: the errors of `ResNet` and of loading `weights`.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Backbone(torch.nn.Module):
             self.load_state_dict(state)
 
     def _adopt(self) -> None:
-        """Make what belongs to the network."""
+        """Create the state that belongs to the network."""
         self._weights = Weights(self, self._net)
         self._pool = TapePool(self._net)
 
@@ -134,11 +134,11 @@ class Backbone(torch.nn.Module):
             if `x` is.
 
         Raises:
-            TypeError, ValueError: `x` is no such tensor; and what `ResNet.forward` raises.
+            TypeError, ValueError: `x` is not such a tensor; and what `ResNet.forward` raises.
             RuntimeError: a parameter of a frozen stage needs a gradient, or a parameter was removed.
 
         A backward pass raises StaleError if parameters were changed since the forward pass, or if `freeze` was called;
-        and RuntimeError if it is the second one. Changes through `Tensor.data` go unseen, as in other modules.
+        and RuntimeError if it is the second one. Changes through `Tensor.data` go unnoticed, as in other modules.
         """
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"x is a {type(x).__name__}; it must be a torch.Tensor")
@@ -186,7 +186,7 @@ class Backbone(torch.nn.Module):
 
     @property
     def feature_info(self) -> FeatureInfo:
-        """What each feature is, as timm tells it."""
+        """Information on each feature, as in timm."""
         return FeatureInfo(self._modules_out, self._net.out_channels, self._net.out_strides)
 
     @property
@@ -198,7 +198,7 @@ class Backbone(torch.nn.Module):
 
     @property
     def frozen_stages(self) -> int:
-        """What `freeze` set last."""
+        """The last value set by `freeze`."""
         return self._net.frozen_stages
 
     def freeze(self, frozen_stages: SupportsIndex) -> Backbone:
@@ -224,7 +224,7 @@ class Backbone(torch.nn.Module):
                 child.train(mode)
         self._net.train(mode)
         if not mode:
-            # Evaluation looks less closely: what was changed in training mode must not be missed.
+            # Evaluation checks fewer values: changes made in training mode must not be missed.
             self._weights.push(is_exact=True)
             self._pool.clear()
         return self
@@ -232,7 +232,7 @@ class Backbone(torch.nn.Module):
     def collect_statistics(self, batches: Iterable[torch.Tensor]) -> int:
         """Replace the running statistics of BatchNorms by those of new images, as `ResNet.collect_statistics`.
 
-        This is what PyTorch's `swa_utils.update_bn` is for: call it on an averaged model.
+        It replaces PyTorch's `swa_utils.update_bn`: call it on an averaged model.
 
         Args:
             batches: inputs as for `forward`, of at least one image each.
@@ -294,7 +294,7 @@ class Backbone(torch.nn.Module):
         """Load into the network; None after an error, with which nothing is loaded."""
         for ignore_modules in (not strict, True):
             try:
-                # PyTorch judges names by itself, after all modules: those that are missing are no error here.
+                # PyTorch judges names by itself, after all modules: missing ones are not an error here.
                 return self._net.load_state_dict(ours, strict=False, allow_missing=True, ignore_modules=ignore_modules)
             except MismatchError as error:
                 report = error.report
@@ -303,7 +303,7 @@ class Backbone(torch.nn.Module):
                     return None
                 if not report.loaded:
                     break
-        # A mapping without any of our names is for PyTorch to judge: to it they are missing.
+        # PyTorch judges a mapping without any of our names: it reports them as missing.
         return report
 
     # ---- Copies, for other processes too ----
@@ -339,12 +339,12 @@ class Backbone(torch.nn.Module):
         return other
 
     def extra_repr(self) -> str:
-        """What `repr` shows."""
+        """The text of `repr`."""
         return f"{self.name}, frozen_stages={self.frozen_stages}, out={', '.join(self._keys)}"
 
 
 def _array(value: Any) -> Any:
-    """A tensor as what NumPy knows: it has no bfloat16."""
+    """A tensor of a type that NumPy supports: it has no bfloat16."""
     if not isinstance(value, torch.Tensor):
         return value
     value = value.detach().cpu()

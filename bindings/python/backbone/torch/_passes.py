@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Passes through a network as nodes of PyTorch's graph."""
+"""Passes of a network as nodes of PyTorch's graph."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TapePool:
         self._lock = threading.Lock()
 
     def vector(self, count: int) -> torch.Tensor:
-        """So many values for the gradients of the parameters, with anything in them."""
+        """Uninitialised memory for the gradients of the parameters."""
         with self._lock:
             return self._vectors.take(count)
 
@@ -78,7 +78,7 @@ class TapePool:
         return self._net.tape(*wanted)
 
     def give(self, tape: Tape) -> None:
-        """Take a tape back."""
+        """Return a tape to the pool."""
         with self._lock:
             if len(self._tapes) < _POOLED:
                 self._tapes.append(tape)
@@ -95,7 +95,7 @@ class TapePool:
 
 
 class Pass:
-    """One forward pass and the way back.
+    """One forward pass and its backward pass.
 
     Args:
         net: the network.
@@ -104,10 +104,10 @@ class Pass:
         layout: of the features.
         versions: the trainable parameters and their versions.
         offsets: of each parameter the place of its gradient and its length; None if it is frozen.
-        input_scale: what the gradient of the input is multiplied by; None for 1.
+        input_scale: the factor of the gradient of the input; None for 1.
         is_reversed: whether the network's channels are those of the input in reverse.
-        retain: whether there may be several ways back.
-        recompute: whether activations are computed again on the way back.
+        retain: whether several backward passes may follow.
+        recompute: whether the backward pass recomputes activations.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Pass:
         return gradient.flip(1) if self._is_reversed else gradient
 
     def release(self) -> None:
-        """Give the tape back."""
+        """Return the tape."""
         tape, self._tape = self._tape, None
         if tape is not None:
             self._pool.give(tape)
@@ -220,8 +220,8 @@ class Features(torch.autograd.Function):
         """The gradients of the input and of all parameters.
 
         Raises:
-            RuntimeError: these are to have gradients themselves. Without that, a loss that is made of them would be
-                trained without its own gradient: PyTorch's once_differentiable sees no more than those of `gradients`.
+            RuntimeError: these would need gradients themselves. Otherwise a loss made of them would be trained without
+                its own gradient: PyTorch's once_differentiable only checks `gradients`.
         """
         if torch.is_grad_enabled():
             raise RuntimeError(_CREATE_GRAPH)

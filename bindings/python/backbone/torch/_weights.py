@@ -59,7 +59,7 @@ class Part(torch.nn.Module):
 
 
 class _Slot:
-    """Where one entry of the network is: in PyTorch and in the flat tensor that the library reads."""
+    """The places of one entry of the network: in PyTorch and in the flat tensor that the library reads."""
 
     __slots__ = ("copied", "index", "key", "seen", "segment", "tensors")
 
@@ -77,7 +77,7 @@ class _Slot:
 
     @property
     def tensor(self) -> torch.Tensor:
-        """The parameter or buffer as it is at the moment."""
+        """The current parameter or buffer."""
         value = self.tensors.get(self.key)
         if value is None:
             raise RuntimeError(f"a parameter or buffer {self.key!r} of this Backbone was removed; it needs all of them")
@@ -89,7 +89,7 @@ class _Slot:
         return self.segment if self.copied is None else self.copied
 
     def gather(self) -> bool:
-        """Find out where PyTorch has the values; whether they are elsewhere than before or, outside, changed."""
+        """Find the values in PyTorch; return whether they have moved or, outside, changed."""
         value = self.tensor
         if value.data_ptr() == self.segment.data_ptr() and value.is_contiguous():
             was_outside, self.copied = self.copied is not None, None
@@ -112,7 +112,7 @@ class _Slot:
 
 
 class _Places:
-    """Where in the flat tensor to look for changes."""
+    """The places in the flat tensor to check for changes."""
 
     def __init__(self, slots: Sequence[_Slot]) -> None:
         starts = np.array([slot.segment.storage_offset() for slot in slots])
@@ -126,12 +126,12 @@ class _Places:
 
 
 class _Marks:
-    """What tells whether parameters have changed.
+    """Detects changes of parameters.
 
     Args:
         flat: their values, an even number of them.
         places: where to look.
-        with_sums: whether to look at all values.
+        with_sums: whether to check all values.
     """
 
     def __init__(self, flat: npt.NDArray[np.float32], places: _Places, with_sums: bool) -> None:
@@ -159,10 +159,10 @@ def _sums(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 class Weights:
-    """The parameters and buffers of a module, and their way to the network and back.
+    """The parameters and buffers of a module, and their exchange with the network.
 
     All parameters are views of one flat tensor in the order of the state dict, and the library computes with this
-    memory: there is no copy. Only while PyTorch has parameters elsewhere, as within `functional_call`, has the library
+    memory: no copy exists. Only while PyTorch has parameters elsewhere, as within `functional_call`, has the library
     memory of its own. Buffers are copied. Each view counts its changes by itself.
     """
 
@@ -198,7 +198,7 @@ class Weights:
         return self._float_buffers + self._count_buffers
 
     def parameters(self) -> list[torch.Tensor]:
-        """All parameters as they are at the moment, in the order of the state dict."""
+        """All current parameters, in the order of the state dict."""
         return [slot.tensor for slot in self._parameters]
 
     # ---- What is trainable ----
@@ -217,13 +217,13 @@ class Weights:
     # ---- To the network ----
 
     def push(self, is_exact: bool) -> None:
-        """Have the network use what has changed in PyTorch since the last time.
+        """Make the network use the changes in PyTorch since the last time.
 
         PyTorch counts the changes of a parameter, but not those through `Tensor.data` and through arrays that share the
         memory. These are found by comparing some values of each parameter.
 
         Args:
-            is_exact: compare sums of all values too, which takes 7 ms for 100 MB.
+            is_exact: compare sums of all values too, which costs 7 ms for 100 MB.
         """
         with self._lock:
             changed = {
@@ -248,7 +248,7 @@ class Weights:
             slot.seen = slot.tensor._version
 
     def _bind(self, is_inside: bool) -> None:
-        """Have the library keep the parameters in the flat tensor, or, if some are outside, in memory of its own."""
+        """Make the library keep the parameters in the flat tensor, or, if some are outside, in memory of its own."""
         address = self._flat.data_ptr()
         # `share_memory_` moves it.
         if self._address != address and (is_inside or self._address is not None):
@@ -301,7 +301,7 @@ class Weights:
             self._remember_buffers()
 
     def versions(self) -> list[tuple[torch.Tensor, int]]:
-        """The trainable parameters, and how often PyTorch has changed each."""
+        """The trainable parameters, and the number of PyTorch's changes of each."""
         tensors = (slot.tensor for slot, place in zip(self._parameters, self.offsets, strict=True) if place)
         return [(tensor, tensor._version) for tensor in tensors]
 

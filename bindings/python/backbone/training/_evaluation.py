@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""How well a classifier does on images whose classes are known."""
+"""The accuracy of a classifier on images with known classes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ..images import SUFFIXES, files_in
 from ._random import Draws, Purpose
 
-# What the folder of the validation images beside `train` may be called; the first that exists is used.
+# Possible names of the folder of validation images beside `train`; the first existing one is used.
 VALIDATION_NAMES = ("val", "valid", "validation", "test")
 
 
@@ -66,7 +66,7 @@ class Dataset:
             for name, examples in (("train", self.train), ("validation", self.validation)):
                 _add(hasher, name)
                 for example in examples:
-                    # The names of the class and of the file: what is above may be mounted elsewhere on the next day.
+                    # The names of the class and of the file: the folders above may be mounted elsewhere later.
                     tail = os.path.relpath(example.path, self.folder)
                     _add(hasher, tail if not tail.startswith("..") else os.path.basename(example.path))
                     _add(hasher, str(example.label), str(_size(example.path)))
@@ -92,7 +92,7 @@ def read_dataset(
         validation: another folder of classes for validation, in place of what `folder` has.
         fraction: of each class, for validation, where no folder holds images for it; 0 for none. Each class keeps at
             least one image to train with.
-        seed: which images of a class are taken; it and their order alone decide.
+        seed: of the selection of images, which depends only on it and on their order.
 
     Raises:
         FolderError: no folders of classes, a single class, a class without images, or a class of the validation images
@@ -117,7 +117,7 @@ def read_dataset(
 
 
 def parts_of(root: str) -> tuple[str, str | None] | None:
-    """The folders of `train` and of the validation images (None if there is none); None for a folder of classes.
+    """The folders of `train` and of the validation images (None without any); None for a folder of classes.
 
     Raises:
         OSError: a folder cannot be read.
@@ -135,7 +135,7 @@ def read_classes(top: str, expected: Sequence[str] | None = None) -> tuple[tuple
 
     Args:
         top: the folder.
-        expected: the classes that there may be, in the order of labels; some may be missing. None: those of the folder.
+        expected: the allowed classes, in the order of labels; some may be missing. None: those of the folder.
 
     Raises:
         FolderError: no classes, one without images, or one that is not expected.
@@ -196,7 +196,7 @@ def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
     except OSError:
-        # A link that leads nowhere.
+        # A broken link.
         return -1
 
 

@@ -18,8 +18,8 @@ from .._decoding import ImageError, Pixels
 # Bytes of decoded images that wait, beyond one batch and one image for each thread.
 _MOST_WAITING = 256 << 20
 
-# What a file says that is wrong with it alone. Others (too many open files, an input/output error, a folder that is no
-# longer mounted) say something of the machine, and would make every image look damaged.
+# Errors that concern a single file. Others (too many open files, an input/output error, a folder that is no longer
+# mounted) concern the machine, and would make every image look damaged.
 _OF_THE_FILE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a training tells its caller, and how the caller stops it."""
+"""Reports of a training to its caller, which can stop it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Observer:
 
         Args:
             progress: including this step; not to be changed.
-            images: of this step, those included that were damaged.
+            images: of this step, including damaged ones.
         """
 
     def on_validation(self, images: int) -> None:

@@ -16,7 +16,7 @@ def picture_of(path: str, max_pixels: int | None) -> Image.Image:
     """The picture in a file, of mode "RGB" or "L".
 
     Raises:
-        ImageError: it is damaged, too large, or a link that leads nowhere.
+        ImageError: it is damaged, too large, or a broken link.
         OSError: the file cannot be read.
         MemoryError: with the name of the file.
     """

@@ -20,7 +20,7 @@ from ._tables import one_line
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The most classes whose names, and whose counts, can be read in a picture.
+# The largest number of classes with readable names, and with readable counts, in a picture.
 _MOST_NAMED = 60
 _MOST_COUNTED = 25
 _LONGEST_NAME = 24
@@ -77,7 +77,7 @@ def plot_confusion(path: str, confusion: npt.NDArray[np.int64], classes: Sequenc
     axes.set_ylabel("true class")
     if count <= _MOST_NAMED:
         names = [_short(name) for name in classes]
-        # A name may hold a dollar sign, which is no formula.
+        # A name may hold a dollar sign, which does not begin a formula.
         axes.set_xticks(range(count), names, rotation=90, parse_math=False, fontsize=8)
         axes.set_yticks(range(count), names, parse_math=False, fontsize=8)
     if count <= _MOST_COUNTED:
@@ -104,7 +104,7 @@ def _save(path: str, figure: Figure) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without remarks on characters that the font does not have, and on where and when fonts are listed."""
+    """Without warnings about missing characters of the font, and about the list of fonts."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)

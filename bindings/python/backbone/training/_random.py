@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Random numbers that depend on where they are used, and not on what was drawn before.
+"""Random numbers that depend on their use, not on earlier draws.
 
 Philox (Salmon et al. 2011) is a function of a key and a counter. The key is the seed and the purpose; the counter holds
 the epoch and the index of the image. A resumed run, and any number of threads, therefore gets the same numbers. Only
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 
 class Purpose(enum.IntEnum):
-    """What numbers are for: each purpose has a sequence of its own."""
+    """Purposes of random numbers: each has a sequence of its own."""
 
     ORDER = 1
     AUGMENTATION = 2

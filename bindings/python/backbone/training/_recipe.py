@@ -44,7 +44,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the result of a training depends on, beside the network and the images.
+    """The settings that the result of a training depends on, other than the network and the images.
 
     Attributes:
         epochs: passes through all images.
@@ -55,7 +55,7 @@ class Recipe:
         nesterov: of SGD.
         weight_decay: of the weights of convolutions and classifier.
         decay_all: weight decay of norms and biases too, as PyTorch's optimisers do by default.
-        head_factor: the classifier's learning rate is this times as high.
+        head_factor: multiplies the classifier's learning rate.
         schedule: "cosine" falls to 0 at the last step; "step" multiplies by `gamma` every `step_epochs`; "multi-step"
             at each of `milestones`; "one-cycle" rises and falls; "constant".
         milestones: epochs, ascending.
@@ -145,7 +145,7 @@ class Recipe:
         return WarmUp(schedule, rising, _WARMUP_START) if rising else schedule
 
     def new_optimizer(self, net: ResNet) -> Optimizer:
-        """The optimiser, with groups for the classifier and for what has no weight decay.
+        """The optimiser, with groups for the classifier and for parameters without weight decay.
 
         Raises:
             ValueError: no parameter of the network is trainable.
@@ -163,6 +163,6 @@ class Recipe:
 
 
 def head_prefix(net: ResNet) -> str:
-    """What the names of the classifier's parameters begin with: "fc.", or "head.fc." in ResNet v2."""
+    """The prefix of the classifier's parameters: "fc.", or "head.fc." in ResNet v2."""
     *_, last = (name for name, _ in net.named_parameters())
     return last.removesuffix("bias")

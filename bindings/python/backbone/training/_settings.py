@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What a training depends on, then and now."""
+"""Comparison of the settings of a training with those of a saved one."""
 
 from __future__ import annotations
 

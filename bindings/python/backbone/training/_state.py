@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The files of a training: weights and optimiser in a .pth, and in the same file how far the training is.
+"""The files of a training: weights and optimiser in a .pth, and the progress of the training in the same file.
 
-One file holds everything that resuming needs, and takes the place of the older one in one step. So a process that is
-killed at any moment leaves a state that fits together. PyTorch ignores the additional member of the zip archive.
+One file holds everything that resuming needs, and replaces the older one in one step. So a process that is
+killed at any moment leaves a consistent state. PyTorch ignores the additional member of the zip archive.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class StateError(ValueError):
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
         epoch: complete epochs, validation included.
@@ -95,7 +95,7 @@ def _rank(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def write_checkpoint(path: str, save: Callable[[str], None], notes: dict[str, Any]) -> None:
-    """Write a .pth with notes; the older file is as it was until the new one is complete and synced.
+    """Write a .pth with notes; an existing file is unchanged until the new one is complete and synced.
 
     Args:
         path: of the file.
@@ -142,7 +142,7 @@ def read_notes(path: str) -> dict[str, Any] | None:
                 raise StateError(f"{path}: the notes of the training have more than {_MOST_BYTES} bytes")
             notes = json.loads(archive.read(_MEMBER))
     except zipfile.BadZipFile:
-        # Not a zip, or one that was cut short: the library says so when it loads it.
+        # Not a zip, or a truncated one: the library reports it when it loads the file.
         return None
     except (ValueError, NotImplementedError, RuntimeError, EOFError, RecursionError) as error:
         raise StateError(f"{path}: the notes of the training are damaged ({error})") from None
@@ -192,7 +192,7 @@ def notes_of(progress: Progress, **others: Any) -> dict[str, Any]:
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """Make a folder, and keep other trainings out of it; remove what a killed one left unfinished.
+    """Create a folder, lock it against other trainings, and remove the unfinished files of a killed one.
 
     Raises:
         StateError: another process trains there.
@@ -219,7 +219,7 @@ def _sync_folder(folder: str) -> None:
     try:
         os.fsync(descriptor)
     except OSError:
-        # There are file systems that cannot.
+        # Some file systems cannot.
         pass
     finally:
         os.close(descriptor)

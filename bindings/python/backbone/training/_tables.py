@@ -55,7 +55,7 @@ def write_confusion(path: str, confusion: npt.NDArray[np.int64], classes: Sequen
 def write_classes(path: str, classes: Sequence[str]) -> None:
     """Write the name of a class in each line, for `backbone classify --classes`.
 
-    A name may contain characters that end a line, or that are no text: those are escaped, as in Python.
+    A name may contain characters that end a line, or that are not text: those are escaped, as in Python.
 
     Raises:
         OSError: with the name of the file.

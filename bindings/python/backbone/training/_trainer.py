@@ -40,8 +40,8 @@ _DIVERGED = "the training diverged: lower lr, or set clip or warmup"
 class Trainer:
     """Trains a classifier on a data set.
 
-    The weights depend on the network, the images and the recipe alone. Number of threads, interruptions and the moments
-    at which the state was saved do not matter: a training that was killed and resumed ends with the same bits.
+    The weights depend only on the network, the images and the recipe. Number of threads, interruptions and times of
+    saving do not matter: a training that was killed and resumed ends with the same bits.
 
     In `output` are last.pth (weights, optimiser and progress), best.pth (the weights of the epoch with the highest
     validation accuracy), classes.txt, curves.csv and curves.png.
@@ -51,14 +51,14 @@ class Trainer:
         data: the images.
         recipe: how to train.
         output: the folder for results; created if it is missing. One training at a time writes to it.
-        settings: what else the result depends on, as a JSON object: it is saved, and compared on resuming.
+        settings: other settings that the result depends on, as a JSON object: it is saved, and compared on resuming.
         decoders: threads that decode ahead.
-        save_every: steps between two saves of last.pth, beside those after each epoch; 0 for none.
+        save_every: steps between two saves of last.pth, in addition to those after each epoch; 0 for none.
         max_pixels: the most pixels that an image may have.
-        observer: is told what happens.
+        observer: receives the events.
 
     Attributes:
-        progress: how far the training is; not to be changed.
+        progress: the progress of the training; not to be changed.
         settings: all that the result depends on.
 
     Raises:
@@ -107,10 +107,10 @@ class Trainer:
         """Train to the end of the last epoch. Returns a row for each epoch: the columns of curves.csv.
 
         Args:
-            resume: go on from last.pth, or begin if there is none.
+            resume: continue from last.pth, or begin if it is missing.
 
         Raises:
-            StateError: there is a last.pth with at least one step and `resume` is false; or it was made with other
+            StateError: last.pth has at least one step and `resume` is false; or it was made with other
                 settings; or another training writes to this folder.
             Stopped: `Observer.is_stopped` was true; last.pth has the state.
             FloatingPointError: a gradient was NaN or infinite; last.pth is from before.
@@ -122,7 +122,7 @@ class Trainer:
             path = self._path(LAST)
             if os.path.exists(path) and (resume or not _has_no_step(path)):
                 if not resume:
-                    raise StateError(f"{path}: a training is there; resume it, or write to another folder")
+                    raise StateError(f"{path} has a training; resume it, or write to another folder")
                 self._load(path)
             else:
                 write_classes(self._path(CLASSES), self._data.classes)
@@ -170,7 +170,7 @@ class Trainer:
         with closing(batches(groups, self._load_image, recipe.size, self._decoders)) as items:
             for item in items:
                 self._note_damaged(item)
-                # What damaged images leave may be too little for BatchNorm.
+                # Without the damaged images the batch may be too small for BatchNorm.
                 if len(item.indices) >= min(2, recipe.batch):
                     self._step(item)
                 progress.step += 1
@@ -198,7 +198,7 @@ class Trainer:
         try:
             self._optimizer.step(self._gradients)
         except FloatingPointError as error:
-            # Without the advice after the semicolon, which is for those who call the optimiser themselves.
+            # Without the advice after the semicolon, which is for direct calls of the optimiser.
             found = str(error).partition(";")[0]
             raise FloatingPointError(
                 f"epoch {progress.epoch + 1}, step {progress.step + 1}: {found}; {_DIVERGED}"

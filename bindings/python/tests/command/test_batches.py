@@ -36,7 +36,7 @@ def test_images_of_a_size_come_together_whatever_decodes_first():
     shapes = [(4, 5), (4, 5), (6, 5), (4, 5), (4, 5), (6, 5), (4, 5)]
 
     def load(path):
-        # Even ones take longer than those behind them.
+        # Even ones take longer than the next ones.
         time.sleep(0.01 * (int(path) % 2 == 0))
         return image_of(path, shapes[int(path)])
 

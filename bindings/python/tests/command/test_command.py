@@ -169,7 +169,7 @@ def test_long_work_shows_progress_on_a_terminal_only(tmp_path):
     assert output_of(*work[0])[2] == ""
 
 
-# ---- What an import takes ----
+# ---- The cost of an import ----
 
 
 def test_importing_the_package_imports_nothing_of_the_command():

@@ -188,7 +188,7 @@ def test_modules_that_are_not_computed_are_left_out_only_if_asked(tmp_path):
 def test_a_file_is_replaced_only_if_asked(tmp_path):
     out = tmp_path / "out.pth"
     out.write_text("precious")
-    assert error_of("convert", RESNET18, out, status=1) == f"{out} is there already; --force replaces it"
+    assert error_of("convert", RESNET18, out, status=1) == f"{out} exists; pass --force to replace it"
     assert "absent" in error_of("convert", tmp_path / "absent.pth", out, "--force", status=1)
     assert out.read_text() == "precious"
     run("convert", RESNET18, out, "--force")

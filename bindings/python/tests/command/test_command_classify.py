@@ -76,7 +76,7 @@ def test_a_name_says_what_the_file_cannot(photos, tmp_path):
     expected = probabilities(tmp_path / "blur.pth", path, architecture="resnetblur18")
     np.testing.assert_allclose([results[1][index] for index in range(4)], expected, rtol=1e-9)
     assert results[0] != results[1]
-    assert "'resnet51' is none of resnet10t, " in error_of(
+    assert "'resnet51' is unknown; pass one of resnet10t, " in error_of(
         "classify", path, "-w", tmp_path / "blur.pth", "--architecture", "resnet51", status=2
     )
 

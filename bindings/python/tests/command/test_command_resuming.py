@@ -37,7 +37,7 @@ def test_what_is_there_is_not_computed_again(tmp_path, photos):
     assert (report["computed"], report["skipped"], report["network"]) == (0, 6, None)
     assert times(out) == before
 
-    # One output is gone, one is cut short, one image is another, and there is a new one.
+    # One output is gone, one is cut short, one image is another, and one is new.
     (out / "0.png.npz").unlink()
     with (out / "1.png.npz").open("r+b") as file:
         file.truncate(100)

@@ -13,7 +13,7 @@ import backbone
 
 
 def test_bench_reports_quantiles_of_the_forwards_after_the_warm_up(monkeypatch):
-    # Three slow forwards that are not to count, then 1 to 9 ms in no order.
+    # Three slow forward passes that must not count, then 1 to 9 ms, unordered.
     milliseconds = [500, 400, 300, 3, 9, 1, 7, 5, 2, 8, 4, 6]
     now, calls, real = [0.0], [], backbone.ResNet.forward
 

@@ -195,7 +195,7 @@ def test_resuming_takes_the_options_of_the_first_run(tmp_path, folder):
     message = error_of("train", third, "-o", tmp_path / "out", "--resume", status=1)
     assert "the training has 2 classes (a, b)" in message and "has 3 (a, b, c)" in message
     message = error_of("train", folder, *QUICK, "-o", tmp_path / "out", status=1)
-    assert message == f"{tmp_path}/out/last.pth: a training is there; resume it, or write to another folder"
+    assert message == f"{tmp_path}/out/last.pth has a training; resume it, or write to another folder"
     shutil.copy(RESNET18, tmp_path / "out/last.pth")
     message = error_of("train", folder, "-o", tmp_path / "out", "--resume", status=1)
     assert message.endswith("not the last.pth of a training; resuming needs one that `train` wrote")

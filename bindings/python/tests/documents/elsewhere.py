@@ -9,7 +9,7 @@ An entry that no document needs any more fails the test.
 # Scripts that take minutes: what is run here is their --help, which must know every option that a document shows. Each
 # with what runs the script itself, or why nothing does.
 LONG_SCRIPTS = {
-    "scripts/bench": "20 minutes on a machine that does nothing else: measuring is no test",
+    "scripts/bench": "20 minutes on an idle machine; a measurement is not a test",
     "scripts/build": "step build of scripts/test",
     "scripts/check": "step check of scripts/test",
     "scripts/degradation": "test_degradation.py runs small ones, test_parity_theory.py compares with PyTorch",

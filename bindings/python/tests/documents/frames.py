@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""What stands around the fragments in C and C++ of the documents: what their pages say is there already."""
+"""The code around the C and C++ fragments of the documents: what their pages assume."""
 
 from __future__ import annotations
 

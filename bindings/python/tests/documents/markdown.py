@@ -96,7 +96,7 @@ class _Reader:
                 result.append(self._fenced(line))
             elif line.startswith("    "):
                 if result and result[-1].kind == "item":
-                    self._fail("indented lines behind a list may be code or not")
+                    self._fail("indented lines after a list may be code or not")
                 result.append(self._indented())
             elif line == "<picture>":
                 result.append(self._picture())
@@ -161,6 +161,6 @@ def _joined(lines: list[str]) -> str:
 
 
 def anchors(path: Path) -> set[str]:
-    """What links to a heading of a document may say behind the #."""
+    """The valid fragments (after the #) of links to a document: its headings."""
     texts = [element.text.lower() for element in elements(path) if element.kind == "heading"]
     return {re.sub(r"[^\w\- ]", "", text.replace("`", "")).replace(" ", "-") for text in texts}

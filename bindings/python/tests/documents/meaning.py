@@ -35,7 +35,7 @@ def check_options(command: str) -> None:
     """Check that a script of the repository, which may be named without its options' values, knows these options."""
     script, *arguments = command.split()
     path = ROOT / script
-    assert path.is_file(), f"there is no {script}"
+    assert path.is_file(), f"missing {script}"
     options = [argument for argument in arguments if argument.startswith("--")]
     known = subprocess.run([path, "--help"], capture_output=True, text=True, check=True).stdout
     for option in options:

@@ -46,7 +46,7 @@ class Page:
 
     Args:
         path: the document, which errors name.
-        folder: an empty folder. What commands of the documents take from the repository is linked into it.
+        folder: an empty folder. It gets links to the files of the repository that commands of the documents use.
         site: a folder, the same for all pages, for what `pip install` installs.
         extra: "torch" or "ray": run the blocks of Python that import it too.
     """
@@ -56,7 +56,7 @@ class Page:
         self._folder = folder
         self._extra = extra
         self._output: str | None = None
-        # Whether the last block needs something that is not there.
+        # Whether the last block needs something that is not installed.
         self._is_left_out = False
         self._session: subprocess.Popen[str] | None = None
         # Programs that a command has to run, by the file they are in.
@@ -136,7 +136,7 @@ class Page:
                 self._output = None
                 self._waiting[name] = block
         else:
-            self._fail(block, f"there is nothing here that runs {block.language!r}")
+            self._fail(block, f"nothing here runs {block.language!r}")
 
     def _fail(self, block: Element, what: str) -> None:
         raise AssertionError(f"{self._path.relative_to(ROOT)}, line {block.line}: {what}\n\n{block.text}")
@@ -165,7 +165,7 @@ class Page:
         return str(answer["output"])
 
     def _fragment(self, block: Element) -> str:
-        """Run what stands in a page without a `main`; all such blocks of a language are compiled together."""
+        """Run the code of a page that has no `main`; all such blocks of a language are compiled together."""
         blocks = self._fragments[block.language]
         name = f"fragments-{block.language}"
         if block is blocks[0]:

@@ -30,7 +30,7 @@ def name(page):
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """The files that pages take to be there: new weights do, as no page shows numbers that depend on trained ones."""
+    """The files that pages assume. Random weights suffice, as no page shows numbers that depend on trained ones."""
     folder = tmp_path_factory.mktemp("models")
     for depth in (18, 50):
         with backbone.ResNet(depth) as net:
@@ -54,7 +54,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path, models, site):
-    """Run blocks of a page in a folder with the files that pages take to be there."""
+    """Run blocks of a page in a folder with the files that pages assume."""
 
     def run_blocks(page, blocks, extra=""):
         for file in models.iterdir():
@@ -65,7 +65,7 @@ def run(tmp_path, models, site):
 
 
 def python_of(page):
-    """The blocks of Python, and of the output that which comes directly behind them."""
+    """The blocks of Python, and the blocks of output directly after them."""
     blocks = code(page)
     return [
         block
@@ -120,7 +120,7 @@ def test_commands_within_text_are_known(page):
         for span in element.spans:
             if span.startswith("scripts/"):
                 path = ROOT / span.split()[0]
-                assert path.exists(), f"{name(page)}: there is no {span}"
+                assert path.exists(), f"{name(page)}: missing {span}"
                 if path.is_file() and os.access(path, os.X_OK):
                     check_options(span)
             elif span.startswith(TOOLS):

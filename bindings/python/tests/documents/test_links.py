@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""Links of the documents: to files that are there, and to headings that those have."""
+"""Links of the documents: to existing files, and to headings that those have."""
 
 import subprocess
 
@@ -22,7 +22,7 @@ def test_links_lead_somewhere(page):
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{page.name}, line {line}: there is no {link}"
+        assert target.exists(), f"{page.name}, line {line}: missing {link}"
         assert target.is_relative_to(ROOT), f"{page.name}, line {line}: {link} leads out of the repository"
         if anchor:
             assert anchor in anchors(target), f"{page.name}, line {line}: {path} has no heading #{anchor}"

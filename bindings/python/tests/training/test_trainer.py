@@ -249,7 +249,7 @@ def test_resuming_with_something_else_is_refused_by_name(tmp_path, data):
     other = read_dataset(write_folders(tmp_path / "other", CLASSES, seed=1))
     with pytest.raises(StateError, match=r"\(images: 23 \+ 2 in 2 classes, .*, now 23 \+ 2 in 2 classes"):
         train(other, tmp_path / "out", resume=True)
-    with pytest.raises(StateError, match="a training is there"):
+    with pytest.raises(StateError, match="has a training"):
         train(data, tmp_path / "out")
     assert (tmp_path / "out/last.pth").read_bytes() == before
     with new_net() as net:
@@ -258,7 +258,7 @@ def test_resuming_with_something_else_is_refused_by_name(tmp_path, data):
     (tmp_path / "foreign.pth").rename(tmp_path / "foreign/last.pth")
     with pytest.raises(StateError, match="not the last.pth of a training"):
         train(data, tmp_path / "foreign", resume=True)
-    with pytest.raises(StateError, match="a training is there"):
+    with pytest.raises(StateError, match="has a training"):
         train(data, tmp_path / "foreign")
 
 
