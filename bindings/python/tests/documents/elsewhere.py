@@ -30,7 +30,16 @@ RUN_BY = {
     ),
     "cmake -S . -B build && cmake --build build && cmake --install build --prefix PREFIX": (
         "scripts/test",
-        "cmake --build .build/cmake",
+        'cmake --build "$folder"',
+    ),
+    "scripts/cross/emulated sysroot": ("scripts/test", "scripts/cross/emulated sysroot"),
+    "cmake -S . -B build-arm64 -DCMAKE_TOOLCHAIN_FILE=scripts/cmake/arm64.cmake": (
+        "scripts/test",
+        '-DCMAKE_TOOLCHAIN_FILE="$root/scripts/cmake/arm64.cmake"',
+    ),
+    "cmake --build build-arm64 && cmake --install build-arm64 --prefix PREFIX": (
+        "Tests/Packaging/installed",
+        '--install "$build" --prefix "$prefix"',
     ),
     "cmake --install ... --strip": ("Tests/Packaging/installed", '--prefix "$work/stripped" --strip'),
 }
