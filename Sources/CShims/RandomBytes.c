@@ -2,16 +2,16 @@
  * Copyright 2026 The libbackbone authors */
 
 #define _GNU_SOURCE
-#include <features.h>
-
-/* Embedded Swift's standard library seeds its hashing with this function, which glibc has since 2.36. */
-#if !__GLIBC_PREREQ(2, 36)
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-__attribute__((visibility("hidden"))) void arc4random_buf(void *out, size_t size) {
+/* Embedded Swift's standard library seeds its hashing by this function, which glibc has as of 2.36. The library's own,
+ * which nobody else sees, runs with older ones too. */
+__attribute__((visibility("hidden"))) void arc4random_buf(void *out, size_t size);
+
+void arc4random_buf(void *out, size_t size) {
     unsigned char *next = out;
     while (size > 0) {
         /* By number: glibc has the function itself since 2.25. Without it in the kernel, any seed will do. */
@@ -24,4 +24,3 @@ __attribute__((visibility("hidden"))) void arc4random_buf(void *out, size_t size
         size -= (size_t)count;
     }
 }
-#endif

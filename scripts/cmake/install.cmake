@@ -14,17 +14,19 @@ install(FILES ${PROJECT_SOURCE_DIR}/include/backbone.h ${PROJECT_SOURCE_DIR}/inc
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # With symbols, for debuggers and profilers; `cmake --install ... --strip` leaves them out. CMake itself strips only what
-# it has linked itself.
+# it has linked itself. The library for another machine has none, and that machine's tools may be missing.
 install(PROGRAMS ${built} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME libbackbone.so.${PROJECT_VERSION})
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
   set(installed ${CMAKE_INSTALL_LIBDIR}/libbackbone.so.${PROJECT_VERSION})
 else()
   set(installed \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libbackbone.so.${PROJECT_VERSION})
 endif()
-install(CODE "if(CMAKE_INSTALL_DO_STRIP)
-    execute_process(
-      COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \"\$ENV{DESTDIR}${installed}\" COMMAND_ERROR_IS_FATAL ANY)
-  endif()")
+if(NOT CMAKE_CROSSCOMPILING)
+  install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+      execute_process(
+        COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \"\$ENV{DESTDIR}${installed}\" COMMAND_ERROR_IS_FATAL ANY)
+    endif()")
+endif()
 file(MAKE_DIRECTORY ${generated})
 foreach(link libbackbone.so.${abi} libbackbone.so)
   file(CREATE_LINK libbackbone.so.${PROJECT_VERSION} ${generated}/${link} SYMBOLIC)

@@ -44,15 +44,19 @@ class Compilation:
         return path
 
     def _compile(self, target: Target, imports: list[str], needed: list[Future]) -> tuple[str, list[Path]]:
-        """The digest of what a target is made of, and its objects. It waits for those that it depends on, which were
+        """The digest of what others see of a target, and its objects. It waits for those that it depends on, which were
         given to the pool before it and so are never waiting for a thread."""
         digest = hashlib.sha256(self.versions.encode())
         for future in needed:
             digest.update(future.result()[0].encode())
         objects, commands = self._commands(target, imports)
-        for path in target.sources(".swift", ".c", ".h"):
-            digest.update(f"{path} ".encode() + path.read_bytes())
         digest.update(repr(commands).encode())
+        # Of a C target others see the headers alone.
+        for path in target.sources(".swift", ".h"):
+            digest.update(f"{path} ".encode() + path.read_bytes())
+        seen = digest.hexdigest()
+        for path in target.sources(".c"):
+            digest.update(f"{path} ".encode() + path.read_bytes())
         stamp = self.folder / f"{target.name}.digest"
         if not stamp.exists() or stamp.read_text() != digest.hexdigest() or not all(map(Path.exists, objects)):
             stamp.unlink(missing_ok=True)
@@ -63,7 +67,7 @@ class Compilation:
             if commands:
                 print(f"compiled {target.name}", flush=True)
             stamp.write_text(digest.hexdigest())
-        return digest.hexdigest(), objects
+        return seen, objects
 
     def _commands(self, target: Target, imports: list[str]) -> tuple[list[Path], list[list[str]]]:
         if sources := target.sources(".swift"):

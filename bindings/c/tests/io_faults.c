@@ -82,6 +82,11 @@ int fstat(int file, struct stat *out) {
     return fails("fstat") ? -1 : next(file, out);
 }
 
+/* What these three are called by a library that was linked with a C library before 2.33, such as that for ARM. */
+int __xstat(int version, const char *name, struct stat *out) { return (void)version, stat(name, out); }
+int __lxstat(int version, const char *name, struct stat *out) { return (void)version, lstat(name, out); }
+int __fxstat(int version, int file, struct stat *out) { return (void)version, fstat(file, out); }
+
 int access(const char *name, int mode) {
     NEXT(int, "access", const char *, int);
     return fails("access") ? -1 : next(name, mode);

@@ -77,10 +77,12 @@ int main(int argc, char **argv) {
 
     cpu_set_t allowed, now;
     CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0, "no affinity mask");
+    /* An emulator has one of its own. */
+    int first = threads_of_process();
     backbone *net = create();
     /* OpenBLAS, where it is needed, starts threads of its own when it is loaded, but none with a single CPU. */
     int before = threads_of_process();
-    CHECK(expected > 1 || before == 1, "%d", before);
+    CHECK(expected > 1 || before == first, "%d, not %d", before, first);
     CHECK(sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&allowed, &now), "another affinity mask");
     forward(net, features);
     int started = threads_of_process() - before;

@@ -35,7 +35,16 @@ RUN_BY = {
     ),
     "cmake -S . -B build && cmake --build build && cmake --install build --prefix PREFIX": (
         "scripts/test",
-        "cmake --build .build/cmake",
+        'cmake --build "$folder"',
+    ),
+    "scripts/cross/emulated sysroot": ("scripts/test", "scripts/cross/emulated sysroot"),
+    "cmake -S . -B build-arm64 -DCMAKE_TOOLCHAIN_FILE=scripts/cmake/arm64.cmake": (
+        "scripts/test",
+        '-DCMAKE_TOOLCHAIN_FILE="$root/scripts/cmake/arm64.cmake"',
+    ),
+    "cmake --build build-arm64 && cmake --install build-arm64 --prefix PREFIX": (
+        "Tests/Packaging/installed",
+        '--install "$build" --prefix "$prefix"',
     ),
     "backbone memory resnet18 resnet50 resnet101 --size 224 --size 480x640 --size 800x1344 --threads 2": (
         "bindings/python/tests/command/test_command_memory.py",
