@@ -84,6 +84,7 @@ struct backbone final {
 
     /// For options.mean and options.std_dev: ImageNet, RGB, pixels from 0 to 255.
     static constexpr float imagenet_mean[3] = BACKBONE_IMAGENET_MEAN;
+    /// Divisors for options.std_dev that go with imagenet_mean.
     static constexpr float imagenet_std_dev[3] = BACKBONE_IMAGENET_STD_DEV;
 
     /// Strides, in elements, of a contiguous tensor: columns innermost.
@@ -153,12 +154,15 @@ private:
 /// A path or name that ends with a zero: a literal, a std::string, a std::filesystem::path (POSIX). Not copied.
 class backbone::Text final {
 public:
+    /// A C string, which must outlive the call.
     Text(const char *text) noexcept : text_(text) {}
 
+    /// Any object with c_str(), which must outlive the call.
     template <class String, class = std::enable_if_t<
                                 std::is_convertible_v<decltype(std::declval<const String &>().c_str()), const char *>>>
     Text(const String &text) noexcept : text_(text.c_str()) {}
 
+    /// The text as a C string.
     const char *c_str() const noexcept { return text_; }
 
 private:
@@ -169,17 +173,24 @@ private:
 template <class Element>
 class backbone::Span final {
 public:
+    /// `size` elements from `data` on.
     Span(Element *data, std::size_t size) noexcept : data_(data), size_(size) {}
 
+    /// All elements of an array or container, which must outlive the span.
     template <class Container, class = std::enable_if_t<std::is_convertible_v<
                                    std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))> (*)[],
                                    Element (*)[]>>>
     Span(Container &&container) noexcept : data_(std::data(container)), size_(std::size(container)) {}
 
+    /// The first element; may be null if size() is 0.
     Element *data() const noexcept { return data_; }
+    /// The number of elements.
     std::size_t size() const noexcept { return size_; }
+    /// One element; the index is not checked.
     Element &operator[](std::size_t index) const noexcept { return data_[index]; }
+    /// The first element, for range-based loops.
     Element *begin() const noexcept { return data_; }
+    /// One past the last element.
     Element *end() const noexcept { return data_ + size_; }
 
 private:
@@ -192,16 +203,22 @@ private:
 /// Containers of char do not convert: they are paths.
 class backbone::Bytes final {
 public:
+    /// `size` bytes from `data` on.
     Bytes(const void *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// The bytes of a span.
     Bytes(Span<const std::uint8_t> bytes) noexcept : Bytes(bytes.data(), bytes.size()) {}
+    /// The bytes of a span of std::byte.
     Bytes(Span<const std::byte> bytes) noexcept : Bytes(bytes.data(), bytes.size()) {}
 
+    /// All bytes of a container, which must outlive the call.
     template <class Container,
               class = std::enable_if_t<std::is_convertible_v<Container &, Span<const std::uint8_t>> ||
                                        std::is_convertible_v<Container &, Span<const std::byte>>>>
     Bytes(const Container &bytes) noexcept : Bytes(std::data(bytes), std::size(bytes)) {}
 
+    /// The first byte.
     const void *data() const noexcept { return data_; }
+    /// The number of bytes.
     std::size_t size() const noexcept { return size_; }
 
 private:
@@ -242,7 +259,9 @@ public:
 
     /// The element (0, 0, 0, 0).
     Element *data() const noexcept { return static_cast<Element *>(tensor_.data); }
+    /// Sizes in the order N, C, H, W.
     Shape shape() const noexcept { return array(tensor_.shape); }
+    /// Distances between neighbours, in elements, in the order N, C, H, W.
     Shape strides() const noexcept { return array(tensor_.strides); }
 
     /// One element; the indices are not checked.
@@ -251,6 +270,7 @@ public:
         return data()[n * s[0] + c * s[1] + h * s[2] + w * s[3]];
     }
 
+    /// The tensor as C describes it.
     const backbone_tensor &c() const noexcept { return tensor_; }
 
 private:
@@ -262,10 +282,13 @@ private:
 /// The input of a forward pass: any tensor view, or a C backbone_tensor.
 class backbone::Input final {
 public:
+    /// Any view; it must outlive the call.
     template <class Element>
     Input(const TensorView<Element> &view) noexcept : tensor_(&view.c()) {}
+    /// C's description of a tensor, which must outlive the call.
     Input(const backbone_tensor &tensor) noexcept : tensor_(&tensor) {}
 
+    /// The tensor as C describes it.
     const backbone_tensor *c() const noexcept { return tensor_; }
 
     /// N, C, H, W.
@@ -282,6 +305,7 @@ private:
 /// A failed library call. what() is its message and names the argument, file or tensor at fault.
 class backbone::Error : public std::runtime_error {
 public:
+    /// An error with its status and the library's message.
     Error(backbone_status status, const char *message) : std::runtime_error(message), status_(status) {}
 
     /// BACKBONE_STATUS_INVALID_ARGUMENT ..., never BACKBONE_STATUS_OK.
@@ -356,6 +380,7 @@ public:
         return text;
     }
 
+    /// The report, still owned by this object; null if there is none.
     const backbone_report *c() const noexcept { return report_.get(); }
 
 private:
@@ -369,9 +394,11 @@ private:
 /// BACKBONE_STATUS_MISMATCH of a load: an intact checkpoint does not fit the network; the report shows where.
 class backbone::MismatchError final : public Error {
 public:
+    /// An error of BACKBONE_STATUS_MISMATCH with its report.
     MismatchError(const char *message, Report report)
         : Error(BACKBONE_STATUS_MISMATCH, message), report_(std::make_shared<const Report>(std::move(report))) {}
 
+    /// The load report, which names every mismatch.
     const Report &report() const noexcept { return *report_; }
 
 private:
@@ -410,13 +437,20 @@ inline backbone::Report backbone::inspect(Bytes checkpoint, const backbone_load_
 /// The shapes of the outputs, one for each bit of options.out_stages: C1, C2 to C5, pooled, logits.
 class backbone::Shapes final {
 public:
+    /// Room for the shapes of `count` outputs, at most 7.
     explicit Shapes(std::size_t count) noexcept : shapes_(), count_(count) {}
 
+    /// The number of outputs.
     std::size_t size() const noexcept { return count_; }
+    /// The shape of one output; the index is not checked.
     Shape &operator[](std::size_t output) noexcept { return shapes_[output]; }
+    /// The shape of one output; the index is not checked.
     const Shape &operator[](std::size_t output) const noexcept { return shapes_[output]; }
+    /// The shape of the first output, for range-based loops.
     const Shape *begin() const noexcept { return shapes_.data(); }
+    /// One past the last shape.
     const Shape *end() const noexcept { return shapes_.data() + count_; }
+    /// All sizes one after another, as backbone_output_shapes writes them.
     std::int64_t *data() noexcept { return shapes_[0].data(); }
 
 private:
@@ -430,14 +464,19 @@ private:
 class backbone::Features final {
 public:
     Features() noexcept = default;
+    /// Takes the memory of another object, whose views then are not to be used.
     Features(Features &&) noexcept = default;
+    /// Takes the memory of another object, whose views then are not to be used.
     Features &operator=(Features &&) noexcept = default;
     // The views point into the memory.
     Features(const Features &) = delete;
     Features &operator=(const Features &) = delete;
 
+    /// The number of outputs.
     std::size_t size() const noexcept { return views_.size(); }
+    /// One output; the index is not checked.
     Tensor operator[](std::size_t output) noexcept { return views_[output]; }
+    /// One output, read only; the index is not checked.
     ConstTensor operator[](std::size_t output) const noexcept { return views_[output]; }
 
     /// For calls that write into the caller's memory.
@@ -482,6 +521,7 @@ public:
 
     /// The tape, still owned by this object; null if it has been moved from.
     backbone_tape *c() noexcept { return tape_.get(); }
+    /// The same, read only.
     const backbone_tape *c() const noexcept { return tape_.get(); }
 
 private:
@@ -494,7 +534,9 @@ private:
 
 /// A part of the vector of all gradients; empty for an entry that is not trainable.
 struct backbone::Slot {
+    /// Index of the first float in the vector.
     std::size_t offset = 0;
+    /// Number of floats.
     std::size_t count = 0;
 };
 
@@ -502,6 +544,7 @@ struct backbone::Slot {
 ///
 /// The memory that `groups` points to must live until the optimiser is created.
 struct backbone::OptimizerOptions : backbone_optimizer_options {
+    /// The defaults of BACKBONE_OPTIMIZER_SGD or BACKBONE_OPTIMIZER_ADAMW.
     explicit OptimizerOptions(std::int32_t optimizer_kind = BACKBONE_OPTIMIZER_SGD) : backbone_optimizer_options() {
         check(backbone_optimizer_options_init(this, sizeof(backbone_optimizer_options), optimizer_kind));
     }
@@ -521,6 +564,7 @@ public:
 
     /// The optimiser, still owned by this object; null if it has been moved from.
     backbone_optimizer *c() noexcept { return optimizer_.get(); }
+    /// The same, read only.
     const backbone_optimizer *c() const noexcept { return optimizer_.get(); }
 
 private:
@@ -586,6 +630,7 @@ public:
 
     /// The handle, still owned by this object; null if it has been moved from.
     ::backbone *c() noexcept { return net_.get(); }
+    /// The same, read only.
     const ::backbone *c() const noexcept { return net_.get(); }
 
     /// Releases the handle to the caller, who must free it with backbone_free.
@@ -640,6 +685,7 @@ public:
     /// Training mode: BatchNorms outside of frozen stages use and update the statistics of the batch.
     void set_training(bool training) { check(backbone_set_training(c(), training ? 1 : 0)); }
 
+    /// Whether the network is in training mode.
     bool training() const {
         std::int32_t training = 0;
         check(backbone_get_training(c(), &training));
@@ -674,6 +720,7 @@ public:
 
     /// Copies entry `index` to `out`, which must have exactly its number of elements, in the order of its shape.
     void read(std::size_t index, Span<float> out) const { read_as(index, out); }
+    /// Copies an entry of int64 (num_batches_tracked).
     void read(std::size_t index, Span<std::int64_t> out) const { read_as(index, out); }
 
     /// A copy of the entry with that name; Element must be std::int64_t for num_batches_tracked.
@@ -690,10 +737,12 @@ public:
 
     /// Copies `values` to entry `index`, in the layout of read. Frozen entries can be written too.
     void write(std::size_t index, Span<const float> values) { write_as(index, values); }
+    /// Writes an entry of int64 (num_batches_tracked).
     void write(std::size_t index, Span<const std::int64_t> values) { write_as(index, values); }
 
     /// Copies `values` to the entry with that name.
     void write(Text name, Span<const float> values) { write_as(find(name), values); }
+    /// Writes the entry of int64 with that name.
     void write(Text name, Span<const std::int64_t> values) { write_as(find(name), values); }
 
     /* ---- Forward */
@@ -787,6 +836,7 @@ public:
                   const Tensor *input_gradient = nullptr) {
         backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
     }
+    /// The same with gradients in memory that may be written.
     void backward(Tape &tape, Span<const Tensor> output_gradients, Span<float> gradients, bool accumulate = false,
                   const Tensor *input_gradient = nullptr) {
         backward(tape, tensors(output_gradients), output_gradients.size(), gradients, accumulate, input_gradient);
@@ -800,6 +850,7 @@ public:
                            Span<const Tensor> feature_gradients) {
         this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
     }
+    /// The same with gradients in memory that may be written.
     void feature_gradients(Tape &tape, Span<const Tensor> output_gradients, Span<const Tensor> feature_gradients) {
         this->feature_gradients(tape, tensors(output_gradients), output_gradients.size(), feature_gradients);
     }

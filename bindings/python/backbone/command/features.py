@@ -30,6 +30,7 @@ from .options import Preparation, json_option, network_options, preparation_opti
 from .outputs import Arrays, remove_abandoned, write_features
 from .parameters import STAGES
 from .terminal import counted_images, print_json, printable, progress
+from .vectors import ENDING, Vectors
 
 # Errors that the next output would have as well.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -87,7 +88,13 @@ class _Run:
 @click.command(short_help="Write C2 to C5 of many images.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @network_options
-@click.option("--out", "-o", required=True, metavar="DIR", help="Where to write; created if it is missing.")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    metavar="DIR|FILE.npy",
+    help="A folder, created if absent, for one file per image; or one array for all images.",
+)
 @stages_option
 @click.option(
     "--pooled",
@@ -134,6 +141,9 @@ def command(
 ) -> int:
     """Compute the features of images, one file for each with arrays C2 to C5 of shape (C, H, W).
 
+    With --out FILE.npy, one array of shape (images, channels) for all: see the last example. FILE.json then names the
+    image of each row. Such a run cannot be resumed.
+
     IMAGES are files, folders (with all below), patterns, @LIST for a file with one of these in each line, or - for such
     lines from the standard input. The features of photos/a/b.jpg go to DIR/a/b.jpg.npz if IMAGES is photos.
 
@@ -144,6 +154,7 @@ def command(
     \b
     As torchvision evaluates:  backbone features photos -w resnet50.pth -o out --resize 256 --crop 224
     For retrieval:             backbone features photos -w resnet50.pth -o out --pooled
+                               backbone features photos -w resnet50.pth -o vectors.npy --pooled
     """
     started = time.perf_counter()
     outputs = tuple(STAGES[stage] for stage in stages)
@@ -152,20 +163,33 @@ def command(
         outputs = (*(outputs if is_given else ()), "pooled")
     sources = sources_of(images, root)
     settings = network.settings() | preparation.settings() | {"stages": list(outputs), "pool": pool}
-    run = _Run(out, f".{kind}", outputs, pool, Journal(out, settings))
-    left = [source for source in sources if overwrite or not run.journal.is_done(run.output(source), source.path)]
-    if not overwrite:
-        _refuse_other_settings(run, left)
-    loaded = _compute(run, left, network, preparation, batch, decoders) if left else None
+    loaded: dict[str, Any] | None
+    if out.endswith(ENDING):
+        if len(outputs) != 1 or (pool == "none" and not pooled):
+            raise click.UsageError(
+                f"--out is {out!r}, which holds one vector per image; pass --pooled, or one stage of --stages and "
+                "--pool avg, or a folder as --out"
+            )
+        vectors = Vectors(out, settings)
+        if not overwrite:
+            vectors.refuse_existing()
+        loaded = vectors.compute(sources, network, outputs[0], preparation, batch, decoders)
+        computed, there, failures = len(vectors.images), 0, vectors.failures
+    else:
+        run = _Run(out, f".{kind}", outputs, pool, Journal(out, settings))
+        left = [source for source in sources if overwrite or not run.journal.is_done(run.output(source), source.path)]
+        if not overwrite:
+            _refuse_other_settings(run, left)
+        loaded = _compute(run, left, network, preparation, batch, decoders) if left else None
+        computed, there, failures = run.computed, len(sources) - len(left), run.failures
     seconds = time.perf_counter() - started
-    failed = [{"image": failure.source.path, "reason": _reason(failure)} for failure in run.failures]
-    there = len(sources) - len(left)
+    failed = [{"image": failure.source.path, "reason": _reason(failure)} for failure in failures]
     if as_json:
         print_json(
             {
                 "out": out,
                 "images": len(sources),
-                "computed": run.computed,
+                "computed": computed,
                 "skipped": there,
                 "failed": failed,
                 "seconds": round(seconds, 3),
@@ -174,10 +198,10 @@ def command(
             }
         )
     else:
-        rate = f" in {seconds:.1f} s ({run.computed / seconds:.1f} images/s)" if run.computed else ""
-        if run.computed:
+        rate = f" in {seconds:.1f} s ({computed / seconds:.1f} images/s)" if computed else ""
+        if computed:
             network.print_normalization()
-        done = f"{run.computed} computed{rate}, {there} skipped, {len(failed)} failed"
+        done = f"{computed} computed{rate}, {there} skipped, {len(failed)} failed"
         click.echo(f"{counted_images(len(sources))}: {done}")
     for failure in failed:
         click.echo(f"error: {printable(failure['reason'])}", err=True)

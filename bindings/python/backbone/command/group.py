@@ -32,6 +32,7 @@ _NAMES = (
     "evaluate",
     "bench",
     "layers",
+    "memory",
 )
 
 

@@ -84,7 +84,7 @@ def extract(
 
     Args:
         source: a folder (all images in it, or all Parquet files if it has any, in folders below too), a pattern
-            ("photos/**/*.jpg"), a file, a sequence of files; the address of Parquet files elsewhere ("s3://..."); or a
+            (`photos/**/*.jpg`), a file, a sequence of files; the address of Parquet files elsewhere ("s3://..."); or a
             `ray.data.Dataset`. Images elsewhere: `ray.data.read_binary_files(address, include_paths=True)` with
             `image_column="bytes"`. Actors on other machines must see files under the same paths.
         out: a folder that all machines see, or an address.

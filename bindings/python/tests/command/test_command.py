@@ -30,6 +30,7 @@ COMMANDS = (
     "evaluate",
     "bench",
     "layers",
+    "memory",
 )
 
 

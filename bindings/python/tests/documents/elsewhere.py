@@ -13,12 +13,17 @@ LONG_SCRIPTS = {
     "scripts/build": "step build of scripts/test",
     "scripts/check": "step check of scripts/test",
     "scripts/degradation": "test_degradation.py runs small ones, test_parity_theory.py compares with PyTorch",
-    "scripts/demo": "test_demo.py runs its program",
     "scripts/docs": "step docs of scripts/test",
     "scripts/family": "test_parity_family.py runs a part of it",
     "scripts/transfer": "test_transfer.py runs small ones, test_parity_theory.py compares with PyTorch",
     "scripts/test": "it is what runs this test",
     "scripts/wheel": "step wheel of scripts/test",
+}
+
+# Command -> what is run instead, with the same output.
+STAND_INS = {
+    # Without the build.
+    "scripts/demo": "python scripts/demo.py --out demo-output",
 }
 
 # Command -> the file that runs it, and a text there that shows it.
@@ -31,6 +36,10 @@ RUN_BY = {
     "cmake -S . -B build && cmake --build build && cmake --install build --prefix PREFIX": (
         "scripts/test",
         "cmake --build .build/cmake",
+    ),
+    "backbone memory resnet18 resnet50 resnet101 --size 224 --size 480x640 --size 800x1344 --threads 2": (
+        "bindings/python/tests/command/test_command_memory.py",
+        'run_json("memory", "resnet18"',
     ),
     "cmake --install ... --strip": ("Tests/Packaging/installed", '--prefix "$work/stripped" --strip'),
 }

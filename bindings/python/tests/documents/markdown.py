@@ -14,15 +14,19 @@ ROOT = Path(__file__).resolve().parents[4]
 
 _LIST_ITEM = re.compile(r"(?:-|\d+\.) ")
 _LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+_SOURCES = re.compile(r'(?:src|srcset)="([^"]+)"')
+_PICTURE = re.compile(
+    r'<source media="\(prefers-color-scheme: dark\)" srcset="[^"\s]+"> <img alt="[^"]+" src="[^"\s]+">'
+)
 _SPAN = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True)
 class Element:
-    """A heading, paragraph, item of a list, table or block of code.
+    """A heading, paragraph, item of a list, table, picture or block of code.
 
     Attributes:
-        kind: "heading", "paragraph", "item", "table" or "code".
+        kind: "heading", "paragraph", "item", "table", "picture" or "code".
         text: without the marks of its kind; of code the lines, each with its end.
         line: of the file, counted from 1; of code the first line of its text.
         language: of code: what the fence says; "sh" for indented lines, which are commands.
@@ -37,7 +41,9 @@ class Element:
 
     @property
     def prose(self) -> str:
-        """The text without links' targets and spans of code."""
+        """The text without links' targets and spans of code; of a picture what stands in for it."""
+        if self.kind == "picture":
+            return " ".join(re.findall(r'alt="([^"]*)"', self.text))
         return _SPAN.sub("", _LINK.sub(lambda link: link["text"], self.text))
 
     @property
@@ -48,6 +54,8 @@ class Element:
     @property
     def links(self) -> list[str]:
         """The targets of the links and pictures in the text, in order."""
+        if self.kind == "picture":
+            return _SOURCES.findall(self.text)
         return [] if self.kind == "code" else [link["target"] for link in _LINK.finditer(self.text)]
 
     @property
@@ -90,6 +98,8 @@ class _Reader:
                 if result and result[-1].kind == "item":
                     self._fail("indented lines after a list may be code or not")
                 result.append(self._indented())
+            elif line == "<picture>":
+                result.append(self._picture())
             elif line.startswith(" ") or line.startswith("<"):
                 self._fail("a line that begins with a blank or with HTML")
             elif line.startswith("#"):
@@ -111,6 +121,18 @@ class _Reader:
             self._fail("a fence without an end or a language")
         self._at = end + 1
         return Element("code", _joined(self._lines[begin:end]), begin + 1, language=opening[3:])
+
+    def _picture(self) -> Element:
+        """HTML, as Markdown has no way to say which picture is for dark pages."""
+        begin = self._at
+        end = next((i for i in range(begin, len(self._lines)) if self._lines[i] == "</picture>"), None)
+        if end is None:
+            self._fail("a picture without an end")
+        self._at = end + 1
+        text = " ".join(line.strip() for line in self._lines[begin + 1 : end])
+        if not _PICTURE.fullmatch(text):
+            self._fail("a picture must be a source for dark pages and an image with an alternative text")
+        return Element("picture", text, begin + 2)
 
     def _indented(self) -> Element:
         begin = self._at

@@ -210,7 +210,12 @@ class Page:
                 del self._waiting[name]
         if not run:
             return None
-        return self._call(block, ["bash", "-euo", "pipefail", "-c", "\n".join(run)])
+        return self._call(block, ["bash", "-euo", "pipefail", "-c", "\n".join(map(self._stand_in, run))])
+
+    def _stand_in(self, command: str) -> str:
+        if command in elsewhere.STAND_INS:
+            self.used.add(command)
+        return elsewhere.STAND_INS.get(command, command)
 
     def _is_elsewhere(self, block: Element, command: str) -> bool:
         if command in elsewhere.RUN_BY or command in elsewhere.NOT_RUN:

@@ -3,7 +3,11 @@
 
 """Tables of the documents against the sources that they tell of."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 import accuracy
 import pytest
@@ -55,7 +59,8 @@ def test_containers_of_checkpoints():
 
 
 def test_statuses():
-    table = {row[0].strip("`"): row[2].split("`")[1] for row in rows("docs/abi.md", "BACKBONE_STATUS_IO")}
+    listed = rows("docs/reference/messages.md", "BACKBONE_STATUS_IO")
+    table = {row[0].strip("`"): row[2].split("`")[1] for row in listed}
     values = {name: getattr(_library, name.removeprefix("BACKBONE_")) for name in table}
     assert {values[name]: exception for name, exception in table.items()} == {
         status: exception.__name__ for status, exception in _errors._EXCEPTIONS.items()
@@ -66,12 +71,49 @@ def test_statuses():
     ("title", "bounds"), [("allowed, fast", accuracy.BOUNDS), ("allowed, direct", accuracy.DIRECT_BOUNDS)]
 )
 def test_bounds_of_accuracy(title, bounds):
-    table = {row[0]: [float(cell) for cell in row[1:]] for row in rows("docs/speed.md", "allowed, fast")}
+    table = {row[0]: [float(cell) for cell in row[1:]] for row in rows("docs/benchmarks.md", "allowed, fast")}
     assert table[title] == list(bounds)
     kind = title.split(", ")[1]
     for row, errors in table.items():
         if row.startswith("ResNet") and row.endswith(kind):
             assert all(error <= bound for error, bound in zip(errors, bounds, strict=True)), row
+
+
+def test_readme_is_short_and_begins_with_code():
+    readme = elements(ROOT / "README.md")
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+    assert next(e.line for e in readme if e.kind == "code") <= 60
+    lines = {e.language: len(e.text.splitlines()) for e in readme if e.language in ("python", "cpp", "c")}
+    assert lines == {"python": 5, "cpp": 12, "c": 15}
+
+
+def test_speed_of_readme():
+    """The README's table is that of the results: ours, the least of the others, and the ratio."""
+    page = elements(ROOT / "scripts/benchmark/results/results.md")
+    header, *measured = next(e.cells for e in page if e.kind == "table" and "ONNX Runtime" in e.text)
+    times = {row[0]: [cell.strip("*") for cell in row[1:]] for row in measured}
+    ours, ratio = times.pop("libbackbone"), times.pop("the same, median of rounds")
+    del times["ours / fastest peer"]
+    fastest = [min(column, key=float) for column in zip(*times.values(), strict=True)]
+    (table,) = [e.cells for e in elements(ROOT / "README.md") if e.kind == "table"]
+    assert table[0] == header
+    assert [row[1:] for row in table[1:]] == [ours, fastest, ratio]
+    assert f"{min(ratio)} to {max(ratio)} of the time" in (ROOT / "README.md").read_text()
+
+
+def test_memory_of_a_network():
+    """A number of the table against a process of its own; kernels of other CPUs use other amounts."""
+    header, *table = next(
+        e.cells
+        for e in elements(ROOT / "docs/guides/threads-and-memory.md")
+        if e.kind == "table" and "resnet101" in e.text
+    )
+    column = header.index("224 x 224")
+    (written,) = [float(row[column]) for row in table if row[0] == "resnet18"]
+    command = [sys.executable, "-m", "backbone", "memory", "resnet18", "--size", "224", "--threads", "2", "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout)["bytes"][0]["peak"] / 2**20 == pytest.approx(written, rel=0.3)
 
 
 @pytest.mark.parametrize(
