@@ -380,7 +380,7 @@ public:
         return text;
     }
 
-    /// The report, still owned by this object; null if there is none.
+    /// The report, still owned by this object; null if this object has no report.
     const backbone_report *c() const noexcept { return report_.get(); }
 
 private:
@@ -464,9 +464,9 @@ private:
 class backbone::Features final {
 public:
     Features() noexcept = default;
-    /// Takes the memory of another object, whose views then are not to be used.
+    /// Moves the memory here from another object, whose views must not be used then.
     Features(Features &&) noexcept = default;
-    /// Takes the memory of another object, whose views then are not to be used.
+    /// Moves the memory here from another object, whose views must not be used then.
     Features &operator=(Features &&) noexcept = default;
     // The views point into the memory.
     Features(const Features &) = delete;

@@ -89,7 +89,7 @@ def test_links_lead_somewhere(page):
             continue
         assert not path.startswith("/"), f"{page}: {link} works on the root of a server alone"
         file = (SITE / page).parent / unquote(path.partition("?")[0]) if path else SITE / page
-        assert file.is_file(), f"{page}: there is no {link}"
+        assert file.is_file(), f"{page}: {link} is missing"
         if anchor and file.suffix == ".html":
             target = file.resolve().relative_to(SITE).as_posix()
             assert unquote(anchor) in contents(target).anchors, f"{page}: {link} names no heading"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The libbackbone authors
 
-"""The command line behind scripts/bench, which see: that script explains the options and installs what is needed."""
+"""The command line of scripts/bench, which describes it: that script explains the options and installs what is
+needed."""
 
 from __future__ import annotations
 
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace, out: Path) -> dict:
 
     conditions = machine.machine()
     if max(arguments.threads) > conditions["cpus"]:
-        print(f"warning: there are {conditions['cpus']} CPUs for {max(arguments.threads)} threads", file=sys.stderr)
+        print(f"warning: {max(arguments.threads)} threads on {conditions['cpus']} CPUs", file=sys.stderr)
     if conditions["busy_percent"] > 10:
         print(f"warning: others use {conditions['busy_percent']} % of this machine's time", file=sys.stderr)
     results = {

@@ -41,7 +41,7 @@ class Element:
 
     @property
     def prose(self) -> str:
-        """The text without links' targets and spans of code; of a picture what stands in for it."""
+        """The text without links' targets and spans of code; for a picture its alternative text."""
         if self.kind == "picture":
             return " ".join(re.findall(r'alt="([^"]*)"', self.text))
         return _SPAN.sub("", _LINK.sub(lambda link: link["text"], self.text))
