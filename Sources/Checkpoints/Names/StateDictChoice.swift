@@ -137,7 +137,7 @@ struct StateDictChoice: ~Copyable {
     private static func absentPrefix(
         _ prefix: Bytes, _ places: borrowing UniqueArray<NamePlace>, _ candidates: borrowing UniqueArray<Candidate>
     ) -> BackboneError {
-        var message: Message = "prefix is '\(prefix)', with which no name of a ResNet begins"
+        var message: Message = "prefix is '\(prefix)', with which no name of the network begins"
         for index in 0..<places.count {
             let separator: StaticString = index == 0 ? "; found: " : ", "
             message =
