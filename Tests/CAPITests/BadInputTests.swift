@@ -138,7 +138,7 @@ struct BadInputTests {
             expectRefused("threads", "\(threads)") { $0.threads = threads }
         }
         for value in [Float.nan, .infinity, -.infinity, 0, -1e-5] {
-            expectRefused("norm_eps", "finite and positive") { $0.norm_eps = value }
+            expectRefused("norm_eps", "above 0") { $0.norm_eps = value }
         }
         for value in [Float.nan, .infinity, -.infinity] {
             let values = [1, value, 1]
@@ -183,7 +183,7 @@ struct BadInputTests {
         #expect(features.allSatisfy { $0 == -3 })
         for capacity in [25, 0, -1, Int.min] {
             let status = backbone_profile(handle, &input, outputs, 4, &layers, capacity, &count)
-            expectFailure(status, invalid, "capacity is", "26 layers")
+            expectFailure(status, invalid, "capacity is", "at least 26")
         }
         #expect(features.allSatisfy { $0 == -3 })
         try check(backbone_profile(handle, &input, outputs, 4, &layers, 26, &count))
@@ -341,7 +341,7 @@ struct BadInputTests {
             expectFailure(
                 backbone_read_entry(net.handle, index, &values, size), invalid, "size is \(size)", "bn1.weight")
             expectFailure(
-                backbone_write_entry(net.handle, index, &values, size), invalid, "size is \(size)", "16 bytes")
+                backbone_write_entry(net.handle, index, &values, size), invalid, "size is \(size)", "expected 16")
         }
         #expect(values == [-77, -77, -77, -77])
         #expect(try net.read("bn1.weight") == [1, 1, 1, 1])

@@ -135,7 +135,7 @@ struct CrossEntropyTests {
                 }
                 expectFailure(call(nil, [0, 1, 5, 3]), invalid, "labels[2] is 5", "0 to 4")
                 expectFailure(call(nil, [0, -1, 0, 3]), invalid, "labels[1] is -1")
-                expectFailure(call(nil, [-100, -100, -100, -100]), invalid, "none of 4 labels")
+                expectFailure(call(nil, [-100, -100, -100, -100]), invalid, "all 4 labels")
                 expectFailure(call(count: 3), invalid, "count is 3", "4")
                 expectFailure(call(smoothing: -0.1), invalid, "label_smoothing is -0.1")
                 expectFailure(call(smoothing: 1.5), invalid, "label_smoothing is 1.5")
@@ -145,7 +145,7 @@ struct CrossEntropyTests {
                 expectFailure(
                     call(backbone_tensor(nil, shape: shape, strides: contiguous(shape))), invalid, "logits.data")
                 let none = backbone_tensor(logits.baseAddress, shape: [0, 5, 1, 1], strides: [5, 1, 1, 1])
-                expectFailure(call(none, [], count: 0), invalid, "none of 0 labels")
+                expectFailure(call(none, [], count: 0), invalid, "all 0 labels")
                 let overlapping = backbone_tensor(gradient.baseAddress, shape: shape, strides: [1, 1, 1, 1])
                 expectFailure(call(into: overlapping), invalid, "gradient.strides")
                 let other = backbone_tensor(gradient.baseAddress, shape: [5, 4, 1, 1], strides: [4, 1, 1, 1])

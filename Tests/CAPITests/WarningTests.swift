@@ -59,7 +59,7 @@ struct WarningTests {
         expectFailure(backbone_get_warning(nil, 0, &text), invalid, "net is NULL")
         expectFailure(backbone_get_warning(net.handle, 0, nil), invalid, "out is NULL")
         for index in [0, 1, -1, Int.max, Int.min] {
-            expectFailure(backbone_get_warning(net.handle, index, &text), invalid, "index is \(index)", "0 warnings")
+            expectFailure(backbone_get_warning(net.handle, index, &text), invalid, "index is \(index)", "less than 0")
         }
         #expect(text == nil)
     }

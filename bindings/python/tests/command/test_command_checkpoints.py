@@ -162,7 +162,7 @@ def test_random_weights_are_written_only_if_asked(tmp_path):
     save_file(state, partial)
     for command in (("convert", partial, out), ("inspect", partial)):
         message = run(*command, expect=1).stderr
-        assert message.startswith(f"error: {partial}: ") and message.endswith("pass --allow-missing\n")
+        assert message.startswith(f"error: {partial}: ") and "pass --allow-missing" in message
         assert "'layer3.1.bn1.running_var'" in message
     assert not out.exists()
     assert run_json("convert", partial, out, "--allow-missing")["missing"] == ["layer3.1.bn1.running_var"]

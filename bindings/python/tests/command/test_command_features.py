@@ -207,7 +207,7 @@ def test_weights_that_cannot_be_used(tmp_path, photos):
     save_file(state, partial)
     message = error_of("features", photos, "-w", partial, "-o", out, status=1)
     assert message.startswith(f"{partial}: ") and "'layer1.0.conv2.weight' and 1 more" in message
-    assert message.endswith("pass --allow-missing")
+    assert "pass --allow-missing" in message
     assert not out.exists()
     for command in ("bench", "layers"):
         arguments = (command, "-w", partial, "--size", "32", "--repeat", "1")
@@ -233,7 +233,8 @@ def test_images_that_fail_are_reported_and_the_others_done(tmp_path, photos):
     result = run(*arguments, expect=1)
     assert len(names_in(tmp_path / "out")) == 6
     assert "9 images: 6 computed" in result.stdout and "3 failed" in result.stdout
-    lines = result.stderr.splitlines()
+    normalised, *lines = result.stderr.splitlines()
+    assert "ImageNet" in normalised
     assert [line.split(": ")[:2] for line in lines] == [
         ["error", str(photos / "cut.jpg")],
         ["error", str(photos / "a/text.png")],
@@ -251,7 +252,7 @@ def test_an_image_of_too_many_pixels_fails_alone_and_names_the_option(tmp_path, 
     result = run(*arguments, "--max-pixels", 3200, expect=1)
     # Those of 64 x 48 pixels are within it, those of 50 x 70 are not.
     assert "6 images: 3 computed" in result.stdout
-    assert result.stderr.splitlines()[0] == (
+    assert result.stderr.splitlines()[1] == (
         f"error: {photos}/x.png: the image has 50 x 70 pixels, 3500; --max-pixels is 3200: raise it if the file can be "
         "trusted"
     )

@@ -55,7 +55,7 @@ def test_other_settings_do_not_replace_what_is_there_unless_asked(tmp_path, phot
     run_json(*arguments)
     before = times(out)
     message = error_of(*arguments, "--resize", "32x48", status=1)
-    assert message.startswith(f"{out}/0.png.npz and 5 more came of other settings (resize: none, now [32, 48]): ")
+    assert message.startswith(f"{out}/0.png.npz and 5 more came of other settings (resize: none, now [32, 48])")
     message = error_of("features", photos, "-w", RESNET50, "-o", out, status=1)
     assert "settings (weights: " in message
     assert times(out) == before
