@@ -185,7 +185,7 @@ enum {
 enum {
     /** Computes 3x3 convolutions by Winograd's minimal filtering where that is faster. Only rounding differs: relative
      * to the largest value of an output, C1 and C2 may be off by 5e-5, C3 and C4 by 1e-4, and C5, pooled and logits by
-     * 3e-4 (docs/speed.md has measured values). */
+     * 3e-4 (docs/benchmarks.md has measured values). */
     BACKBONE_ARITHMETIC_FAST = 0,
     /** Computes every convolution by its definition, term by term. */
     BACKBONE_ARITHMETIC_DIRECT = 1

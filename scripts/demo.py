@@ -42,7 +42,7 @@ def main() -> int:
                 print(f"Weights     {arguments.weights}")
                 print(net.load_weights(arguments.weights))
             else:
-                print("Weights     random (no --weights FILE): they respond to edges and textures and know no objects.")
+                print("Weights     random (no --weights FILE): they respond to edges and textures, not to objects.")
                 print("            Their BatchNorm statistics are now calibrated on this photograph.")
                 calibrate(net, x)
             features = net(x)

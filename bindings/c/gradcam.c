@@ -2,7 +2,7 @@
  * Copyright 2026 The libbackbone authors */
 
 /*
- * Draws which parts of a JPEG speak for a class, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
+ * Draws which parts of a JPEG raise the score of a class, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
  *
  *     cc -std=c99 {gradcam,heat,images,options}.c -lbackbone -ljpeg -lm -o gradcam
  *     ./gradcam cat.jpg --weights resnet50.pth --class 281
@@ -23,7 +23,7 @@
 static const char usage[] =
     "Usage: gradcam IMAGE.jpg --weights FILE [options]\n"
     "\n"
-    "Draws which parts of a JPEG speak for a class, over the picture.\n"
+    "Draws which parts of a JPEG raise the score of a class, over the picture.\n"
     "\n"
     "  --weights FILE  a .pth or safetensors file with the classifier; it says which network it is\n"
     "  --class N       the number of the class, from 0 (default: the most likely one)\n"

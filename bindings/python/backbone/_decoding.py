@@ -90,7 +90,7 @@ def _picture(file: IO[bytes], name: str, max_pixels: int | None, option: str) ->
     except MemoryError:
         raise
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: no image of a kind that is known here") from None
+        raise ImageError(f"{name}: not an image that Pillow reads; remove it or convert it to PNG or JPEG") from None
     except _TooManyPixelsError as error:
         raise ImageError(
             f"{name}: the image has {error.height} x {error.width} pixels, {error.height * error.width}; {option} is "
@@ -98,7 +98,7 @@ def _picture(file: IO[bytes], name: str, max_pixels: int | None, option: str) ->
         ) from None
     except Exception as error:
         # Decoders raise any kind of error: OSError, SyntaxError, struct.error, ...
-        raise ImageError(f"{name}: the image is damaged or of a kind that is not decoded here ({error})") from error
+        raise ImageError(f"{name}: the image is damaged or of a kind that Pillow does not decode ({error})") from error
 
 
 def _turn_upright(image: Image.Image) -> None:

@@ -143,8 +143,8 @@ def test_errors_name_the_file(tmp_path):
     jpeg = encoded(Image.fromarray(pixels(64, 64)), "JPEG")
     float32 = encoded(Image.fromarray(pixels()[..., 0].astype(np.float32)), "TIFF")
     cases = {
-        "empty.png": (b"", "no image of a kind"),
-        "text.png": (b"hello" * 100, "no image of a kind"),
+        "empty.png": (b"", "not an image"),
+        "text.png": (b"hello" * 100, "not an image"),
         "cut.png": (whole[: len(whole) // 2], "damaged"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "damaged"),
         "flipped.png": (whole[:60] + bytes([whole[60] ^ 255]) + whole[61:], "damaged"),

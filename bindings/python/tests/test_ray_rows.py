@@ -119,11 +119,11 @@ def test_failures_are_rows(job, weights, tmp_path, pool):
         "empty": b"",
     }
     reasons = {
-        "nonsense": "no image of a kind",
+        "nonsense": "not an image",
         "truncated": "damaged",
         "null": "the column image is null",
         "large": "the image has 101 x 100 pixels; max_pixels is 10000",
-        "empty": "no image of a kind",
+        "empty": "not an image",
     }
     extractor = job.Extractor(weights, size=None, crop=None, pool=pool, max_pixels=10000, root=tmp_path)
     rows = rows_by_id(extractor(pa.table({"image": list(cells.values()), "path": list(cells)})), "path")

@@ -107,7 +107,9 @@ class _Run:
     default="none",
     help="avg: the mean over all positions, one value per channel.",
 )
-@click.option("--format", "kind", type=click.Choice(["npz", "safetensors"]), default="npz", help="Of the outputs.")
+@click.option(
+    "--format", "kind", type=click.Choice(["npz", "safetensors"]), default="npz", help="Format of the outputs."
+)
 @preparation_options
 @click.option(
     "--batch",

@@ -15,7 +15,7 @@ from .options import Preparation, json_option, network_options, opacity_option, 
 from .saved import as_trained
 
 
-@click.command(short_help="Draw what speaks for a class over an image.")
+@click.command(short_help="Draw which parts of an image raise a class's score.")
 @click.argument("image")
 @network_options
 @target_options
@@ -25,7 +25,7 @@ from .saved import as_trained
     show_default="the last one, or that of --feature",
     help="Whose features are weighted: earlier ones are finer.",
 )
-@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -gradcam.png for its ending, here]")
+@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: cat-gradcam.png here, for cat.jpg]")
 @opacity_option(0.6)
 @preparation_options
 @json_option
@@ -39,7 +39,7 @@ def command(
     preparation: Preparation,
     as_json: bool,
 ) -> None:
-    """Draw which parts of IMAGE speak for a class: a PNG with the image, and the map of Grad-CAM over it.
+    """Draw which parts of IMAGE raise the score of a class: a PNG with the image, and the map of Grad-CAM over it.
 
     Each channel of a stage is weighted by the mean gradient of the class's logit, and their sum is drawn where it is
     positive: from 0 (dark violet) to the largest value (pale yellow), bilinear between positions. Images longer than

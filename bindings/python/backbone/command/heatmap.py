@@ -21,13 +21,13 @@ from .terminal import print_json, print_table
 @click.command(short_help="Draw C2 to C5 over an image.")
 @click.argument("image")
 @network_options
-@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -heatmap.png for its ending, here]")
+@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: cat-heatmap.png here, for cat.jpg]")
 @stages_option
 @click.option(
     "--measure",
     type=click.Choice(["l2", "mean"]),
     default="l2",
-    help="Of the channels at a position: their Euclidean norm, or the mean of their absolute values.",
+    help="Value of a position: the Euclidean norm of its channels, or the mean of their absolute values.",
 )
 @opacity_option(0.7)
 @click.option("--pixelated", is_flag=True, help="Positions as squares; otherwise colours are bilinear between them.")

@@ -47,7 +47,7 @@ def opacity_option(default: float) -> Callable[[Callable[..., Any]], Callable[..
         type=float,
         metavar="X",
         default=default,
-        help="Of the colours over the image, 0 to 1.",
+        help="Opacity of the colours over the image, 0 to 1.",
     )
 
 
@@ -79,8 +79,8 @@ architecture_option = click.option(
     "--architecture",
     metavar="NAME",
     callback=parameters.architecture,
-    show_default="as the file tells",
-    help="The network, for what no file tells: resnetblur50, resnetaa50, plain20, ...",
+    show_default="from the file",
+    help="Name of the network, if the file cannot record it: resnetblur50, resnetaa50, plain20, ...",
 )
 
 
@@ -121,8 +121,8 @@ def allowing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--ignore-modules",
             is_flag=True,
-            help="Leave out modules in the stem or the blocks of the checkpoint's network that are not computed here "
-            "(SE, deformable convolutions, ...). Otherwise they are an error.",
+            help="Leave out modules in the stem or the blocks of the checkpoint's network that libbackbone does not "
+            "compute (SE, deformable convolutions, ...). Otherwise they are an error.",
         ),
     )
 
@@ -203,19 +203,19 @@ def preparation_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--crop",
             callback=parameters.size,
             metavar="N|HxW",
-            help="What to cut from the centre afterwards, as torchvision's CenterCrop.",
+            help="Size to cut from the centre afterwards, as torchvision's CenterCrop.",
         ),
         click.option(
             "--max-size",
             type=click.IntRange(1, 65535),
             metavar="N",
-            help="Scale less where the longer side would be longer; without --resize: the length of the longer side.",
+            help="Limit of the longer side, at which --resize stops; without --resize, the length of the longer side.",
         ),
         click.option(
             "--rounding",
             type=click.Choice(["down", "nearest"]),
             show_default="nearest with both --resize N and --max-size, else down",
-            help="Of the side that the others give. nearest: as mmcv and detectron2; down: as torchvision's Resize.",
+            help="How to round the other side. nearest: as mmcv and detectron2; down: as torchvision's Resize.",
         ),
         click.option(
             _MAX_PIXELS,
@@ -253,14 +253,14 @@ def _network_options(function: Callable[..., Any], required: bool) -> Callable[.
             "-w",
             required=required,
             metavar="FILE",
-            help="A checkpoint of any kind that is read here (.pth, .pkl, .safetensors); it says which network it is.",
+            help="A checkpoint (.pth, .pkl, .safetensors). Its content determines the network.",
         ),
         click.option(
             "--input-channels",
             callback=parameters.input_channels,
             default="exact",
             metavar="HOW",
-            help="How to make a stem for 3 channels of another: 'repeat', or the channels of the file as in 2,1,0.",
+            help="How to convert a stem of other channels to 3: 'repeat', or channels of the file as in 2,1,0.",
         ),
         click.option(
             "--mean",
@@ -275,7 +275,7 @@ def _network_options(function: Callable[..., Any], required: bool) -> Callable[.
             callback=parameters.numbers,
             show_default="ImageNet's",
             metavar="R,G,B",
-            help="What they are then divided by.",
+            help="Divisors of the differences.",
         ),
         click.option(
             "--channel-order",
@@ -315,7 +315,7 @@ def timing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--architecture",
             metavar="NAME",
             callback=parameters.architecture,
-            help="The network by its name, in place of --depth, or for what no file tells.",
+            help="Name of the network, in place of --depth, or if the file of --weights cannot record it.",
         ),
         click.option("--weights", "-w", metavar="FILE", help="A checkpoint, in place of --depth."),
         click.option(

@@ -19,7 +19,7 @@ from .saved import as_trained
 @click.argument("image")
 @network_options
 @target_options
-@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: IMAGE with -saliency.png for its ending, here]")
+@click.option("--out", "-o", metavar="FILE", help="A PNG.  [default: cat-saliency.png here, for cat.jpg]")
 @opacity_option(1.0)
 @preparation_options
 @json_option
