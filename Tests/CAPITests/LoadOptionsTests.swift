@@ -212,7 +212,8 @@ struct LoadOptionsTests {
         try means.withUnsafeBufferPointer { means in
             options.mean = means.baseAddress
             expectFailure(
-                backbone_create_from_file(path("net"), &options, nil, &net, nil), invalid, "in_channels is 3", "expected 5")
+                backbone_create_from_file(path("net"), &options, nil, &net, nil), invalid, "in_channels is 3",
+                "expected 5")
             #expect(net == nil)
             // With a conversion the caller's number of channels holds.
             var load = try self.options()

@@ -253,7 +253,8 @@ struct OptimizerTests {
         backbone_optimizer_free(created)
         let stages = try Net()
         try check(backbone_freeze(stages.handle, 4))
-        expectFailure(backbone_optimizer_create(stages.handle, nil, &created), Self.invalid, "no parameter is trainable")
+        expectFailure(
+            backbone_optimizer_create(stages.handle, nil, &created), Self.invalid, "no parameter is trainable")
         #expect(created == nil)
     }
 
