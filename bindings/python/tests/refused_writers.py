@@ -263,7 +263,7 @@ REFUSED = [
     module("deformable convolutions of mmdetection 1", beside("conv2_offset.weight", 27, 8, 3, 3), 50),
     module("IBN-Net", ibn, 50, lacks=True),
     module("GroupNorm of mmdetection", group_norm, lacks=True),
-    Refusal("GroupNorm of detectron2", detectron2_group_norm, 50, inspected="divides channels into 32 groups"),
+    Refusal("GroupNorm of detectron2", detectron2_group_norm, 50, inspected="norm is 2 (GroupNorm)"),
     module("deep stem of timm", timm_deep_stem, 50, lacks=True, describes="resnet50c"),
     module("deep stem of mmdetection", with_tensors(("conv1.", "bn1."), stem__0__weight=(4, 3, 3, 3),
            stem__1__weight=(4,), stem__3__weight=(4, 4, 3, 3)), 50, lacks=True),

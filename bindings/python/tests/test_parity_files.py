@@ -270,7 +270,7 @@ def refusals(torch, state, narrow):
         "integers for a weight": (integers, {}, backbone.CheckpointError, "layer1.0.bn1.weight"),
         "other shapes": (shapes, {}, backbone.MismatchError, "conv1.weight"),
         "a tensor": (torch.ones(3), {}, nothing, "tensor"),
-        "an empty dict": ({}, {}, nothing, "no tensors|no name"),
+        "an empty dict": ({}, {}, nothing, "no tensors|none of its names"),
         "another module": (narrow.layer1, {}, nothing, "0.conv1.weight"),
         "another object": (argparse.Namespace(a=1), {}, nothing, "argparse.Namespace, expected a state dict"),
     }

@@ -123,7 +123,7 @@ def test_input_gradients_go_where_they_are_wanted(new_net, images):
 def test_everything_may_be_frozen_below_the_input(new_net, images):
     net = new_net(frozen_stages=4)
     assert net.trainable_count == 0 and net.named_slices(net.read_trainable()) == {}
-    with net.tape() as tape, pytest.raises(ValueError, match="nothing is trained"):
+    with net.tape() as tape, pytest.raises(ValueError, match="no parameter is trainable"):
         net.forward_train(images, tape)
     gradients, of_input = passes(net, images, input_gradient=True)
     assert gradients.shape == (0,) and of_input.any()

@@ -172,4 +172,5 @@ def test_what_is_refused(weights, mnist, tmp_path, monkeypatch, capsys):
     assert "lower --learning-rate" in error(weights, mnist, *fits, "--learning-rate", 1e30)
     with backbone.ResNet(architecture="resnet20", base_channels=16, in_channels=1, outputs=("logits",)) as net:
         net.save_weights(tmp_path / "gray.pth")
-    assert "the stem in the file has 1; give other weights" in error(tmp_path / "gray.pth", mnist, *fits)
+    message = error(tmp_path / "gray.pth", mnist, *fits)
+    assert "expected 1, the channels of the file's stem; give other weights" in message

@@ -183,7 +183,7 @@ def test_load_state_dict_is_strict_unless_told_otherwise():
 
 
 def test_load_state_dict_without_a_common_name_is_refused():
-    with backbone.ResNet(18, base_channels=8) as net, pytest.raises(backbone.MismatchError, match="no name"):
+    with backbone.ResNet(18, base_channels=8) as net, pytest.raises(backbone.MismatchError, match="none of its names"):
         net.load_state_dict({"stem.weight": np.ones(3)}, strict=False)
 
 
