@@ -139,7 +139,7 @@ def test_keys_and_prefixes_that_are_not_there_are_errors_that_say_what_is(net, s
     with pytest.raises(ValueError, match=r"prefix is ''"):
         net.load_weights(path, prefix="")
     flat = write_safetensors(tmp_path / "x.safetensors", state)
-    with pytest.raises(ValueError, match="key 'model'"):
+    with pytest.raises(ValueError, match="key is 'model'"):
         net.load_weights(flat, key="model")
     for bad in ({"key": "a\0"}, {"prefix": "\0"}):
         with pytest.raises(ValueError, match="zero byte"):
