@@ -168,10 +168,17 @@ def resized_shape(
     length = None if size is None else _length("size", size)
     if length is not None and limit is not None and limit <= length:
         raise ValueError(f"max_size is {limit} and size {length}; it must be larger than size")
-    is_for_detectors = length is not None and limit is not None
-    scaled = _nearest if rounding == "nearest" or (rounding is None and is_for_detectors) else _down
+    scaled = _nearest if rounding_of(size, max_size, rounding) == "nearest" else _down
     short, long = scaled(min(shape), max(shape), length, limit)
     return (long, short) if width <= height else (short, long)
+
+
+def rounding_of(size: Size | None, max_size: int | None, rounding: Rounding | None = None) -> Rounding:
+    """The rounding of `prepare` with these arguments."""
+    if rounding is not None:
+        return rounding
+    is_for_detectors = size is not None and not isinstance(size, (tuple, list)) and max_size is not None
+    return "nearest" if is_for_detectors else "down"
 
 
 def _down(short: int, long: int, size: int | None, limit: int | None) -> tuple[int, int]:

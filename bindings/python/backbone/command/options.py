@@ -16,7 +16,7 @@ import click
 from .. import IMAGENET_MEAN, IMAGENET_STD
 from .._decoding import decoded
 from .._loading import LoadOptions
-from ..images import MAX_PIXELS, Pixels, Rounding, Size, prepare_picture, resized_shape
+from ..images import MAX_PIXELS, Pixels, Rounding, Size, prepare_picture, resized_shape, rounding_of
 from . import parameters
 from .network import CheckpointOptions, NetworkOptions
 from .timing import Setup
@@ -174,8 +174,7 @@ class Preparation:
     def settings(self) -> dict[str, Any]:
         """What features depend on, for JSON."""
         given = {"resize": self.resize, "crop": self.crop, "max_size": self.max_size}
-        is_for_detectors = isinstance(self.resize, int) and self.max_size is not None
-        rounding = self.rounding or ("nearest" if is_for_detectors else "down")
+        rounding = rounding_of(self.resize, self.max_size, self.rounding)
         # Only where it is not what it always was, so that older outputs have the same settings.
         return given | ({"rounding": rounding} if rounding != "down" else {})
 
