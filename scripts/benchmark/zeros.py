@@ -3,8 +3,8 @@
 
 """The share of zeros in the measured networks, and the time that they save: `scripts/bench --zeros` prints a table.
 
-The time of a convolution that skips the zeros of a ReLU depends on the image. Without zeros means the same network
-with BatchNorms that make every activation 1.
+The time of a convolution that skips the zeros of a ReLU depends on the image. Without zeros means the network of the
+table of engines that has none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -50,25 +49,15 @@ def nonzero(column: Column, weights: Path, image: np.ndarray) -> tuple[float, st
     return weighted, between, blocks
 
 
-def without_zeros(net: Any) -> None:
-    """Make every activation of a network 1."""
-    state = net.state_dict()
-    for norm in [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]:
-        state[norm + "weight"][:] = 0
-        state[norm + "bias"][:] = 1
-    net.load_state_dict(state)
-
-
-def times(column: Column, weights: Path, image: np.ndarray) -> list[float]:
-    """Milliseconds of a forward pass on one thread, with zeros and without: medians of rounds in which both take
+def times(column: Column, weights: list[Path], image: np.ndarray) -> list[float]:
+    """Milliseconds of a forward pass on one thread, for each of these weights: medians of rounds in which they take
     turns."""
     import backbone
 
-    nets = [backbone.ResNet(column.depth, threads=1) for _ in range(2)]
-    for net in nets:
-        net.load_weights(weights)
-    without_zeros(nets[1])
-    samples: list[list[float]] = [[], []]
+    nets = [backbone.ResNet(column.depth, threads=1) for _ in weights]
+    for net, path in zip(nets, weights, strict=True):
+        net.load_weights(path)
+    samples: list[list[float]] = [[] for _ in nets]
     for _ in range(ROUNDS):
         for net, own in zip(nets, samples, strict=True):
             net(image)
@@ -88,12 +77,12 @@ def main() -> int:
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for column in map(BY_KEY.__getitem__, COLUMNS):
         print(f"==> {column.title}, {ROUNDS} rounds", file=sys.stderr)
-        for kind in ("weights", "case"):
+        for kind in ("weights", "case", "weights-none"):
             artifacts.prepare(WORK / "models", kind, column, dict(os.environ), logs / f"make-{kind}.log")
-        weights = artifacts.weights_file(WORK / "models", column)
+        files = [artifacts.weights_file(WORK / "models", column, zeros) for zeros in ("random", "none")]
         image = np.load(WORK / "models" / "case" / column.key / "input.npy")
-        weighted, between, blocks = nonzero(column, weights, image)
-        own, dense = times(column, weights, image)
+        weighted, between, blocks = nonzero(column, files[0], image)
+        own, dense = times(column, files, image)
         print(
             f"| {column.title} | {weighted * 100:.0f} % | {between} % | {blocks} % | {own:.1f} ms | {dense:.1f} ms |",
             flush=True,
