@@ -25,7 +25,7 @@ from .batches import Batch, Batches, Failure
 from .group import Interrupted, message_of
 from .inputs import Source, sources_of
 from .journal import Journal, JournalError
-from .network import NetworkOptions, report_of
+from .network import NetworkOptions, loading_of
 from .options import Preparation, json_option, network_options, preparation_options, stages_option
 from .outputs import Arrays, remove_abandoned, write_features
 from .parameters import STAGES
@@ -226,7 +226,7 @@ def _compute(
 ) -> dict[str, Any]:
     """Compute and write the outputs of these images. Returns a description of the network."""
     with network.open(run.outputs) as net:
-        report = report_of(net)
+        loaded = loading_of(net)
         try:
             with (
                 run.journal,
@@ -256,12 +256,7 @@ def _compute(
             raise Interrupted(
                 f"interrupted: {run.computed} of {len(sources)} computed; the same command goes on from there"
             ) from None
-        return {
-            "depth": net.depth,
-            "architecture": net.architecture,
-            "loaded": len(report.loaded),
-            "warnings": list(report.warnings),
-        }
+        return loaded
 
 
 def _reason(failure: Failure) -> str:

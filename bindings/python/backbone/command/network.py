@@ -132,6 +132,17 @@ def report_of(net: ResNet) -> LoadReport:
     return net.report
 
 
+def loading_of(net: ResNet) -> dict[str, Any]:
+    """A network that `ResNet.from_file` has made, and its load, for JSON."""
+    report = report_of(net)
+    return {
+        "depth": net.depth,
+        "architecture": net.architecture,
+        "loaded": len(report.loaded),
+        "warnings": list(report.warnings),
+    }
+
+
 def _sha256(content: Checkpoint) -> str:
     if not isinstance(content, str):
         return hashlib.sha256(content).hexdigest()  # type: ignore[arg-type]

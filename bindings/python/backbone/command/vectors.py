@@ -20,7 +20,7 @@ from .._arrays import global_average
 from .batches import Batches, Failure
 from .group import Interrupted
 from .inputs import Source
-from .network import NetworkOptions, report_of
+from .network import NetworkOptions, loading_of
 from .options import Preparation
 from .outputs import written
 from .terminal import progress
@@ -71,7 +71,7 @@ class Vectors:
         """Compute the vectors of these images and write both files. Returns what the network is."""
         rows: dict[str, npt.NDArray[np.float32]] = {}
         with network.open((output,)) as net:
-            report = report_of(net)
+            loaded = loading_of(net)
             try:
                 with (
                     progress("features", len(sources)) as advance,
@@ -99,12 +99,6 @@ class Vectors:
                     f"interrupted: {self.out} is not written; a folder as --out keeps what is computed"
                 ) from None
             channels = net.out_channels[0]
-            loaded = {
-                "depth": net.depth,
-                "architecture": net.architecture,
-                "loaded": len(report.loaded),
-                "warnings": list(report.warnings),
-            }
         self.images = [source.path for source in sources if source.path in rows]
         array = np.empty((len(self.images), channels), np.float32)
         for index, path in enumerate(self.images):
