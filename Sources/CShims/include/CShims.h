@@ -118,7 +118,9 @@ int shims_fork_generation(void);
 long shims_atomic_next(long *counter);
 
 /* Release stores and acquire loads: writes before the store in one thread happen before reads after the load in
-another. */ int shims_atomic_load(const int *value); void shims_atomic_store(int *value, int desired);
+ * another. */
+int shims_atomic_load(const int *value);
+void shims_atomic_store(int *value, int desired);
 
 /* *value += 1, atomically, before whatever the thread does next. Safe in a signal handler. */
 void shims_atomic_increment(int *value);
@@ -196,8 +198,8 @@ static inline void shims_prefetch(const void *address) { __builtin_prefetch(addr
 static inline void shims_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 /* The same address, with its origin hidden from the compiler. So it stays in a register of its own; otherwise each
-instruction that reads there would add it up, and some CPUs would have to split these instructions. */ static inline
-const float *shims_in_register(const float *address) {
+ * instruction that reads there would add it up, and some CPUs would have to split these instructions. */
+static inline const float *shims_in_register(const float *address) {
     __asm__("" : "+r"(address));
     return address;
 }

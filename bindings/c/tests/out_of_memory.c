@@ -342,7 +342,8 @@ static const struct {
 };
 
 /* After the first forward pass of a shape nothing is allocated. A forward pass in training mode in between changes that
-only for the next one, whose weights are folded anew. */ static void forwards_again_allocate_nothing(void) {
+ * only for the next one, whose weights are folded anew. */
+static void forwards_again_allocate_nothing(void) {
     backbone *net = create();
     for (int round = 0; round < 2; round++) {
         CHECK(forward(net) == BACKBONE_STATUS_OK, "%s", backbone_last_error_message());
