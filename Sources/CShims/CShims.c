@@ -188,11 +188,14 @@ static void load_blas(void) {
         *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
         *(void **)&blas.get_num_threads = dlsym(library, "openblas_get_num_threads");
         *(void **)&blas.set_num_threads = dlsym(library, "openblas_set_num_threads");
-        *(void **)&blas.take_buffer = dlsym(library, "blas_memory_alloc");
-        *(void **)&blas.give_back_buffer = dlsym(library, "blas_memory_free");
         blas_is_loaded = blas.sgemm != NULL && blas.get_num_threads != NULL && blas.set_num_threads != NULL;
     }
-    if (blas_is_loaded) return;
+    if (blas_is_loaded) {
+        /* Not part of its interface: other builds of OpenBLAS may lack them. */
+        *(void **)&blas.take_buffer = dlsym(library, "blas_memory_alloc");
+        *(void **)&blas.give_back_buffer = dlsym(library, "blas_memory_free");
+        return;
+    }
     const char *reason = dlerror();
     snprintf(blas_error, sizeof blas_error, "%s", reason != NULL ? reason : "it cannot be loaded");
     if (library != NULL) dlclose(library);

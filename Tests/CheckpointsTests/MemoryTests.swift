@@ -60,7 +60,7 @@ struct MemoryTests {
             _ = try StateDict(memory: UnsafeRawBufferPointer(start: nil, count: 0))
             Issue.record("nothing was thrown")
         } catch {
-            #expect(error.kind == .badCheckpoint && error.text == "memory of 0 bytes: the file is empty")
+            #expect(error.kind == .badCheckpoint && error.text.hasPrefix("memory of 0 bytes: "), "\(error.text)")
         }
     }
 }

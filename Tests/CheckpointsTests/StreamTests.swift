@@ -72,7 +72,7 @@ struct StreamTests {
         _ = writeLater([], to: scratch.path("pipe"))
         for path in ["/dev/null", "/proc/self/fd/\(end)", scratch.path("pipe")] {
             let error = try #require(open(path).error)
-            #expect(error.kind == .badCheckpoint && error.text.hasSuffix(": the file is empty"), "\(error.text)")
+            #expect(error.kind == .badCheckpoint && error.text.contains("is empty"), "\(error.text)")
         }
         // Its writer has come and gone before it is opened by its number.
         let reader = Foundation.open(scratch.path("pipe"), O_RDONLY | O_NONBLOCK)
@@ -107,7 +107,7 @@ struct StreamTests {
 
     @Test func whatIsNoCheckpointIsNotReadToItsEnd() throws {
         let error = try #require(open("/dev/zero").error)
-        #expect(error.kind == .badCheckpoint && error.text.contains("neither a checkpoint"), "\(error.text)")
+        #expect(error.kind == .badCheckpoint && error.text.contains("unknown format"), "\(error.text)")
     }
 
     @Test func aCancelEndsTheWaitForAWriter() throws {

@@ -137,9 +137,9 @@ def ways(corpus):
 
     root("list", b"](" + good + b"Ne", OK)
     root("list-in-itself", b"]q\0(h\0" + good + b"h\0e", OK)
-    root("list-of-itself", b"]q\0h\0a", BAD, "it holds a list")
+    root("list-of-itself", b"]q\0h\0a", BAD, "a list")
     root("tuple-in-itself", b"](" + tuple_of(b"]q\0h\0a", good) + b"e", OK)
-    root("tuple-of-nothing", b")", BAD, "it holds a tuple")
+    root("tuple-of-nothing", b")", BAD, "a tuple")
     root("pairs", b"](" + tuple_of(text(NAME), tensor()) + b"e", OK)
     root("pairs-in-themselves", b"]q\0(" + tuple_of(text(NAME), tensor()) + tuple_of(text("x"), b"h\0") + b"e", OK)
     root("numbers", dict_of((number(0), good), (number(-(2**63)), b"}"), (number(2**70), good)), OK)
