@@ -12,14 +12,16 @@
  *     backbone *net = NULL;
  *     backbone_options options;
  *     backbone_options_init(&options, sizeof options);
- *     options.depth = 50;
+ *     const float mean[] = BACKBONE_IMAGENET_MEAN, std_dev[] = BACKBONE_IMAGENET_STD_DEV;
+ *     options.depth = 50, options.mean = mean, options.std_dev = std_dev;
  *     if (backbone_create(&options, &net) != BACKBONE_STATUS_OK ||
  *         backbone_load_weights(net, "resnet50.pth", 0, NULL) != BACKBONE_STATUS_OK) {
  *         fprintf(stderr, "%s\n", backbone_last_error_message());
  *         backbone_free(net);
  *         return 1;
  *     }
- *     backbone_tensor image = {pixels, BACKBONE_DTYPE_FLOAT32, 0, {1, 3, 224, 224}, {150528, 50176, 224, 1}};
+ *     ... decode an RGB image of 224 x 224 pixels: one byte per channel, the channels of a pixel side by side ...
+ *     backbone_tensor image = {pixels, BACKBONE_DTYPE_UINT8, 0, {1, 3, 224, 224}, {150528, 1, 672, 3}};
  *     int64_t shapes[4][4];
  *     backbone_output_shapes(net, image.shape, &shapes[0][0], 4);
  *     ... describe one tensor for each row of `shapes`: memory that you own, any positive strides ...

@@ -57,13 +57,14 @@ struct Verdict {
 
     private func checkShapes(_ report: borrowing LoadReport) throws(BackboneError) {
         guard let first = report.entry(.mismatched, 0) else { return }
-        var message: Message = """
-            \(path: report.location): tensor '\(first.name)' has shape \(shape: first.actual), expected \
-            \(shape: first.expected)
+        let count = report.count(of: .mismatched)
+        let others: Message = count > 1 ? "; \(count - 1) more differ" : ""
+        throw BackboneError(
+            .mismatch,
             """
-        let total = report.count(of: .mismatched)
-        if total > 1 { message = "\(message); \(total) tensors in all differ in shape" }
-        throw BackboneError(.mismatch, message)
+            \(path: report.location): tensor '\(first.name)' has shape \(shape: first.actual), expected \
+            \(shape: first.expected)\(others); create the network from the file, or with the file's options
+            """)
     }
 
     private func checkLoaded(_ report: borrowing LoadReport) throws(BackboneError) {
@@ -72,7 +73,7 @@ struct Verdict {
         if let found = report.entry(.unexpected, 0), let wanted = report.entry(.missing, 0) {
             message = "\(message): the first is '\(found.name)', expected '\(wanted.name)'"
         }
-        throw BackboneError(.mismatch, message)
+        throw BackboneError(.mismatch, "\(message); pass a checkpoint of a ResNet, or rename its entries")
     }
 
     private func checkMissing(
@@ -116,7 +117,8 @@ struct Verdict {
         throw BackboneError(
             .mismatch,
             """
-            \(path: report.location): names do not belong to the network: '\(first.name)'\(others(report, .unexpected))
+            \(path: report.location): names do not belong to the network: '\(first.name)'\
+            \(others(report, .unexpected)); set strict to 0 to ignore them
             """)
     }
 }

@@ -133,7 +133,7 @@ struct StatisticsTests {
         try check(backbone_statistics_begin(net.handle))
         expectFailure(backbone_statistics_commit(net.handle), Self.invalid, "no images")
         expectFailure(addStatus(net, [], [0, 3, 40, 36]), Self.invalid, "N must be 1")
-        expectFailure(addStatus(net, Self.images(1), [2, 4, 20, 36]), Self.invalid, "C must be in_channels")
+        expectFailure(addStatus(net, Self.images(1), [2, 4, 20, 36]), Self.invalid, "C is")
         expectFailure(backbone_statistics_add(net.handle, nil), Self.invalid, "input is NULL")
         // One value per channel in the last stage.
         expectFailure(addStatus(net, randomNumbers(3 * 32 * 32, seed: 1), [1, 3, 32, 32]), Self.invalid, "layer4")

@@ -81,7 +81,7 @@ def test_c_creates_and_refuses_networks_by_name(expected):
     refused = {command: line for command, line in lines.items() if line.startswith("error")}
     assert all(line.startswith("error 1 ") for line in refused.values())
     for command, words in {
-        "named resnet27 -": "architecture is 'resnet27', which is unknown",
+        "named resnet27 -": "architecture is 'resnet27', expected",
         "named resnet26 50": "depth is 50, but architecture is 'resnet26'",
         "named resnet50 101": "depth is 101, but architecture is 'resnet50'",
         "named custom -": "architecture is 'custom'",

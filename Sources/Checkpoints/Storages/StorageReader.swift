@@ -14,7 +14,7 @@ struct StorageReader: ~Copyable {
     init(workers: Int) throws(BackboneError) {
         let crc = try CRC32()
         guard let count = checkedProduct(workers, Limits.chunkBytes) else {
-            throw BackboneError(.outOfMemory, "cannot allocate memory for \(workers) threads")
+            throw BackboneError(.outOfMemory, "cannot allocate memory for \(workers) threads; \(Heap.noMemoryCure)")
         }
         pieces = try Buffer<UInt8>(count: count)
         self.crc = crc

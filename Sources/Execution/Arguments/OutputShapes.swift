@@ -18,7 +18,8 @@ extension Network {
         }
         guard shape.c == graph.inputChannels else {
             throw BackboneError(
-                .invalidArgument, "input.shape \(dimensions: shape): C must be in_channels, \(graph.inputChannels)"
+                .invalidArgument,
+                "input.shape \(dimensions: shape): C is \(shape.c), expected \(graph.inputChannels) (in_channels)"
             )
         }
         // No memory holds more rows or columns, and sums of a few sizes stay far from overflow.

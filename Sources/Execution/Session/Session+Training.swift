@@ -129,7 +129,7 @@ extension Session {
         if let prefix {
             let prefixSize = try prefix.size(to: pass.boundary).byteCount
             guard let count = checkedSum(pass.boundaryByteCount, prefixSize) else {
-                throw BackboneError(.outOfMemory, "cannot allocate the memory of a tape")
+                throw BackboneError(.outOfMemory, "cannot allocate the memory of a tape; \(Heap.noMemoryCure)")
             }
             byteCount = max(byteCount, count)
         }

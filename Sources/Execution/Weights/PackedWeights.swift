@@ -108,7 +108,7 @@ struct PackedWeights: ~Copyable {
         for plan: borrowing Plan, _ kernels: ConvolutionKernels
     ) throws(BackboneError) {
         guard let size = place(plan, kernels, in: nil) else {
-            throw BackboneError(.outOfMemory, "cannot allocate the packed weights")
+            throw BackboneError(.outOfMemory, "cannot allocate the packed weights; \(Heap.noMemoryCure)")
         }
         if size == 0 { return }
         try blocks.reserve(blocks.count + 1)

@@ -69,7 +69,7 @@ package struct Architecture: BitwiseCopyable, Sendable {
         guard let architecture = isCustom ? Architecture() : ArchitectureTable.network(named: name) else {
             throw BackboneError(
                 .invalidArgument,
-                "architecture is '\(name)', which is unknown; backbone_architecture_name lists the names")
+                "architecture is '\(name)', expected a name such as 'resnet50'; docs/architectures.md lists all")
         }
         guard depth == 0 || depth == architecture.depth else {
             throw BackboneError(

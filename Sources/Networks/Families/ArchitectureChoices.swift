@@ -119,7 +119,13 @@ extension Architecture {
             )
         }
         guard cardinality == 1 && baseWidth == 64 || hasBottlenecks else {
-            throw BackboneError(.invalidArgument, "groups and width_per_group: expected 1 and 64 for BasicBlocks")
+            throw BackboneError(
+                .invalidArgument,
+                """
+                groups is \(cardinality) and width_per_group is \(baseWidth), expected 1 and 64 for BasicBlocks; set \
+                block to 2 (bottleneck)
+                """
+            )
         }
     }
 

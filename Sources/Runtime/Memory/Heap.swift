@@ -6,6 +6,9 @@ import CShims
 /// The one place where the library asks for memory. Swift's own allocations end the process when memory has run out;
 /// these throw.
 public enum Heap {
+    /// What a user can do about a lack of memory: the end of every message about one.
+    @inlinable public static var noMemoryCure: StaticString { "free memory, or raise the limit of the process" }
+
     /// Alignment of every allocation in bytes: a cache line, and the widest vector.
     @inlinable public static var alignment: Int { 64 }
 
@@ -23,7 +26,7 @@ public enum Heap {
         _ type: Element.Type, count: Int
     ) throws(BackboneError) -> UnsafeMutablePointer<Element> {
         guard count >= 0, let bytes = checkedProduct(count, MemoryLayout<Element>.stride) else {
-            throw BackboneError(.outOfMemory, "cannot allocate \(count) elements")
+            throw BackboneError(.outOfMemory, "cannot allocate \(count) elements; \(noMemoryCure)")
         }
         return try allocate(byteCount: bytes).bindMemory(to: Element.self, capacity: count)
     }
@@ -36,7 +39,7 @@ public enum Heap {
         var memory: UnsafeMutableRawPointer?
         let isLarge = byteCount >= 2 * hugePage
         guard posix_memalign(&memory, isLarge ? hugePage : alignment, max(byteCount, 1)) == 0, let memory else {
-            throw BackboneError(.outOfMemory, "cannot allocate \(byteCount) bytes")
+            throw BackboneError(.outOfMemory, "cannot allocate \(byteCount) bytes; \(noMemoryCure)")
         }
         // Whole pages only, so that no more memory is used than requested. A refusal is harmless.
         if isLarge { _ = shims_advise_huge_pages(memory, byteCount / hugePage * hugePage) }

@@ -105,7 +105,7 @@ extension UniqueArray where Element: BitwiseCopyable {
 
     @inlinable public mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(BackboneError) {
         guard let total = checkedSum(count, elements.count) else {
-            throw BackboneError(.outOfMemory, "cannot allocate \(elements.count) more elements")
+            throw BackboneError(.outOfMemory, "cannot allocate \(elements.count) more elements; \(Heap.noMemoryCure)")
         }
         if total > capacity { try reserve(max(total, checkedProduct(capacity, 2) ?? total)) }
         guard let source = elements.baseAddress, let storage else { return }

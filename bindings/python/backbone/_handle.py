@@ -33,19 +33,32 @@ class Owned:
         self._label = label
         self._calls = 0
         self._closed = False
-        self._lock = threading.Lock()
+        self._released = False
+        # A signal handler may use, cancel or close the object while its thread holds this.
+        self._lock = threading.RLock()
 
     def __enter__(self) -> int:
         with self._lock:
-            if self._closed:
-                raise ValueError(f"this {self._label} is closed")
+            # First, so that a signal handler that closes the object from here on leaves it to this call.
             self._calls += 1
-            return self._pointer
+            closed = self._closed
+        if closed:
+            self._leave()
+            raise ValueError(f"this {self._label} is closed")
+        return self._pointer
 
     def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         with self._lock:
             self._calls -= 1
-            last = self._closed and self._calls == 0
+        self._release_if_unused()
+
+    def _release_if_unused(self) -> None:
+        with self._lock:
+            last = self._closed and self._calls == 0 and not self._released
+            self._released = self._released or last
         if last:
             self._release()
 
@@ -59,11 +72,8 @@ class Owned:
 
     def close(self) -> None:
         """Refuse further calls, and free the object once no call is in progress. May be called again."""
-        with self._lock:
-            last = not self._closed and self._calls == 0
-            self._closed = True
-        if last:
-            self._release()
+        self._closed = True
+        self._release_if_unused()
 
 
 class Handle(Owned):

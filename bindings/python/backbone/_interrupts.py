@@ -28,8 +28,8 @@ class _Watcher:
     """A thread that ends the present call of the main thread when SIGINT arrives."""
 
     def __init__(self) -> None:
-        # Guards what follows.
-        self._lock = threading.Lock()
+        # Guards what follows. The garbage collector may free a network, and so call `forget`, while it is held.
+        self._lock = threading.RLock()
         # The handle of the present call, and a number that changes when it begins and ends.
         self._pointer: int | None = None
         self._number = 0

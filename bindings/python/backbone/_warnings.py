@@ -40,7 +40,8 @@ class ForwardWarnings:
         # One for all threads: it never decreases.
         self._count = ctypes.c_size_t()
         self._issued = 0
-        self._lock = threading.Lock()
+        # Reentrant for signal handlers that compute.
+        self._lock = threading.RLock()
         self._update = functools.partial(_warning_count, ctypes.c_void_p(net), ctypes.byref(self._count))
 
     def take(self, net: int) -> tuple[str, ...]:

@@ -38,6 +38,18 @@ def check_features(row, actual, expected, what, bounds=BOUNDS):
         check_error(row, stage, relative_error(left, right), what, bounds)
 
 
+def recorded():
+    """The errors so far, for `merge` in another process."""
+    return list(_worst.items())
+
+
+def merge(errors):
+    """Take in what another process has recorded."""
+    for row, others in errors:
+        worst = _worst.setdefault(tuple(row), [0.0] * 4 + [0])
+        worst[:] = [*map(max, worst[:4], others[:4]), worst[4] + others[4]]
+
+
 def table():
     """The lines of the table: the worst errors so far, by row and stage."""
     if not _worst:

@@ -111,6 +111,23 @@ def direct(weights):
         yield lambda image: [feature[0] for feature in net(image.transpose(2, 0, 1)[None])]
 
 
+class _Workers:
+    """What processes of pytest-xdist have recorded comes together in the one that prints."""
+
+    def pytest_testnodedown(self, node):
+        accuracy.merge(getattr(node, "workeroutput", {}).get("errors", []))
+
+
+def pytest_configure(config):
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Workers())
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["errors"] = accuracy.recorded()
+
+
 def pytest_terminal_summary(terminalreporter):
     lines = accuracy.table()
     if lines:

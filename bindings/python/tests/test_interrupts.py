@@ -13,15 +13,18 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import backbone
-from backbone import _interrupts
+from backbone import _handle, _interrupts
 
 IMAGES = 1 << 14
 MARK = np.float32(-12345)
@@ -283,6 +286,67 @@ def test_a_signal_at_the_end_of_a_call_does_not_end_the_next() -> None:
     with pytest.raises(BlockingIOError):
         os.read(watcher._reader, 1)
     watcher.close()
+
+
+# Runs the statement PLACE in the middle of `_Watcher.end`, which holds a lock, and prints whether the call succeeds.
+_IN_THE_MIDDLE = """
+import os
+import signal
+import numpy as np
+import backbone
+from backbone import _interrupts
+
+net, other = [backbone.ResNet(18, base_channels=8, threads=1, out_indices=(3,)) for _ in range(2)]
+image = np.ones((1, 3, 64, 64), np.float32)
+net(image)
+net.init_weights()
+tries = []
+
+class System:
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def read(self, *arguments):
+        if not tries:
+            tries.append(1)
+            PLACE
+        return os.read(*arguments)
+
+signal.signal(signal.SIGTERM, lambda *_: (net.cancel(), net(image)))
+_interrupts.os = System()
+net.init_weights()
+print(tries)
+"""
+
+
+@pytest.mark.parametrize(
+    "place", ["other.close()", "net.cancel()", "os.kill(os.getpid(), signal.SIGTERM)", "net.close()"]
+)
+def test_another_call_while_one_ends(place: str) -> None:
+    """As the garbage collector and signal handlers make: neither waits for itself."""
+    program = _IN_THE_MIDDLE.replace("PLACE", place)
+    environment = os.environ | {"PYTHONPATH": os.fspath(Path(backbone.__file__).parents[1])}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, env=environment
+    )
+    assert (result.returncode, result.stdout) == (0, "[1]\n"), result.stderr
+
+
+def test_a_handle_is_freed_once() -> None:
+    """Whatever a signal handler does with it in the middle of a call."""
+    freed: list[int] = []
+    owned = _handle.Owned(7, freed.append, "thing")
+    with owned as pointer:
+        owned.close()
+        owned.close()
+        with pytest.raises(ValueError, match="thing is closed"), owned:
+            pass
+        assert (pointer, freed) == (7, [])
+    assert freed == [7]
+    with pytest.raises(ValueError, match="thing is closed"), owned:
+        pass
+    owned.close()
+    assert freed == [7]
 
 
 def test_a_child_of_a_fork_is_interrupted_too(net: backbone.ResNet, out: np.ndarray) -> None:

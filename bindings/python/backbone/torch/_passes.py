@@ -61,7 +61,8 @@ class TapePool:
         self._net = net
         self._tapes: list[Tape] = []
         self._vectors = _Vectors()
-        self._lock = threading.Lock()
+        # The garbage collector may free a pass, which returns its tape, while it is held.
+        self._lock = threading.RLock()
 
     def vector(self, count: int) -> torch.Tensor:
         """Uninitialised memory for the gradients of the parameters."""

@@ -120,7 +120,7 @@ def test_memory_of_a_network():
 
 @pytest.mark.parametrize(
     "file",
-    [file for name in set(FILES.values()) for file in ROOT.glob(f"bindings/*/{name}")],
+    sorted(file for name in set(FILES.values()) for file in ROOT.glob(f"bindings/*/{name}")),
     ids=lambda file: file.parent.name,
 )
 def test_quick_start_begins_with_the_example_of_the_binding(file):
