@@ -63,7 +63,7 @@ extension backbone_layer {
         write(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), to: name)
     }
 
-    /// As much of a text as fits before the terminating zero, which is set already.
+    /// Writes as much of a text as fits before the terminating zero, which is already set.
     private static func write(_ text: UnsafeBufferPointer<UInt8>, to name: UnsafeMutableRawBufferPointer) {
         for index in 0..<min(text.count, name.count - 1) { name[index] = text[index] }
     }

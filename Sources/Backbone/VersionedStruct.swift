@@ -6,7 +6,7 @@ import Runtime
 
 /// A struct of the header that grows from version to version and has its size in its first field.
 struct VersionedStruct {
-    /// In messages.
+    /// The name in messages.
     let name: StaticString
     /// The size of the first published version.
     let firstSize: Int

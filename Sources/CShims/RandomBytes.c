@@ -14,7 +14,7 @@ __attribute__((visibility("hidden"))) void arc4random_buf(void *out, size_t size
 void arc4random_buf(void *out, size_t size) {
     unsigned char *next = out;
     while (size > 0) {
-        /* By number: glibc has the function itself since 2.25. Without it in the kernel, any seed will do. */
+        /* Called by number: glibc has the function itself since 2.25. Without it in the kernel, any seed will do. */
         long count = syscall(SYS_getrandom, next, size, 0);
         if (count <= 0) {
             memset(next, 0x5a, size);

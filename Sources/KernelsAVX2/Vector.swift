@@ -3,7 +3,7 @@
 
 import CShims
 
-// What differs between instruction sets. The rest of the target is `VectorKernels`, through the link `Shared`.
+// The parts that differ between instruction sets. The rest of the target is `VectorKernels`, through the link `Shared`.
 
 /// The contents of a register.
 typealias Vector = SIMD8<Float>

@@ -16,7 +16,7 @@ import Runtime
 struct StemScale {
     private let gain: Double
 
-    /// For an incomplete stem.
+    /// The scale of an incomplete stem.
     static var unknown: StemScale { StemScale(gain: 0) }
 
     private init(gain: Double) { self.gain = gain }

@@ -17,7 +17,7 @@ extension Dialect {
         return list
     }
 
-    /// For checkpoints.
+    /// The grammar of the names in checkpoints.
     var checkpointGrammar: NameGrammar {
         NameGrammar(name: grammar.name, table: grammar.table, shared: Grammar.shared)
     }

@@ -19,7 +19,7 @@ struct ForeignModules: ~Copyable {
     /// The most certain one; nil if it has none.
     private(set) var finding: Finding?
     private let names: ForeignNames
-    /// For each tensor of the file whether it is a bias of zeros.
+    /// Whether each tensor of the file is a bias of zeros.
     private let isZeroBias: UniqueArray<Bool>
 
     /// - Throws: what reading biases throws.

@@ -13,7 +13,7 @@ package enum InputConversion {
     case sum
     /// The file's channels repeated, scaled so that the sum over all channels is unchanged.
     case `repeat`
-    /// For each channel of the network the one of the file, -1 for zeros.
+    /// The file's channel for each channel of the network, -1 for zeros.
     case map(UnsafeBufferPointer<Int32>)
 
     var name: StaticString {

@@ -19,14 +19,14 @@ struct Reparametrisation: ~Copyable {
         let rowCount: Int
         /// The other parts begin here in `memory`.
         let parts: Int
-        /// Of the main tensor.
+        /// Index of the main tensor.
         let tensor: Int
     }
 
     private var items = UniqueArray<Item>()
     /// The other parts.
     private var memory = UniqueArray<Buffer<Float>>()
-    /// Of the slices of a weight-normed parameter: enough for the parameter with the most slices.
+    /// Sums over the slices of a weight-normed parameter: enough for the parameter with the most slices.
     private var sums = UniqueArray<Double>()
 
     /// Notes a parameter, and adds its parts other than the main tensor to the tensors to read.

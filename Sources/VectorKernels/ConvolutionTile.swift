@@ -10,7 +10,7 @@ extension Leaves {
     ///
     /// - Parameters:
     ///   - height: How many pixels: 4, 5 or 6.
-    ///   - inputs: Where the window of each pixel begins.
+    ///   - inputs: The start of the window of each pixel.
     ///   - residuals: Addresses of pixels; nil for none.
     ///   - outputs: Addresses of pixels.
     ///   - prefetch: Memory that will be needed soon, read at every `prefetchStep` bytes, one cache line for every

@@ -59,7 +59,7 @@ private func scale(
     }
 }
 
-/// In Double: terms of both signs cancel.
+/// Sums in Double: terms of both signs cancel.
 @inline(__always)
 private func dotProduct(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
     var (first, second) = (SIMD8<Double>.zero, SIMD8<Double>.zero)

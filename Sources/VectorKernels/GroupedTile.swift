@@ -4,7 +4,7 @@
 import CShims
 
 extension Leaves {
-    /// As `convolutionTile`, for groups that are narrower than a panel: 4 channels, or whole vectors of output channels.
+    /// `convolutionTile` for groups that are narrower than a panel: 4 channels, or whole vectors of output channels.
     ///
     /// The sums of narrow groups read their input as vectors, of which each channel is spread over the lanes of its group.
     /// Those of wide ones read a channel for all lanes, but for each of the two vectors from a group of its own. Both add

@@ -4,7 +4,7 @@
 import CShims
 
 extension Leaves {
-    /// What BatchNorm with given statistics multiplies a channel by, and what it adds: `scale = weight / sqrt(variance +
+    /// Factor and addend of each channel of a BatchNorm with given statistics: `scale = weight / sqrt(variance +
     /// epsilon)` and `shift = bias - mean * scale`, computed in Double and rounded once. `channels` is a multiple of 8.
     @inline(never)
     package static func normalizationFactors(

@@ -102,7 +102,7 @@ private func packRows(
     var first = 0
     while first < count {
         let square = TransposedSquare(weights + first, stride: rowStride)
-        // What the inputs after the next will be read from: each row is a stream of its own.
+        // Asks for the inputs after the next: each row is a stream of its own.
         if first & 8 == 0 { for row in 0..<8 { shims_prefetch(weights + (first &+ 2 &* count &+ row &* rowStride)) } }
         for column in 0..<8 {
             storeEight(SIMD8<Double>(square.column(column)) * factors, target)

@@ -90,7 +90,7 @@ extension Leaves {
 }
 
 extension Leaves {
-    /// As `normalizePixels`, for pixels of which the channels are at three addresses, and the columns `stride` bytes apart:
+    /// `normalizePixels` for pixels of which the channels are at three addresses, and the columns `stride` bytes apart:
     /// planes, or pixels of more channels or in another order.
     @inline(never)
     package static func normalizePlanes(

@@ -15,7 +15,7 @@ extension Leaves {
     ///
     /// - Parameters:
     ///   - panels: How many, 2 or 4.
-    ///   - inputs: Where the window of each pixel begins.
+    ///   - inputs: The start of the window of each pixel.
     ///   - masks: A word of `nonzeroMasks` of each pixel.
     ///   - sums: Those of the pixels in sequence: `panels * panelWidth` floats each. A single step reads and writes
     ///     nothing here.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where the next column of each row of a tile is.
+/// The addresses of the next column of each row of a tile.
 protocol TileRows {
     func address(of row: Int) -> UnsafePointer<Float>
     mutating func advance(_ count: Int)

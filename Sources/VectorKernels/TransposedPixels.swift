@@ -13,7 +13,7 @@ extension Leaves {
     ) {
         var channel = 0
         while channel < channels {
-            // Of a cache line of channels both halves.
+            // Both halves of a cache line of channels.
             let end = channel &+ 16 <= channels ? channel &+ 16 : channel &+ 8
             transpose(pixels, count, channel, end, out, planeStride)
             channel = end

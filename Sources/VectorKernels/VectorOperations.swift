@@ -71,7 +71,7 @@ func addProduct(_ sum: Vector, _ factor: Vector, _ vector: Vector) -> Vector {
     sum.addingProduct(factor, vector)
 }
 
-/// What files that are compiled for any CPU too call `addProduct` where it must be rounded once there as well.
+/// `addProduct` for files that are also compiled for any CPU, where the result must be rounded once as well.
 @inline(__always)
 func addFused(_ sum: Vector, _ factor: Vector, _ vector: Vector) -> Vector { sum.addingProduct(factor, vector) }
 

@@ -74,7 +74,7 @@ private func gradientLine(
     store(d3, out + 5 * outStep)
 }
 
-/// What `weightLine` does to three weights, transposed.
+/// The transform of `weightLine` on three weights, transposed.
 @inline(__always)
 private func tapLine(_ source: UnsafePointer<Float>, _ step: Int) -> InlineArray<3, Vector> {
     let p = load(source + step)

@@ -78,7 +78,7 @@ private func inputLine4(
     store(addProduct(subtractProduct(d5, sum, d3), product, d1), out + 5 * outStep)
 }
 
-/// Without the pair ±q.
+/// `inputLine4` without the pair ±q.
 @inline(__always)
 private func inputLine4To2(
     _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
@@ -130,7 +130,7 @@ private func inputLine6(
     store(addProduct(d7 - d1, whole, d3 - d5), out + 7 * outStep)
 }
 
-/// Without the pair ±1.
+/// `inputLine6` without the pair ±1.
 @inline(__always)
 private func inputLine6To4(
     _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int
@@ -157,7 +157,7 @@ private func inputLine6To4(
     store(subtractProduct(d5 + d1, whole, d3), out + 7 * outStep)
 }
 
-/// Without the pairs ±1/2 and ±2.
+/// `inputLine6` without the pairs ±1/2 and ±2.
 @inline(__always)
 private func inputLine6To2(
     _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ outStep: Int

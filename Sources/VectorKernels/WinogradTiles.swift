@@ -263,7 +263,7 @@ private func transformOutput(
     for row in 0..<target.rows {
         let line = scratch + row &* points &* lanes
         let secondLine = second + row &* points &* lanes
-        // In place: writes precede everything that is still to be read.
+        // Transformed in place: writes precede everything that is still to be read.
         outputLine(form, outputs: columns, line, lanes, line, lanes)
         outputLine(form, outputs: columns, secondLine, lanes, secondLine, lanes)
         let out = target.output.unsafelyUnwrapped + row &* target.output_row

@@ -44,7 +44,7 @@ final class ConvolutionJob {
                 let pixels = from.pixel(image: image, row: row, column: 0)
                 for index in 0..<width * shape.inputChannels {
                     let value = random.next()
-                    // As after a ReLU, where nothing is negative.
+                    // Nothing is negative, as after a ReLU.
                     pixels[index] = random.percent() < nonzero ? abs(value) : 0
                 }
             }
@@ -144,7 +144,7 @@ struct BenchRandom {
         return (bits ^ (bits >> 31)) >> 40
     }
 
-    /// From -1 to 1.
+    /// A number from -1 to 1.
     mutating func next() -> Float { Float(step()) / Float(1 << 23) - 1 }
     mutating func percent() -> Int { below(100) }
     mutating func below(_ count: Int) -> Int { (Int(step()) * count) >> 24 }

@@ -102,7 +102,7 @@ extension BenchNetwork {
         return shapes
     }
 
-    /// From the sizes of input, output and weights; padding as in ResNets, where a window's middle is a pixel.
+    /// Shape from the sizes of input, output and weights; padding as in ResNets, where a window's middle is a pixel.
     private func shape(of layer: backbone_layer, weights: String) throws -> ConvolutionShape {
         var (index, entry) = (0, backbone_entry_info())
         try check(backbone_find_entry(net, weights, &index))

@@ -30,7 +30,7 @@ struct Options {
     /// A percentage.
     var nonzero = 50
 
-    /// Those this process may use, unless the command line says otherwise.
+    /// The number of CPUs that this process may use, unless the command line says otherwise.
     var threadCount: Int { threads > 0 ? Int(threads) : Int(shims_affinity_cpu_count()) }
 
     init(_ arguments: [String]) throws {

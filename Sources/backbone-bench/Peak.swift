@@ -30,13 +30,13 @@ func multiplicationPeak(threads: Int) throws -> Double {
     return Double(operations) / Double(time)
 }
 
-/// What the threads do, each with memory of its own.
+/// The work of the threads, each with memory of its own.
 private final class PeakJob {
     static let steps = 20_000_000
     /// More than fits into any cache.
     static let floatCount = 32 << 20
 
-    /// What each thread has computed, so that none of it can be left out.
+    /// The result of each thread, so that no computation can be left out.
     private let results: UnsafeMutablePointer<Float>
     private let floats: [UnsafeMutablePointer<Float>]
     var body: (PeakJob, Int) -> Void = { _, _ in }

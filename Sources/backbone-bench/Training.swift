@@ -22,7 +22,7 @@ func measureTraining(_ options: Options) throws {
     parts.initialize(to: TrainingTimes())
     let optimizer = try createOptimizer(network)
     defer { backbone_optimizer_free(optimizer) }
-    // Of the whole batch; a data gradient and a weight gradient take as many as the forward pass.
+    // Operations of the whole batch; a data gradient and a weight gradient take as many as the forward pass.
     let operations = try trainedOperations(network, options)
 
     var (steps, updates): ([Int], [Int]) = ([], [])

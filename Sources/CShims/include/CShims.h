@@ -88,7 +88,7 @@ long shims_first_level_cache(void);
 int shims_cpu_folds_crc32(void);
 /*
  * Sixteen bytes that have, with a state of 0 before them, the same CRC-32 (polynomial 0xEDB88320) as `count` bytes with
- * `state` before them; `count` is a multiple of 64 above 0. For a CPU that has the instructions.
+ * `state` before them; `count` is a multiple of 64 above 0. Requires a CPU with the instructions.
  */
 void shims_crc32_fold(const void *bytes, size_t count, uint32_t state, unsigned char *remainder);
 
@@ -127,7 +127,7 @@ void shims_atomic_increment(int *value);
 
 /* A condition for shims_cond_wait_briefly. Returns 0 or an error number. */
 int shims_cond_init(pthread_cond_t *condition);
-/* As pthread_cond_wait, but for a few milliseconds at most. */
+/* pthread_cond_wait, but for a few milliseconds at most. */
 void shims_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex);
 
 /* pthread_create with the stack that the library's own threads need, whatever the process's default is. */
@@ -145,7 +145,7 @@ void shims_float_environment_leave(unsigned long previous);
  * library: on CPUs with AVX2 it need not be installed and costs neither threads nor memory.
  */
 struct shims_blas {
-    /* As cblas_sgemm, with its enumerations as numbers. */
+    /* cblas_sgemm, with its enumerations as numbers. */
     void (*sgemm)(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
     int (*get_num_threads)(void);
@@ -189,7 +189,7 @@ static inline void shims_spin_pause(void) {
 #endif
 }
 
-/* Of a monotonic clock. */
+/* Nanoseconds of a monotonic clock. */
 long shims_nanoseconds(void);
 
 /* Asks for the cache line at an address, which need not be valid. */

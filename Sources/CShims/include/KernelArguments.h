@@ -27,7 +27,7 @@ struct shims_convolution_panel {
 
 /* Arguments common to the pixels of a step of a sparse convolution. */
 struct shims_sparse_step {
-    const float *weights; /* of the first panel: one of each channel for each float of the step */
+    const float *weights; /* weights of the first panel: one of each channel for each float of the step */
     long panel_stride;    /* floats from one panel to the next */
     const float *bias;    /* a value for each channel of the panels */
     long input_offset;    /* floats from the address of a window to the step's first */
@@ -37,9 +37,9 @@ struct shims_sparse_step {
     bool is_first;        /* sums begin with the bias */
     bool is_last;         /* sums are done */
     bool is_relu;
-    const float *next_weights; /* those of the step that follows, asked for meanwhile; any address will do */
-    long panel_lines;          /* how many cache lines of them each panel has */
-    long prefetched_lines;     /* how many of each panel are asked for with each pixel */
+    const float *next_weights; /* weights of the next step, asked for meanwhile; any address will do */
+    long panel_lines;          /* cache lines of them in each panel */
+    long prefetched_lines;     /* lines of each panel that are asked for with each pixel */
 };
 
 /* The input pixels of a Winograd tile. */
@@ -48,7 +48,7 @@ struct shims_winograd_input {
     long row_stride;     /* floats from one row to the next */
     long pixel_stride;   /* floats from one pixel to the next */
     long channels;       /* a multiple of the floats of a vector */
-    long rows;           /* how many of its output's rows and columns the image has */
+    long rows;           /* rows and columns of its output that the image has */
     long columns;
 };
 
@@ -57,21 +57,21 @@ struct shims_winograd_output {
     float *output;         /* the tile's first pixel at the panel's first channel */
     long output_row;       /* floats from one row to the next */
     long output_pixel;     /* floats from one pixel to the next */
-    const float *residual; /* as output, or NULL */
+    const float *residual; /* the residual at that pixel and channel, or NULL */
     long residual_row;
     long residual_pixel;
     const float *bias;     /* a value for each channel of the panel */
     bool is_relu;
-    long rows;             /* how many of its rows and columns the image has */
+    long rows;             /* rows and columns of the tile that the image has */
     long columns;
 };
 
 /* Pixels of a row in the backward pass through a ReLU and a norm. */
 struct shims_norm_gradient {
     const float *gradient;
-    const float *result; /* of the ReLU, or NULL for none */
-    float *masked;       /* written where it has a result; may be the gradient */
-    const float *input;  /* of the norm, or NULL if no sums of products are wanted */
+    const float *result; /* result of the ReLU, or NULL for none */
+    float *masked;       /* written if `result` is not NULL; may be the gradient */
+    const float *input;  /* input of the norm, or NULL if no sums of products are wanted */
     const double *mean;  /* a value for each channel, read with an input alone */
     long channels;       /* a multiple of 8 */
     long pixels;

@@ -8,7 +8,7 @@ struct HuffmanCode: ~Copyable {
     /// Codes up to this length are looked up at once, longer ones bit by bit.
     private static var lookupBits: Int { 10 }
 
-    /// For the next bits, in order, the symbol times 16 plus the length of its code; 0 for longer codes.
+    /// The symbol times 16 plus the length of its code, by the next bits, the first one lowest; 0 for longer codes.
     private let lookup: Buffer<UInt16>
     /// The symbols in the order of their codes, and the number of codes of each length.
     private let symbols: Buffer<UInt16>

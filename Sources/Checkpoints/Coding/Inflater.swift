@@ -9,9 +9,9 @@ import Runtime
 struct Inflater: ~Copyable {
     private enum State {
         case betweenBlocks
-        /// In a stored block with so many bytes left.
+        /// A stored block with so many bytes left.
         case stored(Int)
-        /// In a block of codes.
+        /// A block of codes.
         case coded
         case atEnd
     }

@@ -54,7 +54,7 @@ struct PackedBits: ~Copyable {
     ///
     /// - Returns: how many; at least one.
     mutating func copyBytes(_ count: Int, to out: UnsafeMutablePointer<UInt8>) throws(BackboneError) -> Int {
-        // What is in `bits` already comes first.
+        // The bytes already in `bits` come first.
         if bitCount >= 8 {
             out[0] = UInt8(truncatingIfNeeded: bits)
             try drop(8)

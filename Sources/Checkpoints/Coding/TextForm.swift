@@ -5,10 +5,10 @@
 enum TextForm: UInt8 {
     /// Unchanged bytes.
     case plain
-    /// As UTF-8 of characters below 256.
+    /// UTF-8 of characters below 256.
     case utf8
-    /// With the escapes of a literal of Python 2.
+    /// The escapes of a literal of Python 2.
     case literal
-    /// As Latin-1 with `\u` escapes.
+    /// Latin-1 with `\u` escapes.
     case rawUnicode
 }

@@ -9,7 +9,7 @@ struct TarArchive: ~Copyable {
 
     private struct Member {
         var name: TextRange
-        /// Of its bytes in the file.
+        /// The range of its bytes in the file.
         var range: Range<Int>
     }
 

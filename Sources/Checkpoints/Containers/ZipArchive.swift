@@ -15,17 +15,17 @@ struct ZipArchive: ~Copyable {
     static var deflatedMethod: UInt16 { 8 }
 
     struct Member {
-        /// Of its name in the central directory.
+        /// The range of its name in the central directory.
         var name: TextRange
         var flags: UInt16
         var method: UInt16
         var checksum: UInt32
-        /// Of its bytes, and of their stored form in the file.
+        /// Sizes of its bytes, and of their stored form in the file.
         var size: Int
         var packedSize: Int
-        /// Of the local header in the file.
+        /// Position of the local header in the file.
         var header: Int
-        /// Of the stored form of its bytes in the file.
+        /// Position of the stored form of its bytes in the file.
         var payload = 0
     }
 

@@ -22,13 +22,13 @@ struct NameRules: ~Copyable {
 
     /// The class of a name.
     enum Translation {
-        /// Not of a network.
+        /// A name outside of a network.
         case unknown
-        /// Of a network, but unused.
+        /// An unused name of a network.
         case dropped
-        /// Of anything else next to a network, under its own name.
+        /// A name of anything else next to a network, unchanged.
         case verbatim
-        /// Of a network, or of anything inside it.
+        /// A name of a network, or of anything inside it.
         case known
     }
 

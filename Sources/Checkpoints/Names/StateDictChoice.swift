@@ -94,7 +94,7 @@ struct StateDictChoice: ~Copyable {
         return result
     }
 
-    /// Those with the given key; all without one.
+    /// The candidates with the given key; all without one.
     private static func candidatesWanted(
         _ candidates: borrowing UniqueArray<Candidate>, _ key: Bytes?
     ) throws(BackboneError) -> Range<Int> {

@@ -17,7 +17,7 @@ public struct OptimizerDict: ~Copyable {
     package let groups: UniqueArray<Int>
     /// The options of each group.
     package let options: UniqueArray<OptimizerGroupOptions>
-    /// For each parameter.
+    /// One for each parameter.
     package let entries: UniqueArray<Entry>
 
     /// The state of a parameter other than tensors.

@@ -10,7 +10,7 @@ struct OptimizerMembers: ~Copyable {
     let groups: UniqueArray<Int>
     /// The options of each group.
     let options: UniqueArray<OptimizerGroupOptions>
-    /// For each parameter, in the order of the groups, the dict of its state; none if it is missing.
+    /// The dict of each parameter's state, in the order of the groups; none if it is missing.
     let values: UniqueArray<UInt32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {

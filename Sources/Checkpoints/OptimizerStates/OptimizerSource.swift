@@ -27,9 +27,9 @@ package struct OptimizerSource: ~Copyable {
 
     private(set) var groups = UniqueArray<Group>()
     private(set) var options = UniqueArray<Option>()
-    /// Of all parameters, one after the other.
+    /// The tensors of all parameters, one after the other.
     private(set) var tensors = UniqueArray<TensorSource>()
-    /// For each parameter of all groups, the end of its tensors.
+    /// The end of each parameter's tensors, for the parameters of all groups.
     private(set) var tensorEnds = UniqueArray<Int>()
 
     package init() {}

@@ -10,7 +10,7 @@ struct Pickle: ~Copyable {
     struct Pair {
         var key: UInt32
         var value: UInt32
-        /// Of the next pair of the same dict.
+        /// Index of the next pair of the same dict.
         var next: UInt32
     }
 
@@ -22,7 +22,7 @@ struct Pickle: ~Copyable {
 
     /// A string or bytes, as stored in the file.
     struct Text {
-        /// Of its first written byte, in the file or in `memory`.
+        /// Position of its first written byte, in the file or in `memory`.
         var position: Int
         var count: Int
         var form: TextForm
@@ -58,7 +58,7 @@ struct Pickle: ~Copyable {
     struct Object {
         /// Its class, or the function that would have made it: in `globals`, none if unknown.
         var global = PickleValue.none
-        /// Of the call that would have made it: a tuple.
+        /// The arguments of the call that would have made it: a tuple.
         var arguments = PickleValue.none
         /// A dict of the items that were set in it.
         var items = PickleValue.none
@@ -77,11 +77,11 @@ struct Pickle: ~Copyable {
             case transposed(UInt32)
         }
 
-        /// In `storages`.
+        /// Index in `storages`.
         var storage: UInt32
-        /// Nil for that of its storage.
+        /// Nil for the dtype of its storage.
         var dtype: DType?
-        /// In elements.
+        /// Offset in elements.
         var offset = 0
         /// A tuple.
         var sizes: UInt32

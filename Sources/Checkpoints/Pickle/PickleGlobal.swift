@@ -25,7 +25,7 @@ enum PickleGlobal: Equatable {
     case rebuildTensorWithType
     case rebuildParameter
     case rebuildFromType
-    /// Of a tensor of another device, by an array or tensor of the CPU.
+    /// Rebuilds a tensor of another device from an array or tensor of the CPU.
     case rebuildFromDevice
     /// A function or class of unsupported tensors.
     case unread(UnreadTensor)
@@ -35,7 +35,7 @@ enum PickleGlobal: Equatable {
     case parameterClass
     /// `torch.FloatStorage` and its like.
     case storage(DType)
-    /// Its size counts bytes.
+    /// A storage whose size counts bytes.
     case untypedStorage
     case dtype(DType)
     /// A storage or dtype of an unsupported type: its row of `DTypeNames`.

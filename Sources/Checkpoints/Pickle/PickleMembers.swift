@@ -11,7 +11,7 @@ struct PickleMembers {
     enum Key {
         /// A key of a dict, a value.
         case value(UInt32)
-        /// In a list or tuple.
+        /// A position in a list or tuple.
         case position(Int)
     }
 
@@ -19,7 +19,7 @@ struct PickleMembers {
 
     private let form: Form
     let arePairs: Bool
-    /// In `pairs` or `items`.
+    /// Index in `pairs` or `items`.
     private var next: UInt32
     private var position = 0
     private var count = 0

@@ -66,7 +66,7 @@ extension Unpickler {
         }
     }
 
-    /// What `Tensor.__setstate__` does: four items make the tensor, of five the first is one, three are attributes.
+    /// Follows `Tensor.__setstate__`: four items make the tensor, of five the first is one, three are attributes.
     mutating func setTensorState(of object: UInt32, _ state: PickleValue) throws(BackboneError) {
         let count = state.kind == .tuple ? state.second : 0
         if count == 3 { return }

@@ -57,7 +57,7 @@ struct Unpickler: ~Copyable {
         return try pop()
     }
 
-    /// What the pickles describe, without the memory used for reading them.
+    /// The values of the pickles, without the memory used for reading them.
     consuming func finish() -> Pickle {
         var pickle = pickle
         pickle.memory = reader.memory()

@@ -5,9 +5,9 @@ import Runtime
 
 /// The unsupported kinds of tensors, and how to save them in a supported one.
 enum UnreadTensor: UInt8 {
-    /// Of a dtype of `DTypeNames`: the detail is its row.
+    /// A tensor of a dtype of `DTypeNames`: the detail is its row.
     case dtype
-    /// Of a dtype that has no row: the detail is its global.
+    /// A tensor of a dtype that has no row: the detail is its global.
     case unknownDType
     /// A NumPy array of another dtype: the detail is a text, the dtype's code.
     case array
@@ -16,9 +16,9 @@ enum UnreadTensor: UInt8 {
     /// COO, CSR and so on.
     case sparse
     case nested
-    /// On the device "meta", or the parameter of a lazy module.
+    /// A tensor on the device "meta", or the parameter of a lazy module.
     case meta
-    /// With a lazy negation or conjugation.
+    /// A tensor with a lazy negation or conjugation.
     case lazyView
     /// `DTensor`: one rank has a part of it.
     case distributed
@@ -26,7 +26,7 @@ enum UnreadTensor: UInt8 {
     case sharded
     /// A subclass of tensors that has none of its own values: the detail is its class.
     case wrapper
-    /// Of another device, with values saved in another kind of dtype than its own.
+    /// A tensor of another device, with values saved in another kind of dtype than its own.
     case converted
 
     /// The kind of a class of tensors, nil for a class of any other objects.

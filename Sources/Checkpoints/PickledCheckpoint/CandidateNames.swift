@@ -7,7 +7,7 @@ import Runtime
 struct CandidateListing: ~Copyable {
     /// The owners of the names of modules, which are nowhere in the file.
     fileprivate var modules = UniqueArray<ModuleEntries>()
-    /// Of all walks through modules so far.
+    /// The effort of all walks through modules so far.
     fileprivate var effort = ModuleWalk.Effort()
     fileprivate var identities = IdentityFinder()
 

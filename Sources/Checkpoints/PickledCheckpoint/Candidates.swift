@@ -63,7 +63,7 @@ private struct CandidateSearch: ~Copyable {
         enum KeyKind: UInt8 { case none, name, number, position }
 
         var value: UInt32
-        /// In `queue`.
+        /// Index in `queue`.
         var parent = PickleValue.none
         /// A value, or a position in a list or tuple.
         var key = PickleValue.none

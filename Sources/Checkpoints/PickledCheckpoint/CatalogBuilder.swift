@@ -34,9 +34,9 @@ struct CatalogBuilder: ~Copyable {
     }
 
     var catalog = TensorCatalog()
-    /// For each place of the container.
+    /// The storage at each place of the container.
     private var places: UniqueArray<Known>
-    /// For each text of the pickle, once one holds values.
+    /// The storage of each text of the pickle; empty until one holds values.
     private var texts = UniqueArray<Known>()
 
     init(_ checkpoint: borrowing PickledCheckpoint) throws(BackboneError) {
@@ -152,7 +152,7 @@ extension CatalogBuilder {
         of text: Pickle.Text, _ tensor: Pickle.Tensor, _ dtype: DType, _ name: Bytes,
         _ checkpoint: borrowing PickledCheckpoint
     ) throws(BackboneError) -> TensorCatalog.Storage {
-        // Of a pickle in an archive, only the archive is in the file.
+        // The bytes of a pickle in an archive are not in the file itself.
         if !checkpoint.pickle.memory.isEmpty {
             let start = catalog.memory.count
             guard try checkpoint.pickle.appendBytes(of: text, in: checkpoint.file, to: &catalog.memory) else {

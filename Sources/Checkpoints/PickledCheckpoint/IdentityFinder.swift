@@ -6,7 +6,7 @@ import Runtime
 /// Finds the identities of tensors. It remembers the place of each storage in the container, since many tensors may
 /// look up one key.
 struct IdentityFinder: ~Copyable {
-    /// For each text of the pickle that is a key: the container's place, `absent`, or `unknown`.
+    /// The container's place of each text of the pickle that is a key, `absent`, or `unknown`.
     private var places = UniqueArray<Int32>()
     private static var unknown: Int32 { -1 }
     private static var absent: Int32 { -2 }

@@ -10,8 +10,8 @@ struct StorageClaims: ~Copyable {
         var elementSize: Int
     }
 
-    /// In the order of the keys, then in that of the pickle.
     private let claims: UniqueArray<Claim>
+    /// Indices of the claims, in the order of the keys, then in that of the pickle.
     private let order: UniqueArray<Int32>
 
     init(_ pickle: borrowing Pickle) throws(BackboneError) {

@@ -8,7 +8,7 @@ struct StoragePlaces: ~Copyable {
     private var places = UniqueArray<TensorCatalog.Storage>()
     private var keys = UniqueArray<TextRange>()
     private var text = UniqueArray<UInt8>()
-    /// Those with keys, in the order of the keys.
+    /// Indices of the places, in the order of the keys once `sort` was called.
     private var order = UniqueArray<Int32>()
 
     var count: Int { places.count }

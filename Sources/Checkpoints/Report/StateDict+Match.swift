@@ -20,7 +20,7 @@ extension StateDict {
     ) throws(BackboneError) -> LoadReport {
         var report = try LoadReport(of: self)
         var isUsed = try UniqueArray<Bool>(repeating: false, count: count)
-        // For each storage the last loaded tensor in it.
+        // The last loaded tensor in each storage.
         var users = try UniqueArray<Int32>(repeating: -1, count: catalog.storages.count)
         for position in 0..<expected.count {
             let wanted = expected[position]

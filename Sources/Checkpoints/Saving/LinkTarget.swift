@@ -11,7 +11,7 @@ func followingLinks(_ path: UnsafePointer<CChar>) throws(BackboneError) -> Uniqu
     try current.append(UnsafeBufferPointer(start: path, count: strlen(path) + 1))
     // Linux' PATH_MAX: no path is longer.
     var target = try UniqueArray<CChar>(repeating: 0, count: 4096)
-    // As many as the kernel follows.
+    // The kernel follows at most 40 links.
     for _ in 0...40 {
         var status = stat()
         guard let start = current.elements.baseAddress, let room = target.mutableElements.baseAddress else {

@@ -9,10 +9,10 @@ import Runtime
 // Public: see UniqueArray.
 public struct ReplacementFile: ~Copyable {
     private let descriptor: Int32
-    /// Of the file to replace, after all links.
+    /// The path of the file to replace, after all links.
     private let path: UniqueArray<CChar>
     private let temporaryPath: UniqueArray<CChar>
-    /// Of the file to replace, nil if it does not exist.
+    /// The permissions of the file to replace; nil if it does not exist.
     private let permissions: mode_t?
     private var isInPlace = false
 

@@ -8,7 +8,7 @@ import Runtime
 struct ShardedCheckpoint: ~Copyable {
     var catalog = TensorCatalog()
     var files = UniqueArray<ByteFile>()
-    /// Of the first file.
+    /// The container of the first file.
     private(set) var container = Container.safetensors
 
     /// Opens all files of an index.
@@ -85,7 +85,7 @@ extension PickledCheckpoint {
 struct TakenTensors: ~Copyable {
     /// Tensors in the order of their names.
     private let order: UniqueArray<Int32>
-    /// For each storage of the shard its number in the joint catalog; -1 if not needed so far.
+    /// The number of each of the shard's storages in the joint catalog; -1 if not needed so far.
     fileprivate var storages: UniqueArray<Int32>
     /// The offset of the shard's memory in that of all; nil if not needed so far.
     fileprivate var memoryStart: Int?

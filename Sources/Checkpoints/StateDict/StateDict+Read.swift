@@ -131,7 +131,7 @@ extension StateDict {
     private func copy(_ piece: UnsafeRawPointer, start: Int, count: Int, to destination: TensorDestination) {
         let entry = catalog.entries[destination.tensor]
         let size = entry.dtype.size
-        // In elements of the storage. Pieces begin and end between elements.
+        // The unit is an element of the storage. Pieces begin and end between elements.
         let low = max(start / size, entry.offset)
         let high = min((start + count) / size, entry.offset + catalog.elementCount(destination.tensor))
         guard low < high else { return }
@@ -146,7 +146,7 @@ extension StateDict {
         let size = entry.dtype.size
         let range = catalog.byteRange(destination.tensor)
         guard range.lowerBound < start + bytes && range.upperBound > start else { return }
-        // In elements of the storage. Parts begin and end between elements.
+        // The unit is an element of the storage. Parts begin and end between elements.
         let low = start / size
         let high = (start + bytes) / size
         let shape = catalog.shape(destination.tensor)

@@ -5,7 +5,7 @@ import Runtime
 
 /// The bytes of a storage that the tensors of a load need, and the bytes read for them.
 struct StorageExtent {
-    /// From the first byte that a tensor needs to the last.
+    /// The bytes from the first that a tensor needs to the last.
     private(set) var needed: Range<Int>
     /// Always holds `needed`. The whole storage if its checksum can then be checked at a bounded cost.
     private(set) var read: Range<Int>

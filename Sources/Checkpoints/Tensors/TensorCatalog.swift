@@ -18,7 +18,7 @@ struct TensorCatalog: ~Copyable {
         var shape: Int32 = 0
         var rank: Int32 = 0
         var storage: Int32 = -1
-        /// Of the first element in its storage, in elements.
+        /// Offset of the first element in its storage, in elements.
         var offset = 0
 
         var isTensor: Bool { storage >= 0 }
@@ -40,7 +40,7 @@ struct TensorCatalog: ~Copyable {
         /// The number of the file that has it, of a checkpoint in several.
         var file: Int32 = 0
         var position: Int
-        /// Of the bytes themselves, whatever form the file has them in. At most what the file's bytes can expand to.
+        /// Size of the decoded bytes; at most the size that the file's bytes can expand to.
         var size: Int
         /// The CRC-32 of the bytes, nil if the file has none.
         var checksum: UInt32?

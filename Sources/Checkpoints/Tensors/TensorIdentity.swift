@@ -17,7 +17,7 @@ struct TensorIdentity: BitwiseCopyable, Equatable {
     let dtype: DType?
     /// Whether the bytes of each number are in the opposite order.
     let isReversed: Bool
-    /// Of its first element in the storage, in elements.
+    /// Offset of its first element in the storage, in elements.
     let offset: Int
     /// A digest of its sizes and its order. Tensors that share their first element may differ only in these.
     let layout: UInt64

@@ -47,7 +47,7 @@ struct InputSample {
     /// nothing next to the smallest forward pass.
     static var count: Int { 256 }
 
-    /// Of the finite values.
+    /// Extremes of the finite values.
     private(set) var smallest = Float.infinity
     private(set) var largest = -Float.infinity
     /// The largest magnitude after normalisation, if that applies.
@@ -83,11 +83,11 @@ struct InputSample {
 
     /// An image of one colour, as programs use to warm up, shows nothing.
     var isConstant: Bool { !(smallest < largest) }
-    /// From 0 to 1, and using much of that range.
+    /// Whether values are from 0 to 1 and use much of that range.
     var isFractionOfOne: Bool {
         smallest >= 0 && largest <= 1 && largest - smallest >= 0.25 && (smallest < 0.1 || largest > 0.9)
     }
-    /// Unlike pixels from 0 to 255: fractions around 0, or from 0 to 1.
+    /// Whether values differ from pixels of 0 to 255: fractions around 0, or from 0 to 1.
     var isBelowPixels: Bool {
         hasFraction && smallest >= -5 && largest <= 5 && largest - smallest >= 0.25 && (smallest < 0 || largest <= 1)
     }

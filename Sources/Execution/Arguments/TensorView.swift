@@ -30,7 +30,7 @@ package struct TensorView: BitwiseCopyable {
     package let data: UnsafeMutableRawPointer?
     package let element: InputElement
     package let shape: Dimensions
-    /// In elements; 0 for sizes of 1, whose stride is never used and may be any number.
+    /// Strides in elements; 0 for sizes of 1, whose stride is never used and may be any number.
     package let strides: Dimensions
 
     package init(data: UnsafeMutableRawPointer?, element: InputElement, shape: Dimensions, strides: Dimensions) {
@@ -49,7 +49,7 @@ package struct TensorView: BitwiseCopyable {
         data.unsafelyUnwrapped + image * strides.n * elementSize
     }
 
-    /// In bytes.
+    /// Size of an element in bytes.
     var elementSize: Int { element == .float32 ? 4 : 1 }
 
     /// Checks that all elements can be addressed. `name` is that of the argument, for the message.

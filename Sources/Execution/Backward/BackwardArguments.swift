@@ -35,9 +35,9 @@ package struct BackwardArguments {
 struct BackwardState {
     /// Nil while memory is measured: then all gradients count as given and wanted.
     let arguments: BackwardArguments?
-    /// For each tensor, whether a gradient has been written to it.
+    /// Whether a gradient has been written to each tensor.
     private let isSet: UnsafeMutablePointer<Bool>?
-    /// For each entry of the graph, where its gradient begins, -1 if it is not trained; and whether it has been written.
+    /// Offset of the gradient of each entry of the graph, -1 if it is not trained; and whether it has been written.
     private let offsets: UnsafePointer<Int>?
     private let isWritten: UnsafeMutablePointer<Bool>?
     /// Gradients with respect to outputs that are still to be written.

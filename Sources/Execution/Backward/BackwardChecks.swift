@@ -46,7 +46,7 @@ extension Network {
         }
     }
 
-    /// As for a forward pass, for one with a tape.
+    /// The check of a forward pass, for one with a tape.
     borrowing func checkBatchStatistics(_ plan: borrowing TapePlan) throws(BackboneError) {
         for index in 0..<plan.steps.count {
             let step = plan.steps[index]

@@ -45,10 +45,10 @@ struct Lowering: ~Copyable {
     }
 
     private var fusions = UniqueArray<Fusion>()
-    /// For each node, the fusion that it is part of, and how many nodes and outputs read its result.
+    /// The fusion that each node is part of, and the number of nodes and outputs that read its result.
     private var fusionOfNode: UniqueArray<Int>
     private var readerCounts: UniqueArray<Int>
-    /// For each node, the step that gives its result.
+    /// The step that gives the result of each node.
     private var stepOfNode: UniqueArray<Int>
     private var steps = UniqueArray<ProgramStep>()
     private var convolutionCount = 0

@@ -69,11 +69,11 @@ package struct ProgramStep: BitwiseCopyable {
     let window: Window
     /// Whether an average counts the padding.
     let countsPadding: Bool
-    /// Of the graph; meaningless for steps other than outputs.
+    /// Index of the graph's output; meaningless for steps other than outputs.
     package let output: Int
-    /// Of its result.
+    /// Channels of its result.
     let channels: Int
-    /// Of the graph.
+    /// Its segment of the graph.
     let segment: Int
     /// Zero pixels around its result: the widest padding of the convolutions that read it.
     var border = 0
@@ -83,7 +83,7 @@ package struct ProgramStep: BitwiseCopyable {
 
 /// A convolution, and the BatchNorm that its weights may be folded with.
 package struct FusedConvolution: BitwiseCopyable {
-    /// The graph's.
+    /// The node of the convolution.
     package let node: Int
     /// The node of the BatchNorm.
     package let norm: Int?

@@ -51,7 +51,7 @@ struct PlanCache: ~Copyable {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan { entries[index].users -= 1 }
     }
 
-    /// What `keep` recorded for a plan, which must be in use; nil if nothing was recorded, or long ago.
+    /// The size that `keep` recorded for a plan, which must be in use; nil if nothing was recorded, or long ago.
     func size(of plan: UnsafePointer<Plan>, images: Int) -> WorkspaceSize? {
         for index in 0..<entries.count where UnsafePointer(entries[index].plan) == plan {
             for position in entries[index].sizes.indices where entries[index].sizes[position].images == images {

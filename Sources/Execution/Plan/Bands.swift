@@ -5,8 +5,8 @@ import Kernels
 import Networks
 import Runtime
 
-/// What one step of a section does in one band: which rows it computes, and their place in tensors of which only a few
-/// rows are kept.
+/// The work of one step of a section in one band: the rows that it computes, and their place in tensors of which only a
+/// few rows are kept.
 struct BandStep: BitwiseCopyable {
     /// Rows of what the step writes, `start ..< end`; none where earlier bands did more than they had to.
     let start: Int
@@ -40,7 +40,7 @@ struct BandPlanner: ~Copyable {
         var producer = -1
         var residualProducer = -1
         var isConsumed = false
-        /// Of what is written, no more rows are kept than needed.
+        /// Whether no more rows of its target are kept than needed.
         var isKeptInPart = false
 
         /// Rows done, rows to be done with this band, the first row that is kept, and how many had to be.
@@ -91,7 +91,7 @@ extension BandPlanner {
         for index in 0..<steps.count {
             let step = steps[index]
             alignment = max(alignment, step.alignment)
-            // What is added has been counted where it was written or read first.
+            // The added tensor was counted where it was written or first read.
             if step.target >= 0 && step.residualProducer < 0 {
                 floatsPerRow = checkedSum(floatsPerRow, plan.tensors[step.target].floatCount / height)
             }

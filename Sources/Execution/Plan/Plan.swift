@@ -5,7 +5,7 @@ import Kernels
 import Networks
 import Runtime
 
-/// What has to be done, in which order and in which memory, to compute the features of images of one size.
+/// The steps that compute the features of images of one size, their order and their memory.
 ///
 /// It depends on the program, the kernels, the size of the image and whether BatchNorms use the statistics of the batch:
 /// never on weights, the number of threads or the number of images.
@@ -20,7 +20,7 @@ package struct Plan: ~Copyable {
     package private(set) var steps = UniqueArray<PlanStep>()
     /// All steps, in order.
     package internal(set) var sections = UniqueArray<PlanSection>()
-    /// Of all sections in bands.
+    /// The steps of all sections in bands.
     var bands = UniqueArray<BandStep>()
 
     /// Floats that the tensors of one image take up together; tensors that are never needed at the same time share them.
@@ -64,7 +64,7 @@ package struct PlanTensor: BitwiseCopyable {
     let wholeFloatCount: Int
     /// Floats of the rows that are kept, rounded up so that the next tensor is aligned.
     package private(set) var floatCount: Int
-    /// Where it begins in the activations of one image.
+    /// Offset of its first float in the activations of one image.
     package var offset = 0
 
     fileprivate init(height: Int, width: Int, channels: Int, border: Int) throws(BackboneError) {
@@ -96,9 +96,9 @@ package struct PlanTensor: BitwiseCopyable {
 
 /// One step of a plan. `source`, `scale`, `residual` and `target` are tensors.
 package struct PlanStep: BitwiseCopyable {
-    /// What it does.
+    /// The step of the program.
     package let step: ProgramStep
-    /// Of its convolution, if it has one.
+    /// The algorithm of its convolution, if it has one.
     package let algorithm: ConvolutionAlgorithm
     /// The tensor that it reads window by window; nil for the input of the network.
     package let source: Int?
@@ -132,7 +132,7 @@ extension Plan {
         _ index: Int, _ program: borrowing Program, _ planner: Planner
     ) throws(BackboneError) {
         let step = program.steps[index]
-        // Of what is computed, every step has a tensor.
+        // Every step whose result is read has a tensor.
         let source = step.source.flatMap { steps[$0].target }
         let residual = step.addend.flatMap { steps[$0].target }
         let (sourceHeight, sourceWidth) = source.map { (tensors[$0].height, tensors[$0].width) } ?? (height, width)

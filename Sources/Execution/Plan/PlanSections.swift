@@ -121,7 +121,7 @@ extension Plan {
         return count ?? .max
     }
 
-    /// What a step does in one band of its section, or all it does.
+    /// The rows of a step in one band of its section; all its rows without bands.
     func rows(of step: Int, _ section: PlanSection, band: Int) -> BandStep {
         if section.bandCount > 1 {
             return bands[section.firstBand + band * section.stepCount + step - section.firstStep]

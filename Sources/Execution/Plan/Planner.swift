@@ -63,9 +63,9 @@ package struct Planner: Sendable {
     }
 }
 
-/// What a convolution of one image costs, by the figures of a core of a 2021 server (Zen 3): two of them at work.
+/// The cost of a convolution of one image, by the figures of a core of a 2021 server (Zen 3) with two at work.
 struct ConvolutionCost {
-    /// In microseconds: of multiplications and transforms, and of reading the weights.
+    /// Microseconds of multiplications and transforms, and of reading the weights.
     private let arithmetic: Double
     private let memory: Double
 

@@ -106,7 +106,7 @@ package struct Session {
     package var kernels: KernelTable { engine.pointee.kernels }
     package var means: UnsafePointer<Float> { engine.pointee.normalization.means }
     package var standardDeviations: UnsafePointer<Float> { engine.pointee.normalization.standardDeviations }
-    /// As last set.
+    /// The value that was last set.
     package var frozenStages: Int {
         state.pointee.lock.lockShared()
         defer { state.pointee.lock.unlock() }

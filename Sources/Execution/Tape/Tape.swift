@@ -39,7 +39,7 @@ struct TapeKey: BitwiseCopyable, Equatable {
     let imageCount: Int
     let height: Int
     let width: Int
-    /// Of the network.
+    /// The network's `layoutRevision`.
     let layoutRevision: Int
     let usesBatchStatistics: Bool
 }
@@ -60,7 +60,7 @@ struct TapeState: ~Copyable {
     var size: TapeSize?
     var memory: UnsafeMutableRawPointer?
     var byteCount = 0
-    /// For each entry of the graph, the offset of its gradient; -1 for entries that are not trained.
+    /// Offset of the gradient of each entry of the graph; -1 for entries that are not trained.
     var offsets = UniqueArray<Int>()
     var gradientCount = 0
     /// See `BackwardState`.

@@ -8,11 +8,11 @@ import Runtime
 /// The tensors of a step of a training pass, as numbers of tensors of the tape; -1 for none.
 struct TapeStep: BitwiseCopyable {
     let step: ProgramStep
-    /// Of the forward pass.
+    /// The algorithm of the forward pass.
     let algorithm: ConvolutionAlgorithm
-    /// Of the gradient of a convolution with respect to its input.
+    /// The algorithm of the gradient of a convolution with respect to its input.
     var gradientAlgorithm = ConvolutionAlgorithm.direct
-    /// Of its source, its residual, and its scale.
+    /// Its source, its residual, and its scale.
     let source: Int
     let addend: Int
     let scale: Int
@@ -24,7 +24,7 @@ struct TapeStep: BitwiseCopyable {
     var gradient = -1
     /// The gradient of its convolution's result, if that needs memory of its own.
     var convolvedGradient = -1
-    /// At a stride: the gradient with pixels in between, or the gradient of the pixels that a pointwise convolution reads.
+    /// Only at a stride: the gradient with pixels in between, or that of the pixels that a pointwise convolution reads.
     var spread = -1
     /// Whether its result, and that of its convolution, are recomputed in the backward pass.
     var computesValueAgain = false
@@ -63,11 +63,11 @@ struct TapePlan: ~Copyable {
     let width: Int
     private(set) var tensors = UniqueArray<TapeTensor>()
     private(set) var steps = UniqueArray<TapeStep>()
-    /// For each tensor of activations, that of its gradient; -1 for none.
+    /// The gradient of each tensor of activations; -1 for none.
     private(set) var gradients = UniqueArray<Int>()
-    /// For each tensor, the output that it is; -1 for none.
+    /// The output that each tensor is; -1 for none.
     private(set) var outputs = UniqueArray<Int>()
-    /// For each tensor, the step that normalises again to restore it in the backward pass; -1 for kept ones.
+    /// The step that normalises again to restore each tensor in the backward pass; -1 for kept ones.
     private(set) var restorers = UniqueArray<Int>()
     /// Floats of all tensors.
     private(set) var floatCount = 0
@@ -362,8 +362,8 @@ struct TapeStatistics {
 /// The gradient of a convolution with respect to its input, which is a convolution of the gradient of its output: with the
 /// weights of each tap at the opposite one, and with input and output channels exchanged.
 struct DataGradient {
-    /// At a stride above 1: of the gradient with pixels in between; for a pointwise convolution, of the pixels that it
-    /// reads.
+    /// The shape, at a stride above 1, on the gradient with pixels in between; for a pointwise convolution, on the
+    /// pixels that it reads.
     let shape: ConvolutionShape
 
     init(_ convolution: Convolution, source: TapeTensor, output: TapeTensor) {

@@ -17,9 +17,9 @@ struct Folding {
     }
 
     private enum Statistics {
-        /// Of the present network.
+        /// Statistics of the present network.
         case running(mean: UnsafePointer<Float>, variance: UnsafePointer<Float>)
-        /// Of an earlier state of the network, kept by a caller.
+        /// Statistics of an earlier state of the network, kept by a caller.
         case kept(KeptStatistics)
 
         func mean(_ channel: Int) -> Double {

@@ -11,7 +11,7 @@ struct PackedWeights: ~Copyable {
     struct Copy: BitwiseCopyable {
         var weights: UnsafeMutablePointer<Float>?
         var bias: UnsafeMutablePointer<Float>?
-        /// Of the nodes of the convolution and of its norm.
+        /// Revisions of the nodes of the convolution and of its norm.
         var revision = 0
         var normRevision = 0
         var folded = false
@@ -28,7 +28,7 @@ struct PackedWeights: ~Copyable {
         }
     }
 
-    /// Of convolution `index / ConvolutionAlgorithm.count` for algorithm `index % ConvolutionAlgorithm.count`.
+    /// At `index`: convolution `index / ConvolutionAlgorithm.count`, algorithm `index % ConvolutionAlgorithm.count`.
     var copies: UniqueArray<Copy>
     /// The memory of the copies: a block for all that a plan needed and no earlier one had, in the order of its steps.
     /// A copy keeps its place; a dropped one gives back its pages.

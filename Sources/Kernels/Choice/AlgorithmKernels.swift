@@ -8,7 +8,7 @@ package struct AlgorithmKernels: Sendable {
     /// Floats of a vector.
     let lanes: Int
     private let direct: ConvolutionKernel
-    /// For convolutions with groups, of shapes that it supports.
+    /// The kernel for convolutions with groups, of shapes that it supports.
     let grouped: ConvolutionKernel
     // The direct one where Winograd has no kernel.
     private let winograd2: ConvolutionKernel

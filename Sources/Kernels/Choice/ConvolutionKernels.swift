@@ -5,9 +5,9 @@
 /// set, and perhaps one with wider vectors for the shapes that fill them. So the algorithms for a shape, and with them
 /// the bits of the result, do not depend on the width of the CPU's vectors.
 package struct ConvolutionKernels: Sendable {
-    /// Those for every shape.
+    /// The kernels for every shape.
     let kernels: AlgorithmKernels
-    /// The same where wider vectors have none.
+    /// The kernels with wider vectors; the same where wider vectors have none.
     private let wide: AlgorithmKernels
 
     init(_ kernels: AlgorithmKernels) { self.init(kernels, wide: kernels) }

@@ -4,7 +4,7 @@
 /// The kernels of the backward pass, one field per kind of task.
 package struct GradientKernels: Sendable {
     let weights: Kernel<WeightGradientTask>
-    /// For the shapes that Winograd's algorithm speeds up; the other one if it is missing.
+    /// The kernel for shapes that Winograd's algorithm speeds up; the same as `weights` if none exists.
     let winogradWeights: Kernel<WeightGradientTask>
     package let normSums: Kernel<NormGradientSumsTask>
     package let batchNormalization: Kernel<BatchNormalizationGradientTask>
@@ -47,7 +47,7 @@ package struct GradientKernels: Sendable {
         )
     }
 
-    /// For any CPU: the products by OpenBLAS, the rest in plain Swift.
+    /// The kernels for any CPU: the products by OpenBLAS, the rest in plain Swift.
     static var portable: GradientKernels {
         GradientKernels(
             weights: PortableWeightGradient.kernel,
@@ -68,7 +68,8 @@ package struct GradientKernels: Sendable {
         )
     }
 
-    /// For a CPU with an instruction set, and perhaps with one of wider vectors for the products, which give the same bits.
+    /// The kernels for a CPU with an instruction set, and perhaps with one of wider vectors for the products, which
+    /// give the same bits.
     static func vector<Instructions: VectorInstructions, Wide: VectorInstructions>(
         _: Instructions.Type, products: Wide.Type
     ) -> GradientKernels {

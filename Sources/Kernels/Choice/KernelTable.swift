@@ -47,7 +47,7 @@ package struct KernelTable: Sendable {
         )
     }
 
-    /// For any CPU: the products by OpenBLAS, the rest in plain Swift.
+    /// The table for any CPU: the products by OpenBLAS, the rest in plain Swift.
     package static var portable: KernelTable {
         KernelTable(
             convolutions: ConvolutionKernels(.portable),
@@ -71,8 +71,8 @@ package struct KernelTable: Sendable {
         )
     }
 
-    /// For a CPU with an instruction set, and perhaps with one of wider vectors for the convolutions that fill them.
-    /// Tasks that mostly move memory gain nothing from those.
+    /// The table for a CPU with an instruction set, and perhaps with one of wider vectors for the convolutions that
+    /// fill them. Tasks that mostly move memory gain nothing from those.
     static func vector<Instructions: VectorInstructions>(
         _: Instructions.Type, _ convolutions: ConvolutionKernels, _ gradients: GradientKernels
     ) -> KernelTable {

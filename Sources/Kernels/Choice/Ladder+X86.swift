@@ -68,7 +68,7 @@
                             .vector(AVX2.self, products: AVX512.self))
                     })
             default:
-                // With FMA.
+                // AVX2 and FMA.
                 Rung(
                     "avx2", AVX2.self, isPresent: { shims_cpu_has_avx2_fma() != 0 },
                     table: {

@@ -33,7 +33,7 @@ enum OpenBLAS {
         return functions.pointee
     }
 
-    /// Of cblas.h: CblasRowMajor, CblasNoTrans and CblasTrans.
+    /// CblasRowMajor, CblasNoTrans and CblasTrans of cblas.h.
     static let rowMajor: Int32 = 101
     static let noTranspose: Int32 = 111
     static let transpose: Int32 = 112

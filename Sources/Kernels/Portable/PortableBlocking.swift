@@ -33,7 +33,7 @@ struct PortableBlocking {
         let work = Double(pixelCount) * Double(channelCount) * Double(depth)
         let isLarge = work >= Double(PortableBlocking.wantedBlocks) * PortableBlocking.blockWork
         let wanted = isLarge ? PortableBlocking.wantedBlocks : 1
-        // In units of a float that OpenBLAS rearranges; gathering it first costs more than that.
+        // The unit is a float that OpenBLAS rearranges; gathering it first costs more than that.
         let windowCost = shape.kernelSize == 1 && shape.stride == 1 ? 1.0 : 2.5
         var best = (pixelBlocks: 1, channelBlocks: 1, cost: Double.infinity)
         var channelBlocks = 1

@@ -26,8 +26,8 @@ enum PortableConvolution {
     /// Output channels of a block of the packing: a cache line of each row.
     private static var channelsTogether: Int { 16 }
 
-    /// As B: rows in the order of a window in memory (row, column, input channel), columns the output channels. A block is
-    /// some output channels.
+    /// Packs the matrix B: rows in the order of a window in memory (row, column, input channel), columns the output
+    /// channels. A block is some output channels.
     private static func pack(_ task: WeightPackingTask, block: Int) {
         let shape = task.shape
         let first = block * channelsTogether

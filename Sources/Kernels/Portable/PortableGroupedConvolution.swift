@@ -21,8 +21,8 @@ enum PortableGroupedConvolution {
                 runBlock: { task, _, block, _ in pack(task, group: block) }))
     }
 
-    /// For each group, in the order of a window (row, column, input channel of the group): a weight of each output channel. A
-    /// block is a group.
+    /// Packs a weight of each output channel, for each group in the order of a window (row, column, input channel of
+    /// the group). A block is a group.
     private static func pack(_ task: WeightPackingTask, group: Int) {
         let (inputs, outputs) = (task.shape.groupInputs, task.shape.groupOutputs)
         let out = task.packed + group * task.shape.windowCount * outputs

@@ -15,7 +15,7 @@ enum ReferenceConvolution {
                 runBlock: { task, _, block, _ in pack(task, channel: block) }))
     }
 
-    /// In PyTorch's order. A block is an output channel.
+    /// Packs in PyTorch's order. A block is an output channel.
     private static func pack(_ task: WeightPackingTask, channel: Int) {
         var out = task.packed + channel * task.shape.windowCount
         for input in 0..<task.shape.groupInputs {

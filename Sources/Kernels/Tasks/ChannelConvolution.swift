@@ -7,7 +7,7 @@
 package struct ChannelConvolutionTask: KernelTask {
     /// Odd.
     package let size: Int
-    /// As many as `size`.
+    /// `size` weights.
     package let weights: UnsafePointer<Float>
     /// One pixel. Its border is not read.
     package let input: Activation

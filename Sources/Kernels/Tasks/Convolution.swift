@@ -137,7 +137,7 @@ package struct ConvolutionKernel: Sendable {
     /// Packs weights for the kernel, without memory of its own.
     package let packing: Kernel<WeightPackingTask>
 
-    /// For plans and benchmarks: `convolutionF32_gemm_openblas`.
+    /// The name in plans and benchmarks: `convolutionF32_gemm_openblas`.
     package var name: StaticString { kernel.name }
 
     package init(

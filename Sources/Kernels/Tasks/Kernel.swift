@@ -19,7 +19,7 @@ package protocol KernelTask: BitwiseCopyable, SendableMetatype {
 /// All closures are free of captures: Swift would allocate captured values, and cannot report that memory ran out. For
 /// the same reason they are few: copies of a larger generic struct ask the runtime for metadata, which allocates.
 package struct Kernel<Task: KernelTask>: Sendable {
-    /// For plans and benchmarks: `maxPoolingF32_portable`.
+    /// The name in plans and benchmarks: `maxPoolingF32_portable`.
     package let name: StaticString
 
     package let needs: @Sendable (Task) -> KernelNeeds

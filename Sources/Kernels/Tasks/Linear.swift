@@ -6,7 +6,7 @@ package struct LinearTask: KernelTask {
     package let inputCount: Int
     package let outputCount: Int
     package let input: UnsafePointer<Float>
-    /// In PyTorch's order: (out, in).
+    /// The weights in PyTorch's order: (out, in).
     package let weights: UnsafePointer<Float>
     /// One value per output; nil for 0.
     package let bias: UnsafePointer<Float>?

@@ -3,11 +3,11 @@
 
 /// Packs the weights of a convolution in the order of a kernel, multiplied by a factor in Double and rounded once.
 package struct WeightPackingTask: KernelTask {
-    /// Of the convolution that will be computed, for an image of any size.
+    /// The shape of the convolution that will be computed, for an image of any size.
     package let shape: ConvolutionShape
-    /// In PyTorch's order (output channel, input channel of its group, row, column). Transposed: those of the convolution
-    /// whose gradient with respect to its input is computed, which has the input channels of `shape` as output channels and
-    /// each tap at the opposite place.
+    /// The weights in PyTorch's order (output channel, input channel of its group, row, column). Transposed: those of
+    /// the convolution whose gradient with respect to its input is computed, which has the input channels of `shape` as
+    /// output channels and each tap at the opposite place.
     package let weights: UnsafePointer<Float>
     package let isTransposed: Bool
     /// A factor for each output channel of the given weights: for each input channel of `shape` if they are

@@ -46,7 +46,7 @@ package struct WinogradGeometry: BitwiseCopyable {
     /// The points of a whole tile, on a line, as bits.
     var linePoints: UInt32 { shims_winograd_points(m, stride, m) }
 
-    /// Those of the last tile.
+    /// The points of the last tile, on a line, as bits.
     func lastPoints(_ size: Int) -> UInt32 {
         shims_winograd_points(m, stride, shims_winograd_outputs(m, stride, lastOutputs(size)))
     }

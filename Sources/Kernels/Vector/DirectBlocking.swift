@@ -47,7 +47,7 @@ struct DirectBlocking {
         count <= 1 ? 1 : count <= 2 ? 2 : divideRoundingUp(count, 4) * 4
     }
 
-    /// What a block reads of the input stays in the second-level cache, beside two panels of weights: 224 KB.
+    /// Input floats of a block, which stay in the second-level cache beside two panels of weights: 224 KB.
     private static let cachedFloats = 56 * 1024
     /// Weights are read once for each block of pixels: an image of 7 x 7 is not cut.
     private static let fewestPixels = 49

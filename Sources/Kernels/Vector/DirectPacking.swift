@@ -47,7 +47,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
             } else {
                 packWindows(task, channel: channel, channels: channels, out: out)
             }
-            // While the panel is in the cache.
+            // The panel is still in the cache.
             zeroProducts = Instructions.sumOfZeroProducts(out, count: panelFloats(shape))
         }
         task.packed[panelCount(shape) * panelFloats(shape) + panel] = zeroProducts
@@ -77,7 +77,7 @@ enum DirectPacking<Instructions: VectorInstructions> {
     ) -> Float {
         let shape = task.shape
         let ones = InlineArray<32, Double>(repeating: 1)
-        // For 16 input channels, 9 taps and the widest panel.
+        // Enough for 16 input channels, 9 taps and the widest panel.
         var scratch = InlineArray<4608, Float>(repeating: 0)
         var span = scratch.mutableSpan
         return ones.span.withUnsafeBufferPointer { ones in

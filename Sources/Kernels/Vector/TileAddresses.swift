@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The libbackbone authors
 
-/// Where the windows, residuals and outputs of a block's pixels are. The last tile, if it is lower than any kernel, is
-/// filled up with pixels that are computed and thrown away.
+/// The addresses of the windows, residuals and outputs of a block's pixels. The last tile, if it is lower than any
+/// kernel, is filled up with pixels that are computed and thrown away.
 struct TileAddresses {
     let pixelCount: Int
     let heights: TileHeights
@@ -78,10 +78,10 @@ struct TileAddresses {
 
 /// An output pixel among those of all images in sequence: its address, and those of its inputs.
 private struct PixelPlace {
-    /// Where its window begins.
+    /// The start of its window.
     private(set) var window: UnsafePointer<Float>
     private(set) var output: UnsafeMutablePointer<Float>
-    /// That of the output if the task has no residual.
+    /// The address of the output if the task has no residual.
     private(set) var residual: UnsafePointer<Float>
     private var image: Int
     private var row: Int

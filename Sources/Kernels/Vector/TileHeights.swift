@@ -4,13 +4,13 @@
 /// Rows cut into tiles of at least 4, as few as possible and as equal as possible. A tile has more rows than are left,
 /// 4 instead of fewer, only for less than 4 rows in all, or for 7 if no tile is that high.
 struct TileHeights: BitwiseCopyable {
-    /// Of a tile of a convolution; a product's may be higher.
+    /// The most rows of a tile of a convolution; a product's may be higher.
     static let maximum = 6
     static let minimum = 4
 
     let count: Int
     private let base: Int
-    /// So many tiles, the first ones, have a row more than `base`.
+    /// The number of first tiles that have a row more than `base`.
     private let larger: Int
 
     /// - Parameter most: Rows of the highest tile.
@@ -19,12 +19,12 @@ struct TileHeights: BitwiseCopyable {
         (base, larger) = rows.quotientAndRemainder(dividingBy: max(count, 1))
     }
 
-    /// Where tile `index` begins.
+    /// The first row of tile `index`.
     func start(of index: Int) -> Int { index * base + min(index, larger) }
 
-    /// How many rows tile `index` has.
+    /// The number of rows of tile `index`.
     func rows(of index: Int) -> Int { base + (index < larger ? 1 : 0) }
 
-    /// How many rows it computes, at least 4.
+    /// The number of rows that it computes, at least 4.
     func height(of index: Int) -> Int { max(rows(of: index), TileHeights.minimum) }
 }

@@ -23,14 +23,14 @@ enum VectorBatchStatistics<Instructions: VectorInstructions> {
             })
     }
 
-    /// For channels that fill vectors.
+    /// The needs for channels that fill vectors.
     static func needs(_ input: Activation, imageCount: Int) -> KernelNeeds {
         var needs = ChannelSumParts(input, imageCount: imageCount).needs
         needs.scratchCount = input.channels * (MemoryLayout<Double>.size / MemoryLayout<Float>.size)
         return needs
     }
 
-    /// For channels that fill vectors. Phases and blocks are those of the parts.
+    /// Computes a block for channels that fill vectors. Phases and blocks are those of the parts.
     static func run(
         _ task: BatchStatisticsTask, _ phase: Int, block: Int, shared: UnsafeMutablePointer<Float>,
         own: UnsafeMutablePointer<Float>
@@ -49,7 +49,7 @@ enum VectorBatchStatistics<Instructions: VectorInstructions> {
         ChannelSumParts(task.input, imageCount: task.imageCount)
     }
 
-    /// What is subtracted from all values of a channel: the first of them.
+    /// The value that is subtracted from all values of a channel: the first of them.
     private static func origin(_ task: BatchStatisticsTask, _ channel: Int) -> Double {
         let value = task.input.pixel(row: 0, column: 0)[channel]
         // Else all differences would be NaN, and with them a mean that is infinite.

@@ -6,7 +6,7 @@ import CShims
 /// The leaf functions of an instruction set, on which the kernels in this folder are built. `VectorKernels` documents each;
 /// a target per instruction set compiles them for vectors of its width.
 protocol VectorInstructions: SendableMetatype {
-    /// What its kernels are called.
+    /// The names of its kernels.
     static var names: VectorKernelNames { get }
 
     /// Floats of a vector.

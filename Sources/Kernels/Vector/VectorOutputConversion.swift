@@ -52,7 +52,7 @@ private struct PlaneBlocks {
         pixelCount = input.height * input.width
         runLength = task.rowStride == input.width || input.height == 1 ? pixelCount : input.width
         channels = input.channels
-        // Of few channels more pixels, which a block keeps in the second-level cache.
+        // A line of few channels has more pixels; a block stays in the second-level cache.
         let length = min(PlaneBlocks.mostPixels, max(PlaneBlocks.fewestPixels, PlaneBlocks.blockFloats / channels))
         linesPerRun = divideRoundingUp(runLength, length)
         channelBlocks = divideRoundingUp(channels * min(length, runLength), PlaneBlocks.blockFloats)

@@ -86,8 +86,8 @@ struct WinogradConvolution<Instructions: VectorInstructions>: Sendable {
 extension WinogradConvolution {
     private func panelCount(_ shape: ConvolutionShape) -> Int { shape.outputChannels / width }
 
-    /// For each panel of output channels, for each point, for each input channel: a weight of each output channel. A block is
-    /// a panel.
+    /// Packs a weight of each output channel, for each panel of output channels, each point and each input channel. A
+    /// block is a panel.
     private func pack(_ task: WeightPackingTask, panel: Int) {
         let inputs = task.shape.inputChannels
         let weightPoints = geometry(task.shape).weightPoints

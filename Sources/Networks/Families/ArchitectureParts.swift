@@ -16,7 +16,7 @@ extension Architecture {
         /// Output channels of a block for each channel of its stage.
         var expansion: Int { self == .basic ? 1 : 4 }
 
-        /// For messages.
+        /// The plural in messages.
         package var plural: StaticString { self == .basic ? "BasicBlocks" : "Bottlenecks" }
     }
 
@@ -77,7 +77,7 @@ extension Architecture {
         case none = 1
         /// Squeeze and excitation to a sixteenth of the channels (Hu et al. 2017).
         case squeeze = 2
-        /// To a quarter of them (ResNet-RS).
+        /// Squeeze and excitation to a quarter of the channels (ResNet-RS).
         case squeezeQuarter = 3
         /// Efficient channel attention (Wang et al. 2020, arXiv:1910.03151).
         case efficient = 4
@@ -98,7 +98,7 @@ extension Architecture {
         }
     }
 
-    /// What replaces a stride (Zhang 2019, arXiv:1904.11486). The weights do not record it.
+    /// The replacement of a stride (Zhang 2019, arXiv:1904.11486). The weights do not record it.
     package enum AntiAliasing: Int32, BitwiseCopyable, Sendable {
         case none = 1
         /// A binomial filter of 3x3 with the stride.

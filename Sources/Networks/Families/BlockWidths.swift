@@ -64,10 +64,10 @@ package struct BlockWidths: ~Copyable {
 /// Output channels of the convolutions of a block.
 struct BlockWidth: BitwiseCopyable {
     let first: Int
-    /// That of the whole block in a BasicBlock.
+    /// Output channels of the whole block in a BasicBlock.
     let second: Int
     let output: Int
-    /// Of the gate's squeeze, or the size of ECA's convolution; 0 without a gate.
+    /// Channels of the gate's squeeze, or the size of ECA's convolution; 0 without a gate.
     let gate: Int
 
     /// The offset of a block's numbers.

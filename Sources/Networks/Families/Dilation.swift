@@ -12,9 +12,9 @@ package struct Dilation: BitwiseCopyable, Sendable {
 
     /// The dilation of the first block of such a stage, with the numbers of the `BACKBONE_DILATION_*` constants.
     package enum Rule: Int32, BitwiseCopyable, Sendable {
-        /// That of the previous stage: torchvision and timm.
+        /// Dilation of the previous stage: torchvision and timm.
         case previous = 0
-        /// That of the blocks after it; in BasicBlocks only the first convolutions dilate: mmdetection, detectron2.
+        /// Dilation of the blocks after it; in BasicBlocks only the first convolutions dilate: mmdetection, detectron2.
         case whole = 1
     }
 
@@ -65,11 +65,11 @@ package struct Dilation: BitwiseCopyable, Sendable {
 
 /// Strides and dilations of the 3x3 convolutions of a stage.
 struct StageGeometry: BitwiseCopyable {
-    /// From 1 on.
+    /// Counts from 1.
     let stage: Int
-    /// Of the first block.
+    /// Stride of the first block.
     let stride: Int
-    /// Of all blocks but the first.
+    /// Dilation of all blocks but the first.
     let dilation: Int
     let firstDilation: Int
     let rule: Dilation.Rule
@@ -78,7 +78,7 @@ struct StageGeometry: BitwiseCopyable {
         StageGeometry(stage: 1, stride: 1, dilation: 1, firstDilation: 1, rule: dilation.rule)
     }
 
-    /// That of the next stage.
+    /// The geometry of the next stage.
     func next(_ dilation: Dilation) -> StageGeometry {
         let isDilated = dilation.contains(stage: stage + 1)
         let next = isDilated ? 2 * self.dilation : self.dilation
@@ -94,16 +94,16 @@ struct StageGeometry: BitwiseCopyable {
     }
 }
 
-/// The same of a block.
+/// Strides and dilations of the 3x3 convolutions of a block.
 struct BlockGeometry: BitwiseCopyable {
     let stride: Int
-    /// Of its first 3x3 convolution.
+    /// Dilation of its first 3x3 convolution.
     let dilation: Int
-    /// Of the stage.
+    /// Dilation of the stage.
     let laterDilation: Int
     let rule: Dilation.Rule
 
-    /// Of the second 3x3 convolution of a BasicBlock.
+    /// Dilation of the second 3x3 convolution of a BasicBlock.
     var secondDilation: Int { rule == .whole ? 1 : laterDilation }
 
     /// Whether something replaces a stride or a change of dilation: the places where timm blurs.

@@ -8,7 +8,7 @@
 package struct OutputSet: BitwiseCopyable, Sendable {
     package let bits: UInt32
 
-    /// Those of `bits` that a network of so many stages has; nil if none is left, or if other bits are set.
+    /// The outputs of `bits` that a network of so many stages has; nil if none is left, or if other bits are set.
     package init?(bits: UInt32, stageCount: Int = Architecture.mostStages) {
         guard bits & ~OutputSet.everything == 0 else { return nil }
         let lacking = OutputSet.stages & ~(1 << UInt32(stageCount) - 1)

@@ -74,7 +74,7 @@ extension ResidualNetwork {
             features, Window(size: geometry.stride, stride: geometry.stride), countsPadding: false)
     }
 
-    /// Initially, of the last norm of a residual branch.
+    /// Initial weight of the last norm of a residual branch.
     private var lastNormWeight: Float { configuration.zeroInitResidual ? 0 : 1 }
 }
 

@@ -51,11 +51,11 @@ extension ResidualNetwork {
             "conv3", branch, to: width.output, Window(size: 1), initialWeights: lastWeights)
     }
 
-    /// Of the last convolution of a branch.
+    /// Initial weights of the last convolution of a branch.
     private var lastWeights: Convolution.InitialWeights { configuration.zeroInitResidual ? .zero : .kaiming }
 }
 
 extension BlockGeometry {
-    /// Of its first 3x3 convolution.
+    /// The window of its first 3x3 convolution.
     fileprivate var window: Window { Window(size: 3, stride: stride, padding: dilation, dilation: dilation) }
 }

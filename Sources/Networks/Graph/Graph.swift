@@ -8,7 +8,7 @@ import Runtime
 package struct Graph: ~Copyable {
     /// The first is the image.
     package let nodes: UniqueArray<Node>
-    /// In PyTorch's order of registration.
+    /// Entries of the state dict, in PyTorch's order of registration.
     package let entries: UniqueArray<StateEntry>
     package let outputs: UniqueArray<GraphOutput>
     /// Floats of all entries together, those of parameters among them, and counters.
@@ -36,7 +36,7 @@ package struct GraphOutput: BitwiseCopyable, Sendable {
     package let node: Int
     /// "C2".
     package let name: StaticString
-    /// Of `Graph.windows`: those that change the size of an image before this output.
+    /// The windows of `Graph.windows` that change the size of an image before this output.
     fileprivate let firstWindow: Int
     fileprivate let windowCount: Int
 

@@ -122,7 +122,7 @@ package struct GraphBuilder: ~Copyable {
     package mutating func output(_ name: StaticString, _ node: Int) throws(BackboneError) {
         let first = windows.count
         var current = node
-        // From the output back to the image; both inputs of a sum have the same size.
+        // This loop goes from the output back to the image; both inputs of a sum have the same size.
         while current > 0 {
             if case .globalPooling = nodes[current].operation {
                 // Whatever the size was before, it is 1 now.

@@ -90,9 +90,9 @@ package struct Node: BitwiseCopyable, Sendable {
     package let input: Int
     /// The second one, of a sum or a scale.
     package let secondInput: Int?
-    /// Of its result.
+    /// Channels of its result.
     package let channels: Int
-    /// Which of the graph's segments it belongs to.
+    /// The segment of the graph that it belongs to.
     package let segment: Int
     /// It is frozen if at least so many groups are; the first group is 0.
     package let freezeGroup: Int

@@ -9,9 +9,9 @@ package struct Stem: BitwiseCopyable {
     package let weight: StateEntry
     package let normWeight: StateEntry
     package let runningVar: StateEntry
-    /// Of the norm.
+    /// Epsilon of the norm.
     package let epsilon: Double
-    /// The nodes of both.
+    /// The nodes of the convolution and of the norm.
     private let nodes: (Int, Int)
 
     fileprivate init?(_ graph: borrowing Graph, node: Int, norm: Int) {

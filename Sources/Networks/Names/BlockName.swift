@@ -6,7 +6,7 @@ import Runtime
 /// One of our names of a tensor in a block: "layer1.0.conv1.weight", or "stages.0.blocks.0.conv1.weight" of a pre-activation
 /// network.
 struct BlockName {
-    /// From 1 on.
+    /// Counts from 1.
     let stage: Int
     let block: Int
     let isPreactivation: Bool
@@ -28,7 +28,7 @@ struct BlockName {
 
 /// One of our names of a tensor in a stage: "layer1.0.conv1.weight".
 struct StageName {
-    /// From 1 on.
+    /// Counts from 1.
     let stage: Int
     let isPreactivation: Bool
     private var reader: NameReader

@@ -3,7 +3,7 @@
 
 /// The project whose names a checkpoint uses for the tensors of a ResNet. A new one needs a grammar, and a case here.
 package enum Dialect: Int, BitwiseCopyable, Sendable {
-    // In the order of preference if names fit several.
+    // Sorted by preference, for names that fit several.
     case torchvision, timm, convModule, huggingFace, detectron2, maskRCNNBenchmark, caffe2, layerZero, sequential,
         sequentialWithoutOne, sequentialWithoutBoth, sequentialOfStages, fasterRCNN, cifar, paddleDetection
 

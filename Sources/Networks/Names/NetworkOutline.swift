@@ -87,8 +87,8 @@ struct StageOutline: BitwiseCopyable {
     private(set) var blockCount = 0
     /// Whether blocks have a third convolution.
     private(set) var hasThird = false
-    /// Of the first block: channels that go into its first convolution and come out of it, that each group of the second one
-    /// reads and that come out of it, and that come out of the last.
+    /// Channels of the first block: inputs and outputs of its first convolution, inputs of each group and outputs of
+    /// the second one, and outputs of the last.
     private(set) var inputs: Int64 = 0
     private(set) var firstWidth: Int64 = 0
     private(set) var groupWidth: Int64 = 0
@@ -139,7 +139,7 @@ struct StemOutline: BitwiseCopyable {
     private(set) var widths: (Int64, Int64, Int64) = (0, 0, 0)
     private(set) var isDeep = false
     private(set) var inputs: Int64 = 0
-    /// Of the first convolution.
+    /// Size of the first convolution.
     private(set) var size: Int64 = 0
     /// Whether a convolution replaces the pooling.
     private(set) var hasPoolingConvolution = false

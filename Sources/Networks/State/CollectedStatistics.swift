@@ -15,7 +15,7 @@ package struct CollectedStatistics: ~Copyable {
         var batches = 0
     }
 
-    /// For each node of the graph.
+    /// One for each node of the graph.
     private var layers = UniqueArray<Layer>()
     private let means: Buffer<Double>
     /// Sums of squared deviations from the mean.

@@ -108,7 +108,7 @@ extension Convolution {
 }
 
 extension Linear {
-    /// That of PyTorch's `nn.Linear`, whose weights are uniform up to `1 / sqrt(inputChannels)`.
+    /// The deviation of PyTorch's `nn.Linear`, whose weights are uniform up to `1 / sqrt(inputChannels)`.
     fileprivate var initialDeviation: Double { (1 / (3 * Double(inputChannels))).squareRoot() }
 }
 

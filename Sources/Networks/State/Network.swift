@@ -16,7 +16,7 @@ package struct Network: ~Copyable {
     /// The caller's memory with the parameters; nil while they are among the values. See `bindParameters`.
     var boundParameters: UnsafeMutablePointer<Float>?
 
-    /// For each node, how often its values have changed: packed copies note it to know when they are stale.
+    /// The number of changes of each node's values: packed copies note it to know when they are stale.
     package internal(set) var revisions: UniqueArray<Int>
 
     /// The number of writes of values, other than running statistics by a pass; and the number of changes of the

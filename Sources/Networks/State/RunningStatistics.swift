@@ -27,7 +27,7 @@ extension Network {
             runningMean[channel] = Float(keep * Double(runningMean[channel]) + take * mean[channel])
             runningVar[channel] = Float(keep * Double(runningVar[channel]) + take * variance[channel] * unbiased)
         }
-        // In two steps: `counters[index] &+= 1` crashes the compiler (6.3.1) under ThreadSanitizer.
+        // Two steps: `counters[index] &+= 1` crashes the compiler (6.3.1) under ThreadSanitizer.
         let tracked = counters + countEntry.valueOffset
         tracked.pointee = tracked.pointee &+ 1
         revisions[node] += 1

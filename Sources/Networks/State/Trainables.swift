@@ -6,6 +6,6 @@ package enum Trainables: Int32, BitwiseCopyable, Sendable {
     case all = 0
     /// Weights and biases of norms.
     case norms = 1
-    /// Those of the classifier.
+    /// Parameters of the classifier.
     case head = 2
 }

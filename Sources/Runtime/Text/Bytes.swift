@@ -63,7 +63,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
         count >= suffix.count && equal(slice(count - suffix.count, suffix.count), suffix)
     }
 
-    /// Where a byte comes first; nil if it does not.
+    /// The first position of a byte; nil if it does not occur.
     package func position(of byte: UInt8) -> Int? {
         for index in 0..<count where self[index] == byte { return index }
         return nil

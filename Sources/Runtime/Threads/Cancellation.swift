@@ -11,7 +11,7 @@ package struct Cancellation: BitwiseCopyable, @unchecked Sendable {
     private let counter: UnsafePointer<Int32>?
     private let valueAtEntry: Int32
 
-    /// For calls that cannot be cancelled.
+    /// The value for calls that cannot be cancelled.
     package static var none: Cancellation { Cancellation(counter: nil, valueAtEntry: 0) }
 
     private init(counter: UnsafePointer<Int32>?, valueAtEntry: Int32) {
@@ -19,7 +19,7 @@ package struct Cancellation: BitwiseCopyable, @unchecked Sendable {
         self.valueAtEntry = valueAtEntry
     }
 
-    /// For a call that begins now. The counter must outlive the call.
+    /// The value for a call that begins now. The counter must outlive the call.
     package init(entering counter: UnsafePointer<Int32>) {
         self.init(counter: counter, valueAtEntry: shims_atomic_load(counter))
     }

@@ -6,7 +6,7 @@ import CShims
 /// The state that the workers of a pool and the threads with jobs share without a lock. It is separate, so that an
 /// access to it is not an access to the rest.
 struct ThreadPoolAtomics: BitwiseCopyable {
-    /// Of the process that the pool's state belongs to; see `shims_fork_begin`.
+    /// The fork generation of the process that the pool's state belongs to; see `shims_fork_begin`.
     var owner: Int32 = 0
     /// Changes with every job that opens, and when the pool stops: a spinning worker reads it.
     var signal: Int32 = 0
@@ -38,7 +38,7 @@ struct ThreadPoolState {
     /// The present job, and its number.
     var job = ThreadPoolJob(context: nil, body: nil, cancellation: .none)
     var jobNumber = 0
-    /// From the opening of a job until its last worker has left.
+    /// True from the opening of a job until its last worker has left.
     var isBusy = false
     /// Whether workers may still join the job: it does not wait for one that wakes up late.
     var isOpen = false

@@ -12,16 +12,16 @@ package struct OptimizerOptions: ~Copyable {
     }
 
     package var kind: Kind
-    // Of SGD.
+    // Options of SGD.
     package var momentum = 0.0
     package var dampening = 0.0
     package var isNesterov = false
-    // Of AdamW.
+    // Options of AdamW.
     package var beta1 = 0.9
     package var beta2 = 0.999
     package var epsilon = 1e-8
 
-    /// For parameters outside of all groups.
+    /// Weight decay of parameters outside of all groups.
     package var weightDecay: Double
     package var groups = ParameterGroups()
 

@@ -9,7 +9,7 @@ import Runtime
 package struct ParameterGroups: ~Copyable {
     /// The options of a group.
     package struct Group: BitwiseCopyable, Sendable {
-        /// Of `text`: the prefix of the names of its entries; nil for any name.
+        /// The part of `text` that the names of its entries begin with; nil for any name.
         fileprivate let prefix: TextRange?
         fileprivate let kinds: UInt32
         /// Multiplies the learning rate of a step.

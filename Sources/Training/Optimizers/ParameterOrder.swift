@@ -10,9 +10,9 @@ import Runtime
 struct ParameterOrder: ~Copyable {
     /// Which parameters were passed, and in which order.
     struct Kind: BitwiseCopyable {
-        /// Frozen ones too.
+        /// Whether frozen parameters were passed too.
         let hasAll: Bool
-        /// By the groups of the options; else in the order of the state dict.
+        /// Whether the order is by the groups of the options; else it is that of the state dict.
         let isGrouped: Bool
 
         /// The candidate orders for a file.

@@ -36,7 +36,7 @@ struct SquaredSums: ~Copyable {
             }
         }
 
-        /// Without a size: the kernel needs none.
+        /// Memory without a size: the kernel needs none.
         private var memory: KernelMemory {
             let address = UnsafeMutableRawPointer(task.sums).assumingMemoryBound(to: Float.self)
             return KernelMemory(shared: address, own: address)

@@ -16,9 +16,9 @@ struct GroupGradientSums {
     private let task: GroupNormalizationGradientTask
     private let mean: UnsafeMutablePointer<Double>
     private let variance: UnsafeMutablePointer<Double>
-    /// Of the output gradient.
+    /// Sums of the output gradient.
     private let sum: UnsafeMutablePointer<Double>
-    /// Of the output gradient times the input's difference from the mean of its channel.
+    /// Sums of the output gradient times the input's difference from the mean of its channel.
     private let productSum: UnsafeMutablePointer<Double>
 
     /// Floats of shared memory.
@@ -75,7 +75,7 @@ struct GroupGradientSums {
         let groupVariance = average(channels) { variance[$0] + (mean[$0] - groupMean) * (mean[$0] - groupMean) }
         let factor = 1 / (groupVariance + task.epsilon).squareRoot()
 
-        // Of the gradient times the weight, and of that times the normalised input.
+        // Sums of the gradient times the weight, and of that times the normalised input.
         var (total, productTotal) = (0.0, 0.0)
         for channel in channels {
             let normalizedSum = (productSum[channel] + (mean[channel] - groupMean) * sum[channel]) * factor

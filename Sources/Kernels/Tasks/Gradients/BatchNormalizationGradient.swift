@@ -7,7 +7,7 @@
 package struct BatchNormalizationGradientTask: KernelTask {
     /// At least 1. All activations are those of the first image.
     package let imageCount: Int
-    /// With respect to the norm's result, after the gradient of the ReLU.
+    /// The gradient with respect to the norm's result, after the gradient of the ReLU.
     package let gradient: Activation
     /// The input of the norm.
     package let input: Activation
@@ -15,7 +15,7 @@ package struct BatchNormalizationGradientTask: KernelTask {
     package let variance: UnsafePointer<Double>
     package let epsilon: Double
     package let weight: UnsafePointer<Float>
-    /// As `NormGradientSumsTask` gives them.
+    /// The sums of `NormGradientSumsTask`.
     package let sum: UnsafePointer<Double>
     package let productSum: UnsafePointer<Double>
     /// Only its pixels are written. It may be the gradient.

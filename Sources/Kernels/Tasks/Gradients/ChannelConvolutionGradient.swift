@@ -14,7 +14,7 @@ package struct ChannelConvolutionGradientTask: KernelTask {
     package let inputGradient: Activation
     /// Whether to add to the input gradient instead of replacing it.
     package let accumulates: Bool
-    /// As many as weights; added to. Nil if it is not wanted.
+    /// One value per weight; added to. Nil if it is not wanted.
     package let weightGradient: UnsafeMutablePointer<Float>?
 
     package init(

@@ -22,7 +22,7 @@ package struct LinearGradientTask: KernelTask {
     package let inputGradientStride: Int
     /// Whether to add to the input gradient instead of replacing it.
     package let accumulates: Bool
-    /// In PyTorch's order: (out, in); added to. Nil if it is not wanted.
+    /// The gradient in PyTorch's order: (out, in); added to. Nil if it is not wanted.
     package let weightGradient: UnsafeMutablePointer<Float>?
     /// Added to. Nil if it is not wanted.
     package let biasGradient: UnsafeMutablePointer<Float>?

@@ -19,13 +19,13 @@ package struct WeightGradientTask: KernelTask {
     package let outputGradient: Activation
     /// A factor for each output channel, rounded to Float; nil for 1.
     package let scale: UnsafePointer<Double>?
-    /// In PyTorch's order (output channel, input channel of its group, row, column); nil if it is not wanted.
+    /// Gradient in PyTorch's order (output channel, input channel of its group, row, column); nil if it is not wanted.
     package let gradient: UnsafeMutablePointer<Float>?
     /// Whether to add to the gradient instead of replacing it.
     package let accumulates: Bool
-    /// In the same order; read for the products alone.
+    /// The weights in the same order; read for the products alone.
     package let weights: UnsafePointer<Float>
-    /// For each output channel, the sum of the products of its weights with their gradients before the factor, in Double; nil
+    /// The sum of the products of each output channel's weights with their gradients before the factor, in Double; nil
     /// if they are not wanted.
     package let products: UnsafeMutablePointer<Double>?
 

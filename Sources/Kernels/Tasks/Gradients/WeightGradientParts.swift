@@ -67,7 +67,7 @@ struct WeightGradientParts {
         }
     }
 
-    /// In plain Swift.
+    /// Combines the parts in plain Swift.
     func combine(block: Int, _ memory: KernelMemory) {
         combine(block: block, memory) { sums, channels, area, out in
             for channel in 0..<channels {

@@ -122,9 +122,9 @@ struct GradientPanels<Instructions: VectorInstructions> {
 /// distances of pixels are powers of two, of which a cache holds few.
 struct GradientScratch<Instructions: VectorInstructions> {
     let sums: UnsafeMutablePointer<Float>
-    /// Of all tiles: for each, its output channels of all pixels.
+    /// The gradients of all tiles: for each tile, its output channels of all pixels.
     let gradients: UnsafeMutablePointer<Float>
-    /// Of a panel.
+    /// The pixels of a panel.
     let pixels: UnsafeMutablePointer<Float>
 
     /// Pixels that are summed up at a time: those of a tile and a panel stay in the first-level cache, 20 KB.
@@ -251,7 +251,7 @@ struct GradientTiles<Instructions: VectorInstructions> {
             let sums = sums(tile, panel)
             for row in 0..<heights.height(of: tile) {
                 let output = firstOutput(tile) + row
-                // What a low tile has of the one before belongs to another block at the edge of this one.
+                // Rows outside of the block, which a low tile may have, belong to another one.
                 guard outputs.contains(output) else { continue }
                 (out + (output * task.shape.windowCount + place.first)).update(
                     from: sums + row * Instructions.panelWidth, count: place.count)

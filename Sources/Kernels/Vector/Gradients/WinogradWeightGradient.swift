@@ -6,8 +6,9 @@ import CShims
 /// The gradient of weights of 3 x 3 by Winograd's F(4 x 4, 3 x 3): 36 multiplications for a tile of 16 pixels instead of
 /// 144. `VectorKernels/WinogradGradients.swift` has the formula.
 ///
-/// In chunks of tiles: all threads transform inputs and output gradients, then each takes some output channels and a panel
-/// of input channels, multiplies them point by point, transforms the sums and adds them to those of the chunk before.
+/// All threads transform inputs and output gradients of a chunk of tiles. Each then takes some output channels and a
+/// panel of input channels, multiplies them point by point, transforms the sums and adds them to those of earlier
+/// chunks.
 struct WinogradWeightGradient<Instructions: VectorInstructions> {
     static var kernel: Kernel<WeightGradientTask> {
         Kernel(
@@ -42,7 +43,7 @@ struct WinogradWeightGradient<Instructions: VectorInstructions> {
 /// How a gradient is cut into chunks and blocks: by the sizes alone, so that the bits depend neither on threads nor on the
 /// width of vectors.
 struct WinogradGradientCut {
-    /// In each direction.
+    /// Output pixels of a tile in each direction.
     static let tileSize = 4
     static let pointCount = 36
     /// Channels that transforms have in common: as many as the widest panel.

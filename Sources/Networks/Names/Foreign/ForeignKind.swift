@@ -5,7 +5,7 @@ import Runtime
 
 /// The kind of a module inside the stem or the blocks of a file's network that this network lacks.
 package struct ForeignKind: BitwiseCopyable {
-    /// In the terms of the field, with what to do. Static.
+    /// A description in the terms of the field, with what to do. Static.
     package let words: Bytes
     /// Whether its names are certain evidence. For others, tensors of other shapes say more about the file's network.
     package let isCertain: Bool

@@ -6,11 +6,11 @@ import Runtime
 /// Classifies, by name, the tensors that a network of a configuration does not use.
 package struct ForeignNames: ~Copyable {
     package enum Reading: BitwiseCopyable {
-        /// Without effect on features.
+        /// A tensor without effect on features.
         case ignorable
         /// Unknown, but not a module.
         case unexpected
-        /// In a module that the network does not compute.
+        /// A tensor in a module that the network does not compute.
         case foreign(ForeignKind)
     }
 
@@ -140,7 +140,7 @@ package struct ForeignNames: ~Copyable {
         return parts.kind(of: firstPart(of: name))
     }
 
-    /// - Parameter rest: What follows "conv1.".
+    /// - Parameter rest: The part after "conv1.".
     private func kind(inStem name: Bytes, _ rest: Bytes) -> ForeignKind {
         if let kind = partInConvolution(name).flatMap({ kind(inConvolution: $0) }) { return kind }
         if hasDeepStem {
@@ -151,7 +151,7 @@ package struct ForeignNames: ~Copyable {
         return isNumber(firstPart(of: rest)) ? .deepStem : .unknown
     }
 
-    /// - Parameter rest: What follows the number of the block.
+    /// - Parameter rest: The part after the number of the block.
     private func kind(inBlock name: Bytes, stage: Int, _ rest: Bytes, rank: Int) -> ForeignKind {
         if let part = partInConvolution(name) { return kind(inConvolution: part) ?? splitAttention(part) ?? .unknown }
         if let known = named(rest) { return known }
