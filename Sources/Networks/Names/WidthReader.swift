@@ -56,6 +56,7 @@ package struct WidthReader: ~Copyable {
         return BlockWidth.start(block: block)
     }
 
+    /// Sets a width. If a weight has several parts, the last one counts.
     private mutating func set(_ index: Int, _ channels: Int64) {
         guard (1...Int64(BlockWidth.most)).contains(channels) else { return }
         widths.values[index] = Int32(channels)
@@ -63,7 +64,6 @@ package struct WidthReader: ~Copyable {
 
     /// Empty if all channels follow the rules.
     package consuming func finish() throws(BackboneError) -> BlockWidths {
-        // For a weight in parts the last part counts; values set before are ignored.
         let isRegular = widths.isSame(as: try BlockWidths(regularOf: configuration))
         return isRegular ? BlockWidths() : widths
     }
