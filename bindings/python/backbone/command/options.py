@@ -97,7 +97,7 @@ def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--prefix",
             metavar="TEXT",
             show_default="found by the names",
-            help="What the names of the backbone begin with, as in 'backbone.'.",
+            help="Prefix of the backbone's names, as in 'backbone.'.",
         ),
     )
     names = ("key", "prefix")

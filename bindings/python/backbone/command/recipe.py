@@ -74,9 +74,9 @@ _OPTIONS = (
     _count("--step-epochs", "30", "Epochs after which step does so, again and again.", 1, 1_000_000),
     _number("--gamma", "0.1", "The factor of step and multi-step."),
     _number("--warmup", "0", "Epochs in which the learning rate rises linearly from a hundredth."),
-    _number("--label-smoothing", "0", "What the true class gives up for all classes.", 0, 1),
+    _number("--label-smoothing", "0", "Part of the target that is spread over all classes.", 0, 1),
     _number("--clip", "none", "The highest norm of the gradients of a step.", 1e-12),
-    _count("--size", "224", "Height and width of what the network sees.", 1, 4096),
+    _count("--size", "224", "Height and width of the network's input.", 1, 4096),
     _count(
         "--resize",
         "SIZE * 256 / 224 with resized-crop, else SIZE",
@@ -88,7 +88,7 @@ _OPTIONS = (
         "--augment",
         type=click.Choice(AUGMENTS),
         show_default="padded-crop for sizes up to 64, else resized-crop",
-        help="What changes at random. resized-crop: a part of 0.08 to 1 of the image, as torchvision's "
+        help="Random changes of the images. resized-crop: a part of 0.08 to 1 of the image, as torchvision's "
         "RandomResizedCrop; padded-crop: a crop of the image with a border of SIZE / 8; both mirror half of the "
         "images, as flip does alone.",
     ),
