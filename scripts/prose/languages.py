@@ -52,13 +52,16 @@ BY_SUFFIX = {
     ".lua": LUA,
     ".toml": HASH,
     ".cmake": HASH,
+    ".in": HASH,
+    ".ini": HASH,
+    ".supp": HASH,
 }
 
 
 def language_of(path: str, text: str) -> Language | None:
     """By the suffix, or the interpreter of the first line; None for prose and for kinds that are not known."""
     name = PurePath(path)
-    if name.name == "CMakeLists.txt":
+    if name.name == "CMakeLists.txt" or name.name.startswith("requirements"):
         return HASH
     if name.suffix in BY_SUFFIX:
         return BY_SUFFIX[name.suffix]

@@ -56,7 +56,7 @@ RULES = (
         r"(?:memory|room|space|bytes|place of)\b",
         "plain verbs: uses, needs, replaces",
     ),
-    rule(r"\bwhat (?:[\w`']+ ){1,4}(?:takes?|took)\b", "name it: `the time of each layer`, `the accepted shapes`"),
+    rule(r"\bwhat (?:[\w`']+ ){0,4}(?:takes?|took)\b", "name it: `the time of each layer`, `the accepted shapes`"),
     rule(
         r"\bforwards\b(?! and backwards)|\b(?:an?|one|each|every|first|second|last|next|this|per) forward\b"
         r"(?![(_`]| (?:pass|passes|function|functions|call|calls|(?:and|or) (?:a )?backward|hook|method)\b)",
