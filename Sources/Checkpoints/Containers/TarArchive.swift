@@ -170,7 +170,11 @@ private struct TarAttributes: ~Copyable {
                 let equals = rest.position(of: UInt8(ascii: "=")), equals > space, equals < count - 1
             else {
                 throw BackboneError(
-                    .badCheckpoint, "the attributes in the tar archive are damaged at byte \(range.lowerBound + start)")
+                    .badCheckpoint,
+                    """
+                    the attributes in the tar archive are damaged at byte \(range.lowerBound + start); download or \
+                    save it again
+                    """)
             }
             let key = rest.slice(space + 1, equals - space - 1)
             let value = rest.slice(equals + 1, count - equals - 2)

@@ -3,6 +3,10 @@
 
 import Runtime
 
+private func unusable(_ message: Message) -> BackboneError {
+    BackboneError(.badCheckpoint, "\(message); save optimizer.state_dict() with torch.save")
+}
+
 /// The parts of an optimizer's state dict, `{'state': {i: {...}}, 'param_groups': [{'params': [i], ...}]}`, as values of a
 /// pickle. It follows references only for these levels, so cycles do no harm.
 struct OptimizerMembers: ~Copyable {
@@ -38,9 +42,7 @@ struct OptimizerMembers: ~Copyable {
                 "it has no optimizer state, expected one under 'optimizer', 'optimizer_state_dict' or 'optim'")
         }
         guard pickle[found].kind == .dict else {
-            throw BackboneError(
-                .badCheckpoint,
-                "its optimizer is \(pickle.describe(found)), expected a dict; save optimizer.state_dict()")
+            throw unusable("its optimizer is \(pickle.describe(found)), expected a dict")
         }
         return found
     }
@@ -49,7 +51,7 @@ struct OptimizerMembers: ~Copyable {
         _ key: StaticString, of dict: UInt32, _ pickle: borrowing Pickle
     ) throws(BackboneError) -> UInt32 {
         guard let value = pickle.value(of: key, in: dict) else {
-            throw BackboneError(.badCheckpoint, "its optimizer state has no '\(key)'")
+            throw unusable("its optimizer state has no '\(key)'")
         }
         return value
     }
@@ -62,12 +64,13 @@ struct OptimizerMembers: ~Copyable {
         var keys = UniqueArray<Int>()
         let list = try part("param_groups", of: dict, pickle)
         guard pickle[list].kind == .list, var members = PickleMembers(of: list, in: pickle) else {
-            throw BackboneError(.badCheckpoint, "'param_groups' is \(pickle.describe(list)), expected a list")
+            throw unusable("'param_groups' is \(pickle.describe(list)), expected a list")
         }
         while let (_, group) = members.next(in: pickle) {
             guard groups.count < Limits.optimizerGroups else {
                 throw BackboneError(
-                    .badCheckpoint, "its optimizer state has more than \(Limits.optimizerGroups) groups")
+                    .badCheckpoint,
+                    "its optimizer state has more than \(Limits.optimizerGroups) groups; save it with fewer groups")
             }
             let before = keys.count
             try append(parametersOf: group, number: groups.count, pickle, to: &keys)
@@ -82,16 +85,16 @@ struct OptimizerMembers: ~Copyable {
     ) throws(BackboneError) {
         guard pickle[group].kind == .dict, pickle.isSmall(group), let list = pickle.value(of: "params", in: group),
             pickle[list].kind == .list, var members = PickleMembers(of: list, in: pickle)
-        else { throw BackboneError(.badCheckpoint, "group \(number) of its optimizer state has no list 'params'") }
+        else { throw unusable("group \(number) of its optimizer state has no list 'params'") }
         while let (_, value) = members.next(in: pickle) {
             guard let key = pickle.integer(value) else {
-                throw BackboneError(
-                    .badCheckpoint,
+                throw unusable(
                     "group \(number) of its optimizer state has \(pickle.describe(value)) for a parameter's number")
             }
             guard keys.count < Limits.tensors else {
                 throw BackboneError(
-                    .badCheckpoint, "its optimizer state has more than \(Limits.tensors) parameters")
+                    .badCheckpoint,
+                    "its optimizer state has more than \(Limits.tensors) parameters; save that of this network alone")
             }
             try keys.append(key)
         }
@@ -106,29 +109,24 @@ struct OptimizerMembers: ~Copyable {
         let order = try sorted(count: list.count) { list[Int($0)] < list[Int($1)] }
         let positions = order.elements
         for index in 1..<max(positions.count, 1) where list[Int(positions[index])] == list[Int(positions[index - 1])] {
-            throw BackboneError(
-                .badCheckpoint, "its optimizer state has parameter \(list[Int(positions[index])]) twice in its groups")
+            throw unusable("its optimizer state has parameter \(list[Int(positions[index])]) twice in its groups")
         }
         guard pickle[state].kind == .dict else {
-            throw BackboneError(.badCheckpoint, "'state' is \(pickle.describe(state)), expected a dict")
+            throw unusable("'state' is \(pickle.describe(state)), expected a dict")
         }
         var pair = pickle[state].first
         while pair != PickleValue.none {
             let entry = pickle.pairs[Int(pair)]
             pair = entry.next
             guard let key = pickle.integer(entry.key) else {
-                throw BackboneError(
-                    .badCheckpoint, "a key of 'state' is \(pickle.describe(entry.key)), expected an integer of 64 bits")
+                throw unusable("a key of 'state' is \(pickle.describe(entry.key)), expected an integer of 64 bits")
             }
             let found = search(positions) { list[Int($0)] == key ? 0 : list[Int($0)] < key ? -1 : 1 }
             guard let found else {
-                throw BackboneError(
-                    .badCheckpoint,
-                    "its optimizer state has values for parameter \(key), which is in none of its groups")
+                throw unusable("its optimizer state has values for parameter \(key), which is in none of its groups")
             }
             guard pickle[entry.value].kind == .dict, pickle.isSmall(entry.value) else {
-                throw BackboneError(
-                    .badCheckpoint,
+                throw unusable(
                     "the state of parameter \(key) is \(pickle.describe(entry.value)), expected a dict of a few values")
             }
             values[Int(found)] = entry.value

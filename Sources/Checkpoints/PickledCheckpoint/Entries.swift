@@ -11,13 +11,15 @@ extension Pickle {
     func entries(of dict: UInt32) throws(BackboneError) -> UniqueArray<Pair> {
         var entries = UniqueArray<Pair>()
         guard count(of: dict, atMost: Limits.tensors + 1) <= Limits.tensors else {
-            throw BackboneError(.badCheckpoint, "it holds more than \(Limits.tensors) tensors")
+            throw BackboneError(
+                .badCheckpoint, "it holds more than \(Limits.tensors) tensors; save those of the network alone")
         }
         guard var members = PickleMembers(of: dict, in: self) else { return entries }
         while let (name, value) = members.nextNamed(in: self) {
             let length = texts[Int(self[name].first)].count
             guard let key = string(name), key.count <= Limits.nameBytes else {
-                throw BackboneError(.badCheckpoint, "a name of \(length) bytes is too long")
+                throw BackboneError(
+                    .badCheckpoint, "a name of \(length) bytes is too long; use at most \(Limits.nameBytes)")
             }
             try entries.append(Pair(key: name, value: value, next: PickleValue.none))
         }

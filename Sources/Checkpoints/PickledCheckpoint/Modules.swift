@@ -20,6 +20,10 @@ extension PickledCheckpoint {
     }
 }
 
+private func unusable(_ message: Message) -> BackboneError {
+    BackboneError(.badCheckpoint, "\(message); save the model's state_dict() with torch.save")
+}
+
 /// The `state_dict()` of a module: values, and names that are nowhere in the file.
 struct ModuleEntries: ~Copyable {
     fileprivate(set) var values = UniqueArray<UInt32>()
@@ -91,7 +95,7 @@ struct ModuleWalk: ~Copyable {
     }
 
     private static func tooMany() -> BackboneError {
-        BackboneError(.badCheckpoint, "it has more than \(Limits.modules) modules")
+        unusable("it has more than \(Limits.modules) modules")
     }
 
     private mutating func addChildren(
@@ -100,8 +104,7 @@ struct ModuleWalk: ~Copyable {
         guard let modules = checkpoint.pickle.value(of: "_modules", in: state) else { return }
         let children = try take(modules, checkpoint)
         guard children.isEmpty || depth < Limits.moduleDepth else {
-            throw BackboneError(
-                .badCheckpoint, "its modules are more than \(Limits.moduleDepth) deep, or inside themselves")
+            throw unusable("its modules are more than \(Limits.moduleDepth) deep, or inside themselves")
         }
         // The first must be on top.
         for index in stride(from: children.count - 1, through: 0, by: -1) {
@@ -122,7 +125,7 @@ struct ModuleWalk: ~Copyable {
     private mutating func charge(_ count: Int) throws(BackboneError) {
         effort.entries += count
         guard effort.entries <= Limits.moduleEntries else {
-            throw BackboneError(.badCheckpoint, "its modules have more than \(Limits.moduleEntries) entries")
+            throw unusable("its modules have more than \(Limits.moduleEntries) entries")
         }
     }
 
@@ -143,8 +146,7 @@ struct ModuleWalk: ~Copyable {
             try name.append(own)
             effort.nameBytes += name.count
             guard effort.nameBytes <= Limits.moduleNameBytes else {
-                throw BackboneError(
-                    .badCheckpoint, "the names in its modules have more than \(Limits.moduleNameBytes) bytes")
+                throw unusable("the names in its modules have more than \(Limits.moduleNameBytes) bytes")
             }
             try list.add(name.elements, entry.value)
             while name.count > prefixCount { _ = name.removeLast() }

@@ -22,7 +22,9 @@ struct ShardIndex: ~Copyable {
             throw BackboneError(.badCheckpoint, "JSON of \(file.size) bytes; \(ShardIndex.expectation)")
         }
         let contents = try file.read(at: 0, count: file.size)
-        guard contents.elements.isText else { throw BackboneError(.badCheckpoint, "the JSON is not UTF-8 text") }
+        guard contents.elements.isText else {
+            throw BackboneError(.badCheckpoint, "the JSON is not UTF-8 text; download or save it again")
+        }
         var json = JSONReader(contents.elements)
         var key = UniqueArray<UInt8>()
         var hasMap = false
@@ -54,10 +56,16 @@ struct ShardIndex: ~Copyable {
 
     private mutating func add(_ name: Bytes, _ file: Bytes) throws(BackboneError) {
         guard entries.count < Limits.tensors else {
-            throw BackboneError(.badCheckpoint, "the index lists more than \(Limits.tensors) tensors")
+            throw BackboneError(
+                .badCheckpoint, "the index lists more than \(Limits.tensors) tensors; save those of the network alone")
         }
         guard name.count <= Limits.nameBytes, file.count <= 255 else {
-            throw BackboneError(.badCheckpoint, "a name of \(max(name.count, file.count)) bytes is too long")
+            throw BackboneError(
+                .badCheckpoint,
+                """
+                a name of \(max(name.count, file.count)) bytes is too long; use at most \(Limits.nameBytes), 255 for \
+                files
+                """)
         }
         // No index leads out of its folder.
         guard !file.isEmpty, !file.contains(UInt8(ascii: "/")), !equal(file, "."), !equal(file, "..") else {
@@ -71,7 +79,8 @@ struct ShardIndex: ~Copyable {
         for index in stride(from: files.count - 1, through: 0, by: -1)
         where equal(text.elements.slice(files[index]), file) { return index }
         guard files.count < Limits.shards else {
-            throw BackboneError(.badCheckpoint, "the index names more than \(Limits.shards) files")
+            throw BackboneError(
+                .badCheckpoint, "the index names more than \(Limits.shards) files; save it in fewer shards")
         }
         try files.append(try add(text: file))
         return files.count - 1

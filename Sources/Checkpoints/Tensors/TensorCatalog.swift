@@ -195,7 +195,9 @@ extension TensorCatalog {
         var isEmpty = false
         var last: Int? = entry.offset
         guard entry.offset >= 0 else {
-            throw BackboneError(.badCheckpoint, "tensor '\(name(index))' has a negative offset: \(entry.offset)")
+            throw BackboneError(
+                .badCheckpoint,
+                "tensor '\(name(index))' has a negative offset: \(entry.offset); download or save it again")
         }
         for axis in 0..<shape.count {
             guard shape[axis] >= 0, strides[axis] >= 0 else {
@@ -203,7 +205,7 @@ extension TensorCatalog {
                     .badCheckpoint,
                     """
                     tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \
-                    \(shape: strides)
+                    \(shape: strides); download or save it again
                     """
                 )
             }
@@ -217,7 +219,11 @@ extension TensorCatalog {
         }
         guard let count, count <= Limits.elements else {
             throw BackboneError(
-                .badCheckpoint, "tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory")
+                .badCheckpoint,
+                """
+                tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory; download or \
+                save it again
+                """)
         }
         if isEmpty { return }
         guard let last, last < stored else {
@@ -225,19 +231,23 @@ extension TensorCatalog {
                 .badCheckpoint,
                 """
                 tensor '\(name(index))' leaves its storage of \(stored) elements: shape \(shape: shape), \
-                strides \(shape: strides), offset \(entry.offset)
+                strides \(shape: strides), offset \(entry.offset); download or save it again
                 """)
         }
     }
 
     private mutating func add(name: Bytes) throws(BackboneError) -> TextRange {
         guard entries.count < Limits.tensors else {
-            throw BackboneError(.badCheckpoint, "it has more than \(Limits.tensors) tensors")
+            throw BackboneError(
+                .badCheckpoint, "it has more than \(Limits.tensors) tensors; save those of the network alone")
         }
         guard name.count <= Limits.nameBytes else {
-            throw BackboneError(.badCheckpoint, "a name of \(name.count) bytes is too long")
+            throw BackboneError(
+                .badCheckpoint, "a name of \(name.count) bytes is too long; use at most \(Limits.nameBytes)")
         }
-        guard name.isText else { throw BackboneError(.badCheckpoint, "the name '\(name)' is not UTF-8 text") }
+        guard name.isText else {
+            throw BackboneError(.badCheckpoint, "the name '\(name)' is not UTF-8 text; download or save it again")
+        }
         return try add(text: name)
     }
 

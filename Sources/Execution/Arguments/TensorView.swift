@@ -70,7 +70,10 @@ package struct TensorView: BitwiseCopyable {
         guard span != nil else {
             throw BackboneError(
                 .invalidArgument,
-                "\(name).strides \(dimensions: strides) with shape \(dimensions: shape) reach beyond memory")
+                """
+                \(name).strides \(dimensions: strides) with shape \(dimensions: shape) reach beyond memory; give those \
+                of the array, in elements
+                """)
         }
     }
 

@@ -70,7 +70,9 @@ package struct PlanTensor: BitwiseCopyable {
     fileprivate init(height: Int, width: Int, channels: Int, border: Int) throws(BackboneError) {
         let pixels = checkedProduct(checkedSum(height, 2 * border), checkedSum(width, 2 * border))
         guard let count = checkedProduct(pixels, channels), let aligned = Heap.aligned(count, Float.self) else {
-            throw BackboneError(.invalidArgument, "input is too large: \(channels) x \(height) x \(width) activations")
+            throw BackboneError(
+                .invalidArgument,
+                "input is too large: \(channels) x \(height) x \(width) activations; use smaller images")
         }
         self.height = height
         self.width = width
@@ -142,7 +144,10 @@ extension Plan {
         guard targetHeight > 0 && targetWidth > 0 else {
             throw BackboneError(
                 .invalidArgument,
-                "input is too small: \(sourceHeight) x \(sourceWidth) pixels in windows of \(step.window.size)")
+                """
+                input is too small: \(sourceHeight) x \(sourceWidth) pixels in windows of \(step.window.size); use \
+                larger images
+                """)
         }
         if let residual, tensors[residual].height != targetHeight || tensors[residual].width != targetWidth {
             throw BackboneError.unequalTerms(

@@ -73,7 +73,11 @@ struct TapeTensor: BitwiseCopyable {
             let aligned = Heap.aligned(count, Float.self)
         else {
             throw BackboneError(
-                .invalidArgument, "input is too large: \(imageCount) x \(channels) x \(height) x \(width) activations")
+                .invalidArgument,
+                """
+                input is too large: \(imageCount) x \(channels) x \(height) x \(width) activations; use fewer or \
+                smaller images
+                """)
         }
         imageStride = stride
         floatCount = aligned

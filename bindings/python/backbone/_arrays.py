@@ -89,7 +89,7 @@ def output_array(value: Any, label: str) -> FloatArray:
         raise TypeError(f"{label} has dtype {array.dtype}; it must be float32")
     _check_dimensions(label, array)
     if not array.flags.writeable:
-        raise ValueError(f"{label} is read-only")
+        raise ValueError(f"{label} is read-only; pass a writable array")
     if not _has_element_strides(array):
         raise ValueError(
             f"{label} has strides {array.strides} in bytes; they must be multiples of 4, and so its address"

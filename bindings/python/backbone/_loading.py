@@ -188,7 +188,10 @@ def stream_content(path: Checkpoint, max_stream_bytes: SupportsIndex | None = No
     with open(path, "rb") as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
-        raise OSError(f"{os.fspath(path)!r} has more than {limit} bytes, the limit of max_stream_bytes")
+        raise OSError(
+            f"{os.fspath(path)!r} has more than {limit} bytes, the limit of max_stream_bytes; "
+            "raise the limit or load from a file"
+        )
     return content
 
 

@@ -73,7 +73,7 @@ def network_options(
     check(lib.backbone_options_init(ctypes.byref(options), ctypes.sizeof(options)))
     if isinstance(depth, str):
         if architecture is not None and architecture != depth:
-            raise ValueError(f"depth is {depth!r}, but architecture is {architecture!r}")
+            raise ValueError(f"depth is {depth!r}, but architecture is {architecture!r}; pass one of them")
         depth, architecture = None, depth
     if architecture is not None:
         # `options` keeps the bytes alive.

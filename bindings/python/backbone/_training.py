@@ -450,5 +450,5 @@ def flat_vector(label: str, value: Any, is_written: bool) -> FloatArray:
     if array.ndim != 1 or not array.flags.c_contiguous or not array.flags.aligned:
         raise ValueError(f"{label} has shape {array.shape}; it must be one contiguous vector")
     if is_written and not array.flags.writeable:
-        raise ValueError(f"{label} is read-only")
+        raise ValueError(f"{label} is read-only; pass a writable array")
     return array

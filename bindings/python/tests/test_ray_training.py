@@ -188,7 +188,7 @@ def test_a_run_that_ended_goes_on(job, cluster, undisturbed, folder, weights, tm
         job.train(folder, out, weights, optimizer=dying_in(out), restarts=0, **SETTINGS)
     with pytest.raises(FileExistsError, match="resume=True"):
         job.train(folder, out, weights, optimizer=sgd, **SETTINGS)
-    with pytest.raises(ValueError, match="a run with batch 8, not 4; give the same settings, or another folder"):
+    with pytest.raises(ValueError, match="batch 8, not 4"):
         job.train(folder, out, weights, optimizer=sgd, resume=True, **SETTINGS | {"batch": 4})
     trained = job.train(folder, out, weights, optimizer=sgd, resume=True, **SETTINGS)
     assert_same_run(trained, undisturbed)

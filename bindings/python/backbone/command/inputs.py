@@ -50,7 +50,7 @@ def sources_of(arguments: Sequence[str], root: str | None) -> list[Source]:
         for path in paths:
             found.setdefault(os.path.abspath(path), path)
     if not found:
-        raise click.ClickException(f"no image is named in {', '.join(arguments)}")
+        raise click.ClickException(f"no image is named in {', '.join(arguments)}; list one path per line")
     top = os.path.commonpath(folders) if root is None else os.path.abspath(root)
     return [Source(path, _name(absolute, top)) for absolute, path in found.items()]
 
@@ -75,12 +75,14 @@ def _expanded(argument: str) -> tuple[str, list[str]]:
     if os.path.isdir(argument):
         paths = files_in(argument)
         if not paths:
-            raise click.ClickException(f"{argument}: the folder holds no images ({' '.join(sorted(SUFFIXES))})")
+            raise click.ClickException(
+                f"{argument}: the folder holds no images ({' '.join(sorted(SUFFIXES))}); pass another folder or files"
+            )
         return argument, paths
     if glob.has_magic(argument) and not os.path.lexists(argument):
         paths = [path for path in sorted(glob.glob(argument, recursive=True)) if os.path.isfile(path)]
         if not paths:
-            raise click.ClickException(f"{argument}: no file fits the pattern")
+            raise click.ClickException(f"{argument}: no file fits the pattern; check the folder and the pattern")
         folder = argument
         while glob.has_magic(folder):
             folder = os.path.dirname(folder)

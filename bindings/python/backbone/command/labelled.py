@@ -60,7 +60,9 @@ def labelled_examples(
     for name in wanted:
         path = names[name]
         if path is None:
-            raise click.ClickException(f"{folder}: no folder val, valid, validation or test")
+            raise click.ClickException(
+                f"{folder}: no folder val, valid, validation or test; add one, or pass --subset train"
+            )
         found += read_classes(path, classes)[1]
     return classes, found
 

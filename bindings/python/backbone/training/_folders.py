@@ -150,13 +150,16 @@ def read_classes(top: str, expected: Sequence[str] | None = None) -> tuple[tuple
     for name in found:
         path = os.path.join(top, name)
         if name not in labels:
-            raise FolderError(f"{path}: not a class of the network or of the images to train with ({_some(classes)})")
+            raise FolderError(
+                f"{path}: not a class of the network or of the images to train with ({_some(classes)}); "
+                "rename or remove the folder"
+            )
         files = files_in(path)
         if not files and expected is None:
             raise FolderError(f"{path}: the class has no images ({' '.join(sorted(SUFFIXES))}); remove the folder")
         examples += [Example(file, labels[name]) for file in files]
     if not examples:
-        raise FolderError(f"{top}: no images ({' '.join(sorted(SUFFIXES))})")
+        raise FolderError(f"{top}: no images ({' '.join(sorted(SUFFIXES))}); put some into its folders")
     return classes, examples
 
 

@@ -24,7 +24,7 @@ def picture_of(path: str, max_pixels: int | None) -> Image.Image:
         return decoded(path, max_pixels)
     except FileNotFoundError:
         if os.path.islink(path):
-            raise ImageError(f"{path}: the link leads nowhere") from None
+            raise ImageError(f"{path}: the link leads nowhere; repair or remove it") from None
         raise
     except MemoryError:
         raise MemoryError(f"{path}: no memory to decode it; use fewer --decoders") from None

@@ -111,9 +111,8 @@ def test_folders_without_classes(tmp_path):
     assert message(hollow).startswith("T/hollow/c: the class has no images (")
     two = write_folders(tmp_path / "two", {"a": 2, "b": 2})
     other = write_folders(tmp_path / "other", {"a": 2, "z": 2})
-    assert message(two, validation=other) == (
-        "T/other/z: not a class of the network or of the images to train with ('a', 'b')"
-    )
+    unknown = message(two, validation=other)
+    assert unknown.startswith("T/other/z: ") and "('a', 'b')" in unknown
     (tmp_path / "bare/a").mkdir(parents=True)
     assert message(two, validation=tmp_path / "bare").startswith("T/bare: no images (")
     with pytest.raises(FileNotFoundError):
