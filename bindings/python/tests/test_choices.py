@@ -158,7 +158,7 @@ def test_the_two_rules_differ_and_dilation_is_not_a_weight(block, tmp_path):
         ({"groups": 4097}, "groups is 4097, expected 1 to 4096"),
         ({"groups": -2}, "groups is -2, expected 1 to 4096"),
         ({"width_per_group": 1 << 20}, "width_per_group is 1048576, expected 1 to 4096"),
-        ({"block": "basic", "groups": 2}, "groups and width_per_group: expected 1 and 64"),
+        ({"block": "basic", "groups": 2}, "groups is 2 and width_per_group is 64"),
         ({"stem_channels": 5000}, "stem_channels is 5000, expected 1 to 4096"),
         ({"norm": "group", "base_channels": 8}, r"norm is 2 \(GroupNorm\), but .* 8 channels, .* 32"),
         ({"block_widths": ()}, "block_widths has 0 numbers; it must have 4 for each block"),

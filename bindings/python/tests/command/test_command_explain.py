@@ -150,7 +150,7 @@ def test_small_images_are_enlarged(tmp_path, weights):
     ("arguments", "status", "message"),
     [
         (["absent.png"], 1, "absent.png: No such file or directory"),
-        ([__file__], 1, f"{__file__}: no image"),
+        ([__file__], 1, f"{__file__}: not an image"),
         (["cut.png"], 1, "cut.png"),
         (["x.png", "-o", "x.jpg"], 2, "it must end in .png"),
         (["x.png", "-o", "x.png/y.png"], 1, "x.png"),

@@ -201,7 +201,7 @@ def test_options_and_where_it_is_written(tmp_path, monkeypatch):
     ("arguments", "status", "message"),
     [
         (["absent.png"], 1, "absent.png: No such file or directory"),
-        ([__file__], 1, f"{__file__}: no image"),
+        ([__file__], 1, f"{__file__}: not an image"),
         (["x.png", "-o", "x.jpg"], 2, "it must end in .png"),
         (["x.png", "--opacity", "2"], 2, "--opacity"),
         (["x.png", "--opacity", "nan"], 2, "nan is not a number from 0 to 1"),
