@@ -57,7 +57,7 @@ def local_cluster():
             yield ray
         finally:
             ray.shutdown()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while (left := processes_with(settings[MARK])) and time.monotonic() < deadline:
         time.sleep(0.1)
     shutil.rmtree(folder, ignore_errors=True)
