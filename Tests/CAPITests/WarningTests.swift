@@ -43,10 +43,10 @@ struct WarningTests {
         for _ in 0..<3 { _ = try net.forward(Self.pixels, shape: Self.shape) }
         _ = try net.forward(Self.pixels.map { $0 / 255 }, shape: Self.shape)
         var found = try warnings(of: net)
-        #expect(found.count == 1 && found[0].hasPrefix("float32 input ") && found[0].contains("std_dev"))
+        #expect(found.count == 1 && found[0].contains("mean and std_dev were not applied"))
         _ = try net.forward(Self.pixels.map { _ in .nan }, shape: Self.shape)
         found = try warnings(of: net)
-        #expect(found.count == 3 && found[1].hasPrefix("input ") && found[2].hasPrefix("outputs[0] "))
+        #expect(found.count == 3 && found[1].contains("input has values") && found[2].contains("outputs[0] has values"))
     }
 
     @Test func badArguments() throws {

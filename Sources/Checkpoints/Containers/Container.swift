@@ -32,7 +32,7 @@ package enum Container: Sendable {
     ///
     /// - Throws: `badCheckpoint` that names the actual format, if it is easily detected.
     static func recognize(_ file: FileReference) throws(BackboneError) -> Container {
-        guard file.size > 0 else { throw BackboneError(.badCheckpoint, "the file is empty; download or save it again") }
+        guard file.size > 0 else { throw BackboneError.damagedFile("the file is empty") }
         let beginning = try file.read(at: 0, count: min(file.size, 512))
         let bytes = beginning.elements
         if bytes.hasPrefix("PK\u{3}\u{4}") { return .zip }

@@ -43,9 +43,7 @@ struct SafetensorsHeader: ~Copyable {
     private consuming func finish() -> TensorCatalog { catalog }
 
     private func damaged(_ message: Message) -> BackboneError {
-        BackboneError(
-            .badCheckpoint,
-            "its safetensors header is damaged at byte \(8 + json.position): \(message); download or save it again")
+        BackboneError.damagedFile("its safetensors header is damaged at byte \(8 + json.position): \(message)")
     }
 
     private mutating func parse() throws(BackboneError) {

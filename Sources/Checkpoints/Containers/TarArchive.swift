@@ -35,19 +35,18 @@ struct TarArchive: ~Copyable {
                 throw BackboneError(.badCheckpoint, "the tar archive has more than \(Limits.tarMembers) members")
             }
             guard let header = TarHeader(block.elements) else {
-                throw BackboneError(
-                    .badCheckpoint, "the tar archive is damaged at byte \(position); download or save it again")
+                throw BackboneError.damagedFile("the tar archive is damaged at byte \(position)")
             }
             let start = position + TarArchive.blockSize
             let size = header.isExtension ? header.size : attributes.size ?? header.size
             let padding = (TarArchive.blockSize - size % TarArchive.blockSize) % TarArchive.blockSize
             guard let end = checkedSum(size, padding), end <= file.size - start else {
-                throw BackboneError(
-                    .badCheckpoint,
+                throw BackboneError.damagedFile(
                     """
                     the tar archive is cut off: the member at byte \(start) has \(size) bytes, of which \
-                    \(file.size - start) are left; download or save it again
-                    """)
+                    \(file.size - start) are left
+                    """
+                )
             }
             if header.isExtension {
                 if header.type == UInt8(ascii: "x") { try attributes.read(file, start..<start + size) }
@@ -169,12 +168,8 @@ private struct TarAttributes: ~Copyable {
                 count > space + 1, count <= rest.count, rest[count - 1] == UInt8(ascii: "\n"),
                 let equals = rest.position(of: UInt8(ascii: "=")), equals > space, equals < count - 1
             else {
-                throw BackboneError(
-                    .badCheckpoint,
-                    """
-                    the attributes in the tar archive are damaged at byte \(range.lowerBound + start); download or \
-                    save it again
-                    """)
+                throw BackboneError.damagedFile(
+                    "the attributes in the tar archive are damaged at byte \(range.lowerBound + start)")
             }
             let key = rest.slice(space + 1, equals - space - 1)
             let value = rest.slice(equals + 1, count - equals - 2)

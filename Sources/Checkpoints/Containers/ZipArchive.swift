@@ -96,9 +96,7 @@ struct ZipArchive: ~Copyable {
         if let expected = storage.checksum, let start = bytes.elements.baseAddress,
             crc.update(0, start, count: bytes.count) != expected
         {
-            throw BackboneError(
-                .badCheckpoint,
-                "its record '\(name(index))' is damaged: the checksum is wrong; download or save it again")
+            throw BackboneError.damagedFile("its record '\(name(index))' is damaged: the checksum is wrong")
         }
         return bytes
     }

@@ -17,7 +17,7 @@ private let zip64ExtraID: UInt16 = 1
 private let unreadableFlags: UInt16 = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13
 
 func damagedZip(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "the zip archive is damaged or incomplete: \(message); download or save it again")
+    BackboneError.damagedFile("the zip archive is damaged or incomplete: \(message)")
 }
 
 /// The position of the central directory, from the records at the end of the file.

@@ -102,9 +102,7 @@ struct FileReference: BitwiseCopyable {
     /// - Throws: `io`; `badCheckpoint` if the file has no such bytes, or no longer; `cancelled`.
     func read(at offset: Int, count: Int, into memory: UnsafeMutableRawPointer) throws(BackboneError) {
         guard offset >= 0, count >= 0, let end = checkedSum(offset, count), end <= size else {
-            throw BackboneError(
-                .badCheckpoint,
-                "it ends at byte \(size), expected \(count) bytes at byte \(offset); download or save it again")
+            throw BackboneError.damagedFile("it ends at byte \(size), expected \(count) bytes at byte \(offset)")
         }
         try cancellation.check()
         switch place {

@@ -155,9 +155,7 @@ struct PersistentObjects: ~Copyable {
         Runtime.sort(sorted.mutableElements) { list[Int($0)] < list[Int($1)] }
         for position in 1..<max(sorted.count, 1)
         where list[Int(sorted[position])] == list[Int(sorted[position - 1])] {
-            throw BackboneError(
-                .badCheckpoint,
-                "it has two objects of key \(list[Int(sorted[position])]); download or save it again")
+            throw BackboneError.damagedFile("it has two objects of key \(list[Int(sorted[position])])")
         }
     }
 

@@ -65,8 +65,7 @@ struct Unpickler: ~Copyable {
     }
 
     func damaged(_ message: Message) -> BackboneError {
-        BackboneError(
-            .badCheckpoint, "its pickle is damaged at byte \(instruction): \(message); download or save it again")
+        BackboneError.damagedFile("its pickle is damaged at byte \(instruction): \(message)")
     }
 
     func cutOff() -> BackboneError { damaged("it is cut off") }

@@ -11,10 +11,6 @@ import Runtime
 
 private let protocolVersion = 1001
 
-private func damaged(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "\(message); download or save it again")
-}
-
 /// Reads everything except the values of a checkpoint that is a part of a file.
 ///
 /// - Throws: `badCheckpoint`, `io`, `outOfMemory`.
@@ -25,7 +21,7 @@ func readLegacyCheckpoint(
 ) throws(BackboneError) -> PickledCheckpoint {
     let beginning = try file.read(at: range.lowerBound, count: min(range.count, 32))
     guard isLegacyCheckpoint(beginning.elements) else {
-        throw damaged("it does not begin like a file of torch.save")
+        throw BackboneError.damagedFile("it does not begin like a file of torch.save")
     }
     var unpickler = try Unpickler(PickleReader(file, range))
     _ = try unpickler.read()
@@ -54,14 +50,15 @@ private func onlyStorage(
 ) throws(BackboneError) -> (place: TensorCatalog.Storage, dtype: DType) {
     let root = checkpoint.pickle[checkpoint.pickle.root]
     guard root.kind == .storage else {
-        throw damaged("it holds \(checkpoint.pickle.describe(checkpoint.pickle.root)), expected a storage")
+        throw BackboneError.damagedFile(
+            "it holds \(checkpoint.pickle.describe(checkpoint.pickle.root)), expected a storage")
     }
     let storage = checkpoint.pickle.storages[Int(root.first)]
     guard case .key(let text) = storage.source, let dtype = storage.dtype, let count = storage.elementCount,
         let key = checkpoint.pickle.texts[Int(text)].value,
         let index = checkpoint.places.find(checkpoint.pickle.text(key)), storage.view == nil,
         checkedProduct(count, dtype.size) == checkpoint.places[index].size
-    else { throw damaged("its bytes are missing, or their number differs from its size") }
+    else { throw BackboneError.damagedFile("its bytes are missing, or their number differs from its size") }
     return (checkpoint.places[index], dtype)
 }
 
@@ -71,7 +68,7 @@ private func readPlaces(
 ) throws(BackboneError) -> StoragePlaces {
     var places = StoragePlaces()
     guard unpickler.pickle[keys].kind == .list else {
-        throw damaged("it has no list of the storages' keys")
+        throw BackboneError.damagedFile("it has no list of the storages' keys")
     }
     let claims = try StorageClaims(unpickler.pickle)
     var pair = unpickler.pickle[keys].first
@@ -79,14 +76,14 @@ private func readPlaces(
         let entry = unpickler.pickle.pairs[Int(pair)]
         pair = entry.next
         guard let key = unpickler.pickle.string(entry.value), let size = claims.elementSize(key, unpickler.pickle)
-        else { throw damaged("its list of keys has a storage that no tensor uses") }
+        else { throw BackboneError.damagedFile("its list of keys has a storage that no tensor uses") }
         let place = try readPlace(&unpickler.reader, elementSize: size, of: key)
         try places.add(place, key: key)
     }
     var isEnd = unpickler.reader.remaining == 0
     if !isEnd && mayEndInZeros { isEnd = try file.hasOnlyZeros(from: unpickler.reader.position) }
     guard isEnd else {
-        throw damaged(
+        throw BackboneError.damagedFile(
             "\(unpickler.reader.remaining) bytes follow the last storage, at byte \(unpickler.reader.position)")
     }
     try places.sort()
@@ -98,11 +95,11 @@ func readPlace(
     _ reader: inout PickleReader, elementSize: Int, of key: Bytes
 ) throws(BackboneError) -> TensorCatalog.Storage {
     guard let count = try reader.uint64() else {
-        throw damaged("it ends before the storage '\(key)'")
+        throw BackboneError.damagedFile("it ends before the storage '\(key)'")
     }
     let position = reader.position
     guard let count = Int(exactly: count), let size = checkedProduct(count, elementSize), reader.skip(size) else {
-        throw damaged(
+        throw BackboneError.damagedFile(
             """
             the storage '\(key)' at byte \(position) is said to have \(count) elements of \(elementSize) bytes, but \
             \(reader.remaining) bytes are left

@@ -24,7 +24,7 @@ func readTarCheckpoint(_ file: FileReference) throws(BackboneError) -> PickledCh
 }
 
 private func damaged(_ message: Message) -> BackboneError {
-    BackboneError(.badCheckpoint, "the tar archive is damaged: \(message); download or save it again")
+    BackboneError.damagedFile("the tar archive is damaged: \(message)")
 }
 
 private func requireEnd(_ unpickler: borrowing Unpickler) throws(BackboneError) {

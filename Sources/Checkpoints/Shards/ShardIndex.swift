@@ -23,7 +23,7 @@ struct ShardIndex: ~Copyable {
         }
         let contents = try file.read(at: 0, count: file.size)
         guard contents.elements.isText else {
-            throw BackboneError(.badCheckpoint, "the JSON is not UTF-8 text; download or save it again")
+            throw BackboneError.damagedFile("the JSON is not UTF-8 text")
         }
         var json = JSONReader(contents.elements)
         var key = UniqueArray<UInt8>()
@@ -125,6 +125,6 @@ extension JSONReader {
     }
 
     private var damaged: BackboneError {
-        BackboneError(.badCheckpoint, "the JSON is damaged at byte \(position); download or save it again")
+        BackboneError.damagedFile("the JSON is damaged at byte \(position)")
     }
 }

@@ -95,8 +95,7 @@ struct StorageReader: ~Copyable {
             }
         } catch {
             guard error.kind == .badCheckpoint else { throw error }
-            throw BackboneError(
-                error.kind, "the storage of tensor '\(name)' is damaged: \(error.message); download or save it again")
+            throw BackboneError.damagedFile("the storage of tensor '\(name)' is damaged: \(error.message)")
         }
     }
 }

@@ -195,17 +195,14 @@ extension TensorCatalog {
         var isEmpty = false
         var last: Int? = entry.offset
         guard entry.offset >= 0 else {
-            throw BackboneError(
-                .badCheckpoint,
-                "tensor '\(name(index))' has a negative offset: \(entry.offset); download or save it again")
+            throw BackboneError.damagedFile("tensor '\(name(index))' has a negative offset: \(entry.offset)")
         }
         for axis in 0..<shape.count {
             guard shape[axis] >= 0, strides[axis] >= 0 else {
-                throw BackboneError(
-                    .badCheckpoint,
+                throw BackboneError.damagedFile(
                     """
                     tensor '\(name(index))' has a negative size or stride: shape \(shape: shape), strides \
-                    \(shape: strides); download or save it again
+                    \(shape: strides)
                     """
                 )
             }
@@ -218,21 +215,17 @@ extension TensorCatalog {
             }
         }
         guard let count, count <= Limits.elements else {
-            throw BackboneError(
-                .badCheckpoint,
-                """
-                tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory; download or \
-                save it again
-                """)
+            throw BackboneError.damagedFile(
+                "tensor '\(name(index))' has shape \(shape: shape), more elements than fit into memory")
         }
         if isEmpty { return }
         guard let last, last < stored else {
-            throw BackboneError(
-                .badCheckpoint,
+            throw BackboneError.damagedFile(
                 """
                 tensor '\(name(index))' leaves its storage of \(stored) elements: shape \(shape: shape), \
-                strides \(shape: strides), offset \(entry.offset); download or save it again
-                """)
+                strides \(shape: strides), offset \(entry.offset)
+                """
+            )
         }
     }
 
@@ -246,7 +239,7 @@ extension TensorCatalog {
                 .badCheckpoint, "a name of \(name.count) bytes is too long; use at most \(Limits.nameBytes)")
         }
         guard name.isText else {
-            throw BackboneError(.badCheckpoint, "the name '\(name)' is not UTF-8 text; download or save it again")
+            throw BackboneError.damagedFile("the name '\(name)' is not UTF-8 text")
         }
         return try add(text: name)
     }
