@@ -43,24 +43,22 @@ class Owned:
             self._calls += 1
             closed = self._closed
         if closed:
-            self._leave()
+            self.__exit__()
             raise ValueError(f"this {self._label} is closed")
         return self._pointer
 
     def __exit__(self, *_: object) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
         with self._lock:
             self._calls -= 1
-        self._release_if_unused()
-
-    def _release_if_unused(self) -> None:
-        with self._lock:
-            last = self._closed and self._calls == 0 and not self._released
-            self._released = self._released or last
+            last = self._is_last()
         if last:
             self._release()
+
+    def _is_last(self) -> bool:
+        """Whether the object is closed and no call uses it: true once."""
+        last = self._closed and self._calls == 0 and not self._released
+        self._released = self._released or last
+        return last
 
     def _release(self) -> None:
         self._free(self._pointer)
@@ -72,8 +70,11 @@ class Owned:
 
     def close(self) -> None:
         """Refuse further calls, and free the object once no call is in progress. May be called again."""
-        self._closed = True
-        self._release_if_unused()
+        with self._lock:
+            self._closed = True
+            last = self._is_last()
+        if last:
+            self._release()
 
 
 class Handle(Owned):
