@@ -140,7 +140,7 @@ def test_classes_of_the_classifier(tmp_path, folder, weights):
     assert {row["name"] for row in report["classes"] if row["accuracy"] is not None} == {"class 2", "class 5"}
     (some / "class 2").rename(some / "unknown")
     message = error_of(*arguments, "--classes", tmp_path / "names.txt", status=1)
-    assert message.startswith(f"{some}/unknown: ") and "'class 0'" in message
+    assert message.startswith(f"{some}/unknown: not a class") and "'class 0'" in message
 
 
 def test_subsets(tmp_path):
@@ -164,10 +164,10 @@ def test_subsets(tmp_path):
     other = write_folders(tmp_path / "other", {"a": 6, "b": 7}, seed=9, height=16, width=16)
     assert count(other, **own) == 13
     message = error_of("evaluate", other, "-w", own["weights"], "--subset", "validation", status=1)
-    assert message.startswith(f"{other}: ") and "--subset validation" in message
+    assert message.startswith(f"{other}: neither train and val") and "--subset validation" in message
     shutil.rmtree(images / "test")
     message = error_of("evaluate", images, "-w", own["weights"], "--subset", "validation", status=1)
-    assert message.startswith(f"{images}: ") and "--subset train" in message
+    assert message.startswith(f"{images}: no folder") and "--subset train" in message
 
 
 def test_a_checkpoint_of_a_training_knows_how_it_was_trained(tmp_path):

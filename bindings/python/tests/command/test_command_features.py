@@ -168,10 +168,10 @@ def test_an_image_that_is_named_twice_is_computed_once(tmp_path, photos, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["nowhere/*.jpg"], 1, "nowhere/*.jpg: "),
-        (["empty"], 1, "empty: "),
+        (["nowhere/*.jpg"], 1, "nowhere/*.jpg: no file"),
+        (["empty"], 1, "empty: the folder holds no images"),
         (["@absent.txt"], 1, "absent.txt: No such file or directory"),
-        (["-"], 1, " in -"),
+        (["-"], 1, "no image is named in -"),
         ([], 2, "Missing argument 'IMAGES...'"),
         (["photos", "--root", "empty"], 2, "is outside of the folder"),
         (["photos", "--resize", "2x3x4"], 2, "Invalid value for '--resize': '2x3x4' is neither a length nor HxW"),

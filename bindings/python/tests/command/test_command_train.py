@@ -195,10 +195,10 @@ def test_resuming_takes_the_options_of_the_first_run(tmp_path, folder):
     message = error_of("train", third, "-o", tmp_path / "out", "--resume", status=1)
     assert "the training has 2 classes (a, b)" in message and "has 3 (a, b, c)" in message
     message = error_of("train", folder, *QUICK, "-o", tmp_path / "out", status=1)
-    assert message.startswith(f"{tmp_path}/out/last.pth ") and "resume" in message
+    assert message.startswith(f"{tmp_path}/out/last.pth has a training") and "resume" in message
     shutil.copy(RESNET18, tmp_path / "out/last.pth")
     message = error_of("train", folder, "-o", tmp_path / "out", "--resume", status=1)
-    assert f"{tmp_path}/out/last.pth" in message and "`train`" in message
+    assert f"{tmp_path}/out/last.pth" in message and "not the last.pth of a training" in message
 
 
 def test_wrong_options_and_folders_are_one_line(tmp_path, folder):
@@ -209,17 +209,17 @@ def test_wrong_options_and_folders_are_one_line(tmp_path, folder):
     assert "resnet21" in said("--architecture", "resnet21", status=2)
     assert "--epochs" in said(*QUICK, "--epochs", 0, status=2)
     assert "--frozen-stages" in said(*QUICK, "--frozen-stages", 5, status=2)
-    assert said(*QUICK, "--lr", "nan").startswith("lr is nan")
+    assert said(*QUICK, "--lr", "nan").startswith("lr is nan; it must be from 0")
     assert "--milestones" in said(*QUICK, "--milestones", "a,b", status=2)
-    assert "multi-step" in said(*QUICK, "--milestones", "3")
+    assert "the schedule multi-step needs" in said(*QUICK, "--milestones", "3")
     assert said(*QUICK, "--resize", 8).startswith("resize is 8") and "16" in said(*QUICK, "--resize", 8)
     assert said(*QUICK, where=tmp_path / "absent") == f"{tmp_path}/absent: No such file or directory"
     one = write_folders(tmp_path / "one", {"only": 3})
-    assert "'only'" in said(*QUICK, where=one)
+    assert "one class, 'only'" in said(*QUICK, where=one)
     empty = write_folders(tmp_path / "empty", {"a": 3, "b": 0})
-    assert f"{empty}/b: " in said(*QUICK, where=empty)
+    assert f"{empty}/b: the class has no images" in said(*QUICK, where=empty)
     (tmp_path / "nothing").mkdir()
-    assert f"{tmp_path}/nothing: " in said(*QUICK, where=tmp_path / "nothing")
+    assert f"{tmp_path}/nothing: no folders" in said(*QUICK, where=tmp_path / "nothing")
     assert "absent.pth" in said("-w", tmp_path / "absent.pth")
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").write_text("in the way")

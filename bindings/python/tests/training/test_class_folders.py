@@ -112,7 +112,7 @@ def test_folders_without_classes(tmp_path):
     two = write_folders(tmp_path / "two", {"a": 2, "b": 2})
     other = write_folders(tmp_path / "other", {"a": 2, "z": 2})
     unknown = message(two, validation=other)
-    assert unknown.startswith("T/other/z: ") and "('a', 'b')" in unknown
+    assert unknown.startswith("T/other/z: not a class") and "('a', 'b')" in unknown
     (tmp_path / "bare/a").mkdir(parents=True)
     assert message(two, validation=tmp_path / "bare").startswith("T/bare: no images (")
     with pytest.raises(FileNotFoundError):
